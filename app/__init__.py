@@ -1,0 +1,82 @@
+"""Celeriac: the browser control room for Celery. `create_app` builds the Flask app and all that belongs to it."""
+
+import logging
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.config import PROJECT_DIR, Settings, load_settings, secret_key
+from app.extensions import api, babel, csrf, db, limiter, login, migrate
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The app with its extensions, Celery, pages, API and commands; nothing is connected to before first use."""
+    settings = settings or load_settings()
+    app = Flask(
+        __name__,
+        root_path=str(PROJECT_DIR),
+        template_folder="templates",
+        static_folder="static",
+    )
+    configure(app, settings)
+    bind_extensions(app)
+    build_celery(app, settings)
+    register_features(app)
+    return app
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Flask's own configuration, made from the settings."""
+    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secure = settings.base_url.startswith("https://")
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=secret_key(settings),
+        SQLALCHEMY_DATABASE_URI=settings.sqlalchemy_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings),
+        SESSION_COOKIE_NAME="celeriac_session",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=secure,
+        REMEMBER_COOKIE_NAME="celeriac_remember",
+        REMEMBER_COOKIE_SAMESITE="Lax",
+        REMEMBER_COOKIE_SECURE=secure,
+        REMEMBER_COOKIE_HTTPONLY=True,
+    )
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
+
+
+def engine_options(settings: Settings) -> dict[str, object]:
+    """SQLAlchemy's engine options; a lost PostgreSQL connection is noticed before it is used."""
+    if settings.sqlalchemy_url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 15}}
+    return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+
+
+def bind_extensions(app: Flask) -> None:
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(Path(__file__).parent / "migrations"), render_as_batch=True)
+    csrf.init_app(app)
+    login.init_app(app)
+
+
+def build_celery(app: Flask, settings: Settings) -> None:
+    """The Celery app with every task that can be imported; those that cannot are kept for pages and `doctor`."""
+    from app import catalog
+    from app.celery import make_celery
+
+    celery_app = make_celery(app, settings, catalog.coerce)
+    app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
+
+
+def register_features(app: Flask) -> None:
+    """Pages, API, commands and error handling of every feature."""
+    from app import features
+
+    features.register(app)
+
+
+__all__ = ["api", "babel", "create_app", "limiter"]
+logging.getLogger("app").addHandler(logging.NullHandler())

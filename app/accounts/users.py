@@ -1,0 +1,207 @@
+"""Users: made, found, changed; the last active admin stays one."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import available_timezones
+
+from flask_babel import gettext as _
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app import audit
+from app.accounts import links, passwords, roles
+from app.accounts.models import User
+from app.errors import Conflict, Invalid, NotFound
+from app.extensions import db, transaction
+
+FIRST_ADMIN = "admin"
+NAME_MAX = 40
+SEEN_EVERY = timedelta(minutes=1)
+_NAME = re.compile(r"[^\W_][\w.@+-]*")
+_LARGEST_ID = 2**31 - 1
+
+
+def create(name: str, role: str, now: datetime, password: str | None = None) -> User:
+    """A new user; without a password only a link signs in. Raises `Invalid`, or `Conflict` for a taken name."""
+    name = _checked_name(name)
+    _check_role(role)
+    if password is not None:
+        passwords.check(password)
+    user = User(
+        name=name,
+        name_key=_key(name),
+        role=role,
+        active=True,
+        created_at=now,
+        session_version=1,
+        password_hash=None if password is None else passwords.hashed(password),
+    )
+    try:
+        with transaction() as session:
+            session.add(user)
+            session.flush()
+            audit.record("user.create", now, "user", user.id, name, role=role)
+    except IntegrityError:
+        raise Conflict(_("There is already a user named %(name)s.", name=name), code="name-taken") from None
+    return user
+
+
+def find(name: str) -> User:
+    """The user of that name, however it is capitalised; raises `NotFound`."""
+    user = _by_name(name)
+    if user is None:
+        raise NotFound(_("There is no user named %(name)s.", name=name[:80]))
+    return user
+
+
+def get(user_id: int) -> User:
+    """The user with that id; raises `NotFound`."""
+    user = db.session.get(User, user_id) if 0 < user_id <= _LARGEST_ID else None
+    if user is None:
+        raise NotFound(_("There is no such user."))
+    return user
+
+
+def listing() -> Sequence[User]:
+    """Every user, by name."""
+    return db.session.scalars(select(User).order_by(User.name_key)).all()
+
+
+def sign_in(name: str, password: str, now: datetime) -> User | None:
+    """The active user with that name and password; None otherwise, after the same time in every case."""
+    user = _by_name(name)
+    right = passwords.matches(user.password_hash if user else None, password)
+    if user is None:
+        return None
+    if right and user.active:
+        with transaction():
+            audit.record("user.sign-in", now, "user", user.id, user.name, actor=user.name)
+        return user
+    with transaction():
+        audit.record("user.sign-in-failed", now, "user", user.id, user.name)
+    return None
+
+
+def of_session(session_id: str) -> User | None:
+    """The user that a session belongs to (see `User.get_id`); None once the session was ended."""
+    user_id, _dot, version = session_id.partition(".")
+    if not (user_id.isdecimal() and version.isdecimal() and int(user_id) <= _LARGEST_ID):
+        return None
+    user = db.session.get(User, int(user_id))
+    return user if user and user.active and user.session_version == int(version) else None
+
+
+def note_seen(user: User, now: datetime) -> None:
+    """Keep when a user was last here, exact to a minute, so that not every request writes."""
+    if user.last_seen_at and now - user.last_seen_at < SEEN_EVERY:
+        return
+    stale = or_(User.last_seen_at.is_(None), User.last_seen_at < now)
+    with transaction() as session:
+        session.execute(update(User).where(User.id == user.id, stale).values(last_seen_at=now))
+
+
+def set_password(user: User, password: str, now: datetime) -> None:
+    """Give a user a new password; every session that was begun before ends. Raises `Invalid`."""
+    passwords.check(password)
+    password_hash = passwords.hashed(password)
+    with transaction():
+        user.password_hash = password_hash
+        user.session_version += 1
+        audit.record("user.password", now, "user", user.id, user.name)
+
+
+def change_password(user: User, old: str, new: str, now: datetime) -> None:
+    """As `set_password`, by the user; one who has a password must know it. Raises `Invalid` by field."""
+    if user.password_hash is not None and not passwords.matches(user.password_hash, old):
+        raise Invalid({"current": [_("This is not your present password.")]})
+    set_password(user, new, now)
+
+
+def end_sessions(user: User, now: datetime) -> None:
+    """Sign a user out on every computer."""
+    with transaction():
+        user.session_version += 1
+        audit.record("user.end-sessions", now, "user", user.id, user.name)
+
+
+def set_role(user: User, role: str, now: datetime) -> None:
+    """Give a user another role, at once; raises `Invalid`, or `Conflict` for the last active admin."""
+    _check_role(role)
+    with transaction():
+        _keep_an_admin(user, role == roles.ADMIN)
+        before, user.role = user.role, role
+        audit.record("user.role", now, "user", user.id, user.name, before=before, after=role)
+
+
+def deactivate(user: User, now: datetime) -> None:
+    """Shut a user out: sessions end, tokens and links stop working. Raises `Conflict` for the last active admin."""
+    with transaction():
+        _keep_an_admin(user, False)
+        user.active = False
+        user.session_version += 1
+        audit.record("user.deactivate", now, "user", user.id, user.name)
+
+
+def activate(user: User, now: datetime) -> None:
+    """Let a user in again, with the same password and tokens."""
+    with transaction():
+        user.active = True
+        audit.record("user.activate", now, "user", user.id, user.name)
+
+
+def set_preferences(user: User, timezone: str | None, theme: str | None, locale: str | None) -> None:
+    """What a user sees pages in; None leaves it to the browser. Raises `Invalid` for an unknown time zone."""
+    if timezone and timezone not in available_timezones():
+        raise Invalid({"timezone": [_("There is no time zone %(name)s.", name=timezone[:80])]})
+    with transaction():
+        user.timezone, user.theme, user.locale = timezone or None, theme or None, locale or None
+
+
+def ensure_first_admin(now: datetime) -> str | None:
+    """The path of a one-time link for `admin`, who is created when there is nobody at all.
+
+    When `admin` is gone or no admin, the link is for the oldest active admin; None when there is none.
+    """
+    if not db.session.scalar(select(func.count()).select_from(User)):
+        create(FIRST_ADMIN, roles.ADMIN, now)
+    admins = db.session.scalars(
+        select(User).where(User.role == roles.ADMIN, User.active).order_by(User.id)
+    ).all()
+    first = next((user for user in admins if user.name_key == FIRST_ADMIN), None) or next(iter(admins), None)
+    return links.make(first, now) if first else None
+
+
+def _keep_an_admin(user: User, stays_admin: bool) -> None:
+    """Raises `Conflict` when the change would leave no active admin; two such changes wait for each other."""
+    query = select(User.id).where(User.role == roles.ADMIN, User.active).order_by(User.id).with_for_update()
+    others = [admin_id for admin_id in db.session.scalars(query) if admin_id != user.id]
+    if not stays_admin and not others and user.role == roles.ADMIN and user.active:
+        raise Conflict(_("%(name)s is the last active admin.", name=user.name), code="last-admin")
+
+
+def _by_name(name: str) -> User | None:
+    return db.session.scalar(select(User).where(User.name_key == _key(name[:NAME_MAX * 2])))
+
+
+def _checked_name(name: str) -> str:
+    name = unicodedata.normalize("NFC", name.strip())
+    if not name:
+        raise Invalid({"name": [_("A name is required.")]})
+    if len(name) > NAME_MAX or len(_key(name)) > NAME_MAX * 2:
+        raise Invalid({"name": [_("A name may have at most %(n)s characters.", n=NAME_MAX)]})
+    if not _NAME.fullmatch(name):
+        raise Invalid({"name": [_("A name has letters, digits and . _ @ + - only, and begins with a letter or digit.")]})
+    return name
+
+
+def _key(name: str) -> str:
+    """The name as it is compared: without case, and with look-alike spellings of the same letters made one."""
+    return unicodedata.normalize("NFKC", name.strip().replace("\x00", "").encode("utf-8", "replace").decode()).casefold()
+
+
+def _check_role(role: str) -> None:
+    if role not in roles.ROLES:
+        allowed = ", ".join(roles.ROLES)
+        raise Invalid({"role": [_("There is no role %(role)s; allowed: %(allowed)s.", role=role[:40], allowed=allowed)]})

@@ -1,0 +1,118 @@
+"""Writes and reads audit entries."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import Select, select
+
+from app import catalog
+from app.audit import origin
+from app.audit.models import AuditEntry
+from app.errors import Invalid
+from app.extensions import db
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries; empty fields let every entry through. `action` may be a whole group: `run` or `run.submit`."""
+
+    actor: str | None = None
+    action: str | None = None
+    object_kind: str | None = None
+    object_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of entries, newest first, and the cursor of the next one."""
+
+    items: Sequence[AuditEntry] = field(default_factory=list)
+    next_cursor: str | None = None
+
+
+def record(
+    action: str,
+    now: datetime,
+    kind: str = "",
+    id: object = "",
+    name: str = "",
+    actor: str | None = None,
+    **details: Any,
+) -> None:
+    """Note a change inside the caller's `transaction()`: both are committed, or neither.
+
+    `action` is `noun.verb` (`run.submit`); `kind`, `id` and `name` say what it was done to; `actor` is given
+    only where the origin cannot know it yet (signing in). `details` is JSON: values that look secret are
+    masked, None is left out.
+    """
+    by = origin.current()
+    masked = catalog.mask(None, (), {key: value for key, value in details.items() if value is not None})[1]
+    db.session.add(
+        AuditEntry(
+            at=now,
+            actor=_fit(by.name if actor is None else actor, 64),
+            via=by.via,
+            action=action,
+            object_kind=kind or None,
+            object_id=_fit(str(id), 255) or None,
+            object_name=_fit(name, 255) or None,
+            details=masked or None,
+            address=by.address,
+        )
+    )
+
+
+def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
+    """Entries that match, newest first, by keyset over the id; raises `Invalid` for a bad cursor."""
+    query = _matching(wanted).order_by(AuditEntry.id.desc())
+    if cursor:
+        query = query.where(AuditEntry.id < _decode(cursor))
+    found = list(db.session.scalars(query.limit(limit + 1)))
+    items = found[:limit]
+    return Page(items, _encode(items[-1].id) if len(found) > limit else None)
+
+
+def _matching(wanted: Filter) -> Select[tuple[AuditEntry]]:
+    query = select(AuditEntry)
+    for column, value in (
+        (AuditEntry.actor, wanted.actor),
+        (AuditEntry.object_kind, wanted.object_kind),
+        (AuditEntry.object_id, wanted.object_id),
+    ):
+        if value:
+            query = query.where(column == value)
+    if wanted.action and "." in wanted.action:
+        query = query.where(AuditEntry.action == wanted.action)
+    elif wanted.action:
+        query = query.where(AuditEntry.action.startswith(f"{wanted.action}.", autoescape=True))
+    if wanted.since:
+        query = query.where(AuditEntry.at >= wanted.since)
+    if wanted.until:
+        query = query.where(AuditEntry.at < wanted.until)
+    return query
+
+
+def _fit(text: str, length: int) -> str:
+    """Text that every database takes: no NUL, no half characters, not longer than the column."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")[:length]
+
+
+def _encode(entry_id: int) -> str:
+    return base64.urlsafe_b64encode(str(entry_id).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
+        if not text.isdecimal() or len(text) > 18:
+            raise ValueError(text)
+        return int(text)
+    except (ValueError, binascii.Error):
+        raise Invalid({"cursor": [_("This cursor is not one that a list returned.")]}) from None

@@ -1,0 +1,200 @@
+"""The Redis connection and the key names of the broker, both as kombu derives them from the Celery app."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+import redis
+from celery import Celery
+from flask import Flask, current_app
+from flask_babel import gettext as _
+from redis.commands.core import Script
+from redis.maint_notifications import MaintNotificationsConfig
+
+from app.errors import BrokerUnavailable, NotFound
+
+OWN_PREFIX = "celeriac:"
+SOCKET_TIMEOUT_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 2
+CONNECTIONS_MAX = 100
+LUA_FOLDER = Path(__file__).with_name("lua")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One priority level of a queue: the step in kombu's numbering (0 is taken first) and its Redis list."""
+
+    step: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Where things lie in Redis: kombu's keys by kombu's own options, and Celeriac's beside them."""
+
+    prefix: str
+    separator: str
+    steps: tuple[int, ...]
+    unacked: str
+    unacked_index: str
+    binding: str
+
+    def step_of(self, step: Any) -> int:
+        """The level that kombu puts a message of this `properties.priority` into (bad values count as 0)."""
+        try:
+            wanted = min(max(int(step), 0), 9)
+        except (TypeError, ValueError, OverflowError):
+            wanted = 0
+        lower = [known for known in self.steps if known <= wanted]
+        return lower[-1] if lower else self.steps[-1]
+
+    def level(self, queue: str, step: int) -> Level:
+        name = f"{queue}{self.separator}{step}" if step else queue
+        return Level(step, self.prefix + name)
+
+    def levels(self, queue: str) -> list[Level]:
+        """The queue's lists in the order in which workers empty them."""
+        return [self.level(queue, step) for step in self.steps]
+
+    def _own(self, name: str) -> str:
+        return f"{self.prefix}{OWN_PREFIX}{name}"
+
+    def held(self, queue: str) -> str:
+        """List of the held messages; like kombu's, its right end comes first."""
+        return self._own(f"held:{queue}")
+
+    def held_facts(self, queue: str) -> str:
+        """Hash: run id → who held it, when and why."""
+        return self._own(f"held-facts:{queue}")
+
+    def let_in(self, queue: str) -> str:
+        """Set of the run ids that "hold everything new" lets through."""
+        return self._own(f"let-in:{queue}")
+
+    @property
+    def hold_new(self) -> str:
+        """Hash: queue in "hold everything new" mode → who, when and why."""
+        return self._own("hold-new")
+
+    @property
+    def paused(self) -> str:
+        """Hash: paused queue → who, when and why."""
+        return self._own("paused")
+
+    def trash(self, queue: str, token: str, step: int) -> str:
+        """List of purged messages of one level, kept until the undo expires."""
+        return self._own(f"trash:{queue}:{token}:{step}")
+
+
+@dataclass(frozen=True)
+class Broker:
+    """What one Flask app needs to talk to its broker."""
+
+    redis: redis.Redis
+    keys: Keys
+    scripts: dict[str, Script]
+
+    def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Run the script `lua/NAME.lua` in one atomic step."""
+        return self.scripts[name](keys=keys, args=args)
+
+    def items(self, key: str, start: int, stop: int) -> list[bytes]:
+        """LRANGE of a list of messages."""
+        return cast(list[bytes], self.redis.lrange(key, start, stop))
+
+    def take_out(self, key: str, raw: bytes) -> bool:
+        """Remove the first message with exactly these bytes, searched from the end that is taken next."""
+        return bool(self.redis.lrem(key, -1, raw))  # type: ignore[arg-type]  # redis-py's types forbid bytes
+
+
+def client(app: Flask | None = None) -> redis.Redis:
+    """The pooled client of the broker's Redis, of the given or the current Flask app.
+
+    It connects on first use and is safe across threads and forks. Every command has a time limit of a few
+    seconds, so blocking reads must block for less. Commands are sent once: an answer lost on the way
+    raises `redis.ConnectionError`, it is not asked for again.
+    """
+    return broker(app).redis
+
+
+def keys(app: Flask | None = None) -> Keys:
+    """The key names in use by the given or the current Flask app."""
+    return broker(app).keys
+
+
+def broker(app: Flask | None = None) -> Broker:
+    flask_app = app or current_app
+    found = flask_app.extensions.get("broker")
+    if found is None:
+        found = flask_app.extensions.setdefault("broker", _connect(flask_app.extensions["celery"]))
+    assert isinstance(found, Broker)  # noqa: S101 -- extensions are untyped; only this module sets the entry
+    return found
+
+
+def reset(app: Flask | None = None) -> None:
+    """Close the connections and forget them; the next use makes new ones (after a fork, between tests)."""
+    flask_app = app or current_app
+    found = flask_app.extensions.pop("broker", None)
+    if found is not None:
+        found.redis.connection_pool.disconnect()
+
+
+def reaches_broker(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn redis-py's connection errors into BrokerUnavailable, a key that holds no queue into NotFound."""
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
+        except redis.ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            raise NotFound(_("There is no queue of this name.")) from error
+
+    return wrapper
+
+
+def _connect(celery_app: Celery) -> Broker:
+    channel = _channel(celery_app)
+    options = dict(channel._connparams())
+    options["socket_timeout"] = options.get("socket_timeout") or SOCKET_TIMEOUT_SECONDS
+    if "path" not in options:
+        options["socket_connect_timeout"] = options.get("socket_connect_timeout") or CONNECT_TIMEOUT_SECONDS
+    options["max_connections"] = CONNECTIONS_MAX
+    # With these notifications on (the default with RESP3) the pool no longer notices, when it hands out
+    # a connection, that the server has closed it.
+    options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
+    connection = redis.Redis(connection_pool=redis.ConnectionPool(**options))
+    scripts = {path.stem: connection.register_script(path.read_text()) for path in LUA_FOLDER.glob("*.lua")}
+    return Broker(connection, _keys(channel), scripts)
+
+
+def _channel(celery_app: Celery) -> Any:
+    """A kombu channel that knows its options but was never opened: kombu's own constructor would connect."""
+    connection = celery_app.connection_for_write()
+    transport = connection.transport
+    channel = transport.Channel.__new__(transport.Channel)
+    channel.connection = transport
+    for name in channel.from_transport_options:
+        if name in connection.transport_options:
+            setattr(channel, name, connection.transport_options[name])
+    return channel
+
+
+def _keys(channel: Any) -> Keys:
+    prefix = channel.global_keyprefix
+    return Keys(
+        prefix=prefix,
+        separator=channel.sep,
+        steps=tuple(channel.priority_steps),
+        unacked=prefix + channel.unacked_key,
+        unacked_index=prefix + channel.unacked_index_key,
+        binding=prefix + channel.keyprefix_queue,
+    )

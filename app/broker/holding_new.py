@@ -1,0 +1,99 @@
+""" "Hold everything new": a queue in which only what a person lets in reaches the line.
+
+What is published through Celeriac's transport goes among the held messages in the same step; what other
+producers push is set aside when a worker takes it (see `transport`), and before that by `sweep`.
+What waited when the mode began is let in, and so is what a person released.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.broker import line, whereabouts
+from app.broker.connection import broker, client, keys, reaches_broker
+from app.broker.messages import id_of
+
+SWEEP_CHUNK = 200
+SET_CHUNK = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingNew:
+    """Who said that a queue holds everything new, when and why."""
+
+    queue: str
+    by: str
+    since: datetime
+    reason: str
+
+
+@reaches_broker
+def hold_new(queue: str, by: str, reason: str, now: datetime) -> HoldingNew:
+    """Hold everything that is sent to the queue from now on. What waits or runs already goes on."""
+    known = sorted(line.ids(queue) | set(whereabouts.unacked()))
+    pipe = client().pipeline(transaction=True)
+    for start in range(0, len(known), SET_CHUNK):
+        pipe.sadd(keys().let_in(queue), *known[start : start + SET_CHUNK])
+    facts = json.dumps({"since": now.timestamp(), "by": by, "reason": reason}).encode()
+    pipe.hsetnx(keys().hold_new, queue, facts)
+    pipe.hget(keys().hold_new, queue)
+    return _read(queue, pipe.execute()[-1])
+
+
+@reaches_broker
+def stop_holding_new(queue: str) -> bool:
+    """Let new messages into the line again; those that are held stay held. False when it was not so."""
+    pipe = client().pipeline(transaction=True)
+    pipe.hdel(keys().hold_new, queue)
+    pipe.delete(keys().let_in(queue))
+    return bool(pipe.execute()[0])
+
+
+@reaches_broker
+def holding_new(queues: Sequence[str] | None = None) -> dict[str, HoldingNew]:
+    """The queues that hold everything new (None: all of them) by name."""
+    found: Any = client().hgetall(keys().hold_new)
+    modes = {name.decode(): _read(name.decode(), value) for name, value in found.items()}
+    return {name: modes[name] for name in modes if queues is None or name in queues}
+
+
+@reaches_broker
+def sweep(now: datetime) -> dict[str, int]:
+    """Set aside what came past Celeriac into queues that hold everything new; how many, by queue.
+
+    New messages come in at the far end of each level, so the look from there ends at the first stretch
+    that is all let in; it costs little however long the line. Call it every second or so.
+    """
+    return {queue: _sweep(queue, mode, now) for queue, mode in holding_new().items()}
+
+
+def _sweep(queue: str, mode: HoldingNew, now: datetime) -> int:
+    told = {"at": now.timestamp(), "since": mode.since.timestamp(), "by": mode.by, "reason": mode.reason}
+    swept = 0
+    for level in keys().levels(queue):
+        done = 0
+        while raws := broker().items(level.key, done, done + SWEEP_CHUNK - 1):
+            newcomers = _not_let_in(queue, raws)
+            # From the far end of the line to its front would turn their order round: the last is held last.
+            for raw in reversed(newcomers):
+                lists = [level.key, keys().held(queue), keys().held_facts(queue)]
+                facts = json.dumps(told | {"step": level.step})
+                swept += int(broker().run("hold", lists, [raw, 1, id_of(raw), facts]))
+            if not newcomers:
+                break
+            done += len(raws) - len(newcomers)
+    return swept
+
+
+def _not_let_in(queue: str, raws: list[bytes]) -> list[bytes]:
+    pipe = client().pipeline(transaction=False)
+    for raw in raws:
+        pipe.sismember(keys().let_in(queue), id_of(raw))
+    return [raw for raw, let_in in zip(raws, pipe.execute(), strict=True) if not let_in]
+
+
+def _read(queue: str, value: bytes) -> HoldingNew:
+    facts = json.loads(value)
+    return HoldingNew(queue, facts["by"], datetime.fromtimestamp(facts["since"], UTC), facts["reason"])

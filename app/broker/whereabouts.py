@@ -1,0 +1,126 @@
+"""Where a run's message is: in the line, among the held ones, or taken by a worker and not acknowledged."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import redis
+
+from app.broker import holding, line
+from app.broker.connection import Keys, client, keys, reaches_broker
+from app.broker.messages import Message, given_step, parse
+
+SCAN_COUNT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that a worker took and has not acknowledged: its task runs, or is about to."""
+
+    message: Message
+    delivery_tag: str
+    taken_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run's message is, and the message."""
+
+    where: Literal["waiting", "held", "taken"]
+    queue: str
+    message: Message
+
+
+@reaches_broker
+def unacked() -> dict[str, Taken]:
+    """The messages that workers took and have not acknowledged, by run id.
+
+    With late acknowledgement these are the running ones too. Kombu writes no worker's name beside them.
+    """
+    redis_client, names = client(), keys()
+    scores: Any = redis_client.zrange(names.unacked_index, 0, -1, withscores=True)
+    taken_at = dict(scores)
+    found = {}
+    for tag, message in _unacked(redis_client, names):
+        epoch = taken_at.get(tag)
+        moment = None if epoch is None else datetime.fromtimestamp(float(epoch), UTC)
+        found[message.id] = Taken(message, tag.decode(), moment)
+    return found
+
+
+@reaches_broker
+def locate(run_id: str, queues: Sequence[str]) -> Place | None:
+    """Where the run's message is: among the held ones, taken, or in the line of one of the queues.
+
+    None also for the millisecond in which a worker has it in its hands: taken out of the list and not yet
+    written among the unacknowledged ones. Who must be sure asks again a second later.
+    """
+    for queue in queues:
+        if held := holding.find_held(queue, run_id):
+            return Place("held", queue, held.message)
+    if place := _locate_taken(run_id):
+        return place
+    for queue in queues:
+        if message := line.find(queue, run_id):
+            return Place("waiting", queue, message)
+    return _locate_taken(run_id)  # taken while we looked
+
+
+@reaches_broker
+def out(run_ids: Collection[str], queues: Sequence[str]) -> set[str]:
+    """Which of the runs have a message in the broker, anywhere: in line, held or taken.
+
+    What is about to be sent again asks this first. The lines are read twice, because a message can go back
+    into one (a worker shuts down) while the taken ones are read. See `locate` for the one gap.
+    """
+    redis_client, names, wanted = client(), keys(), set(run_ids)
+    if not wanted:
+        return set()
+    found = _in_lines(queues, wanted)
+    asked = sorted(wanted - found)
+    for queue in queues if asked else ():
+        known = redis_client.hmget(names.held_facts(queue), asked)
+        found |= {run_id for run_id, facts in zip(asked, known, strict=True) if facts is not None}
+    found |= {message.id for _, message in _unacked(redis_client, names)} & wanted
+    return found | (_in_lines(queues, wanted - found) if wanted - found else set())
+
+
+def is_out(run_id: str, queues: Sequence[str]) -> bool:
+    """Whether the run has a message in the broker; see `out`."""
+    return run_id in out([run_id], queues)
+
+
+@reaches_broker
+def known_queues(exchanges: Sequence[str]) -> set[str]:
+    """The queues that were ever declared on these exchanges of the broker, by any process."""
+    redis_client, names = client(), keys()
+    pipe = redis_client.pipeline(transaction=False)
+    for exchange in exchanges:
+        pipe.smembers(names.binding % exchange)
+    members = set().union(*pipe.execute())
+    return {member.decode("utf-8", "replace").split(names.separator)[-1] for member in members}
+
+
+def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:
+    return set().union(*(line.waiting_among(queue, wanted) for queue in queues))
+
+
+def _locate_taken(run_id: str) -> Place | None:
+    for _, message in _unacked(client(), keys()):
+        if message.id == run_id:
+            return Place("taken", message.queue, message)
+    return None
+
+
+def _unacked(redis_client: redis.Redis, names: Keys) -> Iterator[tuple[bytes, Message]]:
+    """Delivery tag and message of each entry of kombu's hash: JSON of [message, exchange, routing key]."""
+    for tag, value in redis_client.hscan_iter(names.unacked, count=SCAN_COUNT):
+        try:
+            envelope, _, routing_key = json.loads(value)
+        except (ValueError, RecursionError, TypeError):
+            yield tag, parse(value, "", names.steps[0])
+            continue
+        raw = json.dumps(envelope).encode()  # as kombu writes it when it gives the message back
+        yield tag, parse(raw, str(routing_key or ""), names.step_of(given_step(raw)))

@@ -1,0 +1,41 @@
+"""The catalog of tasks: found by itself, described, and turned into forms, schemas and checked arguments."""
+
+from app.catalog.binding import Arguments, by_name
+from app.catalog.call import as_curl, as_python
+from app.catalog.coercion import coerce
+from app.catalog.discovery import ImportFailure, load
+from app.catalog.forms import ParameterForm, build_form
+from app.catalog.info import TaskInfo, find, listing, lookup
+from app.catalog.json_text import parse_raw, to_raw
+from app.catalog.parameters import NO_VALUE, Parameter
+from app.catalog.schema import schema
+from app.catalog.secrets import MASK, is_masked, is_secret, mask
+from app.catalog.shapes import Kind
+from app.catalog.validation import validate
+
+__all__ = [
+    "MASK",
+    "NO_VALUE",
+    "Arguments",
+    "ImportFailure",
+    "Kind",
+    "Parameter",
+    "ParameterForm",
+    "TaskInfo",
+    "as_curl",
+    "as_python",
+    "build_form",
+    "by_name",
+    "coerce",
+    "find",
+    "is_masked",
+    "is_secret",
+    "listing",
+    "lookup",
+    "load",
+    "mask",
+    "parse_raw",
+    "schema",
+    "to_raw",
+    "validate",
+]

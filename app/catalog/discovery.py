@@ -1,0 +1,85 @@
+"""Imports the modules that define tasks: the library that comes along and the user's own."""
+
+import importlib
+import logging
+import os
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType, TracebackType
+
+from celery import Celery
+
+LIBRARY = "app.tasks"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImportFailure:
+    """A module that could not be imported: the error on one line, and where it came from."""
+
+    module: str
+    error: str
+    traceback: str
+
+
+def load(celery_app: Celery, modules: Sequence[str]) -> list[ImportFailure]:
+    """Import the task library and the given modules, packages with all that is in them; return what failed.
+
+    A broken module stops nothing, not even one that calls `sys.exit`; only Ctrl-C does. Afterwards the
+    tasks are registered with `celery_app`.
+    """
+    _make_working_folder_importable()
+    library = _import(LIBRARY)  # it imports its own tasks, and leaves Pillow and the like until a task runs
+    failures = [library] if isinstance(library, ImportFailure) else []
+    for name in dict.fromkeys(modules):
+        failures += _load_tree(name)
+    for failure in failures:
+        logger.warning("tasks of %s cannot be used: %s", failure.module, failure.error)
+    celery_app.finalize()
+    return failures
+
+
+def _load_tree(name: str) -> Iterator[ImportFailure]:
+    module = _import(name)
+    if isinstance(module, ImportFailure):
+        yield module
+        return
+    for found in pkgutil.iter_modules(getattr(module, "__path__", ())):
+        if found.name != "__main__":  # that is a program, which would run
+            yield from _load_tree(f"{name}.{found.name}")
+
+
+def _import(name: str) -> ModuleType | ImportFailure:
+    if not all(part.isidentifier() for part in name.split(".")):
+        return ImportFailure(name, f"{name!r} is not a module name such as myteam.jobs", "")
+    try:
+        return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit() and the like: the module is broken, the process is not
+        return ImportFailure(name, _one_line(error), _trace(error))
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+
+
+def _trace(error: BaseException) -> str:
+    """The traceback from the module's own first line on."""
+    tb: TracebackType | None = error.__traceback__
+    while tb and (
+        tb.tb_frame.f_code.co_filename == __file__ or "importlib" in tb.tb_frame.f_code.co_filename
+    ):
+        tb = tb.tb_next
+    return "".join(traceback.format_exception(type(error), error, tb)).strip()
+
+
+def _make_working_folder_importable() -> None:
+    """Own modules stand in the folder the process was started in; it comes last, so that it hides nothing."""
+    folder = os.getcwd()
+    if folder not in sys.path and "" not in sys.path:
+        sys.path.append(folder)

@@ -1,0 +1,137 @@
+"""The tasks that are registered with the Celery app, and what is worth knowing about each."""
+
+import inspect
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+from celery import Celery, Task
+from flask_babel import gettext as _
+
+from app.broker.priority import from_broker
+from app.catalog.docstrings import read_docstring
+from app.catalog.parameters import Parameter, docstring_of, parameters_of
+from app.errors import NotFound
+
+BUILT_IN_PREFIX = "celery."
+LIBRARY = "app.tasks"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskInfo:
+    """A registered task. Durations are in seconds; `priority` is the one of every page, 9 the most urgent."""
+
+    name: str
+    function: str  # its name in the source
+    module: str
+    file: str  # from the folder that holds the top package: reports/tasks.py; empty when unknown
+    line: int | None
+    summary: str
+    doc: str  # what follows the summary in the docstring, without the parameters
+    parameters: tuple[Parameter, ...]
+    queue: str
+    priority: int
+    time_limit: float | None
+    soft_time_limit: float | None
+    rate_limit: str | None
+    max_retries: int | None  # None: no limit
+    default_retry_delay: float
+    acks_late: bool
+    ignore_result: bool
+    origin: Literal["library", "own"]
+
+    def parameter(self, name: str) -> Parameter | None:
+        return next((p for p in self.parameters if p.name == name), None)
+
+    def receiver(self, name: str) -> Parameter | None:
+        """The parameter that takes a keyword argument: the one of that name, else `**kwargs`."""
+        return self.parameter(name) or next((p for p in self.parameters if p.takes_extra), None)
+
+    def places(self, count: int) -> list[str]:
+        """The names of the parameters that take so many positional arguments; "" for each one too many."""
+        names = [p.name for p in self.parameters if p.positional]
+        rest = next((p.name for p in self.parameters if p.takes_rest), "")
+        return (names + [rest] * count)[:count]
+
+
+_cache: WeakKeyDictionary[Task, TaskInfo] = WeakKeyDictionary()
+
+
+def listing(celery_app: Celery) -> list[TaskInfo]:
+    """Every task but Celery's own, by name."""
+    names = sorted(name for name in celery_app.tasks if not name.startswith(BUILT_IN_PREFIX))
+    return [_info(celery_app, celery_app.tasks[name]) for name in names]
+
+
+def find(celery_app: Celery, name: str) -> TaskInfo:
+    """The task of that name; raises `NotFound`."""
+    if name.startswith(BUILT_IN_PREFIX) or name not in celery_app.tasks:
+        raise NotFound(_("There is no task named %(name)s.", name=name))
+    return _info(celery_app, celery_app.tasks[name])
+
+
+def lookup(celery_app: Celery, name: str) -> TaskInfo | None:
+    """The task of that name, or None: history holds runs of tasks that are no longer known."""
+    try:
+        return find(celery_app, name)
+    except NotFound:
+        return None
+
+
+def _info(celery_app: Celery, task: Task) -> TaskInfo:
+    if task not in _cache:
+        _cache[task] = _read(celery_app, task)
+    return _cache[task]
+
+
+def _read(celery_app: Celery, task: Task) -> TaskInfo:
+    doc = read_docstring(docstring_of(task))
+    function = inspect.unwrap(task.run)
+    file, line = _source(function)
+    module = task.__module__
+    return TaskInfo(
+        name=task.name,
+        function=getattr(function, "__name__", task.name),
+        module=module,
+        file=file,
+        line=line,
+        summary=doc.summary,
+        doc=doc.body,
+        parameters=parameters_of(task),
+        queue=_queue(celery_app, task),
+        priority=from_broker(task.priority or 0),
+        time_limit=task.time_limit,
+        soft_time_limit=task.soft_time_limit,
+        rate_limit=str(task.rate_limit) if task.rate_limit else None,
+        max_retries=task.max_retries,
+        default_retry_delay=task.default_retry_delay,
+        acks_late=bool(task.acks_late),
+        ignore_result=bool(task.ignore_result),
+        origin="library" if f"{module}.".startswith(f"{LIBRARY}.") else "own",
+    )
+
+
+def _source(function: Any) -> tuple[str, int | None]:
+    """Where the function stands: its file from the top package's folder on, and its line."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return "", None
+    path = Path(code.co_filename)
+    depth = len(function.__module__.split(".")) + (path.name == "__init__.py")
+    return "/".join(path.parts[-depth:]), code.co_firstlineno
+
+
+def _queue(celery_app: Celery, task: Task) -> str:
+    """The queue that a plain `delay()` sends to: the task's own, or by `task_routes`, or the default one."""
+    own = {name: getattr(task, name, None) for name in ("queue", "exchange", "routing_key")}
+    options = {name: value for name, value in own.items() if value is not None}
+    try:
+        queue = celery_app.amqp.router.route(options, task.name, (), {}, task)["queue"]
+    except Exception:  # a router is the user's own code; without arguments it may do anything
+        logger.exception("cannot tell the queue of %s", task.name)
+        queue = celery_app.conf.task_default_queue
+    return str(getattr(queue, "name", queue))

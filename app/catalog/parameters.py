@@ -1,0 +1,256 @@
+"""A task function's signature as parameters: what a form asks for, and what is checked and converted."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from celery import Task
+from flask_babel import gettext as _
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from app.catalog import json_values, wording
+from app.catalog.annotations import EMPTY, Unresolved, adapter_of, hints_of, is_native
+from app.catalog.docstrings import Doc, read_docstring
+from app.catalog.secrets import MASK, is_secret
+from app.catalog.shapes import Kind, Shape, json_schema_of, shape_of, to_text
+
+_PARAMETER = inspect.Parameter
+
+
+class NoValue:
+    """The type of `NO_VALUE`, which says that there is no default, or none that JSON can express."""
+
+    def __repr__(self) -> str:
+        return "NO_VALUE"
+
+
+NO_VALUE = NoValue()
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """One parameter of a task.
+
+    A `*args` parameter is a list and a `**kwargs` parameter an object, both never required. `adapter` is
+    None when nothing can be checked, either because there is no type hint or because it cannot be resolved.
+    """
+
+    name: str
+    passing: Any  # one of inspect's five kinds of parameter
+    annotation: Any  # EMPTY without a type hint
+    default: Any  # the Python value; EMPTY without a default
+    description: str
+    shape: Shape
+    adapter: TypeAdapter[Any] | None
+    native: bool  # nothing to convert between JSON and the annotated type
+
+    @property
+    def kind(self) -> Kind:
+        return self.shape.kind
+
+    @property
+    def required(self) -> bool:
+        return self.default is EMPTY and not self.variadic
+
+    @property
+    def variadic(self) -> bool:
+        return self.takes_rest or self.takes_extra
+
+    @property
+    def takes_rest(self) -> bool:
+        """True for `*args`."""
+        return bool(self.passing is _PARAMETER.VAR_POSITIONAL)
+
+    @property
+    def takes_extra(self) -> bool:
+        """True for `**kwargs`."""
+        return bool(self.passing is _PARAMETER.VAR_KEYWORD)
+
+    @property
+    def positional(self) -> bool:
+        """True when the value may be given by its place."""
+        return self.passing in (_PARAMETER.POSITIONAL_ONLY, _PARAMETER.POSITIONAL_OR_KEYWORD)
+
+    @property
+    def positional_only(self) -> bool:
+        return bool(self.passing is _PARAMETER.POSITIONAL_ONLY)
+
+    @property
+    def keyword_only(self) -> bool:
+        return bool(self.passing is _PARAMETER.KEYWORD_ONLY)
+
+    @property
+    def hinted(self) -> bool:
+        """False when there is no usable type hint, so that any JSON is taken."""
+        return self.adapter is not None
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of this one value, with its own `$defs`."""
+        return json_schema_of(self.adapter)
+
+    @cached_property
+    def default_json(self) -> Any:
+        """The default as a JSON value; `NO_VALUE` when there is none or JSON cannot express it."""
+        if self.default is EMPTY:
+            return NO_VALUE
+        try:
+            if self.adapter is None:
+                value = to_jsonable_python(self.default)
+            else:
+                value = self.adapter.dump_python(self.default, mode="json", by_alias=True, warnings=False)
+        except (PydanticSerializationError, ValueError, TypeError, AttributeError):
+            return NO_VALUE
+        return NO_VALUE if json_values.problem(value) else value
+
+    @cached_property
+    def secret(self) -> bool:
+        """True when the value must not be shown: its name says so, or its type (SecretStr)."""
+        return self.kind is not Kind.BOOL and (is_secret(self.name) or _holds_secret(self.schema))
+
+    @cached_property
+    def secret_keys(self) -> frozenset[str]:
+        """Fields of this parameter's models whose type is secret, whatever their name."""
+        return frozenset(_secret_properties(self.schema))
+
+    @property
+    def type(self) -> str:
+        """The type with its bounds, as in a table of parameters: `int, 1 to 50000`."""
+        name = self._type_name
+        bounds = wording.bounds_words(self.shape)
+        return _("%(type)s, %(bounds)s", type=name, bounds=bounds) if bounds else name
+
+    @property
+    def label(self) -> str:
+        """The type in a word or two, to stand beside the name of a field: `choice`, `list[str]`."""
+        return _("choice") if self.kind is Kind.CHOICE else self._type_name
+
+    @property
+    def hint(self) -> str:
+        """What helps to fill in the field: its bounds, or how to write the value. May be empty."""
+        if isinstance(self.annotation, Unresolved):
+            return _("any JSON: the type hint %(hint)s cannot be read", hint=self.annotation.text)
+        if not self.hinted:
+            return {
+                Kind.LIST: _("JSON list, without type hints"),
+                Kind.DICT: _("JSON object, without type hints"),
+            }.get(self.kind, _("any JSON: there is no type hint"))
+        bounds = wording.bounds_words(self.shape)
+        written = wording.how_to_write(self.shape)
+        return (
+            _("%(bounds)s; %(written)s", bounds=bounds, written=written)
+            if bounds and written
+            else bounds or written
+        )
+
+    @property
+    def default_text(self) -> str:
+        """The default as a table shows it; empty when the value is required."""
+        if self.default is EMPTY:
+            return ""
+        if self.default is None:
+            return _("none")
+        if self.secret:
+            return MASK
+        return _("set in code") if self.default_json is NO_VALUE else to_text(self.default_json)
+
+    @property
+    def _type_name(self) -> str:
+        if not self.hinted:
+            return {Kind.LIST: "list", Kind.DICT: "dict"}.get(self.kind, "JSON")
+        return wording.type_name(self.annotation)
+
+    @property
+    def multiline(self) -> bool:
+        """True when the text may have several lines: `json_schema_extra`, description or default say so."""
+        extra = self.shape.extra
+        wanted = extra.get("multiline") or extra.get("format") in ("multiline", "textarea")
+        described = "multiline" in self.description.lower().replace("-", "")
+        return bool(wanted) or described or (isinstance(self.default, str) and "\n" in self.default)
+
+
+_cache: WeakKeyDictionary[Task, tuple[Parameter, ...]] = WeakKeyDictionary()
+
+
+def parameters_of(task: Task) -> tuple[Parameter, ...]:
+    """The parameters of a registered task, without a bound task's `self`. Read once per task."""
+    if task not in _cache:
+        _cache[task] = read_parameters(task.run, read_docstring(docstring_of(task)))
+    return _cache[task]
+
+
+def docstring_of(task: Task) -> str | None:
+    """The task's own docstring, or that of its `run` method; not the one inherited from Celery."""
+    text = task.__doc__ or getattr(task.run, "__doc__", None)
+    return None if text in (Task.__doc__, Task.run.__doc__) else text
+
+
+def read_parameters(function: Callable[..., Any], doc: Doc) -> tuple[Parameter, ...]:
+    """The parameters of any callable; one without a readable signature takes anything."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        signature = inspect.signature(lambda *args, **kwargs: None)
+    hints = hints_of(function)
+    return tuple(
+        _parameter(item, hints.get(item.name, EMPTY), doc.parameters.get(item.name, ""))
+        for item in signature.parameters.values()
+    )
+
+
+def _parameter(item: inspect.Parameter, hint: Any, meaning: str) -> Parameter:
+    annotation = _collected(item, hint)
+    adapter = None if hint is EMPTY or isinstance(hint, Unresolved) else adapter_of(annotation)
+    shape = shape_of(annotation) if adapter else _free_shape(item, annotation)
+    return Parameter(
+        name=item.name,
+        passing=item.kind,
+        annotation=annotation,
+        default=item.default,
+        description=shape.description or meaning,
+        shape=shape,
+        adapter=adapter,
+        native=adapter is None or is_native(annotation),
+    )
+
+
+def _collected(item: inspect.Parameter, hint: Any) -> Any:
+    """The type of the whole value: `*args: int` is a list of int, `**kwargs: int` an object of int."""
+    if hint is EMPTY or isinstance(hint, Unresolved):
+        return hint
+    if item.kind is _PARAMETER.VAR_POSITIONAL:
+        return list[hint]
+    if item.kind is _PARAMETER.VAR_KEYWORD:
+        return dict[str, hint]
+    return hint
+
+
+def _free_shape(item: inspect.Parameter, annotation: Any) -> Shape:
+    if item.kind is _PARAMETER.VAR_POSITIONAL:
+        return Shape(Kind.LIST, annotation)
+    return Shape(Kind.DICT if item.kind is _PARAMETER.VAR_KEYWORD else Kind.JSON, annotation)
+
+
+def _holds_secret(schema: dict[str, Any]) -> bool:
+    """True when the value itself, one of its alternatives or each of its items is a secret string."""
+    if schema.get("format") == "password":
+        return True
+    parts = [*schema.get("anyOf", []), schema.get("items"), schema.get("additionalProperties")]
+    return any(isinstance(part, dict) and _holds_secret(part) for part in parts)
+
+
+def _secret_properties(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _secret_properties(item)
+    elif isinstance(schema, dict):
+        properties = schema.get("properties")
+        for name, part in properties.items() if isinstance(properties, dict) else ():
+            if isinstance(part, dict) and _holds_secret(part):
+                yield name
+        for part in schema.values():
+            yield from _secret_properties(part)

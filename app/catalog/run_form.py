@@ -1,0 +1,127 @@
+"""The Run now form: a task's arguments, as fields or as JSON, and where the run goes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import Form, SelectField
+
+from app.catalog.binding import Arguments, by_name
+from app.catalog.forms import ParameterForm, build_form
+from app.catalog.info import TaskInfo
+from app.catalog.json_text import RAW, parse_raw, to_raw
+from app.catalog.parameters import NO_VALUE
+from app.catalog.validation import validate
+from app.errors import Invalid
+
+FIELDS = "fields"
+MODES = (FIELDS, RAW)
+
+
+class Destination(Form):
+    """The queue and the priority of the run; the task's own stand there at first."""
+
+    queue = SelectField(_l("Queue"))
+    priority = SelectField(_l("Priority"), choices=[(str(n), str(n)) for n in range(9, -1, -1)])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One message of a refused form, with the field it belongs to; both empty for the form as a whole."""
+
+    message: str
+    label: str = ""
+    field_id: str = ""
+
+
+@dataclass
+class RunForm:
+    """The form as it is drawn: `mode` says which tab is open, `raw` what the JSON tab holds."""
+
+    info: TaskInfo
+    parameters: ParameterForm
+    destination: Destination
+    mode: str = FIELDS
+    raw: str = ""
+    problems: list[Problem] = field(default_factory=list)
+
+    def arguments(self) -> Arguments:
+        """The arguments that were entered, checked; raises `Invalid`."""
+        if self.mode == RAW:
+            given = parse_raw(self.raw)
+            return validate(self.info, given.args, given.kwargs)
+        return self.parameters.arguments()
+
+    def options(self) -> dict[str, Any]:
+        """Queue and priority where they differ from the task's own; raises `Invalid`."""
+        if not self.destination.validate():
+            raise Invalid(
+                {name: list(map(str, messages)) for name, messages in self.destination.errors.items() if name}
+            )
+        queue, priority = self.destination.queue.data, int(self.destination.priority.data)
+        return {
+            "queue": queue if queue != self.info.queue else None,
+            "priority": priority if priority != self.info.priority else None,
+        }
+
+    def refuse(self, error: Invalid) -> None:
+        """Keep what is wrong, to be shown at the fields and by the button."""
+        for name, messages in error.errors.items():
+            label, field_id = self._place(name)
+            self.problems += [Problem(message, label, field_id) for message in messages]
+
+    def in_mode(self, mode: str) -> "RunForm":
+        """The same form with the other tab open, and in it what was entered so far, as far as it can be read."""
+        if mode == self.mode:
+            return self
+        if mode == RAW:
+            entered = {one.parameter.name: one.data for one in self.parameters if one.data is not NO_VALUE}
+            return RunForm(self.info, self.parameters, self.destination, RAW, to_raw(entered))
+        given = parse_raw(self.raw)
+        return RunForm(self.info, build_form(self.info, values=given), self.destination, FIELDS)
+
+    def _place(self, name: str) -> tuple[str, str]:
+        if self.mode == RAW and name not in self.destination:
+            return ("" if name in (RAW, "args", "kwargs") else name), RAW
+        for part in (self.parameters, self.destination):
+            if name in part:
+                return str(part[name].label.text), part[name].id
+        return name, ""
+
+
+def empty_form(info: TaskInfo, queues: Sequence[str], mode: str, values: Arguments | None = None) -> RunForm:
+    """The form before anything is entered, or filled in with earlier arguments."""
+    known = by_name(info.parameters, values.args, values.kwargs) if values else {}
+    raw = (
+        to_raw({name: value for name, value in known.items() if value is not NO_VALUE})
+        if known
+        else _template(info)
+    )
+    return RunForm(info, build_form(info, values=values), _destination(info, queues), mode, raw)
+
+
+def read_form(info: TaskInfo, queues: Sequence[str], data: Any) -> RunForm:
+    """The form as it was submitted (`data` is a multi-dict)."""
+    mode = RAW if data.get("mode") == RAW else FIELDS
+    return RunForm(info, build_form(info, data), _destination(info, queues, data), mode, data.get(RAW, ""))
+
+
+def _destination(info: TaskInfo, queues: Sequence[str], data: Any = None) -> Destination:
+    form = Destination(data, queue=info.queue, priority=str(info.priority))
+    form.queue.choices = [
+        (name, _("%(queue)s (task default)", queue=name) if name == info.queue else name)
+        for name in dict.fromkeys([info.queue, *queues])
+    ]
+    form.priority.choices = [
+        (str(n), _("%(n)s (task default)", n=n) if n == info.priority else str(n)) for n in range(9, -1, -1)
+    ]
+    return form
+
+
+def _template(info: TaskInfo) -> str:
+    """What the JSON tab shows at first: the required arguments, to be filled in."""
+    required: Mapping[str, None] = {p.name: None for p in info.parameters if p.required}
+    return json.dumps(required, indent=2)

@@ -1,0 +1,94 @@
+"""Which arguments are secret, going by their name or type, and how they are masked."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.catalog.info import TaskInfo
+
+MASK = "••••••"
+MAX_DEPTH = 100
+
+# Anywhere in the name, with the word breaks taken out: db_password, userPassword, X-Api-Key …
+_PARTS = re.compile(
+    r"passw(or)?d|passphrase|pwd|secret(?!ar)|apikey|privatekey|accesskey|signingkey|encryptionkey|sshkey|authkey"
+    r"|authorization|credential|bearer|accesstoken|authtoken|refreshtoken|sessionkey|sessionid"
+)
+_WORDS = frozenset({"token", "tokens", "cookie", "cookies", "jwt", "passwd", "auth", "otp", "csrf", "dsn"})
+# A name that ends or begins so is about a secret, not one itself: max_tokens, token_count, cookie_name.
+_ABOUT_ENDS = frozenset(
+    {"count", "limit", "length", "size", "type", "name", "field", "header", "policy", "used", "per"}
+    | {"expires", "expiry", "ttl", "age", "at"}
+)
+_ABOUT_STARTS = frozenset({"max", "min", "num", "n", "has", "is", "use", "show", "reset"})
+
+
+def is_secret(name: str) -> bool:
+    """True when a parameter, key or header of that name looks as if it held a secret."""
+    words = re.findall(r"[a-z]+|[0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
+    if not words or words[-1] in _ABOUT_ENDS or words[0] in _ABOUT_STARTS:
+        return False
+    return bool(_PARTS.search("".join(words))) or not _WORDS.isdisjoint(words)
+
+
+def is_masked(value: Any) -> bool:
+    """True when the value, or something in it, was masked and the real one is gone."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if item == MASK:
+                return True
+        elif isinstance(item, Mapping):
+            stack.extend(item.values())
+        elif isinstance(item, Sequence):
+            stack.extend(item)
+    return False
+
+
+def mask(
+    info: "TaskInfo | None", args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any], list[str]]:
+    """The arguments with secrets replaced by `MASK`, and the names of the parameters that hold one.
+
+    `info` is None for a task that is not known here; only names in `kwargs` and keys then tell. Works on
+    whatever a message carried, valid or not. Something is masked only when there is a value to hide:
+    None, "" and booleans stay.
+    """
+    masked: list[str] = []
+
+    def hidden(name: str, label: str, value: Any) -> Any:
+        parameter = info.receiver(name) if info else None
+        keys = parameter.secret_keys if parameter else frozenset()
+        whole = is_secret(name) or bool(parameter and parameter.secret)
+        result = _hide(value) if whole else _hide_keys(value, keys)
+        if is_masked(result):
+            masked.append(label)
+        return result
+
+    places = info.places(len(args)) if info else [""] * len(args)
+    new_args = [
+        hidden(place, place or f"args[{index}]", value)
+        for index, (place, value) in enumerate(zip(places, args, strict=True))
+    ]
+    new_kwargs = {name: hidden(name, name, value) for name, value in kwargs.items()}
+    return new_args, new_kwargs, list(dict.fromkeys(masked))
+
+
+def _hide(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool) or value == "" else MASK
+
+
+def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:
+    """The same value with what lies under secret keys hidden; what is nested too deep is hidden whole."""
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth > MAX_DEPTH:
+        return MASK
+    if isinstance(value, Mapping):
+        return {
+            key: _hide(item) if str(key) in keys or is_secret(str(key)) else _hide_keys(item, keys, depth + 1)
+            for key, item in value.items()
+        }
+    return [_hide_keys(item, keys, depth + 1) for item in value]

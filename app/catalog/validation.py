@@ -1,0 +1,110 @@
+"""Checks arguments against a task's parameters before anything is queued."""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+from pydantic import TypeAdapter, ValidationError
+
+from app.catalog import json_values, wording
+from app.catalog.binding import Arguments, bind, unbind
+from app.catalog.info import TaskInfo
+from app.catalog.parameters import Parameter
+from app.catalog.problems import messages
+from app.catalog.secrets import is_masked
+from app.errors import Invalid
+
+MAX_BYTES = 1_048_576
+
+logger = logging.getLogger(__name__)
+
+
+def validate(info: TaskInfo, args: Any, kwargs: Any, *, max_bytes: int = MAX_BYTES) -> Arguments:
+    """The arguments as they are to be sent: plain JSON values in one spelling, defaults not filled in.
+
+    Takes JSON values and is strict: "3" is no int, true is no int, 3.0 is no int; a date is an ISO 8601
+    text. Raises `Invalid` with sentences by parameter (`args` and `kwargs` when they are wrong as a whole).
+    """
+    _require_containers(args, kwargs)
+    bound = bind(info.parameters, args, kwargs)
+    errors = bound.errors
+    values: dict[str, Any] = {}
+    for parameter in info.parameters:
+        if parameter.name in errors:
+            continue
+        if parameter.name in bound.values:
+            values[parameter.name], problems = check(parameter, bound.values[parameter.name])
+        else:
+            problems = [_missing(parameter)] if parameter.required else []
+        if problems:
+            errors[parameter.name] = problems
+    if not errors:
+        _require_size(values, errors, max_bytes)
+    if errors:
+        raise Invalid(errors)
+    arguments, errors = unbind(info.parameters, values, len(args))
+    if errors:
+        raise Invalid(errors)
+    return arguments
+
+
+def check(parameter: Parameter, value: Any) -> tuple[Any, list[str]]:
+    """The value in its one spelling, and what is wrong with it."""
+    if sentence := json_values.problem(value):
+        return None, [sentence]
+    if is_masked(value):
+        return None, [_("Enter the secret value again: it was not kept.")]
+    if parameter.adapter is None:
+        return value, []
+    try:
+        checked = _spelled(parameter.adapter, value)
+    except ValidationError as error:
+        return None, messages(parameter.name, parameter.shape, value, error)
+    except Exception as error:  # a validator is the task author's own code
+        logger.exception("the check of %s failed", parameter.name)
+        return None, [_("The check of this value failed: %(error)s.", error=type(error).__name__)]
+    sentence = json_values.problem(checked)
+    return checked, [sentence] if sentence else []
+
+
+def _spelled(adapter: TypeAdapter[Any], value: Any) -> Any:
+    """The value as pydantic writes it, provided that it reads that as the same value again.
+
+    It does not for secrets (written as asterisks) and for models with one-way serializers: those are sent
+    as they came.
+    """
+    python = adapter.validate_json(json.dumps(value), strict=True)
+    try:
+        spelled = adapter.dump_python(python, mode="json", by_alias=True, exclude_unset=True, warnings=False)
+        again = adapter.validate_json(json.dumps(spelled), strict=True)
+        return spelled if again == python else value
+    except Exception:  # whatever a serializer of the author's raises, the value itself is fine
+        return value
+
+
+def _missing(parameter: Parameter) -> str:
+    return _("This is required. %(allowed)s", allowed=wording.allowed(parameter.shape))
+
+
+def _require_containers(args: Any, kwargs: Any) -> None:
+    errors = {}
+    if not isinstance(args, list):
+        errors["args"] = [_("Enter a JSON list.")]
+    if not isinstance(kwargs, Mapping):
+        errors["kwargs"] = [_("Enter a JSON object.")]
+    if errors:
+        raise Invalid(errors)
+
+
+def _require_size(values: dict[str, Any], errors: dict[str, list[str]], max_bytes: int) -> None:
+    sizes = {name: len(json.dumps(value, ensure_ascii=False).encode()) for name, value in values.items()}
+    if sum(sizes.values()) > max_bytes:
+        largest = max(sizes, key=lambda name: sizes[name])
+        sentence = _(
+            "Too long: the arguments are %(n)s bytes together, at most %(limit)s may be sent.",
+            n=sum(sizes.values()),
+            limit=max_bytes,
+        )
+        errors[largest] = [sentence]

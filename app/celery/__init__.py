@@ -1,0 +1,6 @@
+"""The Celery app for Flask: factory, base task, and the signals that write what happens to a durable stream."""
+
+from app.celery.factory import make_celery
+from app.celery.task import CeleriacTask
+
+__all__ = ["CeleriacTask", "make_celery"]

@@ -1,0 +1,138 @@
+"""The durable stream: what sending and running processes say about runs, kept in Redis until it is recorded."""
+
+import json
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
+from typing import Any
+
+import redis
+
+STREAM = "celeriac:events"
+BACKLOG_MAX = 20_000
+RETRY_SECONDS = 0.5
+CANCELLED_PREFIX = "celeriac:cancelled:"
+
+logger = logging.getLogger(__name__)
+
+
+class EventStream:
+    """Appends events to the stream; while Redis is away it keeps them (the newest 20,000) and tries again.
+
+    One an app; safe to use from threads and after a fork. An event may be written twice when a
+    connection breaks at the wrong moment: readers must be idempotent.
+    """
+
+    def __init__(self, url: str, max_events: int) -> None:
+        self._client = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        self._max_events = max_events
+        self._backlog: deque[str] = deque(maxlen=BACKLOG_MAX)
+        self._retrier: threading.Thread | None = None
+
+    def emit(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
+        """Write an event now, after what is still in the backlog. `raw` holds fields that are JSON already."""
+        self._backlog.append(encode(event, raw))
+        self.flush()
+
+    def emit_later(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
+        """Keep an event for the next `flush` (the worker's main process flushes on a timer)."""
+        self._backlog.append(encode(event, raw))
+
+    def emit_started(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> bool:
+        """Write an event and tell, in the same round trip, whether the run was cancelled meanwhile."""
+        text = encode(event, raw)
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            self._add(pipe, text)
+            pipe.exists(CANCELLED_PREFIX + event["id"])
+            return bool(pipe.execute()[1])
+        except redis.RedisError:
+            self._backlog.append(text)
+            self._retry_later()
+            return False
+
+    def flush(self) -> None:
+        """Write the backlog; never raises: what cannot be written stays and is tried again."""
+        taken: list[str] = []
+        try:
+            pipe = self._client.pipeline(transaction=False)
+            while self._backlog and len(taken) < 500:
+                text = self._backlog.popleft()
+                taken.append(text)
+                self._add(pipe, text)
+            if taken:
+                pipe.execute()
+        except redis.RedisError:
+            self._backlog.extendleft(reversed(taken))
+            self._retry_later()
+        else:
+            if self._backlog:
+                self.flush()
+
+    def _add(self, pipe: Any, text: str) -> None:
+        pipe.xadd(STREAM, {"e": text}, maxlen=self._max_events, approximate=True)
+
+    def _retry_later(self) -> None:
+        if self._retrier is None or not self._retrier.is_alive():
+            self._retrier = threading.Thread(target=self._retry, name="celeriac-events", daemon=True)
+            self._retrier.start()
+
+    def _retry(self) -> None:
+        logger.warning("Redis does not answer; events wait in memory")
+        while self._backlog:
+            time.sleep(RETRY_SECONDS)
+            try:
+                self._client.ping()
+            except redis.RedisError:
+                continue
+            self.flush()
+
+
+def encode(event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> str:
+    """The event as one line of JSON; `raw` fields are put in as they are."""
+    text = to_json(event)
+    for name, value in (raw or {}).items():
+        text = f'{text[:-1]},"{name}":{value}}}'
+    return text
+
+
+def to_json(value: Any) -> str:
+    """Any Python value as strict JSON: dates as ISO 8601, NaN and infinities as words, the rest as its repr."""
+    try:
+        return json.dumps(value, default=_plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return json.dumps(_strict(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date | clock_time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    return str(value) if type(value).__str__ is not object.__str__ else repr(value)
+
+
+def _strict(value: Any, depth: int = 0) -> Any:
+    """The same value with what JSON has no word for replaced; deep or circular parts become their repr."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if depth > 50:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_strict(item, depth + 1) for item in value]
+    return _strict(_plain(value), depth + 1)

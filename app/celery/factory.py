@@ -1,0 +1,70 @@
+"""Builds the Celery app that belongs to a Flask app."""
+
+from collections.abc import Callable
+from typing import Any
+
+import celery
+from celery import Celery
+from flask import Flask
+from kombu import Queue
+
+from app.broker.priority import DEFAULT_PRIORITY, PRIORITY_STEPS, to_broker
+from app.celery import presence, signals
+from app.celery.events import EventStream
+from app.celery.task import CeleriacTask
+from app.config import Settings
+
+Coerce = Callable[[celery.Task, Any, Any], tuple[Any, Any]]
+
+# A message that a worker took is given back only after this long. Late acknowledgement keeps a message
+# unacknowledged while its task runs, so a shorter time would start long tasks twice.
+VISIBILITY_TIMEOUT_SECONDS = 7 * 86400
+
+
+def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce) -> Celery:
+    """The Celery app: configured from the settings, default for `@shared_task`, recording to the stream.
+
+    `coerce(task, args, kwargs)` turns the message's JSON into the annotated Python types.
+    """
+    base = type("Task", (CeleriacTask,), {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True})
+    app = Celery("celeriac", task_cls=base, set_as_current=False)
+    app.config_from_object(configuration(settings))
+    app.set_default()
+    stream = EventStream(settings.redis, settings.stream_max_events)
+    signals.connect(stream, settings.result_max_bytes, settings.arguments_max_bytes)
+    presence.install(app, settings.redis)
+    flask_app.extensions["celery"] = app
+    flask_app.extensions["events"] = stream
+    return app
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Celery's configuration. Where it differs from Celery's defaults, the reason stands beside it."""
+    return {
+        "broker_url": settings.broker_url,
+        "result_backend": settings.broker_url,
+        "result_expires": settings.result_expires_seconds,
+        "result_extended": False,  # history keeps names and arguments; Redis need not
+        "timezone": "UTC",
+        "enable_utc": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_default_queue": "default",
+        "task_default_priority": to_broker(DEFAULT_PRIORITY),  # none would mean the most urgent on Redis
+        "task_queues": [Queue(name, routing_key=name) for name in settings.declared_queues],
+        "task_create_missing_queues": True,
+        "task_routes": ("app.tasks.routes.route",),  # imported when the first task is sent
+        # One message a free slot, so that everything that is not running can still be moved.
+        "worker_prefetch_multiplier": 1,
+        "task_acks_late": True,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "priority_steps": PRIORITY_STEPS,  # the default merges ten levels into four
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+        },
+        "worker_send_task_events": False,  # signals record runs: lossless, and a third cheaper
+        "worker_redirect_stdouts_level": "INFO",
+        "beat_schedule_filename": str(settings.data_path / "beat-schedule"),
+    }

@@ -1,0 +1,112 @@
+"""Workers say every two seconds that they are alive and what they do, in one Redis hash that pages read."""
+
+import json
+import os
+import platform
+import time
+from typing import Any
+
+import celery
+import psutil
+import redis
+from celery import Celery, bootsteps
+from celery.worker import state as worker_state
+
+from app.celery import signals
+
+WORKERS = "celeriac:workers"
+BEAT_SECONDS = 2.0
+FLUSH_SECONDS = 0.1
+MEMORY_EVERY_SECONDS = 10.0
+RUNNING_MAX = 100
+
+
+def install(app: Celery, redis_url: str) -> None:
+    """Make every worker of the app tell of itself."""
+    app.conf.celeriac_redis_url = redis_url
+    app.steps["consumer"].add(Presence)
+
+
+class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
+    """Writes the worker's entry in the hash on a timer of its event loop; a stuck loop thus shows as silence.
+
+    The same timer writes the events that the main process keeps for later.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._started_at = time.time()
+        self._timers: list[Any] = []
+        self._memory = (0.0, 0)  # measured at, bytes
+        self._last: dict[str, Any] = {}
+        url = consumer.app.conf.celeriac_redis_url
+        self._redis = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+
+    def start(self, consumer: Any) -> None:
+        self._tell(consumer)
+        self._timers = [
+            consumer.timer.call_repeatedly(BEAT_SECONDS, self._tell, (consumer,)),
+            consumer.timer.call_repeatedly(FLUSH_SECONDS, signals.flush),
+        ]
+
+    def stop(self, consumer: Any) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        signals.flush()
+
+    def shutdown(self, consumer: Any) -> None:
+        """Say that the worker leaves; its pool is gone by now, so the rest is as it was last told."""
+        self.stop(consumer)
+        self._write(self._last | {"state": "offline", "heartbeat_at": time.time(), "running": []})
+
+    def _tell(self, consumer: Any) -> None:
+        self._last = self._entry(consumer)
+        self._write(self._last)
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        try:
+            self._redis.hset(WORKERS, entry["hostname"], json.dumps(entry))
+        except redis.RedisError:  # the broker is the same server: the worker itself reports that it is gone
+            return
+
+    def _entry(self, consumer: Any) -> dict[str, Any]:
+        running = [
+            {"id": request.id, "task": request.name, "started_at": request.time_start}
+            for request in list(worker_state.active_requests)[:RUNNING_MAX]
+        ]
+        pool = consumer.pool
+        return {
+            "hostname": consumer.hostname,
+            "state": "online",
+            "heartbeat_at": time.time(),
+            "started_at": self._started_at,
+            "pid": os.getpid(),
+            "pool": type(pool).__module__.rpartition(".")[2],
+            "slots": pool.num_processes,
+            "queues": sorted(consumer.task_consumer and [q.name for q in consumer.task_consumer.queues] or []),
+            "running": running,
+            "finished": sum(worker_state.total_count.values()),
+            "memory_bytes": self._memory_bytes(),
+            "load": os.getloadavg()[0],
+            "versions": {"celery": celery.__version__, "python": platform.python_version()},
+        }
+
+
+    def _memory_bytes(self) -> int:
+        """Resident bytes of the worker and its pool's processes, measured every ten seconds."""
+        if time.monotonic() - self._memory[0] > MEMORY_EVERY_SECONDS:
+            self._memory = (time.monotonic(), _resident_bytes())
+        return self._memory[1]
+
+
+def _resident_bytes() -> int:
+    main = psutil.Process()
+    total = 0
+    for process in (main, *main.children(recursive=True)):
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total

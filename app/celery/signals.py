@@ -1,0 +1,218 @@
+"""Celery's signals, written to the durable stream by the process in which they fire.
+
+Which signal fires in which process, by case: prerun, success, failure and retry where the task runs; received,
+revoked, unknown, time limits and lost children in the worker's main process; publish where the task is sent.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from celery import Task
+from celery.signals import (
+    after_task_publish,
+    before_task_publish,
+    task_failure,
+    task_postrun,
+    task_prerun,
+    task_received,
+    task_retry,
+    task_revoked,
+    task_success,
+    task_unknown,
+    worker_process_shutdown,
+    worker_shutdown,
+)
+
+from app.broker.priority import DEFAULT_PRIORITY, from_broker
+from app.celery.events import EventStream, to_json
+
+HEADER = "celeriac"  # a message that carries it was recorded when it was sent
+ROUTE_FIELDS = ("root_id", "parent_id", "group")
+
+_stream: EventStream
+_result_max_bytes = 0
+_arguments_max_bytes = 0
+
+
+def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int) -> None:
+    """Record from now on to `stream`; the last call counts."""
+    global _stream, _result_max_bytes, _arguments_max_bytes
+    _stream, _result_max_bytes, _arguments_max_bytes = stream, result_max_bytes, arguments_max_bytes
+    for signal, receiver in (
+        (before_task_publish, _on_before_publish),
+        (after_task_publish, _on_published),
+        (task_received, _on_received),
+        (task_prerun, _on_started),
+        (task_success, _on_succeeded),
+        (task_failure, _on_failed),
+        (task_retry, _on_retried),
+        (task_postrun, _on_ended),
+        (task_revoked, _on_revoked),
+        (task_unknown, _on_unknown),
+        (worker_process_shutdown, _on_shutdown),
+        (worker_shutdown, _on_shutdown),
+    ):
+        signal.connect(receiver, dispatch_uid=f"celeriac.{receiver.__name__}", weak=False)
+
+
+def flush() -> None:
+    """Write what was kept for later."""
+    _stream.flush()
+
+
+def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
+    step = properties.get("priority")
+    priority = DEFAULT_PRIORITY if step is None else from_broker(step)
+    headers[HEADER] = {"sent_at": time.time(), "priority": priority}
+
+
+def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
+    _stream.emit(
+        {"type": "sent", "at": headers[HEADER]["sent_at"], "queue": routing_key}
+        | {"priority": headers[HEADER]["priority"]}
+        | _identity(headers),
+        _arguments(body[0], body[1]),
+    )
+
+
+def _on_received(sender: Any, request: Any, **_: Any) -> None:
+    headers = request.request_dict
+    event = {"type": "received", "at": time.time(), "worker": request.hostname} | _identity(headers)
+    _stream.emit_later(event, _unrecorded(headers))
+
+
+def _on_started(task: Task, task_id: str, **_: Any) -> None:
+    request = task.request
+    request.celeriac_started = time.monotonic()
+    event = {"type": "started", "at": time.time(), "worker": request.hostname} | _identity(request.__dict__)
+    event |= {"id": task_id, "task": task.name}
+    request.celeriac_cancelled = _stream.emit_started(event, _unrecorded(request.__dict__))
+    if request.celeriac_cancelled:
+        _emit("revoked", request, terminated=False, expired=False)
+
+
+def _on_succeeded(sender: Task, result: Any, **_: Any) -> None:
+    request = sender.request
+    _stream.emit(_about("succeeded", request) | {"runtime": _runtime(request)}, _capped("result", result))
+
+
+def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_: Any) -> None:
+    request = sender.request
+    event: dict[str, Any] = {"type": "failed", "at": time.time(), "id": task_id, "task": sender.name}
+    if request.id == task_id:  # in the main process (lost child, time limit) there is no current request
+        event |= {"attempt": request.retries or 0, "worker": request.hostname, "runtime": _runtime(request)}
+    _stream.emit(event | _failure(exception, einfo))
+
+
+def _on_retried(sender: Task, request: Any, reason: Any, einfo: Any = None, **_: Any) -> None:
+    cause = getattr(reason, "exc", None) or reason
+    event = _about("retried", request) | {"runtime": _runtime(request), "next_at": _when(reason)}
+    _stream.emit(event | _failure(cause, einfo))
+
+
+def _on_ended(task: Task, state: str | None = None, **_: Any) -> None:
+    if state in ("IGNORED", "REJECTED"):  # the other ends have signals of their own
+        _emit(state.lower(), task.request, runtime=_runtime(task.request))
+
+
+def _on_revoked(request: Any, terminated: bool, signum: Any, expired: bool, **_: Any) -> None:
+    _emit("revoked", request, terminated=bool(terminated), expired=bool(expired), signal=str(signum or ""))
+
+
+def _on_unknown(sender: Any, name: str, id: str, message: Any, **_: Any) -> None:
+    event = {"type": "failed", "at": time.time(), "worker": sender.hostname} | _identity(message.headers)
+    error = f"NotRegistered: the worker knows no task named {name}"
+    _stream.emit(event | {"error": error, "traceback": ""}, _unrecorded(message.headers))
+
+
+def _on_shutdown(**_: Any) -> None:
+    _stream.flush()
+
+
+def record_progress(task: Task, state: str, meta: Any) -> None:
+    """Write a progress event; `meta` in the shape of `progress()`, or anything a plain task passes."""
+    fields = meta if isinstance(meta, dict) else {}
+    message = fields.get("message") or fields.get("status") or ("" if state == "PROGRESS" else state)
+    _emit(
+        "progress",
+        task.request,
+        current=_number(fields.get("current")),
+        total=_number(fields.get("total")),
+        message=str(message)[:500],
+    )
+
+
+def _emit(kind: str, request: Any, **fields: Any) -> None:
+    _stream.emit(_about(kind, request) | fields)
+
+
+def _about(kind: str, request: Any) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "at": time.time(),
+        "id": request.id,
+        "task": request.task,
+        "attempt": request.retries or 0,
+        "worker": request.hostname,
+    }
+
+
+def _identity(headers: dict[str, Any]) -> dict[str, Any]:
+    """What every message says of its run, without what it does not say."""
+    facts = {name: headers.get(name) for name in (*ROUTE_FIELDS, "eta", "expires", "origin")}
+    kept = {name: value for name, value in facts.items() if value}
+    return {"id": headers["id"], "task": headers["task"], "attempt": headers.get("retries") or 0} | kept
+
+
+def _unrecorded(headers: dict[str, Any]) -> dict[str, str]:
+    """Arguments, queue and priority of a message whose sender did not record it; nothing for the others."""
+    if headers.get(HEADER) or "args" not in headers:
+        return {}
+    delivery = headers.get("delivery_info") or {}
+    step = delivery.get("priority")
+    priority = DEFAULT_PRIORITY if step is None else from_broker(step)
+    where = {"queue": to_json(delivery.get("routing_key")), "priority": to_json(priority)}
+    return where | _arguments(headers["args"], headers["kwargs"])
+
+
+def _arguments(args: Any, kwargs: Any) -> dict[str, str]:
+    raw = {"args": to_json(list(args or ())), "kwargs": to_json(kwargs or {})}
+    size = sum(map(len, raw.values()))
+    return raw if size <= _arguments_max_bytes else {"arguments_cut": str(size)}
+
+
+def _capped(name: str, value: Any) -> dict[str, str]:
+    text = to_json(value)
+    if len(text) <= _result_max_bytes:
+        return {name: text}
+    return {name: to_json(text[:_result_max_bytes]), f"{name}_cut": str(len(text))}
+
+
+def _failure(exception: Any, einfo: Any) -> dict[str, Any]:
+    error = f"{type(exception).__name__}: {exception}" if str(exception) else type(exception).__name__
+    trace = str(getattr(einfo, "traceback", None) or einfo or "")
+    fields = {"error": error[:_result_max_bytes], "traceback": trace}
+    if len(trace) > _result_max_bytes:  # the end says what was raised, the beginning where it came from
+        half = _result_max_bytes // 2
+        fields |= {"traceback": f"{trace[:half]}\n…\n{trace[-half:]}", "traceback_cut": str(len(trace))}
+    return fields
+
+
+def _runtime(request: Any) -> float | None:
+    started = getattr(request, "celeriac_started", None)
+    return None if started is None else time.monotonic() - started
+
+
+def _when(reason: Any) -> float | None:
+    """The epoch second of the next try, from a Retry's `when` (seconds from now, or a time)."""
+    when = getattr(reason, "when", None)
+    if isinstance(when, datetime):
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    if isinstance(when, timedelta):
+        return time.time() + when.total_seconds()
+    return time.time() + when if isinstance(when, int | float) else None
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,237 @@
+"""Every setting: its name, its default and one line of why. Read from `CELERIAC_…` variables."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from flask import current_app
+from limits import parse_many
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+LIBRARY_QUEUES = ("default", "files", "mail", "examples")
+QUEUE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,126}$"
+
+
+class ConfigError(SystemExit):
+    """A setting has a value that cannot be used; the message names setting, value and what is allowed."""
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("allowed: an IANA time zone name such as UTC, Europe/London or Asia/Shanghai")
+    return value
+
+
+def _redis_url(value: str | None) -> str | None:
+    if value and not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("allowed: redis://…, rediss://… or unix://…")
+    return value or None
+
+
+def _database_url(value: str | None) -> str | None:
+    """PostgreSQL is always reached through psycopg 3, whatever way the URL spells it."""
+    if not value:
+        return None
+    for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+        if value.startswith(prefix):
+            return "postgresql+psycopg://" + value.removeprefix(prefix)
+    if value.startswith("sqlite:///"):
+        return value
+    raise ValueError("allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def _smtp_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or out of range
+        valid = False
+    if not valid:
+        raise ValueError("allowed: smtp://USER:PASSWORD@HOST:PORT, with ?starttls=1 if wished, or smtps://…")
+    return value
+
+
+def _data_url(value: str) -> str:
+    return _database_url(value or "empty") or value
+
+
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f'allowed: JSON such as {{"name": "URL"}} ({error})') from None
+
+
+def _rate_limit(value: str) -> str:
+    try:
+        parse_many(value)
+    except ValueError:
+        raise ValueError("allowed: a number and a span, such as 6000/minute or 100/second") from None
+    return value
+
+
+CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+PathList = Annotated[list[Path], NoDecode, BeforeValidator(_split)]
+DataUrl = Annotated[str, AfterValidator(_data_url)]
+DataName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+QueueName = Annotated[str, Field(pattern=QUEUE_PATTERN)]
+RateLimit = Annotated[str, AfterValidator(_rate_limit)]
+
+
+class Settings(BaseSettings):
+    """The settings of one deployment. A wrong value stops start-up (see `load_settings`)."""
+
+    model_config = SettingsConfigDict(env_prefix="CELERIAC_", env_ignore_empty=True)
+
+    data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, the embedded Redis and the secret key.")
+    database_url: Annotated[str | None, AfterValidator(_database_url)] = Field(
+        None, description="sqlite:///FILE or postgresql://…; unset: SQLite in the data folder."
+    )
+    redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(
+        None, description="redis://, rediss:// or unix://; unset: the embedded Redis that bin/dev starts."
+    )
+    secret_key: str | None = Field(
+        None, min_length=16, description="Signs sessions and links; unset: made once and kept in the data folder."
+    )
+    tasks: CommaList = Field([], description="Comma-separated modules of your own tasks, importable from the working folder.")
+    queues: Annotated[list[QueueName], NoDecode, BeforeValidator(_split)] = Field(
+        [], description="Comma-separated queues to declare beside default, files, mail and examples."
+    )
+    concurrency: int = Field(2, ge=1, le=256, description="Processes of the worker that bin/dev starts.")
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "UTC", description="IANA zone in which pages show times and new schedules start."
+    )
+    deployment_name: str = Field("Celeriac", max_length=60, description="Shown at the top of every page.")
+    base_url: str = Field(
+        "http://127.0.0.1:8000", pattern=r"^https?://", description="Where people reach the pages; used in links."
+    )
+    trusted_proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers count.")
+    retention_days: int = Field(30, ge=1, le=3650, description="Finished runs older than this are cleaned up.")
+    result_expires_seconds: int = Field(86400, ge=60, description="How long Celery keeps results in Redis.")
+    result_max_bytes: int = Field(
+        262_144, ge=1024, description="Results and tracebacks longer than this are cut, with a notice."
+    )
+    arguments_max_bytes: int = Field(
+        1_048_576, ge=1024, description="The most JSON bytes of arguments that a run may be submitted with."
+    )
+    request_max_bytes: int = Field(
+        2_097_152, ge=1024, description="A request with a larger body is refused before it is read."
+    )
+    api_rate_limit: RateLimit = Field(
+        "6000/minute", description="How often one token may call the REST API; keeps a loop gone wild from the rest."
+    )
+    stream_max_events: int = Field(
+        1_000_000, ge=1000, description="Cap of the Redis stream that holds events the recorder has not written yet."
+    )
+    file_roots: PathList = Field(
+        [], description="Comma-separated folders that file tasks may use; unset: files in the data folder."
+    )
+    data_urls: Annotated[dict[DataName, DataUrl], NoDecode, BeforeValidator(_from_json)] = Field(
+        {}, description='Databases to import into, JSON {"name": "URL"}; unset: data, an SQLite file.'
+    )
+    http_allow_private: bool = Field(
+        False, description="Lets web tasks reach private and loopback addresses, and use proxy variables."
+    )
+    smtp_url: Annotated[str | None, AfterValidator(_smtp_url)] = Field(
+        None, description="smtp://USER:PASSWORD@HOST:PORT (?starttls=1) or smtps://…; unset: no e-mail is sent."
+    )
+    mail_from: str = Field(
+        "celeriac@localhost", pattern=r"^[^\r\n]*[^@\s]@[^@\s]+$", description="Sender of every e-mail."
+    )
+    metrics_token: str | None = Field(None, description="When set, /metrics asks for it as a bearer token.")
+
+    @property
+    def declared_queues(self) -> list[str]:
+        return list(dict.fromkeys([*LIBRARY_QUEUES, *self.queues]))
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder as an absolute path; relative ones stand in the project's folder."""
+        return self.data_dir if self.data_dir.is_absolute() else PROJECT_DIR / self.data_dir
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_path / 'celeriac.db'}"
+
+    @property
+    def file_folders(self) -> list[Path]:
+        """The folders that file tasks may use, absolute; the first is where relative paths stand."""
+        roots = self.file_roots or [self.data_path / "files"]
+        return [PROJECT_DIR / root for root in roots]  # an absolute root stays as it is
+
+    @property
+    def data_databases(self) -> dict[str, str]:
+        """The databases that rows are imported into and exported from: SQLAlchemy URL by name."""
+        return self.data_urls or {"data": f"sqlite:///{self.data_path / 'data.db'}"}
+
+    @property
+    def uses_embedded_redis(self) -> bool:
+        return self.redis_url is None
+
+    @property
+    def redis(self) -> str:
+        """The Redis URL in redis-py's form, the embedded server's when none is configured."""
+        if self.redis_url:
+            return self.redis_url
+        from app.embedded_redis import url
+
+        return url(self.data_path)
+
+    @property
+    def broker_url(self) -> str:
+        """The same Redis in kombu's spelling (`redis+socket://` for a Unix socket)."""
+        return self.redis.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings from the environment; raises `ConfigError` with one line per wrong value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            name = "CELERIAC_" + "_".join(str(part) for part in problem["loc"][:1]).upper()
+            lines.append(f"{name}={os.environ.get(name, problem.get('input'))!s}: {problem['msg']}")
+        raise ConfigError("\n".join(lines)) from None
+
+
+def settings() -> Settings:
+    """The settings of the current Flask app."""
+    return cast(Settings, current_app.config["SETTINGS"])
+
+
+def secret_key(given: Settings) -> str:
+    """The configured secret key, or the one kept (or made now, readable only by its owner) in the data folder."""
+    if given.secret_key:
+        return given.secret_key
+    return kept_secret(given.data_path / "secret_key")
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in a file, made on first use; two processes that start together agree on one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(32))
+        try:
+            os.link(draft, path)  # fails when the other process was first: its secret then counts
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

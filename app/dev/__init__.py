@@ -1,0 +1,1 @@
+"""`bin/dev`: everything on one machine, started and stopped as one."""

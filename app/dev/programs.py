@@ -1,0 +1,84 @@
+"""The processes of one machine, as a configuration of supervisor, which starts them again when they die."""
+
+import os
+import sys
+from configparser import RawConfigParser
+from pathlib import Path
+
+from app import embedded_redis
+from app.config import PROJECT_DIR, Settings
+
+WEB_THREADS = 8
+WORKER_STOP_SECONDS = 20  # more than Celery's soft shutdown, so that running tasks go back to their queue
+
+
+def write(settings: Settings, host: str, port: int) -> Path:
+    """Write the configuration into the data folder; returns its path.
+
+    Raises SystemExit with one line when an embedded Redis is needed and there is no server for it.
+    """
+    parser = RawConfigParser()
+    parser["supervisord"] = {
+        "nodaemon": "true",
+        "silent": "true",
+        "logfile": "/dev/stdout",
+        "logfile_maxbytes": "0",
+        "loglevel": "warn",
+        "pidfile": str(settings.data_path / "supervisord.pid"),
+        "directory": str(PROJECT_DIR),
+    }
+    if os.getuid() == 0:
+        parser["supervisord"]["user"] = "root"
+    for place, (name, command) in enumerate(_commands(settings, host, port).items()):
+        parser[f"program:{name}"] = _program(command, place) | _STOPPING.get(name, {})
+    path = settings.data_path / "supervisord.conf"
+    with path.open("w") as file:
+        parser.write(file)
+    return path
+
+
+# The worker's own cold shutdown gives running tasks back to their queue; TERM would wait for them without end.
+_STOPPING = {"worker": {"stopsignal": "QUIT", "stopwaitsecs": str(WORKER_STOP_SECONDS)}}
+
+
+def _commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
+    """Each process by name, in the order of starting; they are stopped the other way round."""
+    bin_dir = Path(sys.executable).parent
+    celery = [str(bin_dir / "celery"), "-A", "celery_worker"]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    commands = {
+        "web": [str(bin_dir / "gunicorn"), "wsgi:app", "--bind", address, "--threads", str(WEB_THREADS)],
+        "recorder": [str(bin_dir / "flask"), "--app", "wsgi", "recorder"],
+        "beat": [*celery, "beat", "--loglevel", "INFO"],
+        "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],
+    }
+    return ({"redis": _redis(settings)} if settings.uses_embedded_redis else {}) | commands
+
+
+def _redis(settings: Settings) -> list[str]:
+    binary = embedded_redis.server_binary()
+    if binary is None:
+        raise SystemExit(
+            "bin/dev: no Redis server was found: install redis-server or valkey-server, or set CELERIAC_REDIS_URL"
+        )
+    return [binary, str(embedded_redis.prepare(settings.data_path))]
+
+
+def _program(command: list[str], place: int) -> dict[str, str]:
+    return {
+        "command": " ".join(_quoted(part) for part in command),
+        "priority": str(place + 1),
+        "autorestart": "true",
+        "startsecs": "1",
+        "startretries": "1000000",
+        "stopwaitsecs": "10",
+        "stopasgroup": "false",
+        "killasgroup": "true",
+        "stdout_logfile": "/dev/stdout",
+        "stdout_logfile_maxbytes": "0",
+        "redirect_stderr": "true",
+    }
+
+
+def _quoted(part: str) -> str:
+    return '"' + part.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'

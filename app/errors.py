@@ -1,0 +1,64 @@
+"""The named errors of the domain; pages and the API map them to HTTP statuses in one place each."""
+
+from collections.abc import Mapping, Sequence
+
+
+class CeleriacError(Exception):
+    """Base of every error that a person can be told about as it stands."""
+
+    status = 500
+    code = "error"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFound(CeleriacError):
+    """The named thing does not exist (404)."""
+
+    status = 404
+    code = "not-found"
+
+
+class Forbidden(CeleriacError):
+    """The caller's role does not allow this (403)."""
+
+    status = 403
+    code = "forbidden"
+
+
+class Conflict(CeleriacError):
+    """The thing's present state does not allow this (409); `code` says which conflict."""
+
+    status = 409
+    code = "conflict"
+
+    def __init__(self, detail: str = "", code: str = "conflict") -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class Stale(CeleriacError):
+    """Somebody else changed the thing since it was read (412)."""
+
+    status = 412
+    code = "stale"
+
+
+class Invalid(CeleriacError):
+    """Input that cannot be taken (422); `errors` maps each field to its messages."""
+
+    status = 422
+    code = "invalid"
+
+    def __init__(self, errors: Mapping[str, Sequence[str]], detail: str = "") -> None:
+        self.errors: dict[str, list[str]] = {field: list(messages) for field, messages in errors.items()}
+        super().__init__(detail or "; ".join(f"{f}: {m}" for f, ms in self.errors.items() for m in ms))
+
+
+class BrokerUnavailable(CeleriacError):
+    """Redis does not answer (503)."""
+
+    status = 503
+    code = "broker-unavailable"

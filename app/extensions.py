@@ -1,0 +1,73 @@
+"""The Flask extensions, unbound; `create_app` binds them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask_babel import Babel
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_smorest import Api
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
+
+
+class Base(DeclarativeBase):
+    """Base of every model."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate()
+csrf = CSRFProtect()
+login = LoginManager()
+babel = Babel()
+limiter = Limiter(key_func=get_remote_address)
+api = Api()
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    """WAL lets readers and one writer work side by side; a writer waits for its turn instead of failing."""
+    if type(connection).__module__.startswith("sqlite3"):
+        connection.isolation_level = None  # SQLAlchemy's BEGIN below, not the driver's own
+        for pragma in ("journal_mode=WAL", "busy_timeout=15000", "synchronous=NORMAL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Any) -> None:
+    """A transaction that is going to write (see `transaction`) takes SQLite's write lock first."""
+    if connection.dialect.name == "sqlite":
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def transaction() -> Iterator[scoped_session[Session]]:
+    """One write transaction on `db.session`: committed at the end, rolled back on an exception.
+
+    What the session read before is let go first: SQLite cannot turn a read transaction into a write
+    one after another process has written. Domain functions that write use it; it does not nest.
+    """
+    db.session.commit()
+    db.session.connection(execution_options={"writes": True})
+    try:
+        yield db.session
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        raise

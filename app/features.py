@@ -1,0 +1,28 @@
+"""The entry modules of every feature: pages, API and commands, registered on the app in one place."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask
+
+# Each module offers `init_app(app)`.
+ENTRIES = (
+    "app.web",
+    "app.accounts.views",
+    "app.accounts.cli",
+    "app.audit.views",
+    "app.catalog.views",
+    "app.runs.views",
+    "app.runs.cli",
+    "app.overview.views",
+    "app.health.views",
+    "app.health.cli",
+    "app.web.api",
+)
+
+
+def register(app: Flask) -> None:
+    """Register every feature; an import that fails stops start-up."""
+    for name in ENTRIES:
+        if find_spec(name) is not None:
+            import_module(name).init_app(app)

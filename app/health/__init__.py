@@ -1,0 +1,1 @@
+"""Whether it is all right: probes for machines, metrics, and `doctor` for people."""

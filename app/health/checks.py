@@ -1,0 +1,161 @@
+"""The checks behind the probes and `doctor`: each says what it found and what to do."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import redis
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import broker, workers
+from app.config import settings
+from app.errors import BrokerUnavailable
+from app.extensions import db, transaction
+from app.runs.recorder import RECORDERS
+
+SILENT_SECONDS = 15.0
+BEATS = "celeriac:beats"
+STREAM_WARNING = 0.5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's outcome; `hint` says what to do when it failed."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+def ready(now: datetime) -> list[Check]:
+    """What the web process itself needs: a database it can write to, and Redis."""
+    return [database(now), redis_answers(now)]
+
+
+def whole(now: datetime) -> list[Check]:
+    """The whole deployment: also a beat, a recorder and at least one worker."""
+    return [*ready(now), beat(now), recorder(now), worker(now)]
+
+
+def diagnose(now: datetime) -> list[Check]:
+    """Everything `doctor` looks at."""
+    extra: list[Callable[[datetime], Check]] = [migrations, eviction, stream, imports, disk]
+    return [*whole(now), *(check(now) for check in extra)]
+
+
+def database(now: datetime) -> Check:
+    try:
+        with transaction() as session:
+            session.execute(text("CREATE TEMPORARY TABLE IF NOT EXISTS celeriac_probe (at TEXT)"))
+            session.execute(text("INSERT INTO celeriac_probe VALUES (:at)"), {"at": now.isoformat()})
+            session.execute(text("DELETE FROM celeriac_probe"))
+        return Check("database", True, db.engine.dialect.name)
+    except SQLAlchemyError as error:
+        hint = _("Check CELERIAC_DATABASE_URL, and that the server runs and the disk is not full.")
+        return Check("database", False, _first_line(error), hint)
+
+
+def redis_answers(now: datetime) -> Check:
+    try:
+        started = time.perf_counter()
+        version: Any = broker.client().info("server")
+        elapsed = (time.perf_counter() - started) * 1000
+        return Check("redis", True, f"Redis {version.get('redis_version', '?')}, {elapsed:.0f} ms")
+    except redis.RedisError as error:
+        return Check("redis", False, _first_line(error), _("Start Redis, or check CELERIAC_REDIS_URL."))
+
+
+def beat(now: datetime) -> Check:
+    return _heard("beat", BEATS, _("Start one: celery -A celery_worker beat"))
+
+
+def recorder(now: datetime) -> Check:
+    return _heard("recorder", RECORDERS, _("Start one: flask --app wsgi recorder"))
+
+
+def _heard(name: str, key: str, hint: str) -> Check:
+    """Whether one of a kind of process said within 15 s that it works."""
+    try:
+        entries: Any = broker.client().hgetall(key)
+    except redis.RedisError as error:
+        return Check(name, False, _first_line(error), hint)
+    ages = [time.time() - json.loads(raw)["at"] for raw in entries.values()]
+    fresh = [age for age in ages if age <= SILENT_SECONDS]
+    if fresh:
+        return Check(name, True, _("%(n)s at work, the last word %(age).1f s ago", n=len(fresh), age=min(fresh)))
+    detail = _("the last word was %(age).0f s ago", age=min(ages)) if ages else _("none has been heard of")
+    return Check(name, False, detail, hint)
+
+
+def worker(now: datetime) -> Check:
+    hint = _("Start one: celery -A celery_worker worker")
+    try:
+        online = [one.hostname for one in workers.listing(broker.client(), now) if one.online]
+    except BrokerUnavailable as error:
+        return Check("worker", False, error.detail, hint)
+    return Check("worker", bool(online), ", ".join(online) or _("none is online"), "" if online else hint)
+
+
+def migrations(now: datetime) -> Check:
+    folder = current_app.extensions["migrate"].directory
+    wanted = ScriptDirectory(folder).get_current_head()
+    try:
+        with db.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as error:
+        return Check("migrations", False, _first_line(error))
+    hint = "" if found == wanted else _("Run: flask --app wsgi db upgrade")
+    return Check("migrations", found == wanted, found or _("no tables yet"), hint)
+
+
+def eviction(now: datetime) -> Check:
+    """A Redis that evicts keys loses queues."""
+    try:
+        policy: Any = broker.client().info("memory")
+    except redis.RedisError as error:
+        return Check("redis memory", False, _first_line(error))
+    name = policy.get("maxmemory_policy", "noeviction")
+    hint = "" if name == "noeviction" else _("Set maxmemory-policy noeviction: any other may drop waiting runs.")
+    return Check("redis memory", name == "noeviction", name, hint)
+
+
+def stream(now: datetime) -> Check:
+    from app.celery.events import STREAM
+
+    try:
+        length: Any = broker.client().xlen(STREAM)
+    except redis.RedisError as error:
+        return Check("event stream", False, _first_line(error))
+    cap = settings().stream_max_events
+    ok = length < cap * STREAM_WARNING
+    hint = "" if ok else _("The recorder does not keep up or does not run; at the cap history has a gap.")
+    return Check("event stream", ok, _("%(n)s of at most %(cap)s events wait", n=length, cap=cap), hint)
+
+
+def imports(now: datetime) -> Check:
+    failures = current_app.extensions["import_failures"]
+    detail = "; ".join(f"{failure.module}: {failure.error}" for failure in failures)
+    hint = _("Mend the module, or take it out of CELERIAC_TASKS.") if failures else ""
+    return Check("task modules", not failures, detail or _("all can be imported"), hint)
+
+
+def disk(now: datetime) -> Check:
+    usage = shutil.disk_usage(Path(settings().data_path))
+    free = usage.free / 2**30
+    hint = "" if free > 0.5 else _("Free some space: the database and Redis stop writing when the disk is full.")
+    return Check("disk", free > 0.5, _("%(free).1f GiB free in the data folder", free=free), hint)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

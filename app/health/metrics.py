@@ -1,0 +1,62 @@
+"""What Prometheus reads: depths, ages and workers, taken at the moment of the scrape."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import redis
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app import broker, runs, workers
+from app.celery.events import STREAM
+from app.config import settings
+from app.errors import BrokerUnavailable
+
+
+class _Snapshot(Collector):
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def collect(self) -> Iterable[Metric]:
+        yield from _runs()
+        up = GaugeMetricFamily("celeriac_redis_up", "1 when Redis answers")
+        try:
+            yield from _broker(self._now)
+            up.add_metric([], 1)
+        except (redis.RedisError, BrokerUnavailable):
+            up.add_metric([], 0)
+        yield up
+
+
+def registry(now: datetime) -> CollectorRegistry:
+    """A registry that holds this moment's figures."""
+    made = CollectorRegistry()
+    made.register(_Snapshot(now))
+    return made
+
+
+def _runs() -> Iterable[Metric]:
+    by_state = GaugeMetricFamily("celeriac_runs", "Runs in the history by state, counted up to 10001", labels=["state"])
+    for state, number in runs.counts().items():
+        by_state.add_metric([state], number)
+    yield by_state
+
+
+def _broker(now: datetime) -> Iterable[Metric]:
+    waiting = GaugeMetricFamily("celeriac_queue_waiting", "Messages waiting in a queue", labels=["queue"])
+    for queue in settings().declared_queues:
+        waiting.add_metric([queue], broker.depth(queue))
+    yield waiting
+    events = GaugeMetricFamily("celeriac_stream_events", "Events in the stream, recorded or not")
+    events.add_metric([], int(str(broker.client().xlen(STREAM))))
+    yield events
+    online = [worker for worker in workers.listing(broker.client(), now) if worker.online]
+    for name, words, value in (
+        ("celeriac_workers_online", "Workers whose heartbeat was heard within 10 s", len(online)),
+        ("celeriac_worker_slots", "Runs the online workers can take at once", sum(one.slots for one in online)),
+        ("celeriac_worker_busy", "Runs the online workers are running", sum(len(one.running) for one in online)),
+    ):
+        gauge = GaugeMetricFamily(name, words)
+        gauge.add_metric([], value)
+        yield gauge

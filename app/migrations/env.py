@@ -1,0 +1,31 @@
+"""Runs the migrations on the app's own engine."""
+
+from typing import Any
+
+from alembic import context
+from flask import current_app
+
+from app.clock import UTCDateTime
+from app.extensions import Base
+
+
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+    """Write our column type as plain SQLAlchemy: migrations do not change when the code moves."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
+
+
+def run() -> None:
+    migrate = current_app.extensions["migrate"]
+    with migrate.db.engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            render_item=render_item,
+            transaction_per_migration=True,
+            **migrate.configure_args,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

@@ -1,0 +1,1 @@
+"""TEMPORARY by the lead: overwrite."""

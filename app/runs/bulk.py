@@ -1,0 +1,81 @@
+"""Writes many rows of runs in one statement, the quick way of each database."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Select, Text, bindparam, cast, column, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import TypeEngine
+
+from app.clock import UTCDateTime
+from app.extensions import db
+from app.runs.folding import COLUMNS, Row
+from app.runs.models import Run
+
+_TABLE = Run.__table__
+FOLDED = [_TABLE.c[name] for name in COLUMNS]
+
+
+def insert_new(rows: Sequence[Row]) -> set[str]:
+    """Insert rows inside the caller's transaction; returns the ids that were not there before."""
+    if not rows:
+        return set()
+    connection = db.session.connection()
+    if connection.dialect.name == "postgresql":
+        statement = postgresql.insert(_TABLE).from_select(COLUMNS, _arrays())
+        made = connection.execute(
+            statement.on_conflict_do_nothing(index_elements=["id"]).returning(_TABLE.c.id), _columnar(rows)
+        )
+    else:
+        plain = sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
+        made = connection.execute(plain.returning(_TABLE.c.id), list(rows))
+    return set(made.scalars())
+
+
+def update_all(rows: Sequence[Row]) -> None:
+    """Write the folded columns of rows that exist, inside the caller's transaction."""
+    if not rows:
+        return
+    connection = db.session.connection()
+    names = [name for name in COLUMNS if name != "id"]
+    if connection.dialect.name == "postgresql":
+        new = _arrays().subquery("new")
+        statement = update(_TABLE).where(_TABLE.c.id == new.c.id).values({name: new.c[name] for name in names})
+        connection.execute(statement, _columnar(rows))
+        return
+    upsert = sqlite.insert(_TABLE)
+    upsert = upsert.on_conflict_do_update(
+        index_elements=["id"], set_={name: upsert.excluded[name] for name in names}
+    )
+    connection.execute(upsert.returning(_TABLE.c.id), list(rows)).close()
+
+
+def _arrays() -> Select[Any]:
+    """Rows from one array a column: psycopg parses one parameter a column, however many rows there are."""
+    arrays = (bindparam(f"all_{one.name}", type_=ARRAY(_wire(one.type))) for one in FOLDED)
+    columns = (column(one.name, _wire(one.type)) for one in FOLDED)
+    source = func.unnest(*arrays).table_valued(*columns, name="source").render_derived()
+    return select(*(_stored(source.c[one.name], one.type).label(one.name) for one in FOLDED))
+
+
+def _wire(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type in which a column's values travel inside an array."""
+    if isinstance(kind, JSON):
+        return Text()
+    return DateTime(timezone=True) if isinstance(kind, UTCDateTime) else kind
+
+
+def _stored(value: Any, kind: TypeEngine[Any]) -> Any:
+    return cast(value, JSON()) if isinstance(kind, JSON) else value
+
+
+def _columnar(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    return {f"all_{one.name}": list(_values(rows, one.name, isinstance(one.type, JSON))) for one in FOLDED}
+
+
+def _values(rows: Sequence[Row], name: str, as_json: bool) -> Iterable[Any]:
+    for row in rows:
+        value = row[name]
+        yield json.dumps(value) if as_json and value is not None else value

@@ -1,0 +1,80 @@
+"""Cancelling: a waiting run's message is removed, a taken one is revoked, a running one terminated on request."""
+
+from datetime import datetime
+
+from celery import Celery
+from flask_babel import gettext as _
+from sqlalchemy import update
+from sqlalchemy.orm.attributes import set_committed_value
+
+from app import broker
+from app.broker import topics
+from app.celery.events import CANCELLED_PREFIX
+from app.errors import Conflict, NotFound
+from app.extensions import transaction
+from app.runs import states
+from app.runs.models import Run
+
+FLAG_SECONDS = 7 * 86400  # as long as a taken message may wait in a worker for its next try
+
+REMOVED = "removed"
+REVOKED = "revoked"
+TERMINATED = "terminated"
+
+
+def cancel(celery_app: Celery, run: Run, terminate: bool, by: str, now: datetime) -> str:
+    """Cancel a run; returns what happened: "removed", "revoked" or "terminated".
+
+    removed: no worker had it; it will not run. revoked: a worker has it; it will not start if it has not
+    yet, and runs on if it has. terminated: its process is being stopped; the worker reports the end.
+    Raises `Conflict` (code "finished") for a run that has ended.
+    """
+    if run.is_finished:
+        raise Conflict(_("This run has already finished."), code="finished")
+    client = broker.client()
+    client.set(CANCELLED_PREFIX + run.id, by, ex=FLAG_SECONDS)
+    if _unsent(run, now) or _removed(run):
+        outcome = REMOVED
+    else:
+        running = run.state in states.RUNNING
+        outcome = TERMINATED if terminate and running else REVOKED
+        celery_app.control.revoke(run.id, terminate=terminate and running, signal="SIGTERM")
+    if outcome == REMOVED or run.state == states.RETRY:
+        _end(run, _("Cancelled by %(name)s.", name=by), now)
+    topics.touch(client, ["runs", f"run:{run.id}"])
+    return outcome
+
+
+def _unsent(run: Run, now: datetime) -> bool:
+    """Take the message out of the outbox; False when it may have been sent already."""
+    if run.state != states.SCHEDULED or run.outbox is None:
+        return False
+    with transaction() as session:
+        taken = session.execute(
+            update(Run)
+            .where(Run.id == run.id, Run.state == states.SCHEDULED, Run.outbox.is_not(None))
+            .values(outbox=None, updated_at=now)
+            .returning(Run.id)
+        ).first()
+    return taken is not None
+
+
+def _removed(run: Run) -> bool:
+    """Take the message out of its queue; False when a worker has it, or it is in no queue."""
+    if run.queue is None or run.state not in (states.PENDING, states.HELD):
+        return False
+    try:
+        broker.remove(run.queue, run.id)
+    except (broker.AlreadyTaken, NotFound):
+        return False
+    return True
+
+
+def _end(run: Run, reason: str, now: datetime) -> None:
+    with transaction() as session:
+        session.execute(
+            update(Run)
+            .where(Run.id == run.id, Run.state.not_in(states.FINISHED))
+            .values(state=states.REVOKED, outbox=None, error=reason, ended_at=now, updated_at=now)
+        )
+    set_committed_value(run, "state", states.REVOKED)

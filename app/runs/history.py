@@ -1,0 +1,94 @@
+"""Writes batches of events into the table of runs, one transaction a batch."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from app.extensions import db, transaction
+from app.runs import bulk, states
+from app.runs.folding import Row, fold, new_row
+from app.runs.models import HistoryGap, Run
+
+Event = dict[str, Any]
+Mask = Callable[[str, Any, Any], tuple[Any, Any, list[str]]]
+
+_TEXT_FIELDS = ("error", "traceback", "message", "worker", "origin", "task", "queue")
+
+
+def record(events: Sequence[Event], mask: Mask) -> list[str]:
+    """Fold events into their runs and commit; returns the ids of the runs that were touched.
+
+    Any number of recorders may do so at once: rows are made with ON CONFLICT DO NOTHING and locked
+    (PostgreSQL) or the database is (SQLite) before they are read. Recording a batch twice changes nothing.
+    """
+    by_run: dict[str, list[Event]] = {}
+    for event in events:
+        by_run.setdefault(event["id"], []).append(_clean(event, mask))
+    ids = sorted(by_run)  # always in the same order: two recorders cannot wait for each other
+    with transaction():
+        known = _locked(ids)
+        fresh = {}
+        for run_id in ids:
+            if run_id not in known:
+                fresh[run_id] = _folded(new_row(by_run[run_id][0]), by_run[run_id])
+        faster = set(fresh) - bulk.insert_new(list(fresh.values()))  # another recorder was
+        known |= _locked(sorted(faster))
+        for run_id, row in known.items():
+            _folded(row, by_run[run_id])
+        bulk.update_all(list(known.values()))
+    return ids
+
+
+def record_gap(from_at: datetime, until_at: datetime, now: datetime) -> None:
+    """Note that events of a span of time are lost for good; pages show it."""
+    with transaction() as session:
+        session.add(HistoryGap(from_at=from_at, until_at=until_at, found_at=now))
+
+
+def delete_finished(wanted: Sequence[str], before: datetime, limit: int) -> int:
+    """Delete up to `limit` finished runs in one of the `wanted` states that were created before a time.
+
+    Returns how many were deleted; callers loop until it is 0, so that nobody waits long for a lock.
+    """
+    if unknown := set(wanted) - set(states.FINISHED):
+        raise ValueError(f"only finished runs can be deleted, not {', '.join(sorted(unknown))}")
+    oldest = select(Run.id).where(Run.state.in_(wanted), Run.created_at < before).limit(limit)
+    with transaction() as session:
+        ids = session.scalars(oldest).all()
+        if ids:
+            session.execute(delete(Run).where(Run.id.in_(ids)).execution_options(synchronize_session=False))
+    return len(ids)
+
+
+def _folded(row: Row, events: Iterable[Event]) -> Row:
+    for event in events:
+        fold(row, event)
+    return row
+
+
+def _locked(ids: Sequence[str]) -> dict[str, Row]:
+    """The folded columns of the rows that exist, locked until the end of the transaction."""
+    if not ids:
+        return {}
+    query = select(*bulk.FOLDED).where(Run.id.in_(ids)).order_by(Run.id).with_for_update()
+    return {row["id"]: dict(row) for row in db.session.connection().execute(query).mappings()}
+
+
+def _clean(event: Mapping[str, Any], mask: Mask) -> Event:
+    """The event with secrets masked and text that every database takes."""
+    cleaned = dict(event)
+    for field in _TEXT_FIELDS:
+        if isinstance(cleaned.get(field), str):
+            cleaned[field] = storable(cleaned[field])
+    if "args" in cleaned:
+        masked = mask(cleaned.get("task", ""), cleaned["args"], cleaned["kwargs"])
+        cleaned["args"], cleaned["kwargs"], cleaned["masked"] = masked[0], masked[1], masked[2] or None
+    return cleaned
+
+
+def storable(text: str) -> str:
+    """Text without NUL and lone surrogates, which PostgreSQL does not take."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+

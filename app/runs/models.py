@@ -1,0 +1,97 @@
+"""The table of runs: one row for every requested execution of a task."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.clock import UTCDateTime
+from app.extensions import Base
+from app.runs import states
+
+OptionalJSON = JSON(none_as_null=True)
+
+
+class Run(Base):
+    """One run; its id is the Celery task id. Columns that can be large come last and are loaded on demand."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    task_name: Mapped[str] = mapped_column(String(255))
+    state: Mapped[str] = mapped_column(String(16))
+    queue: Mapped[str | None] = mapped_column(String(255))
+    priority: Mapped[int | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(255))
+    requested_by: Mapped[str | None] = mapped_column(String(255))
+    origin: Mapped[str | None] = mapped_column(String(255))
+    schedule_id: Mapped[int | None]
+    due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    rerun_of: Mapped[str | None] = mapped_column(String(255))
+    root_id: Mapped[str | None] = mapped_column(String(255))
+    parent_id: Mapped[str | None] = mapped_column(String(255))
+    group_id: Mapped[str | None] = mapped_column(String(255))
+    idempotency_key: Mapped[str | None] = mapped_column(String(300), unique=True)
+
+    send_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    received_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # When the current attempt ended: for good, or (in state RETRY) until the next try.
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    eta_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    runtime_seconds: Mapped[float | None]
+    progress_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    progress_current: Mapped[float | None]
+    progress_total: Mapped[float | None]
+    progress_message: Mapped[str | None] = mapped_column(String(500))
+    error: Mapped[str | None] = mapped_column(Text)
+    args: Mapped[list[Any] | None] = mapped_column(OptionalJSON)
+    kwargs: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
+    masked: Mapped[list[Any] | None] = mapped_column(OptionalJSON)
+
+    # What is cut off for its size is said in `notices`: {"result": bytes it had, …}.
+    notices: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
+    result: Mapped[Any | None] = mapped_column(JSON, deferred=True)
+    traceback: Mapped[str | None] = mapped_column(Text, deferred=True)
+    attempts: Mapped[list[Any] | None] = mapped_column(OptionalJSON, deferred=True)
+    # What is needed to send the message; cleared once it is known to be out.
+    outbox: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON, deferred=True)
+
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "state", "created_at", "id"),
+        Index(None, "task_name", "created_at", "id"),
+        Index(None, "queue", "created_at", "id"),
+        Index(None, "root_id"),
+        Index(
+            "ix_runs_send_at_unsent",
+            "send_at",
+            sqlite_where=text("outbox IS NOT NULL"),
+            postgresql_where=text("outbox IS NOT NULL"),
+        ),
+    )
+
+    @property
+    def is_finished(self) -> bool:
+        return states.is_finished(self.state)
+
+    @property
+    def finished_at(self) -> datetime | None:
+        return self.ended_at if self.is_finished else None
+
+
+class HistoryGap(Base):
+    """A span of which events were lost because the stream reached its cap before it was recorded."""
+
+    __tablename__ = "history_gaps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    from_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    until_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    found_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -1,0 +1,137 @@
+"""The recorder: reads the durable stream in batches and writes history; sends what was not sent."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import redis
+from flask import Flask
+from kombu.exceptions import OperationalError as BrokerDown
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from app import broker, catalog
+from app.broker import topics
+from app.celery.reader import Entry, EventReader
+from app.clock import utcnow
+from app.errors import BrokerUnavailable
+from app.runs import history, outbox
+
+BATCH = 1000
+BLOCK_MS = 500
+SWEEP_SECONDS = 1.0
+STALE_SECONDS = 15.0
+BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
+RECORDERS = "celeriac:recorders"
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """One recorder process; any number may run beside each other."""
+
+    def __init__(self, app: Flask, client: redis.Redis, name: str | None = None) -> None:
+        self.app = app
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}"
+        self._redis = client
+        self._celery = app.extensions["celery"]
+        self._reader = EventReader(client, self.name)
+        self._stop = threading.Event()
+        self._swept = self._claimed = 0.0
+        self._recorded = 0
+
+    def run(self) -> None:
+        """Work until told to stop (SIGTERM, SIGINT); outages of Redis or the database are waited out."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                if failures or not self._swept:
+                    self._reader.join()
+                if self.step() < BATCH:
+                    self.sweep(utcnow())
+                failures = 0
+            except (redis.RedisError, OperationalError, BrokerUnavailable, BrokerDown) as error:
+                delay = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
+                failures += 1
+                logger.warning("the recorder waits %s s: %s", delay, _first_line(error))
+                self._reader.reread()
+                self._stop.wait(delay)
+        self._redis.hdel(RECORDERS, self.name)
+
+    def step(self, block_ms: int = BLOCK_MS) -> int:
+        """Read and record one batch, waiting at most `block_ms` for it; returns how many events it had."""
+        with self.app.app_context():
+            self._note_gap()
+            entries = self._reader.read(BATCH, block_ms)
+            if not entries and time.monotonic() - self._claimed > STALE_SECONDS:
+                self._claimed = time.monotonic()
+                entries = self._reader.claim_stale(BATCH)
+            if entries:
+                self._record(entries)
+            return len(entries)
+
+    def sweep(self, now: datetime) -> None:
+        """Send what is due, not more than once a second; only call it when the stream is read to its end.
+
+        A message whose event is still unread would look as if it had never been sent.
+        """
+        if time.monotonic() - self._swept < SWEEP_SECONDS:
+            return
+        self._swept = time.monotonic()
+        state = {"at": time.time(), "recorded": self._recorded, "pid": os.getpid()}
+        self._redis.hset(RECORDERS, self.name, json.dumps(state))
+        with self.app.app_context():
+            if outbox.sweep(self._celery, now):
+                topics.touch(self._redis, ["runs"])
+
+    def _record(self, entries: list[Entry]) -> None:
+        try:
+            touched = history.record([entry.event for entry in entries], self._mask)
+        except OperationalError:
+            raise
+        except (DBAPIError, ValueError, KeyError, TypeError, OverflowError):
+            touched = self._record_singly(entries)
+        self._reader.acknowledge(entries)
+        self._recorded += len(entries)
+        topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in touched)])
+
+    def _record_singly(self, entries: list[Entry]) -> list[str]:
+        """Find the event that the batch failed on: it is set aside, the others are recorded."""
+        touched = []
+        for entry in entries:
+            try:
+                touched += history.record([entry.event], self._mask)
+            except OperationalError:
+                raise
+            except (DBAPIError, ValueError, KeyError, TypeError, OverflowError):
+                logger.exception("an event cannot be recorded and is set aside: %s", entry.id)
+                self._reader.set_aside(entry)
+        return touched
+
+    def _note_gap(self) -> None:
+        if gap := self._reader.gap():
+            logger.error("events from %s to %s were lost: the stream reached its cap", *gap)
+            history.record_gap(*gap, utcnow())
+
+    def _mask(self, task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+        return catalog.mask(catalog.lookup(self._celery, task_name), args, kwargs)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def main(app: Flask, make_client: Callable[[], redis.Redis] | None = None) -> None:
+    """Entry point of `flask --app wsgi recorder`."""
+    with app.app_context():
+        client = (make_client or broker.client)()
+    logger.info("recorder %s is up", f"{socket.gethostname()}-{os.getpid()}")
+    Recorder(app, client).run()

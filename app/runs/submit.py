@@ -1,0 +1,154 @@
+"""A request becomes a run: the row first, the message after the commit."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import Celery
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app import broker, catalog
+from app.broker import topics
+from app.celery.events import to_json
+from app.config import settings
+from app.errors import Conflict, Invalid
+from app.extensions import db, transaction
+from app.runs import outbox, states
+from app.runs.history import storable
+from app.runs.models import Run
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a person or a program asks for; empty fields take the task's own defaults."""
+
+    task_name: str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    queue: str | None = None
+    priority: int | None = None
+    message_ttl_seconds: int | None = None
+    run_at: datetime | None = None
+    requested_by: str | None = None
+    rerun_of: str | None = None
+    idempotency_key: str | None = None
+
+
+def submit(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
+    """Validate, write the row, commit, send; returns the run.
+
+    Raises `NotFound` for an unknown task and `Invalid` naming the argument; then nothing is queued. When
+    the broker does not answer, the run is kept and sent later. A repeated idempotency key of the same
+    requester returns the first run.
+    """
+    if first := _first_with(request):
+        return first
+    run = _row(celery_app, request, now)
+    try:
+        with transaction() as session:
+            session.add(run)
+    except IntegrityError:
+        if first := _first_with(request):  # the same key, at the same moment
+            return first
+        raise
+    if run.state == states.PENDING:
+        outbox.send(celery_app, run)
+    topics.touch(broker.client(), ["runs"])
+    return run
+
+
+def rerun(
+    celery_app: Celery,
+    old: Run,
+    by: str | None,
+    now: datetime,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    idempotency_key: str | None = None,
+) -> Run:
+    """A new run of the same task with the same or changed arguments, pointing at the old one.
+
+    Raises `Conflict` when the old arguments are not all known (masked, or too large to be kept).
+    """
+    info = catalog.find(celery_app, old.task_name)
+    arguments = _changed(info, old, args, kwargs)
+    if old.args is None and (args is None or kwargs is None) or catalog.is_masked([arguments.args, arguments.kwargs]):
+        raise Conflict(_unknown_words(old), code="arguments-unknown")
+    request = RunRequest(
+        task_name=old.task_name,
+        args=arguments.args,
+        kwargs=arguments.kwargs,
+        queue=old.queue,
+        priority=old.priority,
+        requested_by=by,
+        rerun_of=old.id,
+        idempotency_key=idempotency_key,
+    )
+    return submit(celery_app, request, now)
+
+
+def _changed(
+    info: catalog.TaskInfo, old: Run, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
+) -> catalog.Arguments:
+    """The old arguments with changes: `args` takes the place of all positional ones, each of `kwargs` that of its name."""
+    if args is not None:
+        return catalog.Arguments(list(args), dict(old.kwargs or {}) | dict(kwargs or {}))
+    if not kwargs:
+        return catalog.Arguments(list(old.args or []), dict(old.kwargs or {}))
+    named = catalog.by_name(info.parameters, old.args or [], old.kwargs or {})
+    return catalog.Arguments([], named | dict(kwargs))
+
+
+def _unknown_words(old: Run) -> str:
+    if old.masked:
+        names = ", ".join(str(name) for name in old.masked)
+        return _("These arguments were not kept because they are secret: %(names)s. Give them again.", names=names)
+    return _("The arguments of this run were too large to be kept. Give them again.")
+
+
+def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
+    info = catalog.find(celery_app, request.task_name)
+    arguments = catalog.validate(info, list(request.args), dict(request.kwargs))
+    size = len(to_json(arguments.args)) + len(to_json(arguments.kwargs))
+    if size > settings().arguments_max_bytes:
+        limit = settings().arguments_max_bytes
+        raise Invalid({"kwargs": [_("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)]})
+    args, kwargs, masked = catalog.mask(info, arguments.args, arguments.kwargs)
+    expires_at = now + timedelta(seconds=request.message_ttl_seconds) if request.message_ttl_seconds else None
+    later = request.run_at is not None and request.run_at > now
+    run_id = str(uuid.uuid4())
+    return Run(
+        id=run_id,
+        root_id=run_id,
+        created_at=now,
+        updated_at=now,
+        task_name=info.name,
+        state=states.SCHEDULED if later else states.PENDING,
+        queue=request.queue or info.queue,
+        priority=info.priority if request.priority is None else request.priority,
+        requested_by=storable(request.requested_by) if request.requested_by else None,
+        rerun_of=request.rerun_of,
+        idempotency_key=_scoped_key(request),
+        args=args,
+        kwargs=kwargs,
+        masked=masked or None,
+        eta_at=request.run_at,
+        expires_at=expires_at,
+        send_at=request.run_at if later else now + timedelta(seconds=outbox.PATIENCE_SECONDS),
+        outbox=outbox.payload(arguments.args, arguments.kwargs, expires_at),
+    )
+
+
+def _scoped_key(request: RunRequest) -> str | None:
+    if not request.idempotency_key:
+        return None
+    return storable(f"{request.requested_by or ''}:{request.idempotency_key}")
+
+
+def _first_with(request: RunRequest) -> Run | None:
+    key = _scoped_key(request)
+    return db.session.scalar(select(Run).where(Run.idempotency_key == key)) if key else None

@@ -1,0 +1,1 @@
+"""Schedules: when to run which task with which arguments."""

@@ -1,0 +1,68 @@
+"""Tasks that look after Celeriac itself."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, get_args
+
+from celery import shared_task
+from pydantic import Field
+
+from app.celery.task import CeleriacTask
+from app.clock import utcnow
+from app.config import settings
+
+BATCH_RUNS = 1000
+Finished = Literal[
+    "SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED", "EXPIRED", "LOST", "MISSED", "SKIPPED"
+]
+
+
+@shared_task(name="maintenance.backup_database", bind=True, soft_time_limit=3600, time_limit=3660)
+def backup_database(
+    self: CeleriacTask,
+    keep: Annotated[
+        int, Field(ge=1, le=1000, description="How many backups to keep; older ones are removed")
+    ] = 7,
+) -> dict[str, Any]:
+    """Back up Celeriac's own database.
+
+    The backup is a file in the folder backups of the data folder, made while everything goes on. An
+    SQLite backup is a complete database file, checked for soundness. On PostgreSQL it is made by pg_dump,
+    which must be installed on the worker's machine, in the custom format that pg_restore reads. Older
+    backups are removed only when the new one is complete.
+    """
+    from app.tasks.maintenance import backup
+
+    folder = settings().data_path / "backups"
+    written = backup.back_up(settings().sqlalchemy_url, folder, utcnow(), self.progress)
+    return {
+        "output": str(written),
+        "bytes": written.stat().st_size,
+        "removed": backup.keep_newest(folder, keep),
+    }
+
+
+@shared_task(name="maintenance.clean_history", bind=True, soft_time_limit=3600, time_limit=3660)
+def clean_history(
+    self: CeleriacTask,
+    older_than_days: Annotated[
+        float | None,
+        Field(ge=0, le=36_500, description="Runs made so many days ago; empty: the setting RETENTION_DAYS"),
+    ] = None,
+    states: Annotated[
+        list[Finished] | None, Field(description="Only runs that ended in these states; empty: in any")
+    ] = None,
+) -> dict[str, Any]:
+    """Remove old finished runs from the history.
+
+    Runs that wait or work are never removed. It works in small batches, so pages and workers go on
+    meanwhile.
+    """
+    from app import runs
+
+    days = settings().retention_days if older_than_days is None else older_than_days
+    before = utcnow() - timedelta(days=days)
+    deleted = 0
+    while count := runs.delete_finished(states or get_args(Finished), before, BATCH_RUNS):
+        deleted += count
+        self.progress(deleted, None, f"{deleted:,} runs removed")
+    return {"deleted": deleted, "before": before.isoformat(), "states": states or "any"}

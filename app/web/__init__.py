@@ -1,0 +1,15 @@
+"""What all pages share: frame, words, live fragments, errors and security headers."""
+
+from flask import Flask
+
+from app.extensions import babel
+from app.web import assets, errors, filters, navigation, security, viewer
+from app.web.views import bp
+
+
+def init_app(app: Flask) -> None:
+    """Add what the pages share to the app."""
+    babel.init_app(app, locale_selector=viewer.locale, timezone_selector=viewer.zone)
+    for part in (viewer, filters, assets, navigation, security, errors):
+        part.init_app(app)
+    app.register_blueprint(bp)

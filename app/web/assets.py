@@ -1,0 +1,31 @@
+"""Addresses of static files that change with their content, so that browsers may keep them for good."""
+
+import hashlib
+from pathlib import Path
+
+from flask import Flask, Response, current_app, request, url_for
+
+_KEEP_SECONDS = 365 * 86400
+
+
+def asset(filename: str) -> str:
+    """The address of a file under static/, with a digest of its content."""
+    path = Path(str(current_app.static_folder), filename)
+    known: dict[str, tuple[float, str]] = current_app.extensions.setdefault("celeriac_assets", {})
+    changed_at = path.stat().st_mtime
+    if filename not in known or known[filename][0] != changed_at:
+        known[filename] = (changed_at, hashlib.sha256(path.read_bytes()).hexdigest()[:10])
+    return url_for("static", filename=filename, v=known[filename][1])
+
+
+def _keep(response: Response) -> Response:
+    if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 304):
+        response.cache_control.public = True
+        response.cache_control.max_age = _KEEP_SECONDS
+        response.cache_control.immutable = True
+    return response
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals["asset"] = asset
+    app.after_request(_keep)

@@ -1,0 +1,134 @@
+"""One table that says for every error what happened and what to do, as a page or as a toast."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge, TooManyRequests
+
+from app.errors import CeleriacError, Invalid
+from app.web.htmx import wants_fragment
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An error as people are told about it; `headers` are those that belong to its status."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def describe(error: Exception) -> Fault:
+    """What to tell about an error, on pages and in the API alike; unknown ones tell nothing of their insides."""
+    if isinstance(error, CeleriacError):
+        errors = error.errors if isinstance(error, Invalid) else {}
+        return Fault(
+            error.status, error.code, _title(error.status), error.detail or _advice(error.status), errors
+        )
+    if isinstance(error, CSRFError):
+        return Fault(
+            400,
+            "form-too-old",
+            _("This form is too old"),
+            _(
+                "It was opened before you signed in or too long ago. Load the page again, then send the form again."
+            ),
+        )
+    if isinstance(error, OperationalError):
+        return Fault(
+            503,
+            "database-unavailable",
+            _title(503),
+            _("The database does not answer. Try again in a moment."),
+        )
+    if isinstance(error, HTTPException) and error.code:
+        return Fault(
+            error.code,
+            (error.name or "error").lower().replace(" ", "-"),
+            _title(error.code),
+            _advice(error.code),
+            headers=_kept_headers(error),
+        )
+    return Fault(500, "internal-error", _title(500), _advice(500))
+
+
+def _title(status: int) -> str:
+    titles = {
+        400: _("This request cannot be read"),
+        401: _("Sign in first"),
+        403: _("Your role does not allow this"),
+        404: _("There is nothing here"),
+        405: _("This address does not take that kind of request"),
+        409: _("This cannot be done now"),
+        412: _("Somebody else changed this meanwhile"),
+        413: _("This is too large"),
+        415: _("This kind of content is not taken"),
+        422: _("Some values cannot be taken"),
+        429: _("Too many requests"),
+        503: _("A part of Celeriac does not answer"),
+    }
+    return titles.get(status) or (_("Something went wrong here") if status >= 500 else _("This did not work"))
+
+
+def _advice(status: int) -> str:
+    advice = {
+        400: _("Go back, load the page again and repeat what you did."),
+        401: _("Your session has ended. Nothing was changed."),
+        403: _("Nothing was changed. An admin of this deployment can change your role."),
+        404: _("The address may be mistyped, or what it showed may have been cleaned up."),
+        405: _("Go back and use the buttons of the page. Nothing was changed."),
+        413: _("Send less at once. Nothing was queued."),
+        429: _("Wait a minute, then try again."),
+        503: _("Try again in a moment. What was already queued is not lost."),
+    }
+    return advice.get(status) or (
+        _(
+            "The error has been written to the log of the web process. Try again; if it stays, show the log to a developer."
+        )
+        if status >= 500
+        else _("Go back and try again.")
+    )
+
+
+def _kept_headers(error: HTTPException) -> dict[str, str]:
+    kept = ("Allow", "Retry-After", "WWW-Authenticate")
+    return {name: value for name, value in error.get_headers() if name in kept}
+
+
+def _answer(error: Exception) -> Any:
+    """Flask's error handler for pages: a whole page, or a toast when htmx asked for a part of one."""
+    if isinstance(error, HTTPException) and (error.response is not None or (error.code or 0) < 400):
+        return error
+    fault = describe(error)
+    template = "errors/_toast.html" if wants_fragment() else "errors/fault.html"
+    return _with_headers(make_response(render_template(template, fault=fault), fault.status), fault)
+
+
+def _with_headers(response: Response, fault: Fault) -> Response:
+    response.headers.update(fault.headers)
+    return response
+
+
+def _too_large(error: RequestEntityTooLarge) -> Any:
+    request.environ["wsgi.input_terminated"] = False  # what was not read stays unread: the connection closes
+    return _answer(error)
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of a page; the API answers its own before these are asked."""
+    for kind in (
+        CeleriacError,
+        CSRFError,
+        OperationalError,
+        HTTPException,
+        InternalServerError,
+        TooManyRequests,
+    ):
+        app.register_error_handler(kind, _answer)

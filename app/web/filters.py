@@ -1,0 +1,89 @@
+"""Jinja filters and globals of every template: times and sizes in words, states, icons' addresses."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+from flask_babel import format_datetime, format_decimal
+from flask_babel import gettext as _
+
+from app.web import states, viewer, words
+
+
+def ago(moment: datetime) -> str:
+    """Filter: how far away a moment is from this request."""
+    return words.ago(moment, viewer.now())
+
+
+def at(moment: datetime) -> str:
+    """Filter: the absolute time that stands beside a relative one."""
+    return words.at(moment, viewer.now())
+
+
+def since(moment: datetime) -> float:
+    """Filter: seconds from a moment to this request."""
+    return max(0.0, (viewer.now() - moment).total_seconds())
+
+
+def number(value: float) -> str:
+    """Filter: a number with the viewer's separators, at most two decimals."""
+    return str(format_decimal(round(value, 2)))
+
+
+def short_id(value: str) -> str:
+    """Filter: the first block of a run's id, enough to recognise it in a list."""
+    return value[:8]
+
+
+def last_part(task_name: str) -> str:
+    """Filter: a task's name without its module."""
+    return task_name.rsplit(".", 1)[-1]
+
+
+def wall_clock(moment: datetime) -> str:
+    """Filter: the time of day, as a clock on the wall shows it: "14:32"."""
+    return str(format_datetime(moment, "HH:mm"))
+
+
+def initials(name: str) -> str:
+    """Filter: one or two letters that stand for a person."""
+    parts = name.replace(".", " ").replace("_", " ").replace("-", " ").split()
+    return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper()
+
+
+def ticking() -> dict[str, Any]:
+    """The words with which static/app.js keeps "3 s ago" and "2 min so far" current between answers."""
+    return {
+        "s": _("%(n)s s", n="{}"),
+        "min": _("%(n)s min", n="{}"),
+        "h": _("%(n)s h", n="{}"),
+        "day": _("%(num)s day", num="{}"),
+        "days": _("%(num)s days", num="{}"),
+        "ago": _("%(amount)s ago", amount="{}"),
+        "in": _("in %(amount)s", amount="{}"),
+        "two": _("%(large)s %(small)s", large="{large}", small="{small}"),
+    }
+
+
+def init_app(app: Flask) -> None:
+    filters = {
+        "ago": ago,
+        "at": at,
+        "since": since,
+        "number": number,
+        "short_id": short_id,
+        "last_part": last_part,
+        "wall_clock": wall_clock,
+        "initials": initials,
+        "full": words.full,
+        "zone_name": words.zone_name,
+        "long_date": words.long_date,
+        "duration": words.duration,
+        "size": words.size,
+        "pretty": words.pretty,
+        "one_line": words.one_line,
+    }
+    app.jinja_env.filters.update(filters)
+    app.jinja_env.globals.update(
+        state_look=states.look, now=viewer.now, ticking=ticking, arguments=words.arguments
+    )

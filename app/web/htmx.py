@@ -1,0 +1,25 @@
+"""What htmx needs of an answer that a plain browser request does not."""
+
+from urllib.parse import urlsplit
+
+from flask import Response, request
+
+
+def wants_fragment() -> bool:
+    """Whether htmx asks for a part of a page; a whole page answers everything else."""
+    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def go_to(address: str) -> Response:
+    """Send the browser to another page after a form: 303, or the header that htmx follows as a whole page."""
+    if not wants_fragment():
+        return Response(status=303, headers={"Location": address})
+    return Response(status=204, headers={"HX-Redirect": address})
+
+
+def safe_return(address: str | None, otherwise: str) -> str:
+    """`address` when it is a path on this site (never `//host` or another scheme), else `otherwise`."""
+    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
+        return otherwise
+    parts = urlsplit(address)
+    return otherwise if parts.scheme or parts.netloc or "\\" in address else address

@@ -1,0 +1,28 @@
+"""How often one caller may do something: counted in Redis for all web processes, in memory while Redis is away."""
+
+import time
+
+from flask import Flask, Response
+
+from app.config import settings
+from app.extensions import limiter
+
+
+def init_app(app: Flask) -> None:
+    with app.app_context():
+        url = settings().redis
+    app.config.update(
+        RATELIMIT_STORAGE_URI=url.replace("unix://", "redis+unix://", 1),
+        RATELIMIT_STORAGE_OPTIONS={"key_prefix": "celeriac:limits", "socket_timeout": 1, "socket_connect_timeout": 1},
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+    )
+    limiter.init_app(app)
+    app.after_request(_say_when)
+
+
+def _say_when(response: Response) -> Response:
+    """A refusal says in how many seconds it ends (RFC 6585)."""
+    reached = limiter.current_limit if response.status_code == 429 else None
+    if reached:
+        response.headers["Retry-After"] = str(max(1, reached.reset_at - int(time.time())))
+    return response

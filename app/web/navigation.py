@@ -1,0 +1,50 @@
+"""The sidebar: each feature names its own entry, so that it shows only what works."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, current_app, request
+
+
+@dataclass(frozen=True)
+class Count:
+    """A figure behind an entry; `name` says in full what it counts, `kind` is a state's icon and colour."""
+
+    value: str
+    name: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the sidebar; `place` orders the list, and entries from 100 on stand below a line."""
+
+    endpoint: str
+    label: Any
+    icon: str
+    place: int
+    right: str = "view"
+    count: Callable[[], Count | None] | None = None
+
+    @property
+    def current(self) -> bool:
+        """Whether the shown page belongs to this entry: endpoints of one feature share a blueprint."""
+        return (request.blueprint or "") == self.endpoint.split(".")[0]
+
+
+def register(app: Flask, entry: Entry) -> None:
+    """Add a feature's entry to the sidebar of this app."""
+    entries: list[Entry] = app.extensions.setdefault("celeriac_navigation", [])
+    entries.append(entry)
+    entries.sort(key=lambda one: one.place)
+
+
+def entries() -> list[Entry]:
+    """The entries of this app, in their order."""
+    found: list[Entry] = current_app.extensions.get("celeriac_navigation", [])
+    return found
+
+
+def init_app(app: Flask) -> None:
+    app.context_processor(lambda: {"navigation": entries()})

@@ -1,0 +1,5 @@
+"""Workers: who is alive and what each is doing, from their own heartbeats."""
+
+from app.workers.presence import OFFLINE_SECONDS, Worker, find, listing
+
+__all__ = ["OFFLINE_SECONDS", "Worker", "find", "listing"]

@@ -1,0 +1,6 @@
+"""Workers and beat: `celery -A celery_worker worker` and `celery -A celery_worker beat`."""
+
+from app import create_app
+
+# Celery looks for an attribute `app` first: a Flask app must not be called that here.
+celery = create_app().extensions["celery"]

@@ -1,0 +1,316 @@
+/* What pages do beyond links and forms: live parts that hold still, dialogs, toasts, and small helps. */
+(() => {
+  "use strict";
+
+  const root = document.documentElement;
+  const words = JSON.parse(root.dataset.words || "{}");
+  const clockSkew = Date.parse(root.dataset.now) - Date.now(); // times are the server's
+  root.classList.add("js");
+
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && !document.cookie.split("; ").includes(`timezone=${zone}`)) {
+    document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax`;
+  }
+
+  /* Live: every [data-live] region asks each 2 s (its hx-trigger). Updates never touch a [data-still] part
+     that has the focus or a selection. In a list, rows neither come, go nor move while somebody points at it,
+     works in it or has scrolled it: they change in place, and a bar counts the newer ones. */
+
+  const STOPPED_AFTER = 15_000;
+  const IDLE_AFTER = 300_000;
+  const pill = document.querySelector(".live");
+  const stale = new WeakSet(); // regions that show less than the last answer held
+  let paused = sessionStorage.getItem("live-paused") === "1";
+  let freshAt = Date.now();
+  let activeAt = Date.now();
+  let asked = 0;
+
+  const regions = () => document.querySelectorAll("[data-live]");
+  const isLive = (element) => element?.matches?.("[data-live]");
+
+  function inHand(part) {
+    const selection = getSelection();
+    const focused = document.activeElement;
+    return (
+      (part.contains(focused) && focused.matches(":focus-visible, input, textarea, select")) ||
+      (selection.rangeCount > 0 && !selection.isCollapsed && selection.containsNode(part, true)) ||
+      part.querySelector(":popover-open, details.menu-holder[open]") !== null
+    );
+  }
+
+  function mustHold(region) {
+    const pointedAt = matchMedia("(hover: hover)").matches && region.matches(":hover");
+    return pointedAt || inHand(region) || region.getBoundingClientRect().top < 0;
+  }
+
+  document.addEventListener("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    const region = ctx.sourceElement;
+    if (!isLive(region)) return;
+    ctx.held = region.dataset.live === "list" && !region.released && mustHold(region);
+    region.released = false;
+    if (ctx.held && region.dataset.top) ctx.request.body.set("top", region.dataset.top);
+    if (stale.has(region)) ctx.request.body.set("version", "");
+  });
+
+  document.addEventListener("htmx:before:request", (event) => {
+    if (!isLive(event.detail.ctx.sourceElement)) return;
+    const idle = Date.now() - activeAt > IDLE_AFTER && ++asked % 5;
+    if (paused || document.hidden || idle) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:after:request", (event) => {
+    const { sourceElement, response } = event.detail.ctx;
+    if (isLive(sourceElement) && (response.status === 204 || response.raw.ok)) freshAt = Date.now();
+  });
+
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx, tasks } = event.detail;
+    const region = ctx.sourceElement;
+    if (!isLive(region)) return;
+    if (!ctx.response.raw.ok) return event.preventDefault(); // the pill tells; a toast each 2 s would not help
+    stale.delete(region);
+    const main = tasks.find((task) => task.type === "main");
+    if (!main) return;
+    const parts = [...main.fragment.querySelectorAll("[data-still]")];
+    if (!ctx.held) {
+      for (const part of parts) {
+        if (part.id && !document.getElementById(part.id)) part.classList.add("changed");
+      }
+      return;
+    }
+    stale.add(region);
+    tasks.splice(tasks.indexOf(main), 1);
+    for (const part of parts) {
+      const shown = document.getElementById(part.id);
+      if (!shown) continue;
+      const fragment = document.createDocumentFragment();
+      fragment.append(part);
+      tasks.push({ type: "partial", fragment, target: shown, swapSpec: { style: "outerMorph" }, sourceElement: region });
+    }
+  });
+
+  htmx.registerExtension("still", {
+    htmx_before_morph_node: (element, { oldNode, newNode }) => {
+      if (!oldNode.matches?.("[data-still]")) return true;
+      if (inHand(oldNode)) {
+        const region = oldNode.closest("[data-live]");
+        if (region) stale.add(region);
+        return false;
+      }
+      if (oldNode.dataset.still !== newNode.dataset.still) newNode.classList.add("changed");
+      return true;
+    },
+  });
+
+  function askNow() {
+    for (const region of regions()) htmx.trigger(region, "every", {}, false);
+  }
+
+  function showPill() {
+    if (!pill) return;
+    pill.hidden = regions().length === 0;
+    const age = Date.now() - freshAt;
+    const state = paused ? "paused" : age > STOPPED_AFTER ? "stopped" : "live";
+    pill.dataset.liveState = state;
+    pill.setAttribute("aria-pressed", String(paused));
+    pill.querySelector("b").textContent = pill.dataset[state];
+    pill.querySelector(".live-age").textContent = paused ? "" : pill.dataset.updated.replace("{}", amount(age / 1000));
+  }
+
+  pill?.addEventListener("click", () => {
+    paused = !paused;
+    sessionStorage.setItem("live-paused", paused ? "1" : "0");
+    if (!paused) askNow();
+    showPill();
+  });
+
+  for (const kind of ["pointermove", "keydown", "scroll", "touchstart"]) {
+    addEventListener(kind, () => { activeAt = Date.now(); }, { passive: true });
+  }
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) askNow(); });
+
+  /* Times that go on by themselves. The same steps as app/web/words.py. */
+
+  function amount(seconds) {
+    const whole = Math.floor(Math.abs(seconds));
+    if (whole < 60) return words.s.replace("{}", whole);
+    if (whole < 3600) return words.min.replace("{}", Math.floor(whole / 60));
+    if (whole < 86400) return words.h.replace("{}", Math.floor(whole / 3600));
+    const days = Math.floor(whole / 86400);
+    return (days === 1 ? words.day : words.days).replace("{}", days);
+  }
+
+  function span(seconds) {
+    const whole = Math.max(0, Math.floor(seconds));
+    const [rest, word] =
+      whole < 60 ? [0, ""]
+      : whole < 3600 ? [whole % 60, words.s]
+      : whole < 86400 ? [Math.floor((whole % 3600) / 60), words.min]
+      : [Math.floor((whole % 86400) / 3600), words.h];
+    const large = amount(whole);
+    return rest ? words.two.replace("{large}", large).replace("{small}", word.replace("{}", rest)) : large;
+  }
+
+  function say(element, text) {
+    if (element.textContent === text || getSelection().containsNode(element, true) && !getSelection().isCollapsed) return;
+    element.textContent = text;
+  }
+
+  function tick() {
+    const now = Date.now() + clockSkew;
+    for (const element of document.querySelectorAll("time[data-ago]")) {
+      const seconds = (now - Date.parse(element.dateTime)) / 1000;
+      if (Math.abs(seconds) > 30 * 86400) continue;
+      say(element, (seconds < 0 ? words.in : words.ago).replace("{}", amount(seconds)));
+    }
+    for (const element of document.querySelectorAll("[data-since]")) {
+      say(element, span((now - Date.parse(element.dataset.since)) / 1000));
+    }
+    for (const element of document.querySelectorAll("time[data-clock]")) {
+      const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: root.dataset.zone };
+      say(element, new Intl.DateTimeFormat("en-GB", options).format(now));
+    }
+    showPill();
+  }
+
+  /* Toasts, dialogs, forms. */
+
+  const toasts = document.getElementById("toasts");
+
+  function toast(templateId) {
+    const template = document.getElementById(templateId);
+    if (template) toasts.append(template.content.cloneNode(true));
+  }
+
+  function tendToasts() {
+    for (const old of [...toasts.children].slice(0, -3)) old.remove();
+    for (const one of toasts.querySelectorAll(".toast[data-fades]:not([data-tended])")) {
+      one.dataset.tended = "";
+      const leave = () => (one.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : one.remove());
+      setTimeout(leave, 8000);
+    }
+  }
+
+  document.addEventListener("htmx:response:error", (event) => {
+    const { sourceElement, response, text } = event.detail.ctx;
+    if (!isLive(sourceElement) && response.status !== 422 && !text.includes("<hx-partial")) toast("toast-failed");
+  });
+  document.addEventListener("htmx:error", (event) => {
+    const ctx = event.detail.ctx;
+    if (ctx && !ctx.response && !isLive(ctx.sourceElement)) toast("toast-offline");
+  });
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    const target = event.detail.ctx.target;
+    if (target?.id === "dialog" && !target.open && target.childElementCount) target.showModal();
+  });
+
+  function release(form) {
+    const button = form.querySelector("[data-said]");
+    delete form.dataset.sent;
+    if (!button) return;
+    (button.querySelector("span") || button).textContent = button.dataset.said;
+    button.style.minWidth = "";
+    delete button.dataset.said;
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method === "dialog" || form.method === "get") return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
+    form.dataset.sent = "1";
+    const button = event.submitter;
+    if (button?.dataset.busy) {
+      const label = button.querySelector("span") || button;
+      button.style.minWidth = `${button.offsetWidth}px`;
+      button.dataset.said = label.textContent;
+      label.textContent = button.dataset.busy;
+    }
+  }, true);
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (event.target.matches?.("form") && !event.detail.ctx.keepIndicators) release(event.target);
+  });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) document.querySelectorAll("form[data-sent]").forEach(release);
+  });
+
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text); // only where the page came over HTTPS
+    } catch {
+      const field = Object.assign(document.createElement("textarea"), { value: text });
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+  }
+
+  const isoDay = (days) => {
+    const day = new Date(Date.now() + clockSkew + days * 86400_000);
+    return new Intl.DateTimeFormat("sv-SE", { timeZone: root.dataset.zone }).format(day);
+  };
+
+  document.addEventListener("click", async (event) => {
+    const control = event.target.closest("[data-copy], [data-fill-day], [data-reveal], [data-close], .toast-close, [data-release]");
+    if (!control) return;
+    if (control.matches(".toast-close")) {
+      control.closest(".toast").remove();
+    } else if (control.matches("[data-close]") && control.closest("dialog")) {
+      event.preventDefault();
+      control.closest("dialog").close();
+    } else if (control.dataset.copy) {
+      await copy(document.getElementById(control.dataset.copy).textContent);
+      const label = control.querySelector("span");
+      const said = label.textContent;
+      label.textContent = control.dataset.copied;
+      setTimeout(() => { label.textContent = said; }, 2000);
+    } else if (control.dataset.fillDay) {
+      const field = document.getElementById(control.dataset.for);
+      field.value = isoDay(Number(control.dataset.fillDay));
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    } else if (control.dataset.reveal) {
+      const field = document.getElementById(control.dataset.reveal);
+      const hidden = field.type === "password";
+      field.type = hidden ? "text" : "password";
+      control.setAttribute("aria-pressed", String(hidden));
+    } else if (control.matches("[data-release]")) {
+      const region = control.closest("[data-live]");
+      if (!region) return;
+      event.preventDefault();
+      region.released = true;
+      stale.add(region);
+      htmx.trigger(region, "every", {}, false);
+    }
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("form[data-auto] select")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+      const search = document.querySelector("input[type=search]");
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+    const menu = event.target.closest(".menu");
+    if (menu && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      const entries = [...menu.querySelectorAll("a, button")];
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      const next = entries[(entries.indexOf(document.activeElement) + step + entries.length) % entries.length];
+      event.preventDefault();
+      next.focus();
+    }
+  });
+
+  if (toasts) new MutationObserver(tendToasts).observe(toasts, { childList: true });
+  if (toasts) tendToasts();
+  showPill();
+  setInterval(tick, 1000);
+})();

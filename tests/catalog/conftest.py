@@ -1,0 +1,49 @@
+"""A Celery app of the tests' own, and tasks made from plain functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from celery import Celery, Task
+
+from app.catalog import TaskInfo, find
+from app.catalog.parameters import Parameter, parameters_of
+
+
+@pytest.fixture
+def celery_app() -> Celery:
+    """An app that connects to nothing."""
+    app = Celery("catalog-tests", broker="memory://", set_as_current=False)
+    app.conf.task_default_queue = "default"
+    return app
+
+
+@pytest.fixture
+def make_task(celery_app: Celery) -> Callable[..., Task]:
+    def make(function: Callable[..., Any], **options: Any) -> Task:
+        options.setdefault("name", f"tests.{function.__name__}")
+        task = celery_app.task(shared=False, **options)(function)
+        return celery_app.tasks[task.name]
+
+    return make
+
+
+@pytest.fixture
+def info_of(celery_app: Celery, make_task: Callable[..., Task]) -> Callable[..., TaskInfo]:
+    """The description of the task that a function makes."""
+    return lambda function, **options: find(celery_app, make_task(function, **options).name)
+
+
+@pytest.fixture
+def parameter_of(make_task: Callable[..., Task]) -> Callable[[Any], Parameter]:
+    """The parameter `x: annotation`, with or without a default."""
+
+    def make(annotation: Any, *default: Any) -> Parameter:
+        def one(x):
+            pass
+
+        one.__annotations__ = {"x": annotation}
+        one.__defaults__ = default or None
+        return parameters_of(make_task(one, name=f"tests.one_{id(one)}"))[0]
+
+    return make

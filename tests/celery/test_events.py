@@ -1,0 +1,159 @@
+"""The durable stream keeps what cannot be written, and reads back what nobody has recorded."""
+
+import json
+import subprocess
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_client
+
+from app import embedded_redis
+from app.celery.events import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
+from app.celery.reader import GROUP, EventReader
+
+
+def texts(client: redis_client.Redis) -> list[dict[str, Any]]:
+    return [json.loads(fields[b"e"]) for _, fields in client.xrange(STREAM)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (float("nan"), '"NaN"'),
+        ([float("-inf"), 1.5], '["-Infinity",1.5]'),
+        (date(2026, 10, 19), '"2026-10-19"'),
+        (datetime(2026, 10, 19, 1, 2, tzinfo=UTC), '"2026-10-19T01:02:00+00:00"'),
+        (timedelta(minutes=2), "120.0"),
+        ({(1, 2): {3}}, '{"(1, 2)":[3]}'),
+        (Decimal("1.20"), '"1.20"'),
+        (b"\xffa", '"\\\\xffa"'),
+        (12345678901234567890123, "12345678901234567890123"),
+        ("zürich 东京", '"zürich 东京"'),
+    ],
+)
+def test_every_value_becomes_strict_json(value: Any, text: str) -> None:
+    assert to_json(value) == text
+    json.loads(to_json(value), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+def test_a_circular_value_becomes_json_too() -> None:
+    loop: list[Any] = [1]
+    loop.append(loop)
+    assert json.loads(to_json(loop))[0] == 1
+
+
+def test_raw_fields_are_put_in_as_they_are() -> None:
+    assert json.loads(encode({"id": "a"}, {"result": "[1,2]"})) == {"id": "a", "result": [1, 2]}
+
+
+def test_events_kept_for_later_are_written_in_order(redis: redis_client.Redis, redis_server: str) -> None:
+    stream = EventStream(redis_server, 1000)
+    stream.emit_later({"id": "1"})
+    assert texts(redis) == []
+    stream.emit({"id": "2"})
+    assert [event["id"] for event in texts(redis)] == ["1", "2"]
+
+
+def test_started_tells_whether_the_run_was_cancelled(redis: redis_client.Redis, redis_server: str) -> None:
+    stream = EventStream(redis_server, 1000)
+    redis.set(CANCELLED_PREFIX + "b", "mei")
+    assert stream.emit_started({"id": "a"}) is False
+    assert stream.emit_started({"id": "b"}) is True
+
+
+def test_nothing_is_lost_while_redis_is_away(tmp_path: Path) -> None:
+    binary, url = embedded_redis.server_binary(), embedded_redis.url(tmp_path)
+    assert binary
+    stream = EventStream(url, 1000)
+    for number in range(50):
+        stream.emit({"id": str(number)})
+    assert stream.emit_started({"id": "50"}) is False
+    server = subprocess.Popen([binary, str(embedded_redis.prepare(tmp_path))], stdout=subprocess.DEVNULL)
+    try:
+        client = redis_client.Redis.from_url(url)
+        deadline = time.monotonic() + 10
+        found: list[str] = []
+        while len(found) < 51 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            try:
+                found = [event["id"] for event in texts(client)]
+            except redis_client.ConnectionError:
+                continue
+        assert found == [str(number) for number in range(51)]
+        client.close()
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture
+def stream(redis: redis_client.Redis, redis_server: str) -> EventStream:
+    return EventStream(redis_server, 1000)
+
+
+def reader(redis: redis_client.Redis, name: str = "one") -> EventReader:
+    made = EventReader(redis, name)
+    made.join()
+    made.join()  # a second time is no error
+    return made
+
+
+def emit(stream: EventStream, *ids: str) -> None:
+    for run_id in ids:
+        stream.emit({"id": run_id, "type": "sent", "at": 1.0})
+
+
+def test_what_was_read_but_not_acknowledged_is_read_again(redis: redis_client.Redis, stream: EventStream) -> None:
+    emit(stream, "a", "b")
+    assert [entry.event["id"] for entry in reader(redis).read(10, 10)] == ["a", "b"]
+    again = reader(redis)  # the same name, after a crash
+    entries = again.read(10, 10)
+    assert [entry.event["id"] for entry in entries] == ["a", "b"]
+    again.acknowledge(entries)
+    assert again.read(10, 10) == []
+
+
+def test_two_readers_share_the_stream(redis: redis_client.Redis, stream: EventStream) -> None:
+    emit(stream, "a", "b")
+    ids = [entry.event["id"] for name in ("one", "two") for entry in reader(redis, name).read(1, 10)]
+    assert ids == ["a", "b"]
+
+
+def test_recorded_entries_leave_the_stream(redis: redis_client.Redis, stream: EventStream) -> None:
+    emit(stream, "a", "b", "c")
+    one = reader(redis)
+    one.acknowledge(one.read(10, 10))
+    assert redis.xlen(STREAM) == 1  # the newest stays, to notice a gap
+    assert one.gap() is None
+
+
+def test_a_gap_is_noticed(redis: redis_client.Redis, stream: EventStream) -> None:
+    one = reader(redis)
+    emit(stream, "a")
+    one.acknowledge(one.read(10, 10))
+    emit(stream, "b", "c")
+    redis.xtrim(STREAM, maxlen=1, approximate=False)  # the cap
+    gap = one.gap()
+    assert gap is not None
+    assert gap[0] <= gap[1]
+
+
+def test_an_entry_that_is_not_ours_is_left_out(redis: redis_client.Redis, stream: EventStream) -> None:
+    one = reader(redis)
+    redis.xadd(STREAM, {"e": "not json"})
+    redis.xadd(STREAM, {"x": "y"})
+    emit(stream, "a")
+    assert [entry.event["id"] for entry in one.read(10, 10)] == ["a"]
+    pending: Any = redis.xpending(STREAM, GROUP)
+    assert pending["pending"] == 1
+
+
+def test_a_dead_readers_entries_are_taken_over(redis: redis_client.Redis, stream: EventStream) -> None:
+    emit(stream, "a")
+    reader(redis, "dead").read(10, 10)
+    redis.execute_command("XCLAIM", STREAM, GROUP, "dead", 0, redis.xrange(STREAM)[0][0], "IDLE", 60_000)
+    assert [entry.event["id"] for entry in reader(redis, "alive").claim_stale(10)] == ["a"]
