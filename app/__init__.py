@@ -1,4 +1,4 @@
-"""Celeriac: the browser control room for Celery. `create_app` builds the Flask app and all that belongs to it."""
+"""Celeriac: the browser control room for Celery. `create_app` builds the Flask app and its parts."""
 
 import logging
 from pathlib import Path
@@ -11,7 +11,7 @@ from app.extensions import api, babel, csrf, db, limiter, login, migrate
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The app with its extensions, Celery, pages, API and commands; nothing is connected to before first use."""
+    """The app with its extensions, Celery, pages, API and commands; it connects on first use."""
     settings = settings or load_settings()
     app = Flask(
         __name__,
@@ -63,7 +63,7 @@ def bind_extensions(app: Flask) -> None:
 
 
 def build_celery(app: Flask, settings: Settings) -> None:
-    """The Celery app with every task that can be imported; those that cannot are kept for pages and `doctor`."""
+    """The Celery app with every task that can be imported; failures are kept for pages and `doctor`."""
     from app import catalog
     from app.celery import make_celery
 

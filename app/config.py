@@ -97,7 +97,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CELERIAC_", env_ignore_empty=True)
 
-    data_dir: Path = Field(Path("var"), description="Folder of the SQLite file, the embedded Redis and the secret key.")
+    data_dir: Path = Field(
+        Path("var"), description="Folder of the SQLite file, the embedded Redis and the secret key."
+    )
     database_url: Annotated[str | None, AfterValidator(_database_url)] = Field(
         None, description="sqlite:///FILE or postgresql://…; unset: SQLite in the data folder."
     )
@@ -105,9 +107,13 @@ class Settings(BaseSettings):
         None, description="redis://, rediss:// or unix://; unset: the embedded Redis that bin/dev starts."
     )
     secret_key: str | None = Field(
-        None, min_length=16, description="Signs sessions and links; unset: made once and kept in the data folder."
+        None,
+        min_length=16,
+        description="Signs sessions and links; unset: made once and kept in the data folder.",
     )
-    tasks: CommaList = Field([], description="Comma-separated modules of your own tasks, importable from the working folder.")
+    tasks: CommaList = Field(
+        [], description="Comma-separated modules of your own tasks, importable from the working folder."
+    )
     queues: Annotated[list[QueueName], NoDecode, BeforeValidator(_split)] = Field(
         [], description="Comma-separated queues to declare beside default, files, mail and examples."
     )
@@ -117,10 +123,16 @@ class Settings(BaseSettings):
     )
     deployment_name: str = Field("Celeriac", max_length=60, description="Shown at the top of every page.")
     base_url: str = Field(
-        "http://127.0.0.1:8000", pattern=r"^https?://", description="Where people reach the pages; used in links."
+        "http://127.0.0.1:8000",
+        pattern=r"^https?://",
+        description="Where people reach the pages; used in links.",
     )
-    trusted_proxies: int = Field(0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers count.")
-    retention_days: int = Field(30, ge=1, le=3650, description="Finished runs older than this are cleaned up.")
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="Reverse proxies in front whose X-Forwarded headers count."
+    )
+    retention_days: int = Field(
+        30, ge=1, le=3650, description="Finished runs older than this are cleaned up."
+    )
     result_expires_seconds: int = Field(86400, ge=60, description="How long Celery keeps results in Redis.")
     result_max_bytes: int = Field(
         262_144, ge=1024, description="Results and tracebacks longer than this are cut, with a notice."
@@ -132,10 +144,13 @@ class Settings(BaseSettings):
         2_097_152, ge=1024, description="A request with a larger body is refused before it is read."
     )
     api_rate_limit: RateLimit = Field(
-        "6000/minute", description="How often one token may call the REST API; keeps a loop gone wild from the rest."
+        "6000/minute",
+        description="How often one token may call the REST API; keeps a loop gone wild from the rest.",
     )
     stream_max_events: int = Field(
-        1_000_000, ge=1000, description="Cap of the Redis stream that holds events the recorder has not written yet."
+        1_000_000,
+        ge=1000,
+        description="Cap of the Redis stream that holds events the recorder has not written yet.",
     )
     file_roots: PathList = Field(
         [], description="Comma-separated folders that file tasks may use; unset: files in the data folder."
@@ -147,7 +162,8 @@ class Settings(BaseSettings):
         False, description="Lets web tasks reach private and loopback addresses, and use proxy variables."
     )
     smtp_url: Annotated[str | None, AfterValidator(_smtp_url)] = Field(
-        None, description="smtp://USER:PASSWORD@HOST:PORT (?starttls=1) or smtps://…; unset: no e-mail is sent."
+        None,
+        description="smtp://USER:PASSWORD@HOST:PORT (?starttls=1) or smtps://…; unset: no e-mail is sent.",
     )
     mail_from: str = Field(
         "celeriac@localhost", pattern=r"^[^\r\n]*[^@\s]@[^@\s]+$", description="Sender of every e-mail."
@@ -215,7 +231,7 @@ def settings() -> Settings:
 
 
 def secret_key(given: Settings) -> str:
-    """The configured secret key, or the one kept (or made now, readable only by its owner) in the data folder."""
+    """The configured secret key, or the one that is kept in the data folder (made on first use)."""
     if given.secret_key:
         return given.secret_key
     return kept_secret(given.data_path / "secret_key")

@@ -8,6 +8,7 @@ from flask import Flask
 # Each module offers `init_app(app)`.
 ENTRIES = (
     "app.web",
+    "app.web.limits",
     "app.accounts.views",
     "app.accounts.cli",
     "app.audit.views",
@@ -18,6 +19,10 @@ ENTRIES = (
     "app.health.views",
     "app.health.cli",
     "app.web.api",
+    "app.accounts.api",
+    "app.audit.api",
+    "app.catalog.api",
+    "app.runs.api",
 )
 
 

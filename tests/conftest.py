@@ -1,9 +1,12 @@
 """A real Redis and real databases for the tests, started from Python packages; one app a database."""
 
+import json
 import os
+import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,10 @@ from app import create_app, embedded_redis
 from app.config import Settings
 from app.extensions import Base, db
 
+PROJECT = Path(__file__).resolve().parent.parent
+SAMPLE_TASKS = "sample_tasks"
+
+sys.path.insert(0, str(PROJECT / "tests"))  # own tasks are found as in the working folder of a team
 for name in [name for name in os.environ if name.startswith("CELERIAC_")]:
     del os.environ[name]  # the suite does not depend on the caller's settings
 
@@ -69,7 +76,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `database` run on SQLite and on PostgreSQL, the others on SQLite."""
     if "app" in metafunc.fixturenames:
         both = metafunc.definition.get_closest_marker("database") is not None
-        metafunc.parametrize("database", ["sqlite", "postgresql"] if both else ["sqlite"], scope="session", indirect=True)
+        metafunc.parametrize(
+            "database", ["sqlite", "postgresql"] if both else ["sqlite"], scope="session", indirect=True
+        )
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +89,9 @@ def database(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture(scope="session")
 def flask_app(database: str | None, data_dir: Path, redis_server: str) -> Iterator[Flask]:
-    app = create_app(Settings(data_dir=data_dir, database_url=database, base_url="http://localhost"))
+    app = create_app(
+        Settings(data_dir=data_dir, database_url=database, base_url="http://localhost", tasks=[SAMPLE_TASKS])
+    )
     app.config.update(TESTING=True)
     with app.app_context():
         upgrade()
@@ -119,3 +130,108 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def celery_app(app: Flask) -> Any:
     return app.extensions["celery"]
+
+
+class Processes:
+    """Starts the project's own commands on the tests' data, and stops them at the end."""
+
+    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+        self.environment = environment
+        self.logs = logs
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, name: str, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        binary = Path(sys.executable).parent / command[0]
+        with (self.logs / f"{name}-{len(self.started)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [str(binary), *command[1:]],
+                cwd=PROJECT,
+                env=self.environment | environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.started.append(process)
+        return process
+
+    def worker(self, *options: str, name: str = "w1") -> subprocess.Popen[bytes]:
+        """A worker that is ready to take runs."""
+        hostname = f"{name}@test"
+        before = self.heard(hostname)
+        process = self.start(
+            "worker",
+            "celery",
+            "-A",
+            "celery_worker",
+            "worker",
+            "-n",
+            hostname,
+            "-l",
+            "INFO",
+            *(options or ("-c", "2")),
+        )
+        wait_until(lambda: self.heard(hostname) > before, 30)
+        return process
+
+    def recorder(self) -> subprocess.Popen[bytes]:
+        return self.start("recorder", "flask", "--app", "wsgi", "recorder")
+
+    def heard(self, hostname: str) -> float:
+        """When a worker of this name last started."""
+        client = redis_client.Redis.from_url(self.environment["CELERIAC_REDIS_URL"])
+        raw: Any = client.hget("celeriac:workers", hostname)
+        client.close()
+        return float(json.loads(raw)["started_at"]) if raw else 0.0
+
+    def kill(self, process: subprocess.Popen[bytes], number: int) -> None:
+        """Send a signal to a process and all its children."""
+        os.killpg(process.pid, number)
+        process.wait(10)
+
+    def stop(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """Wait until `condition()` is true and return it; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < deadline, f"still not so after {seconds} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def processes(
+    app: Flask, database: str | None, data_dir: Path, redis_server: str, tmp_path: Path
+) -> Iterator[Processes]:
+    """Starts real workers, recorders and beats on the data of `app`, with the sample tasks."""
+    environment = os.environ | {
+        "CELERIAC_DATA_DIR": str(data_dir),
+        "CELERIAC_DATABASE_URL": database or "",
+        "CELERIAC_REDIS_URL": redis_server,
+        "CELERIAC_TASKS": SAMPLE_TASKS,
+        "PYTHONPATH": str(PROJECT / "tests"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    made = Processes(environment, tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """`eventually(condition, seconds)` waits until the condition holds, in fresh transactions."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+        def fresh() -> Any:
+            db.session.rollback()
+            return condition()
+
+        return wait_until(fresh, seconds)
+
+    return wait

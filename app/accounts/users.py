@@ -84,6 +84,12 @@ def sign_in(name: str, password: str, now: datetime) -> User | None:
     return None
 
 
+def sign_out(user: User, now: datetime) -> None:
+    """Note that a user ended a session; the session itself is the browser's cookie."""
+    with transaction():
+        audit.record("user.sign-out", now, "user", user.id, user.name)
+
+
 def of_session(session_id: str) -> User | None:
     """The user that a session belongs to (see `User.get_id`); None once the session was ended."""
     user_id, _dot, version = session_id.partition(".")

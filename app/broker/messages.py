@@ -170,25 +170,22 @@ def _body(
         return body, ""
     if limit is not None and len(body) > limit:
         return None, "too-large"
-    encoding = properties.get("body_encoding")
+    compression = headers.get("compression")
+    if compression not in (None, ZLIB):
+        return None, "compression"
     try:
-        data = base64.b64decode(body) if _text(encoding) == "base64" else body.encode()
-        if headers.get("compression"):
-            if headers["compression"] != ZLIB:
-                return None, "compression"
-            data = _inflate(data, limit)
-        return json.loads(data), ""
+        data = base64.b64decode(body) if properties.get("body_encoding") == "base64" else body.encode()
+        plain = _inflate(data, limit or INFLATED_LIMIT_BYTES) if compression else data
+        return (None, "too-large") if plain is None else (json.loads(plain), "")
     except (ValueError, RecursionError, binascii.Error, zlib.error):
         return None, "undecodable"
 
 
-def _inflate(data: bytes, limit: int | None) -> bytes:
-    """The decompressed bytes; raises ValueError when they would be more than the limit."""
+def _inflate(data: bytes, limit: int) -> bytes | None:
+    """The decompressed bytes; None when they are more than the limit."""
     stream = zlib.decompressobj()
-    plain = stream.decompress(data, limit or INFLATED_LIMIT_BYTES)
-    if stream.unconsumed_tail:
-        raise ValueError("the decompressed body is larger than what is shown")
-    return plain
+    plain = stream.decompress(data, limit)
+    return None if stream.unconsumed_tail else plain
 
 
 def _arguments(body: Any, unread: str) -> tuple[list[Any] | None, dict[str, Any] | None, str]:

@@ -74,16 +74,16 @@ def in_order(key: str) -> Iterator[bytes]:
 
 
 def _from_near_end(key: str, size: int, wanted: Wanted) -> bytes | None:
-    done, piece = 0, min(FIRST_PIECE, size)
+    done, piece, end = 0, min(FIRST_PIECE, size), broker().items(key, -1, -1)
     while True:
         looked, found = wanted.look(key, -(done + piece), -done - 1)
         if found:
             return found[0]
         if looked < piece:
             break
-        done, piece = done + piece - piece // 4, size
-    if not done:
-        return None  # one piece held all of it
+        done, piece = done + piece - piece // 10, size
+    if broker().items(key, -1, -1) == end:
+        return None  # nothing was taken meanwhile
     return next(_from_far_end(key, size, wanted), None)
 
 

@@ -13,6 +13,7 @@ from app.broker.connection import Keys, client, keys, reaches_broker
 from app.broker.messages import Message, given_step, parse
 
 SCAN_COUNT = 500
+EVENT_QUEUES, CONTROL_QUEUES = "celeryev.", ".pidbox"  # Celery's own, which carry no tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,19 @@ def is_out(run_id: str, queues: Sequence[str]) -> bool:
 
 
 @reaches_broker
-def known_queues(exchanges: Sequence[str]) -> set[str]:
-    """The queues that were ever declared on these exchanges of the broker, by any process."""
+def known_queues() -> set[str]:
+    """Every task queue that any process has ever declared on this broker, whoever it was.
+
+    Walks over all keys of the Redis database, in steps that block nobody: ask seldom.
+    """
     redis_client, names = client(), keys()
+    tables = list(redis_client.scan_iter(names.binding % "*", count=SCAN_COUNT, _type="set"))
     pipe = redis_client.pipeline(transaction=False)
-    for exchange in exchanges:
-        pipe.smembers(names.binding % exchange)
+    for table in tables:
+        pipe.smembers(table)
     members = set().union(*pipe.execute())
-    return {member.decode("utf-8", "replace").split(names.separator)[-1] for member in members}
+    queues = {member.decode("utf-8", "replace").split(names.separator)[-1] for member in members}
+    return {queue for queue in queues if not queue.startswith(EVENT_QUEUES) and not queue.endswith(CONTROL_QUEUES)}
 
 
 def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:

@@ -6,7 +6,7 @@ from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load
 from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo, find, listing, lookup
-from app.catalog.json_text import parse_raw, to_raw
+from app.catalog.json_text import parse_json, parse_raw, to_raw
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.schema import schema
 from app.catalog.secrets import MASK, is_masked, is_secret, mask
@@ -34,6 +34,7 @@ __all__ = [
     "lookup",
     "load",
     "mask",
+    "parse_json",
     "parse_raw",
     "schema",
     "to_raw",

@@ -2,11 +2,13 @@
 
 import collections.abc
 import inspect
+import logging
 import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 
 import typing_extensions
@@ -14,11 +16,12 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     PlainValidator,
-    PydanticUserError,
     TypeAdapter,
     WrapValidator,
 )
 from typing_extensions import TypeAliasType, is_typeddict
+
+logger = logging.getLogger(__name__)
 
 EMPTY = inspect.Parameter.empty
 UNIONS = (Union, types.UnionType)
@@ -134,7 +137,8 @@ def adapter_of(annotation: Any) -> TypeAdapter[Any] | None:
     """Pydantic's validator for the type; None when pydantic does not know the type."""
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(_prepared(annotation))
-    except (PydanticUserError, NameError, TypeError, AttributeError, RecursionError):
+    except Exception as error:  # a type may bring its own code for this, which may raise anything
+        logger.info("values of the type %s are not checked: %s", annotation, error)
         return None
     return adapter if adapter.pydantic_complete else None
 
@@ -150,6 +154,8 @@ def _prepared(annotation: Any) -> Any:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return Annotated[(_prepared(annotation.__origin__), *annotation.__metadata__)]
+    if origin is Literal and any(isinstance(value, Enum) for value in arguments):
+        return Annotated[annotation, BeforeValidator(partial(_member, arguments))]
     if origin is None or origin is Literal or not arguments:
         return annotation
     prepared = tuple(argument if argument is Ellipsis else _prepared(argument) for argument in arguments)
@@ -158,6 +164,12 @@ def _prepared(annotation: Any) -> Any:
     if prepared == arguments:
         return annotation
     return Union[prepared] if origin in UNIONS else origin[prepared]  # noqa: UP007 -- built at run time
+
+
+def _member(members: tuple[Any, ...], value: Any) -> Any:
+    """The member of an enum that JSON writes as `value`; pydantic itself takes only the member in a Literal."""
+    found = (m for m in members if isinstance(m, Enum) and type(m.value) is type(value) and m.value == value)
+    return next(found, value)
 
 
 def _typed_dict(source: Any) -> Any:

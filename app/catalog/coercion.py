@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from celery import Task
 from flask_babel import gettext as _
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
 from app.catalog.annotations import has_validators
@@ -86,9 +86,7 @@ def _converter(parameter: Parameter) -> Convert:
     simple = _simple_class(parameter.shape.core)
 
     def convert(value: Any) -> Any:
-        if not always and (
-            isinstance(value, simple) or adapter.validator.isinstance_python(value, strict=True)
-        ):
+        if not always and (isinstance(value, simple) or _is_right(adapter, value)):
             return value
         try:
             text = json.dumps(value)
@@ -103,6 +101,15 @@ def _converter(parameter: Parameter) -> Convert:
         )
 
     return convert
+
+
+def _is_right(adapter: TypeAdapter[Any], value: Any) -> bool:
+    """True when the value is what its conversion would give: a list of dates, not one of texts."""
+    try:
+        same = adapter.validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return type(same) is type(value) and bool(same == value)
 
 
 def _simple_class(core: Any) -> type | tuple[()]:

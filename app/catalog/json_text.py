@@ -21,8 +21,6 @@ _SENTENCES = {
     "Expecting ',' delimiter": _l("put a comma between two values here"),
     "Expecting ':' delimiter": _l("put a colon between the key and its value here"),
     "Expecting property name enclosed in double quotes": _l("a key in double quotes belongs here"),
-    "Illegal trailing comma before end of object": _l("take away the comma before the end of the object"),
-    "Illegal trailing comma before end of array": _l("take away the comma before the end of the list"),
     "Unterminated string starting at": _l("the text that starts here has no closing double quote"),
     "Invalid control character at": _l("write line breaks and tabs inside a text as \\n and \\t"),
     "Invalid \\escape": _l("a backslash inside a text is written twice: \\\\"),
@@ -82,7 +80,10 @@ def to_raw(values: dict[str, Any]) -> str:
 
 
 def _explained(error: json.JSONDecodeError) -> str:
-    rest = error.doc[error.pos :]
+    before, rest = error.doc[: error.pos].rstrip(), error.doc[error.pos :]
+    newer = error.msg.startswith("Illegal trailing comma")  # Python 3.13 tells
+    if newer or (before.endswith(",") and rest.startswith(("]", "}"))):
+        return _("take away the comma before the end of the list or object")
     if error.msg in ("Expecting value", "Expecting property name enclosed in double quotes"):
         if rest.startswith("'"):
             return _("use double quotes, not single ones")

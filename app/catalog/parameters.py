@@ -134,11 +134,13 @@ class Parameter:
         """What helps to fill in the field: its bounds, or how to write the value. May be empty."""
         if isinstance(self.annotation, Unresolved):
             return _("any JSON: the type hint %(hint)s cannot be read", hint=self.annotation.text)
-        if not self.hinted:
+        if self.annotation is EMPTY:
             return {
-                Kind.LIST: _("JSON list, without type hints"),
-                Kind.DICT: _("JSON object, without type hints"),
+                Kind.LIST: _("JSON list: there is no type hint"),
+                Kind.DICT: _("JSON object: there is no type hint"),
             }.get(self.kind, _("any JSON: there is no type hint"))
+        if not self.hinted:
+            return _("any JSON: the type %(type)s cannot be checked", type=wording.type_name(self.annotation))
         bounds = wording.bounds_words(self.shape)
         written = wording.how_to_write(self.shape)
         return (

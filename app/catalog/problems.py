@@ -108,7 +108,7 @@ def _problem(shape: Shape | None, detail: ErrorDetails) -> str:
     kind = detail["type"]
     if kind in ("value_error", "assertion_error"):  # the task author's own words
         return str(detail["ctx"]["error"])
-    if shape and (shape.kind is Kind.JSON or kind in _BY_LIMIT or kind in _BY_LENGTH):
+    if shape and (shape.kind is Kind.JSON or kind in (*_BY_LIMIT, *_BY_LENGTH, "json_invalid")):
         return wording.allowed(shape)
     sentence = _general(kind, detail.get("ctx", {})) or f"{detail['msg']}."
     if shape and sentence == wording.simplest(shape.kind):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from wtforms import Form, SelectField
 
 from app.catalog.binding import Arguments, by_name
@@ -24,8 +23,8 @@ MODES = (FIELDS, RAW)
 class Destination(Form):
     """The queue and the priority of the run; the task's own stand there at first."""
 
-    queue = SelectField(_l("Queue"))
-    priority = SelectField(_l("Priority"), choices=[(str(n), str(n)) for n in range(9, -1, -1)])
+    queue = SelectField()
+    priority = SelectField(choices=[(str(n), str(n)) for n in range(9, -1, -1)])
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,11 @@ class RunForm:
             self.problems += [Problem(message, label, field_id) for message in messages]
 
     def in_mode(self, mode: str) -> "RunForm":
-        """The same form with the other tab open, and in it what was entered so far, as far as it can be read."""
+        """The same form with the other tab open, and in it what was entered so far, if it can be read."""
         if mode == self.mode:
             return self
         if mode == RAW:
-            entered = {one.parameter.name: one.data for one in self.parameters if one.data is not NO_VALUE}
+            entered = {one.short_name: one.data for one in self.parameters if one.data is not NO_VALUE}
             return RunForm(self.info, self.parameters, self.destination, RAW, to_raw(entered))
         given = parse_raw(self.raw)
         return RunForm(self.info, build_form(self.info, values=given), self.destination, FIELDS)

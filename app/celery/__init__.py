@@ -1,4 +1,4 @@
-"""The Celery app for Flask: factory, base task, and the signals that write what happens to a durable stream."""
+"""The Celery app for Flask: factory, base task, and signals that write what happens to a stream."""
 
 from app.celery.factory import make_celery
 from app.celery.task import CeleriacTask

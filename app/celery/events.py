@@ -1,4 +1,4 @@
-"""The durable stream: what sending and running processes say about runs, kept in Redis until it is recorded."""
+"""The durable stream: what processes say about runs, kept in Redis until it is recorded."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ class EventStream:
         self._retrier: threading.Thread | None = None
 
     def emit(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
-        """Write an event now, after what is still in the backlog. `raw` holds fields that are JSON already."""
+        """Write an event now, after what is in the backlog. `raw` holds fields that are JSON already."""
         self._backlog.append(encode(event, raw))
         self.flush()
 
@@ -102,7 +102,7 @@ def encode(event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> st
 
 
 def to_json(value: Any) -> str:
-    """Any Python value as strict JSON: dates as ISO 8601, NaN and infinities as words, the rest as its repr."""
+    """Any Python value as strict JSON: dates as ISO 8601, NaN and infinities as words, others as text."""
     try:
         return json.dumps(value, default=_plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
@@ -120,7 +120,7 @@ def _plain(value: Any) -> Any:
         return value.decode("utf-8", "backslashreplace")
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
-    return str(value) if type(value).__str__ is not object.__str__ else repr(value)
+    return str(value)
 
 
 def _strict(value: Any, depth: int = 0) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import celery
 from celery import Celery
 from flask import Flask
-from kombu import Queue
+from kombu.entity import Queue
 
 from app.broker.priority import DEFAULT_PRIORITY, PRIORITY_STEPS, to_broker
 from app.celery import presence, signals
@@ -26,7 +26,9 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce) -> Celery:
 
     `coerce(task, args, kwargs)` turns the message's JSON into the annotated Python types.
     """
-    base = type("Task", (CeleriacTask,), {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True})
+    base = type(
+        "Task", (CeleriacTask,), {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
+    )
     app = Celery("celeriac", task_cls=base, set_as_current=False)
     app.config_from_object(configuration(settings))
     app.set_default()
@@ -58,6 +60,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
         "broker_connection_retry_on_startup": True,
+        # QUIT: running tasks get five seconds, then go back to their queue (TERM waits for them without end).
+        "worker_soft_shutdown_timeout": 5.0,
         "broker_transport_options": {
             "priority_steps": PRIORITY_STEPS,  # the default merges ten levels into four
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,

@@ -85,14 +85,15 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             "pid": os.getpid(),
             "pool": type(pool).__module__.rpartition(".")[2],
             "slots": pool.num_processes,
-            "queues": sorted(consumer.task_consumer and [q.name for q in consumer.task_consumer.queues] or []),
+            "queues": sorted(
+                (consumer.task_consumer and [q.name for q in consumer.task_consumer.queues]) or []
+            ),
             "running": running,
             "finished": sum(worker_state.total_count.values()),
             "memory_bytes": self._memory_bytes(),
             "load": os.getloadavg()[0],
             "versions": {"celery": celery.__version__, "python": platform.python_version()},
         }
-
 
     def _memory_bytes(self) -> int:
         """Resident bytes of the worker and its pool's processes, measured every ten seconds."""

@@ -1,7 +1,8 @@
 """Celery's signals, written to the durable stream by the process in which they fire.
 
-Which signal fires in which process, by case: prerun, success, failure and retry where the task runs; received,
-revoked, unknown, time limits and lost children in the worker's main process; publish where the task is sent.
+Which signal fires in which process, by case: prerun, success, failure and retry where the task runs;
+received, revoked, unknown, time limits and lost children in the worker's main process; publish where the
+task is sent.
 """
 
 import time

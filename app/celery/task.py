@@ -1,4 +1,4 @@
-"""The base task: every task body runs in a Flask app context, with typed arguments, and can report progress."""
+"""The base task: its body runs in an app context, with typed arguments, and can report progress."""
 
 import time
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
         if getattr(self.request, "celeriac_cancelled", False):
             raise Ignore
         with self.flask_app.app_context():
-            args, kwargs = self.coerce(self, args, kwargs)
+            args, kwargs = type(self).coerce(self, args, kwargs)
             return self.run(*args, **kwargs)
 
     def progress(self, current: float, total: float | None = None, message: str = "") -> None:

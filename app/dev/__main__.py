@@ -80,7 +80,9 @@ def _check_port(host: str, port: int) -> None:
 
 def _prepare() -> str:
     """Migrate and make the first admin, in a process of its own; returns the path of a sign-in link."""
-    done = subprocess.run([sys.executable, "-m", "app.dev.prepare"], stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "app.dev.prepare"], stdout=subprocess.PIPE, text=True, check=False
+    )
     if done.returncode:
         raise CannotStart("the database could not be prepared; the lines above say why")
     return done.stdout.strip().splitlines()[-1]

@@ -9,7 +9,7 @@ PATIENCE_SECONDS = 8
 
 
 def stop(data_path: Path) -> int:
-    """Stop every process that carries this data folder's mark, the supervisor first; returns how many there were."""
+    """Stop every process with this data folder's mark, the supervisor first; returns how many there were."""
     left = sorted(_marked(data_path), key=lambda process: "supervisord" not in " ".join(process.cmdline()))
     for process in left:
         process.terminate()

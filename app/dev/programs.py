@@ -37,7 +37,7 @@ def write(settings: Settings, host: str, port: int) -> Path:
     return path
 
 
-# The worker's own cold shutdown gives running tasks back to their queue; TERM would wait for them without end.
+# QUIT: the worker gives running tasks back to their queue; TERM would wait for them without end.
 _STOPPING = {"worker": {"stopsignal": "QUIT", "stopwaitsecs": str(WORKER_STOP_SECONDS)}}
 
 
@@ -59,7 +59,7 @@ def _redis(settings: Settings) -> list[str]:
     binary = embedded_redis.server_binary()
     if binary is None:
         raise SystemExit(
-            "bin/dev: no Redis server was found: install redis-server or valkey-server, or set CELERIAC_REDIS_URL"
+            "bin/dev: found no Redis server: install redis-server or valkey-server, or set CELERIAC_REDIS_URL"
         )
     return [binary, str(embedded_redis.prepare(settings.data_path))]
 

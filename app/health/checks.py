@@ -93,7 +93,9 @@ def _heard(name: str, key: str, hint: str) -> Check:
     ages = [time.time() - json.loads(raw)["at"] for raw in entries.values()]
     fresh = [age for age in ages if age <= SILENT_SECONDS]
     if fresh:
-        return Check(name, True, _("%(n)s at work, the last word %(age).1f s ago", n=len(fresh), age=min(fresh)))
+        return Check(
+            name, True, _("%(n)s at work, the last word %(age).1f s ago", n=len(fresh), age=min(fresh))
+        )
     detail = _("the last word was %(age).0f s ago", age=min(ages)) if ages else _("none has been heard of")
     return Check(name, False, detail, hint)
 
@@ -126,7 +128,9 @@ def eviction(now: datetime) -> Check:
     except redis.RedisError as error:
         return Check("redis memory", False, _first_line(error))
     name = policy.get("maxmemory_policy", "noeviction")
-    hint = "" if name == "noeviction" else _("Set maxmemory-policy noeviction: any other may drop waiting runs.")
+    hint = (
+        "" if name == "noeviction" else _("Set maxmemory-policy noeviction: any other may drop waiting runs.")
+    )
     return Check("redis memory", name == "noeviction", name, hint)
 
 
@@ -153,7 +157,9 @@ def imports(now: datetime) -> Check:
 def disk(now: datetime) -> Check:
     usage = shutil.disk_usage(Path(settings().data_path))
     free = usage.free / 2**30
-    hint = "" if free > 0.5 else _("Free some space: the database and Redis stop writing when the disk is full.")
+    hint = (
+        "" if free > 0.5 else _("Free some space: the database and Redis stop writing when the disk is full.")
+    )
     return Check("disk", free > 0.5, _("%(free).1f GiB free in the data folder", free=free), hint)
 
 

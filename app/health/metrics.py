@@ -37,7 +37,9 @@ def registry(now: datetime) -> CollectorRegistry:
 
 
 def _runs() -> Iterable[Metric]:
-    by_state = GaugeMetricFamily("celeriac_runs", "Runs in the history by state, counted up to 10001", labels=["state"])
+    by_state = GaugeMetricFamily(
+        "celeriac_runs", "Runs in the history by state, counted up to 10001", labels=["state"]
+    )
     for state, number in runs.counts().items():
         by_state.add_metric([state], number)
     yield by_state
@@ -54,8 +56,16 @@ def _broker(now: datetime) -> Iterable[Metric]:
     online = [worker for worker in workers.listing(broker.client(), now) if worker.online]
     for name, words, value in (
         ("celeriac_workers_online", "Workers whose heartbeat was heard within 10 s", len(online)),
-        ("celeriac_worker_slots", "Runs the online workers can take at once", sum(one.slots for one in online)),
-        ("celeriac_worker_busy", "Runs the online workers are running", sum(len(one.running) for one in online)),
+        (
+            "celeriac_worker_slots",
+            "Runs the online workers can take at once",
+            sum(one.slots for one in online),
+        ),
+        (
+            "celeriac_worker_busy",
+            "Runs the online workers are running",
+            sum(len(one.running) for one in online),
+        ),
     ):
         gauge = GaugeMetricFamily(name, words)
         gauge.add_metric([], value)

@@ -1,9 +1,14 @@
 """Runs: requested executions of tasks, from their submission to the end of their history."""
 
 from app.runs.cancel import cancel
+from app.runs.cleanup import clean_up
+from app.runs.diagnosis import Diagnosis, diagnose
+from app.runs.failures import FailureGroup, failures_since
 from app.runs.history import delete_finished
 from app.runs.live import version
+from app.runs.models import Run
 from app.runs.queries import (
+    LIMIT_MAX,
     Filter,
     Page,
     children,
@@ -17,17 +22,26 @@ from app.runs.queries import (
     page,
     reruns,
 )
+from app.runs.states import RUNNING
 from app.runs.submit import RunRequest, rerun, submit
 
 __all__ = [
+    "LIMIT_MAX",
+    "RUNNING",
+    "Diagnosis",
+    "FailureGroup",
     "Filter",
     "Page",
+    "Run",
     "RunRequest",
     "cancel",
     "children",
+    "clean_up",
     "counts",
     "cursor_of",
     "delete_finished",
+    "diagnose",
+    "failures_since",
     "gaps",
     "get",
     "last_arguments",

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import JSON, DateTime, Select, Text, bindparam, cast, column, func, select, update
+from sqlalchemy import JSON, DateTime, Select, Table, Text, bindparam, column, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
@@ -14,7 +14,7 @@ from app.extensions import db
 from app.runs.folding import COLUMNS, Row
 from app.runs.models import Run
 
-_TABLE = Run.__table__
+_TABLE = cast(Table, Run.__table__)
 FOLDED = [_TABLE.c[name] for name in COLUMNS]
 
 
@@ -42,7 +42,9 @@ def update_all(rows: Sequence[Row]) -> None:
     names = [name for name in COLUMNS if name != "id"]
     if connection.dialect.name == "postgresql":
         new = _arrays().subquery("new")
-        statement = update(_TABLE).where(_TABLE.c.id == new.c.id).values({name: new.c[name] for name in names})
+        statement = (
+            update(_TABLE).where(_TABLE.c.id == new.c.id).values({name: new.c[name] for name in names})
+        )
         connection.execute(statement, _columnar(rows))
         return
     upsert = sqlite.insert(_TABLE)
@@ -68,7 +70,7 @@ def _wire(kind: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 def _stored(value: Any, kind: TypeEngine[Any]) -> Any:
-    return cast(value, JSON()) if isinstance(kind, JSON) else value
+    return value.cast(JSON()) if isinstance(kind, JSON) else value
 
 
 def _columnar(rows: Sequence[Row]) -> dict[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Cancelling: a waiting run's message is removed, a taken one is revoked, a running one terminated on request."""
+"""Cancelling: a waiting run's message is removed, a taken one revoked, a running one stopped on request."""
 
 from datetime import datetime
 

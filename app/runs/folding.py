@@ -1,4 +1,4 @@
-"""Folds events into the row of their run: pure, idempotent, and the same result in whatever order they come."""
+"""Folds events into the row of their run: pure, idempotent, and the same in whatever order they come."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,14 @@ from app.runs import states
 Row = dict[str, Any]
 
 ATTEMPT_FIELDS = ("state", "worker", "received_at", "started_at", "ended_at", "runtime_seconds", "error")
-_RESET = (*ATTEMPT_FIELDS[1:], "traceback", "progress_at", "progress_current", "progress_total", "progress_message")
+_RESET = (
+    *ATTEMPT_FIELDS[1:],
+    "traceback",
+    "progress_at",
+    "progress_current",
+    "progress_total",
+    "progress_message",
+)
 
 _STATES = {
     "received": states.RECEIVED,
@@ -47,6 +54,9 @@ def fold(row: Row, event: Mapping[str, Any]) -> None:
     if kind == "received" and event.get("eta"):  # a worker keeps it until its time has come
         if attempt == 0 and states.rank(row["state"]) == 0:
             row["state"] = states.SCHEDULED
+        if not states.is_finished(row["state"]):
+            row["worker"] = event.get("worker") or row["worker"]
+            row["updated_at"] = max(row["updated_at"], _time(event["at"]))
         return
     if attempt < row["attempt"]:
         _fold_earlier(row, attempt, event)
@@ -144,7 +154,9 @@ def _fold_earlier(row: Row, attempt: int, event: Mapping[str, Any]) -> None:
 
 def _file(row: Row, attempt: int, fields: Row) -> None:
     """Keep an earlier attempt in the row's list, oldest first, as plain JSON."""
-    plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()}
+    plain = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()
+    }
     others = [old for old in row["attempts"] or [] if old["attempt"] != attempt]
     row["attempts"] = sorted([*others, {"attempt": attempt} | plain], key=lambda old: int(old["attempt"]))
 
@@ -159,8 +171,37 @@ def _iso(text: str) -> datetime:
 
 
 COLUMNS = (
-    "id created_at updated_at task_name state queue priority attempt worker origin root_id parent_id group_id "
-    "sent_at received_at started_at ended_at eta_at expires_at runtime_seconds "
-    "progress_at progress_current progress_total progress_message error args kwargs masked notices "
-    "result traceback attempts outbox"
-).split()
+    *(
+        "id",
+        "created_at",
+        "updated_at",
+        "task_name",
+        "state",
+        "queue",
+        "priority",
+        "attempt",
+        "worker",
+        "origin",
+    ),
+    *(
+        "root_id",
+        "parent_id",
+        "group_id",
+        "sent_at",
+        "received_at",
+        "started_at",
+        "ended_at",
+        "eta_at",
+        "expires_at",
+    ),
+    *(
+        "runtime_seconds",
+        "progress_at",
+        "progress_current",
+        "progress_total",
+        "progress_message",
+        "error",
+        "args",
+    ),
+    *("kwargs", "masked", "notices", "result", "traceback", "attempts", "outbox"),
+)

@@ -72,7 +72,9 @@ def sweep(celery_app: Celery, now: datetime) -> int:
 
 def next_due_at() -> datetime | None:
     """When the next message has to be sent, for a loop that waits until then."""
-    return db.session.scalar(select(Run.send_at).where(Run.outbox.is_not(None)).order_by(Run.send_at).limit(1))
+    return db.session.scalar(
+        select(Run.send_at).where(Run.outbox.is_not(None)).order_by(Run.send_at).limit(1)
+    )
 
 
 def _due(now: datetime) -> Sequence[Run]:

@@ -1,4 +1,4 @@
-"""What the Runs pages make of the domain: state chips with counts, filters from the address, named arguments; pure."""
+"""What the Runs pages make of the domain: state chips, filters from the address, named arguments; pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

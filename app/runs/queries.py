@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, String, and_, cast, column, func, literal, or_, select, tuple_, union_all, values
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    cast,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    values,
+)
 from sqlalchemy.orm import undefer
 
 from app.errors import Invalid, NotFound
@@ -55,7 +69,7 @@ def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
     query = _matching(wanted).order_by(Run.created_at.desc(), Run.id.desc())
     if cursor:
         query = query.where(tuple_(Run.created_at, Run.id) < tuple_(*_decode(cursor)))
-    found = list(db.session.scalars(query.limit(limit + 1)))
+    found = list(db.session.scalars(query.limit(limit + 1)).all())
     items = found[:limit]
     return Page(items, _encode(items[-1]) if len(found) > limit else None)
 
@@ -63,7 +77,12 @@ def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
 def newer_than(wanted: Filter, first: str) -> int:
     """How many matching runs are newer than the run at a cursor (at most 100 are counted)."""
     query = _matching(wanted).where(tuple_(Run.created_at, Run.id) > tuple_(*_decode(first)))
-    return int(db.session.scalar(select(func.count()).select_from(query.with_only_columns(Run.id).limit(100).subquery())) or 0)
+    return int(
+        db.session.scalar(
+            select(func.count()).select_from(query.with_only_columns(Run.id).limit(100).subquery())
+        )
+        or 0
+    )
 
 
 def counts() -> dict[str, int]:
@@ -87,7 +106,7 @@ def latest(task_names: Sequence[str]) -> dict[str, Run]:
     """The newest run of each task that has one: one look into the index for each name."""
     if not task_names:
         return {}
-    names = values(column("name", String), name="names").data([(name,) for name in task_names])
+    names = values(column("name", String), name="names").data([(name,) for name in task_names]).cte("names")
     newest = (
         select(Run.id)
         .where(Run.task_name == names.c.name)
@@ -102,7 +121,9 @@ def latest(task_names: Sequence[str]) -> dict[str, Run]:
 
 def reruns(run_id: str) -> list[Run]:
     """Runs that were made by rerunning a run, oldest first."""
-    return list(db.session.scalars(select(Run).where(Run.rerun_of == run_id).order_by(Run.created_at).limit(50)))
+    return list(
+        db.session.scalars(select(Run).where(Run.rerun_of == run_id).order_by(Run.created_at).limit(50))
+    )
 
 
 def children(run_id: str) -> list[Run]:
@@ -114,7 +135,9 @@ def children(run_id: str) -> list[Run]:
 def gaps(now: datetime, days: int = 7) -> list[HistoryGap]:
     """Spans of the last days of which events were lost."""
     since = now - timedelta(days=days)
-    return list(db.session.scalars(select(HistoryGap).where(HistoryGap.until_at > since).order_by(HistoryGap.from_at)))
+    return list(
+        db.session.scalars(select(HistoryGap).where(HistoryGap.until_at > since).order_by(HistoryGap.from_at))
+    )
 
 
 def cursor_of(run: Run) -> str:
@@ -122,11 +145,11 @@ def cursor_of(run: Run) -> str:
     return _encode(run)
 
 
-def _matching(wanted: Filter) -> Select[tuple[Run]]:
+def _matching(wanted: Filter) -> Select[Run]:
     query = select(Run)
     if wanted.state:
         query = query.where(Run.state.in_(wanted.state))
-    for column, value in (
+    for place, value in (
         (Run.task_name, wanted.task_name),
         (Run.queue, wanted.queue),
         (Run.worker, wanted.worker),
@@ -134,7 +157,7 @@ def _matching(wanted: Filter) -> Select[tuple[Run]]:
         (Run.requested_by, wanted.requested_by),
     ):
         if value:
-            query = query.where(column == value)
+            query = query.where(place == value)
     if wanted.since:
         query = query.where(Run.created_at >= wanted.since)
     if wanted.until:
@@ -142,17 +165,11 @@ def _matching(wanted: Filter) -> Select[tuple[Run]]:
     return query.where(_text_matches(wanted.q)) if wanted.q else query
 
 
-def _text_matches(text: str) -> object:
+def _text_matches(text: str) -> ColumnElement[bool]:
     """Every word is somewhere in the task's name, the id, the arguments or the error."""
-    words = text.split()[:10]
+    places = (Run.task_name, Run.id, Run.error, cast(Run.args, String), cast(Run.kwargs, String))
     return and_(
-        *(
-            or_(
-                column.icontains(word, autoescape=True)
-                for column in (Run.task_name, Run.id, Run.error, cast(Run.args, String), cast(Run.kwargs, String))
-            )
-            for word in words
-        )
+        *(or_(*(place.icontains(word, autoescape=True) for place in places)) for word in text.split()[:10])
     )
 
 

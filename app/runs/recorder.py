@@ -16,7 +16,7 @@ from flask import Flask
 from kombu.exceptions import OperationalError as BrokerDown
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app import broker, catalog
+from app import broker, catalog, workers
 from app.broker import topics
 from app.celery.reader import Entry, EventReader
 from app.clock import utcnow
@@ -27,6 +27,7 @@ BATCH = 1000
 BLOCK_MS = 500
 SWEEP_SECONDS = 1.0
 STALE_SECONDS = 15.0
+DEATHS_SECONDS = 5.0
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 RECORDERS = "celeriac:recorders"
 
@@ -43,7 +44,7 @@ class Recorder:
         self._celery = app.extensions["celery"]
         self._reader = EventReader(client, self.name)
         self._stop = threading.Event()
-        self._swept = self._claimed = 0.0
+        self._swept = self._claimed = self._looked = 0.0
         self._recorded = 0
 
     def run(self) -> None:
@@ -89,7 +90,14 @@ class Recorder:
         state = {"at": time.time(), "recorded": self._recorded, "pid": os.getpid()}
         self._redis.hset(RECORDERS, self.name, json.dumps(state))
         with self.app.app_context():
-            if outbox.sweep(self._celery, now):
+            changed = outbox.sweep(self._celery, now) > 0
+            if time.monotonic() - self._looked > DEATHS_SECONDS:
+                self._looked = time.monotonic()
+                outcome = workers.put_right(self._redis, now)
+                ids = [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]
+                topics.touch(self._redis, ids)
+                changed = changed or bool(ids)
+            if changed:
                 topics.touch(self._redis, ["runs"])
 
     def _record(self, entries: list[Entry]) -> None:

@@ -28,7 +28,7 @@ ALL = (*_RANKS, *FINISHED)
 
 
 def rank(state: str) -> int:
-    """How far within one attempt a state is: waiting 0, received 1, started 2, progress 3, retry 4, finished 5."""
+    """How far within an attempt: waiting 0, received 1, started 2, progress 3, retry 4, finished 5."""
     return _RANKS.get(state, _FINISHED_RANK)
 
 

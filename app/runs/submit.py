@@ -76,7 +76,9 @@ def rerun(
     """
     info = catalog.find(celery_app, old.task_name)
     arguments = _changed(info, old, args, kwargs)
-    if old.args is None and (args is None or kwargs is None) or catalog.is_masked([arguments.args, arguments.kwargs]):
+    if (old.args is None and (args is None or kwargs is None)) or catalog.is_masked(
+        [arguments.args, arguments.kwargs]
+    ):
         raise Conflict(_unknown_words(old), code="arguments-unknown")
     request = RunRequest(
         task_name=old.task_name,
@@ -94,7 +96,7 @@ def rerun(
 def _changed(
     info: catalog.TaskInfo, old: Run, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
 ) -> catalog.Arguments:
-    """The old arguments with changes: `args` takes the place of all positional ones, each of `kwargs` that of its name."""
+    """The old arguments, changed: `args` replaces all positional ones, each of `kwargs` one by name."""
     if args is not None:
         return catalog.Arguments(list(args), dict(old.kwargs or {}) | dict(kwargs or {}))
     if not kwargs:
@@ -106,7 +108,9 @@ def _changed(
 def _unknown_words(old: Run) -> str:
     if old.masked:
         names = ", ".join(str(name) for name in old.masked)
-        return _("These arguments were not kept because they are secret: %(names)s. Give them again.", names=names)
+        return _(
+            "These arguments were not kept because they are secret: %(names)s. Give them again.", names=names
+        )
     return _("The arguments of this run were too large to be kept. Give them again.")
 
 
@@ -116,7 +120,9 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
     size = len(to_json(arguments.args)) + len(to_json(arguments.kwargs))
     if size > settings().arguments_max_bytes:
         limit = settings().arguments_max_bytes
-        raise Invalid({"kwargs": [_("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)]})
+        raise Invalid(
+            {"kwargs": [_("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)]}
+        )
     args, kwargs, masked = catalog.mask(info, arguments.args, arguments.kwargs)
     expires_at = now + timedelta(seconds=request.message_ttl_seconds) if request.message_ttl_seconds else None
     later = request.run_at is not None and request.run_at > now

@@ -1,4 +1,4 @@
-"""Reads the text of a Python traceback into frames, so that a page can point at the line that raised; pure."""
+"""Reads a Python traceback into frames, so that a page can point at the line that raised; pure."""
 
 import re
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Raised:
 
 
 def parse(text: str) -> list[Raised]:
-    """The errors of a traceback, the one that ended the run last; empty when the text is none that Python writes."""
+    """The errors of a traceback, the last one ended the run; empty for text that Python does not write."""
     found = [raised for part in _parts(text) if (raised := _parse_one(part))]
     return found if found and any(raised.frames for raised in found) else []
 

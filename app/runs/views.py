@@ -10,8 +10,9 @@ from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import catalog, runs
+from app import broker, catalog, runs, workers
 from app.config import settings
+from app.errors import BrokerUnavailable
 from app.runs import presentation, tracebacks
 from app.runs.timeline import timeline
 from app.web import live, viewer
@@ -70,7 +71,7 @@ def cancel(run_id: str) -> Response:
     outcome = runs.cancel(
         _celery(), run, bool(request.form.get("terminate")), current_user.name, viewer.now()
     )
-    flash(_OUTCOMES[outcome], "success")
+    flash(str(_OUTCOMES[outcome]), "success")
     return go_to(url_for("runs.show", run_id=run.id))
 
 
@@ -87,6 +88,16 @@ _OUTCOMES = {
     "revoked": _l("A worker already has it: it will not start if it has not yet"),
     "terminated": _l("The worker is stopping it; its state here follows in a moment"),
 }
+
+
+def _why(run: runs.Run) -> str:
+    """Why it does not run yet; empty when it does, has ended, or nobody can tell."""
+    if run.is_finished or run.state in runs.RUNNING:
+        return ""
+    try:
+        return runs.diagnose(run, workers.listing(broker.client(), viewer.now())).detail
+    except BrokerUnavailable:
+        return _("Redis does not answer, so it is not known what it waits for.")
 
 
 def _celery() -> Celery:
@@ -147,7 +158,7 @@ def _one(run_id: str) -> dict[str, Any]:
         "run": run,
         "known_task": info is not None,
         "line": timeline(run, viewer.now()),
-        "why": "",
+        "why": _why(run),
         "errors": tracebacks.parse(run.traceback or ""),
         "given": presentation.named_arguments(run, info.places(len(run.args or [])) if info else []),
         "children": runs.children(run.id),

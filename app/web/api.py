@@ -22,7 +22,7 @@ from app.config import settings
 from app.errors import CeleriacError, Invalid
 from app.extensions import csrf, limiter
 from app.web import access, problems
-from app.web.fields import Problem
+from app.web.fields import Moment, Problem, QueryMoment
 
 PREFIX = "/api/v1"
 VERSION = "1"
@@ -95,13 +95,26 @@ class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest shi
         super().__init__(f"{name}_api", import_name, url_prefix=PREFIX, description=description)
         self.tag = name
 
+    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Any:
+        """As flask-smorest's; `body_or_query` is documented as the query."""
+        decorate = super().arguments(schema, location=location, **options)
+        if location != "body_or_query":
+            return decorate
+
+        def documented(view: Any) -> Any:
+            wrapper = decorate(view)
+            wrapper._apidoc["arguments"]["parameters"][-1]["in"] = "query"
+            return wrapper
+
+        return documented
+
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
         """Also limit how often the call may be made, by token or else by address."""
         limited = limiter.shared_limit(_rate, scope="api", key_func=_caller)(view_func)
         named = self.doc(operationId=view_func.__name__)(limited)
-        super().add_url_rule(rule, endpoint, named, *args, tags=[self.tag], **options)
+        super().add_url_rule(rule, endpoint, named, *args, **options | {"tags": [self.tag]})
 
 
 class RestApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
@@ -127,6 +140,8 @@ class RestApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
 
 
 rest = RestApi()
+for moment in (Moment, QueryMoment):
+    rest.register_field(moment, "string", "date-time")
 
 
 def register(blueprint: ApiBlueprint) -> None:

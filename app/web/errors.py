@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, current_app, make_response, render_template
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge, TooManyRequests
+from werkzeug.exceptions import HTTPException
 
 from app.errors import CeleriacError, Invalid
+from app.web import problems
+from app.web.access import is_api
 from app.web.htmx import wants_fragment
 
 
@@ -26,7 +28,7 @@ class Fault:
 
 
 def describe(error: Exception) -> Fault:
-    """What to tell about an error, on pages and in the API alike; unknown ones tell nothing of their insides."""
+    """What to tell about an error, on pages and in the API; an unknown one tells nothing of its insides."""
     if isinstance(error, CeleriacError):
         errors = error.errors if isinstance(error, Invalid) else {}
         return Fault(
@@ -37,9 +39,7 @@ def describe(error: Exception) -> Fault:
             400,
             "form-too-old",
             _("This form is too old"),
-            _(
-                "It was opened before you signed in or too long ago. Load the page again, then send the form again."
-            ),
+            _("It was opened too long ago, or before you signed in. Load the page, then send it again."),
         )
     if isinstance(error, OperationalError):
         return Fault(
@@ -89,9 +89,7 @@ def _advice(status: int) -> str:
         503: _("Try again in a moment. What was already queued is not lost."),
     }
     return advice.get(status) or (
-        _(
-            "The error has been written to the log of the web process. Try again; if it stays, show the log to a developer."
-        )
+        _("The error is in the log of the web process. Try again; if it stays, show the log to a developer.")
         if status >= 500
         else _("Go back and try again.")
     )
@@ -103,32 +101,21 @@ def _kept_headers(error: HTTPException) -> dict[str, str]:
 
 
 def _answer(error: Exception) -> Any:
-    """Flask's error handler for pages: a whole page, or a toast when htmx asked for a part of one."""
+    """Flask's error handler: a problem document in the API, a toast for htmx, else a page."""
     if isinstance(error, HTTPException) and (error.response is not None or (error.code or 0) < 400):
         return error
     fault = describe(error)
+    if isinstance(error, OperationalError):
+        current_app.logger.exception("the database refused a statement")
+    if is_api():
+        return problems.answer(fault, own_detail=isinstance(error, CeleriacError | OperationalError))
     template = "errors/_toast.html" if wants_fragment() else "errors/fault.html"
-    return _with_headers(make_response(render_template(template, fault=fault), fault.status), fault)
-
-
-def _with_headers(response: Response, fault: Fault) -> Response:
+    response = make_response(render_template(template, fault=fault), fault.status)
     response.headers.update(fault.headers)
     return response
 
 
-def _too_large(error: RequestEntityTooLarge) -> Any:
-    request.environ["wsgi.input_terminated"] = False  # what was not read stays unread: the connection closes
-    return _answer(error)
-
-
 def init_app(app: Flask) -> None:
-    """Answer every error of a page; the API answers its own before these are asked."""
-    for kind in (
-        CeleriacError,
-        CSRFError,
-        OperationalError,
-        HTTPException,
-        InternalServerError,
-        TooManyRequests,
-    ):
+    """Answer every error: of pages, and of the API as problem documents."""
+    for kind in (CeleriacError, OperationalError, HTTPException):
         app.register_error_handler(kind, _answer)

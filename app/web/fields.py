@@ -60,6 +60,13 @@ class Flag(fields.Boolean):
         return value
 
 
+class Several(fields.List):
+    """A list that may also be given as its only item."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
+
+
 class Schema(ma.Schema):
     """Base of every schema: a field that is not in it is refused by name."""
 

@@ -45,6 +45,11 @@ def wall_clock(moment: datetime) -> str:
     return str(format_datetime(moment, "HH:mm"))
 
 
+def weekday(moment: datetime) -> str:
+    """Filter: the day in words: "Tuesday 20 October"."""
+    return str(format_datetime(moment, _("EEEE d MMMM")))
+
+
 def initials(name: str) -> str:
     """Filter: one or two letters that stand for a person."""
     parts = name.replace(".", " ").replace("_", " ").replace("-", " ").split()
@@ -74,6 +79,7 @@ def init_app(app: Flask) -> None:
         "short_id": short_id,
         "last_part": last_part,
         "wall_clock": wall_clock,
+        "weekday": weekday,
         "initials": initials,
         "full": words.full,
         "zone_name": words.zone_name,

@@ -5,17 +5,27 @@ from zoneinfo import available_timezones
 
 from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import get_locale
+from flask_login import current_user
+from werkzeug.wrappers import Response
 
 from app.clock import utcnow
 from app.config import settings
 
+_KEEP_SECONDS = 365 * 86400
 THEMES = ("light", "dark", "system")
 LANGUAGES = {"en": "English", "zh_Hans_CN": "简体中文"}
 
 
+def _chosen(name: str) -> str:
+    """What a signed-in viewer has chosen in the settings, else what this browser keeps in a cookie."""
+    if not has_request_context():
+        return ""
+    return getattr(current_user, name, None) or request.cookies.get(name, "")
+
+
 def theme() -> str:
     """The chosen theme; `system` follows the viewer's machine."""
-    chosen = request.cookies.get("theme", "")
+    chosen = _chosen("theme")
     return chosen if chosen in THEMES else "system"
 
 
@@ -35,7 +45,7 @@ def locale() -> str:
     if not has_request_context():
         return "en"
     offered = languages()
-    chosen = request.cookies.get("language", "")
+    chosen = _chosen("locale")
     if chosen in offered:
         return chosen
     tags = {code.replace("_Hans_CN", "-CN"): code for code in offered}
@@ -43,12 +53,25 @@ def locale() -> str:
 
 
 def zone() -> str:
-    """The viewer's IANA zone as their browser told it (static/app.js sets the cookie), else the deployment's."""
-    told = request.cookies.get("timezone", "") if has_request_context() else ""
-    return told if told in _zones() else settings().timezone
+    """The viewer's IANA zone: chosen in Settings, else as their browser told it (static/app.js sets the cookie),
+    else the deployment's."""
+    if not has_request_context():
+        return settings().timezone
+    return next(
+        (name for name in (current_user.timezone, request.cookies.get("timezone")) if name in zones()),
+        settings().timezone,
+    )
 
 
-def _zones() -> set[str]:
+def keep(response: Response, name: str, value: str) -> None:
+    """Keep a choice of theme or language on this computer."""
+    response.set_cookie(
+        name, value, max_age=_KEEP_SECONDS, samesite="Lax", secure=request.is_secure, httponly=True
+    )
+
+
+def zones() -> set[str]:
+    """Every IANA time zone."""
     if "celeriac_zones" not in current_app.extensions:  # as above: available_timezones() walks the disk
         current_app.extensions["celeriac_zones"] = available_timezones()
     known: set[str] = current_app.extensions["celeriac_zones"]

@@ -14,7 +14,7 @@ _SHORT = 48
 
 
 def amount(seconds: float) -> str:
-    """The largest whole unit of a span: "12 s", "3 min", "5 h", "2 days". static/app.js counts the same way."""
+    """The largest whole unit of a span: "12 s", "3 min", "5 h", "2 days". static/app.js does the same."""
     whole = int(abs(seconds))
     if whole < 60:
         return _("%(n)s s", n=whole)
@@ -39,13 +39,13 @@ def at(moment: datetime, now: datetime) -> str:
     """The absolute time beside a relative one: "14:29:41", "yesterday 18:40", "Sun 18 Oct, 09:00"."""
     day, today = _local_day(moment), _local_day(now)
     if day == today:
-        return format_datetime(moment, "HH:mm:ss")
+        return str(format_datetime(moment, "HH:mm:ss"))
     clock = format_datetime(moment, "HH:mm")
     if day == today - timedelta(days=1):
         return _("yesterday %(clock)s", clock=clock)
     if day == today + timedelta(days=1):
         return _("tomorrow %(clock)s", clock=clock)
-    return format_datetime(moment, _("EEE d MMM, HH:mm"))
+    return str(format_datetime(moment, _("EEE d MMM, HH:mm")))
 
 
 def full(moment: datetime) -> str:
@@ -60,11 +60,12 @@ def zone_name(moment: datetime) -> str:
 
 def long_date(moment: datetime | date) -> str:
     """A date in words: "20 October 2026"."""
-    return format_date(moment, _("d MMMM y"))
+    return str(format_date(moment, _("d MMMM y")))
 
 
 def _local_day(moment: datetime) -> date:
-    return to_user_timezone(moment).date()
+    local: datetime = to_user_timezone(moment)
+    return local.date()
 
 
 def duration(seconds: float) -> str:

@@ -44,7 +44,9 @@ def listing(client: redis.Redis, now: datetime) -> list[Worker]:
         entries: Any = client.hgetall(WORKERS)
     except redis.RedisError as error:
         raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
-    return sorted((_worker(json.loads(raw), now) for raw in entries.values()), key=lambda worker: worker.hostname)
+    return sorted(
+        (_worker(json.loads(raw), now) for raw in entries.values()), key=lambda worker: worker.hostname
+    )
 
 
 def find(client: redis.Redis, hostname: str, now: datetime) -> Worker:

@@ -1,6 +1,7 @@
 """A Celery app of the tests' own, and tasks made from plain functions."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -20,8 +21,10 @@ def celery_app() -> Celery:
 
 @pytest.fixture
 def make_task(celery_app: Celery) -> Callable[..., Task]:
+    numbers = count(1)
+
     def make(function: Callable[..., Any], **options: Any) -> Task:
-        options.setdefault("name", f"tests.{function.__name__}")
+        options.setdefault("name", f"tests.{function.__name__}{next(numbers)}")
         task = celery_app.task(shared=False, **options)(function)
         return celery_app.tasks[task.name]
 
@@ -44,6 +47,6 @@ def parameter_of(make_task: Callable[..., Task]) -> Callable[[Any], Parameter]:
 
         one.__annotations__ = {"x": annotation}
         one.__defaults__ = default or None
-        return parameters_of(make_task(one, name=f"tests.one_{id(one)}"))[0]
+        return parameters_of(make_task(one))[0]
 
     return make

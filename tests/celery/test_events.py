@@ -107,7 +107,9 @@ def emit(stream: EventStream, *ids: str) -> None:
         stream.emit({"id": run_id, "type": "sent", "at": 1.0})
 
 
-def test_what_was_read_but_not_acknowledged_is_read_again(redis: redis_client.Redis, stream: EventStream) -> None:
+def test_what_was_read_but_not_acknowledged_is_read_again(
+    redis: redis_client.Redis, stream: EventStream
+) -> None:
     emit(stream, "a", "b")
     assert [entry.event["id"] for entry in reader(redis).read(10, 10)] == ["a", "b"]
     again = reader(redis)  # the same name, after a crash

@@ -37,7 +37,9 @@ def histories(draw: st.DrawFn) -> list[Event]:
         for step in range(draw(st.integers(0, 3))):
             events.append(event("progress", at + 3 + step / 10, attempt, current=step, total=3, message="m"))
         if attempt < retries:
-            events.append(event("retried", at + 4, attempt, error=f"E{attempt}", traceback="tb", next_at=at + 9))
+            events.append(
+                event("retried", at + 4, attempt, error=f"E{attempt}", traceback="tb", next_at=at + 9)
+            )
         at += 10
     end = draw(st.sampled_from([None, "succeeded", "failed", "rejected", "ignored", "revoked", "expired"]))
     if end == "succeeded":
@@ -55,7 +57,10 @@ def test_any_order_and_any_repetition_gives_the_same_run(events: list[Event], da
     repeated = events + data.draw(st.lists(st.sampled_from(events), max_size=6))
     shuffled = data.draw(st.permutations(repeated))
     expected, got = folded(events), folded(shuffled)
-    for volatile in ("created_at", "eta_at"):  # the first event heard of, and the next try of a run that retries
+    for volatile in (
+        "created_at",
+        "eta_at",
+    ):  # the first event heard of, and the next try of a run that retries
         expected.pop(volatile), got.pop(volatile)
     if states.is_finished(expected["state"]):
         expected.pop("updated_at"), got.pop("updated_at")
@@ -83,7 +88,10 @@ def test_a_finished_run_never_goes_back(events: list[Event], data: st.DataObject
         ([event("started", 2), event("sent", 1)], states.STARTED),
         ([event("started", 2), event("progress", 3, current=1, total=2, message="")], states.PROGRESS),
         ([event("started", 2), event("retried", 3, next_at=9.0, error="E")], states.RETRY),
-        ([event("retried", 3, error="E"), event("sent", 3, 1), event("received", 4, 1, eta="2030-01-01")], states.RETRY),
+        (
+            [event("retried", 3, error="E"), event("sent", 3, 1), event("received", 4, 1, eta="2030-01-01")],
+            states.RETRY,
+        ),
         ([event("retried", 3, error="E"), event("started", 5, 1)], states.STARTED),
         ([event("revoked", 3, expired=True)], states.EXPIRED),
         ([event("revoked", 3, terminated=True)], states.REVOKED),

@@ -79,7 +79,10 @@ def test_secrets_are_masked_before_they_are_stored(app: Flask) -> None:
 def test_two_recorders_at_once_lose_nothing(app: Flask) -> None:
     """Both write events of the same runs at the same time, in different orders."""
     lives = [life(f"r{number:03}") for number in range(60)]
-    sides = ([one for run in lives for one in run[::2]], [one for run in reversed(lives) for one in run[1::2]])
+    sides = (
+        [one for run in lives for one in run[::2]],
+        [one for run in reversed(lives) for one in run[1::2]],
+    )
     failures: list[BaseException] = []
 
     def work(events: Sequence[dict[str, Any]]) -> None:

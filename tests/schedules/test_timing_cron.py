@@ -94,10 +94,7 @@ def test_both_day_columns_restricted_means_either() -> None:
 
 def test_a_day_column_that_starts_with_a_star_means_both_as_in_debian() -> None:
     assert days("0 0 */10 * MON", 3) == ["Mon 2026-12-21", "Mon 2027-01-11", "Mon 2027-02-01"]
-    assert days("0 0 1 * */2", 3) == ["Tue 2026-12-01", "Fri 2027-01-01", "Mon 2027-02-01"][:0] + days(
-        "0 0 1 * */2", 3
-    )
-    assert all(day.startswith(("Sun", "Tue", "Thu", "Sat")) for day in days("0 0 1 * */2", 20))
+    assert days("0 0 1 * */2", 3) == ["Tue 2026-12-01", "Thu 2027-04-01", "Sat 2027-05-01"]
 
 
 def test_last_day_of_the_month() -> None:
@@ -200,7 +197,7 @@ def test_a_refusal_says_what_is_allowed() -> None:
         "* " * 1_000_000,
         "0-1000000000 * * * *",
         "*/1000000000000 * * * *",
-        "0-59/1,"[:-1] + " * * * *" + "," * 10_000,
+        "0-59/1 * * * *" + "," * 10_000,
         "0 0 30 2 */7",
         "0 0 31 2,4,6,9,11 *",
         ",".join(["*/1"] * 60) + " * * * *",
@@ -243,4 +240,6 @@ def test_unknown_zones_are_refused(name: str, hint: str) -> None:
     assert refused.value.field == "timezone"
     assert hint in str(refused.value)
     assert len(str(refused.value)) < 200
-    assert list(errors(Timing(task_type="cron", cron_schedule="0 0 * * *", timezone=name), NOW)) == ["timezone"]
+    assert list(errors(Timing(task_type="cron", cron_schedule="0 0 * * *", timezone=name), NOW)) == [
+        "timezone"
+    ]

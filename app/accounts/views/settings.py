@@ -1,0 +1,131 @@
+"""The Settings page: what a user decides about themselves, and API tokens."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.accounts import requires, tokens, users
+from app.accounts.forms import PasswordForm, PreferencesForm, TokenForm
+from app.accounts.models import User
+from app.accounts.views.signing_in import begin_session
+from app.clock import utcnow
+from app.errors import Invalid
+from app.web import viewer
+
+bp = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+@bp.get("")
+@requires("view")
+def index() -> str:
+    return _page()
+
+
+@bp.post("/password")
+@requires("view")
+def password() -> Response | tuple[str, int]:
+    form = PasswordForm()
+    if form.validate():
+        try:
+            _require_same(form)
+            users.change_password(_me(), form.current.data or "", form.password.data, utcnow())
+            flash(_("Your password is changed, and every other computer is signed out"), "success")
+            return begin_session(_me(), url_for(".index"), remember=session.permanent)
+        except Invalid as error:
+            take_errors(form, error)
+    return _page(password=form), 422
+
+
+@bp.post("/sessions/end")
+@requires("view")
+def end_sessions() -> Response:
+    users.end_sessions(_me(), utcnow())
+    flash(_("Every other computer is signed out"), "success")
+    return begin_session(_me(), url_for(".index"), remember=session.permanent)
+
+
+@bp.post("/preferences")
+@requires("view")
+def preferences() -> Response | tuple[str, int]:
+    form = _preferences_form()
+    if not form.validate():
+        return _page(preferences=form), 422
+    chosen = {"theme": form.theme.data, "language": form.locale.data}
+    users.set_preferences(_me(), form.timezone.data, chosen["theme"], chosen["language"])
+    flash(_("Saved"), "success")
+    answer = redirect(url_for(".index"), 303)
+    for name, value in chosen.items():
+        if value:
+            viewer.keep(answer, name, value)
+        else:
+            answer.delete_cookie(name)
+    return answer
+
+
+@bp.post("/tokens")
+@requires("administer")
+def make_token() -> tuple[str, int]:
+    """Make a token of one's own; the answer is the only page that ever shows it."""
+    form = TokenForm()
+    if form.validate():
+        try:
+            _token, secret = tokens.create(_me(), form.label.data or "", utcnow())
+            return _page(secret=secret), 201
+        except Invalid as error:
+            take_errors(form, error)
+    return _page(token=form), 422
+
+
+@bp.post("/tokens/<int:token_id>/revoke")
+@requires("view")
+def revoke_token(token_id: int) -> Response:
+    tokens.revoke(token_id, utcnow(), by=_me())
+    flash(_("The token is revoked"), "success")
+    return redirect(url_for(".index"), 303)
+
+
+def take_errors(form: object, error: Invalid) -> None:
+    """Show the domain's messages at the form's fields."""
+    fields = vars(form)["_fields"]
+    for name, messages in error.errors.items():
+        if name not in fields:
+            abort(422)
+        fields[name].errors = [*fields[name].errors, *messages]
+
+
+def _require_same(form: PasswordForm) -> None:
+    if form.password.data != form.again.data:
+        raise Invalid({"again": [_("This is not the same as the new password.")]})
+
+
+def _me() -> User:
+    user: User = current_user._get_current_object()
+    return user
+
+
+def _page(**shown: object) -> str:
+    """The whole page, with the form that was just refused (if one was) in the place of a fresh one."""
+    fresh = {
+        "password": PasswordForm(formdata=None),
+        "preferences": _preferences_form(),
+        "token": TokenForm(formdata=None),
+        "secret": None,
+        "tokens": tokens.listing(None if current_user.can("administer") else _me()),
+    }
+    return render_template("accounts/settings.html", **(fresh | shown))
+
+
+def _preferences_form() -> PreferencesForm:
+    form = PreferencesForm(obj=_me())
+    form.theme.choices = [
+        ("", _("As chosen on each computer")),
+        ("light", _("Light")),
+        ("dark", _("Dark")),
+        ("system", _("As the system")),
+    ]
+    form.locale.choices = [("", _("As the browser asks")), *viewer.languages().items()]
+    form.timezone.choices = [("", _("As the browser says")), *((name, name) for name in sorted(viewer.zones()))]
+    for field in (form.theme, form.locale, form.timezone):
+        field.data = field.data or ""
+    return form

@@ -1,0 +1,108 @@
+"""`/runs`: submit, list, show, cancel, rerun, delete."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import Celery
+from flask import Flask, current_app, url_for
+from flask_login import current_user
+
+from app import catalog, runs
+from app.accounts import requires
+from app.clock import utcnow
+from app.errors import Invalid, NotFound
+from app.runs import schemas, states
+from app.runs.models import Run
+from app.web import api
+from app.web.fields import page_of
+
+bp = api.ApiBlueprint("runs", __name__, description="Requested executions of tasks")
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of the run."}}
+
+
+def init_app(app: Flask) -> None:
+    api.register(bp)
+
+
+@bp.route("/runs", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.SubmitSchema)
+@bp.arguments(schemas.IdempotencySchema, location="headers")
+@bp.response(202, schemas.RunSchema, headers=_LOCATION)
+def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
+    """Run a task: now, later or when released"""
+    now = utcnow()
+    _require_task(wanted["task_name"])
+    countdown = wanted.pop("countdown", None)
+    if countdown is not None:
+        wanted["run_at"] = now + timedelta(seconds=countdown)
+    request = runs.RunRequest(**wanted, requested_by=current_user.name, idempotency_key=header["key"])
+    return _accepted(runs.submit(_celery(), request, now))
+
+
+@bp.route("/runs")
+@requires("view")
+@bp.arguments(schemas.RunsQuery, location="query")
+@bp.response(200, page_of(schemas.RunSummarySchema))
+def list_runs(query: dict[str, Any]) -> runs.Page:
+    """Runs, newest first"""
+    limit, cursor = query.pop("limit"), query.pop("cursor")
+    return runs.page(runs.Filter(**query), limit, cursor)
+
+
+@bp.route("/runs/<run_id>")
+@requires("view")
+@bp.response(200, schemas.RunSchema)
+def get_run(run_id: str) -> Run:
+    """One run, with its result or error"""
+    return runs.get(run_id)
+
+
+@bp.route("/runs/<run_id>/cancel", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.CancelSchema, required=False)
+@bp.response(200, schemas.CancelledRunSchema)
+def cancel_run(wanted: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """Cancel a run that has not finished"""
+    outcome = runs.cancel(_celery(), runs.get(run_id), wanted["terminate"], current_user.name, utcnow())
+    return schemas.RunSchema().dump(runs.get(run_id)) | {"outcome": outcome}
+
+
+@bp.route("/runs/<run_id>/rerun", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.RerunSchema, required=False)
+@bp.arguments(schemas.IdempotencySchema, location="headers")
+@bp.response(202, schemas.RunSchema, headers=_LOCATION)
+def rerun_run(wanted: dict[str, Any], header: dict[str, Any], run_id: str) -> Any:
+    """Run again, with the same or changed arguments"""
+    old = runs.get(run_id)
+    _require_task(old.task_name)
+    new = runs.rerun(_celery(), old, current_user.name, utcnow(), idempotency_key=header["key"], **wanted)
+    return _accepted(new)
+
+
+@bp.route("/runs", methods=["DELETE"])
+@requires("administer")
+@bp.arguments(schemas.DeletionQuery, location="body_or_query")
+@bp.response(200, schemas.DeletedSchema)
+def delete_runs(query: dict[str, Any]) -> dict[str, int]:
+    """Delete finished runs from the history, by state and age"""
+    now = utcnow()
+    before: datetime = query.get("before", now)
+    return {"deleted": runs.clean_up(query.get("state") or states.FINISHED, before, now)}
+
+
+def _require_task(name: str) -> None:
+    """A task that does not exist is a wrong value of the field, not a wrong address."""
+    try:
+        catalog.find(_celery(), name)
+    except NotFound as error:
+        raise Invalid({"task_name": [error.detail]}) from None
+
+
+def _accepted(run: Run) -> tuple[Run, int, dict[str, str]]:
+    return runs.get(run.id), 202, {"Location": url_for(".get_run", run_id=run.id)}
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

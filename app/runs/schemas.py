@@ -1,0 +1,169 @@
+"""Runs as the REST API takes and gives them."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from app.config import QUEUE_PATTERN
+from app.runs import states
+from app.runs.models import Run
+from app.web.fields import INTEGER_MAX, Flag, Moment, PageQuery, QueryInteger, QueryMoment, Schema, Several
+
+TEN_YEARS_SECONDS = 10 * 366 * 86400
+_name = validate.Length(max=255)
+_STATE = "There is no state {input}; allowed: {choices}."
+
+
+class ProgressSchema(Schema):
+    current = fields.Float(allow_none=True)
+    total = fields.Float(allow_none=True, metadata={"description": "Null when the task does not know."})
+    message = fields.String()
+
+
+class RunSummarySchema(Schema):
+    """A run in a list."""
+
+    id = fields.String(metadata={"description": "The Celery task id."})
+    task_name = fields.String()
+    args = fields.Raw(allow_none=True, metadata={"description": "Null when too large to be kept."})
+    kwargs = fields.Raw(allow_none=True, metadata={"description": "Secrets are masked."})
+    state = fields.String(metadata={"enum": list(states.ALL)})
+    queue = fields.String(allow_none=True)
+    priority = fields.Integer(allow_none=True, metadata={"description": "0 to 9; 9 is the most urgent."})
+    attempt = fields.Integer(metadata={"description": "0 for the first, counted up by Celery's retries."})
+    progress = fields.Nested(ProgressSchema, allow_none=True)
+    error = fields.String(allow_none=True)
+    worker = fields.String(allow_none=True)
+    schedule_id = fields.Integer(allow_none=True)
+    due_at = Moment(allow_none=True)
+    rerun_of = fields.String(allow_none=True)
+    parent_id = fields.String(allow_none=True)
+    root_id = fields.String(allow_none=True)
+    requested_by = fields.String(allow_none=True)
+    created_at = Moment()
+    sent_at = Moment(allow_none=True)
+    received_at = Moment(allow_none=True)
+    started_at = Moment(allow_none=True)
+    finished_at = Moment(allow_none=True)
+    runtime_seconds = fields.Float(allow_none=True)
+    eta_at = Moment(allow_none=True, metadata={"description": "When it is to run, if not at once."})
+    expires_at = Moment(allow_none=True, metadata={"description": "Until when it may wait for a worker."})
+    origin = fields.String(allow_none=True, metadata={"description": "The process that sent it."})
+    masked = fields.Raw(allow_none=True, metadata={"description": "Parameters whose values were not kept."})
+    notices = fields.Raw(allow_none=True, metadata={"description": "What was cut off, and its size in bytes."})
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        return progress_of(obj) if attr == "progress" else super().get_attribute(obj, attr, default)
+
+
+class RunSchema(RunSummarySchema):
+    """One run, whole."""
+
+    result = fields.Raw(allow_none=True)
+    traceback = fields.String(allow_none=True)
+    attempts = fields.Raw(allow_none=True, metadata={"description": "Earlier attempts that failed."})
+
+
+class CancelledRunSchema(RunSchema):
+    """A run after it was cancelled."""
+
+    outcome = fields.String(
+        metadata={
+            "enum": ["removed", "revoked", "terminated"],
+            "description": "removed: it will not run; revoked: a worker has it, and will not start it if it has"
+            " not yet; terminated: its process is being stopped.",
+        }
+    )
+
+
+class SubmitSchema(Schema):
+    """What to run, with which arguments, and how; what is left out takes the task's own defaults."""
+
+    task_name = fields.String(required=True, validate=validate.Length(min=1, max=255))
+    args = fields.List(fields.Raw(allow_none=True), load_default=list)
+    kwargs = fields.Dict(keys=fields.String(), load_default=dict)
+    queue = fields.String(
+        validate=validate.Regexp(
+            QUEUE_PATTERN, error="A queue's name has letters, digits and _ . : @ - only, at most 127 of them."
+        )
+    )
+    priority = fields.Integer(
+        strict=True, validate=validate.Range(0, 9, error="Give a priority from 0 to 9; 9 is the most urgent.")
+    )
+    run_at = Moment(metadata={"description": "Not before this moment."})
+    countdown = fields.Float(
+        validate=validate.Range(0, TEN_YEARS_SECONDS, error="Give a number of seconds from {min} to {max}."),
+        metadata={"description": "Not before so many seconds from now."},
+    )
+    message_ttl_seconds = fields.Integer(
+        strict=True,
+        validate=validate.Range(1, TEN_YEARS_SECONDS, error="Give a number of seconds from {min} to {max}."),
+        metadata={"description": "How long it may wait for a worker before it is discarded as expired."},
+    )
+    hold = Flag(load_default=False, metadata={"description": "Set it aside until somebody releases it."})
+
+    @validates_schema
+    def _one_time_only(self, data: dict[str, Any], **_: Any) -> None:
+        if "run_at" in data and "countdown" in data:
+            raise ValidationError("Give run_at or countdown, not both.", "countdown")
+
+
+class RerunSchema(Schema):
+    """Arguments to change: `args` takes the place of all positional ones, each of `kwargs` that of its name."""
+
+    args = fields.List(fields.Raw(allow_none=True))
+    kwargs = fields.Dict(keys=fields.String())
+
+
+class CancelSchema(Schema):
+    terminate = Flag(load_default=False, metadata={"description": "Stop it even if it is running."})
+
+
+class IdempotencySchema(Schema):
+    key = fields.String(
+        data_key="Idempotency-Key",
+        load_default=None,
+        validate=validate.Regexp(r"^[\x20-\x7e]{1,255}\Z", error="Give 1 to 255 printable ASCII characters."),
+        metadata={"description": "A repeated request with the same key returns the first run."},
+    )
+
+
+class RunsQuery(PageQuery):
+    state = fields.List(fields.String(validate=validate.OneOf(states.ALL, error=_STATE)))
+    task_name = fields.String(validate=_name)
+    queue = fields.String(validate=_name)
+    worker = fields.String(validate=_name)
+    schedule_id = QueryInteger(validate=validate.Range(1, INTEGER_MAX))
+    requested_by = fields.String(validate=_name)
+    since = QueryMoment(metadata={"description": "Created at this moment or later."})
+    until = QueryMoment(metadata={"description": "Created before this moment."})
+    q = fields.String(
+        validate=_name, metadata={"description": "Words to find in task, id, arguments and error."}
+    )
+
+
+class DeletionQuery(Schema):
+    state = Several(
+        fields.String(validate=validate.OneOf(states.FINISHED, error="Only finished runs can be deleted: {choices}."))
+    )
+    before = QueryMoment(metadata={"description": "Created before this moment."})
+
+    @validates_schema
+    def _something(self, data: dict[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError("Say which runs: give state, before or both.", "before")
+
+
+class DeletedSchema(Schema):
+    deleted = fields.Integer()
+
+
+def progress_of(run: Run) -> dict[str, Any] | None:
+    """What the task last reported of itself; None when it reported nothing."""
+    if run.progress_at is None:
+        return None
+    return {
+        "current": run.progress_current,
+        "total": run.progress_total,
+        "message": run.progress_message or "",
+    }

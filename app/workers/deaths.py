@@ -1,0 +1,136 @@
+"""Workers that vanish: what they had taken goes back to the front of its queue, or is given up."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import redis
+from flask_babel import gettext as _
+from sqlalchemy import or_, select, update
+
+from app import broker
+from app.broker import recovery
+from app.broker.whereabouts import Taken
+from app.celery.presence import WORKERS
+from app.extensions import db, transaction
+from app.runs import states
+from app.runs.models import Run
+from app.workers.presence import Worker, listing
+
+DEATHS = "celeriac:deaths"  # hash: run id → how many workers died with it
+DEATHS_MAX = 3
+DEAD_SECONDS = 15.0
+ORPHAN_SECONDS = 30.0
+FORGOTTEN_AFTER = timedelta(days=1)
+_TAKEN = (states.SCHEDULED, states.RECEIVED, states.STARTED, states.PROGRESS, states.RETRY)
+_AT_WORK = (states.RECEIVED, states.STARTED, states.PROGRESS)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the runs of dead workers, by id."""
+
+    given_back: list[str]
+    lost: list[str]
+
+
+def put_right(client: redis.Redis, now: datetime) -> Outcome:
+    """Find the runs of workers that died and put them right; only call it when the stream is read to its end.
+
+    A message that is still unacknowledged goes back to the front of its queue. A run without one is LOST (its
+    task acknowledges early), and so is one that has seen three workers die: it may be what kills them.
+    """
+    workers = listing(client, now)
+    _forget(client, workers, now)
+    given_back: list[str] = []
+    lost: list[str] = []
+    taken: dict[str, Taken] | None = None
+    for run in _runs_of(_gone(workers, now)):
+        taken = broker.unacked() if taken is None else taken
+        message = taken.get(run.id)
+        if message is None and run.state in _AT_WORK:
+            _lose(
+                run,
+                _("Its worker %(name)s died, and it does not run twice.", name=run.worker or ""),
+                now,
+                lost,
+            )
+        elif message and int(client.hincrby(DEATHS, run.id, 1)) >= DEATHS_MAX:
+            _quarantine(run, message, now, lost)
+        elif message:
+            _return(run, message, now, given_back)
+    given_back += _orphans(workers, now)
+    return Outcome(given_back, lost)
+
+
+def _gone(workers: Sequence[Worker], now: datetime) -> list[tuple[str, datetime]]:
+    """Each worker with the moment before which what it took has nobody: its death, or its new start."""
+    gone = []
+    for worker in workers:
+        silent = (now - worker.heartbeat_at).total_seconds() > DEAD_SECONDS
+        gone.append((worker.hostname, now if silent and not worker.online else worker.started_at))
+    return gone
+
+
+def _runs_of(gone: Sequence[tuple[str, datetime]]) -> Sequence[Run]:
+    if not gone:
+        return []
+    theirs = or_(
+        *(
+            (Run.worker == name)
+            & (Run.updated_at < before)
+            & or_(Run.received_at.is_(None), Run.received_at < before)
+            for name, before in gone
+        )
+    )
+    return db.session.scalars(select(Run).where(Run.state.in_(_TAKEN), theirs).limit(1000)).all()
+
+
+def _return(run: Run, taken: Taken, now: datetime, given_back: list[str]) -> None:
+    if recovery.give_back(taken):
+        logger.warning("run %s is back in %s: its worker %s died", run.id, taken.message.queue, run.worker)
+        _set(run.id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)
+        given_back.append(run.id)
+
+
+def _quarantine(run: Run, taken: Taken, now: datetime, lost: list[str]) -> None:
+    if recovery.drop(taken):
+        reason = _("%(n)s workers died while they ran it, so it is not started again.", n=DEATHS_MAX)
+        _lose(run, reason, now, lost)
+
+
+def _lose(run: Run, reason: str, now: datetime, lost: list[str]) -> None:
+    logger.error("run %s is lost: %s", run.id, reason)
+    _set(run.id, now, state=states.LOST, error=f"WorkerLost: {reason}", ended_at=now)
+    lost.append(run.id)
+
+
+def _set(run_id: str, now: datetime, **values: object) -> None:
+    with transaction() as session:
+        session.execute(
+            update(Run).where(Run.id == run_id, Run.state.in_(_TAKEN)).values(updated_at=now, **values)
+        )
+
+
+def _orphans(workers: Sequence[Worker], now: datetime) -> list[str]:
+    """Messages that a worker took and died with before it could even say so: back to the front as well."""
+    if not any(
+        (now - worker.started_at).total_seconds() < 2 * ORPHAN_SECONDS or not worker.online
+        for worker in workers
+    ):
+        return []
+    old = now - timedelta(seconds=ORPHAN_SECONDS)
+    candidates = {i: one for i, one in broker.unacked().items() if one.taken_at and one.taken_at < old}
+    if not candidates:
+        return []
+    waiting = select(Run.id).where(Run.id.in_(candidates), Run.state == states.PENDING)
+    return [run_id for run_id in db.session.scalars(waiting) if recovery.give_back(candidates[run_id])]
+
+
+def _forget(client: redis.Redis, workers: Sequence[Worker], now: datetime) -> None:
+    old = [worker.hostname for worker in workers if now - worker.heartbeat_at > FORGOTTEN_AFTER]
+    if old:
+        client.hdel(WORKERS, *old)

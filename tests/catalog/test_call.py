@@ -1,0 +1,102 @@
+"""The code and the command shown beside a run send the same run."""
+
+import datetime
+import json
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.catalog import MASK, as_curl, as_python
+
+
+def build_daily_report(day: datetime.date, region: str = "emea", recipients: list[str] = (), password: str = ""):
+    pass
+
+
+@pytest.fixture
+def info(info_of):
+    return info_of(build_daily_report, name="reports.build_daily_report")
+
+
+class Recorder:
+    """Stands where the shown code expects the task, and keeps what it is called with."""
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> None:
+        self.called = (args, kwargs, options)
+
+
+def run(code: str) -> tuple[Any, Any, dict[str, Any]]:
+    recorder = Recorder()
+    exec(code, {"datetime": datetime, "build_daily_report": recorder})
+    return recorder.called
+
+
+def test_code_sends_the_same(info):
+    code = as_python(
+        info,
+        ["2026-10-19"],
+        {"region": "amer", "recipients": [f"someone.{n}@example.com" for n in range(5)]},
+        {"queue": "reports", "priority": 8, "countdown": None, "message_ttl_seconds": 60, "hold": True},
+    )
+    args, kwargs, options = run(code)
+    assert args == [datetime.date(2026, 10, 19)]
+    assert kwargs == {"region": "amer", "recipients": [f"someone.{n}@example.com" for n in range(5)]}
+    assert options == {"queue": "reports", "priority": 1, "expires": 60}
+    assert "8 on the page" in code
+
+
+def test_code_without_anything(info):
+    assert as_python(info, [], {}, {}) == "build_daily_report.apply_async()"
+
+
+def test_code_hides_secrets(info):
+    code = as_python(info, ["2026-10-19"], {"password": "swordfish"}, {})
+    assert "swordfish" not in code
+    assert MASK in code
+
+
+def test_code_of_arguments_that_do_not_fit(info):
+    assert run(as_python(info, ["soon", 1, 2, 3, 4], {"gone": 1}, {}))[:2] == (["soon", 1, 2, MASK, 4], {"gone": 1})
+
+
+def test_code_of_a_task_that_is_no_plain_function(info_of):
+    assert as_python(info_of(lambda x: None, name="a.b"), [], {}, {}) == "app.tasks['a.b'].apply_async()"
+
+
+@given(st.dictionaries(st.text(max_size=5), st.lists(st.none() | st.booleans() | st.integers() | st.text()), max_size=4))
+def test_any_value_comes_back(info_of_once, value):
+    assert run(as_python(info_of_once, [], {"recipients": value}, {}))[1]["recipients"] == value
+
+
+@pytest.fixture(scope="module")
+def info_of_once():
+    from celery import Celery
+
+    from app.catalog import find
+
+    app = Celery("call-tests", broker="memory://", set_as_current=False)
+    app.task(name="reports.build_daily_report", shared=False)(build_daily_report)
+    return find(app, "reports.build_daily_report")
+
+
+def test_command_posts_the_same(info):
+    command = as_curl(
+        "https://celery.example.com/",
+        info,
+        ["2026-10-19"],
+        {"region": "it's", "password": "swordfish"},
+        {"queue": "reports", "priority": 0, "hold": False, "run_at": None},
+    )
+    words = shlex.split(command)
+    assert words[:2] == ["curl", "https://celery.example.com/api/v1/runs"]
+    assert words[words.index("-H") + 1] == "Authorization: Bearer $CELERIAC_TOKEN"
+    assert json.loads(words[words.index("--json") + 1]) == {
+        "task_name": "reports.build_daily_report",
+        "args": ["2026-10-19"],
+        "kwargs": {"region": "it's", "password": MASK},
+        "queue": "reports",
+        "priority": 0,
+    }

@@ -1,0 +1,98 @@
+"""A team's own tasks, as their modules look: plain Celery, no import of ours."""
+
+import os
+import signal
+import time
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from celery import shared_task
+from pydantic import Field
+
+
+@shared_task(bind=True)
+def resize(
+    self: Any,
+    folder: str,
+    width: Annotated[int, Field(ge=16, le=8000)] = 800,
+    fmt: Literal["png", "jpeg"] = "png",
+) -> dict[str, Any]:
+    """Resize every image of a folder."""
+    self.progress(3, 10, "photo3.jpg")
+    return {"folder": folder, "width": width, "fmt": fmt}
+
+
+@shared_task(bind=True)
+def plain_progress(self: Any) -> None:
+    """Report progress the way of plain Celery."""
+    self.update_state(state="PROGRESS", meta={"current": 3, "total": 10})
+
+
+@shared_task
+def weekday(day: date) -> str:
+    """Say which weekday a day is."""
+    return day.strftime("%A")
+
+
+@shared_task
+def plain(a, b=2):  # type: ignore[no-untyped-def]  # a task without annotations, as many are
+    return [a, b]
+
+
+@shared_task
+def fail(password: str = "") -> None:
+    """Fail with a useful error."""
+    raise ValueError("the region does not exist")
+
+
+@shared_task(bind=True, max_retries=2)
+def flaky(self: Any) -> str:
+    """Fail twice, then succeed."""
+    if self.request.retries < 2:
+        raise self.retry(exc=ConnectionError("not yet"), countdown=0.2)
+    return "third time"
+
+
+@shared_task
+def parent() -> str:
+    """Send another task from a task's body."""
+    return str(plain.delay(1, b={"big": 2**70}).id)
+
+
+@shared_task
+def sleep(seconds: float) -> str:
+    """Sleep."""
+    time.sleep(seconds)
+    return "slept"
+
+
+@shared_task
+def touch_and_sleep(path: str, seconds: float) -> None:
+    """Append a line to a file, then sleep: each start leaves a trace."""
+    with open(path, "a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(seconds)
+
+
+@shared_task
+def kill_own_child() -> None:
+    """Kill the process that runs it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(time_limit=1)
+def too_long() -> None:
+    """Run into its hard time limit."""
+    time.sleep(30)
+
+
+@shared_task
+def not_json() -> Any:
+    """Return what JSON has no word for."""
+    return {"nan": float("nan")}
+
+
+@shared_task
+def large_result(size: int) -> str:
+    """Return so many characters."""
+    return "x" * size

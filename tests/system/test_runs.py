@@ -1,0 +1,144 @@
+"""The whole way of a run: submitted, sent, taken by a real worker, recorded by a real recorder."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sample_tasks
+from flask import Flask
+
+from app import broker, runs
+from app.clock import utcnow
+from app.extensions import db
+from app.runs import RunRequest, queries, states
+from app.runs.models import Run
+
+pytestmark = pytest.mark.database
+Eventually = Callable[..., Any]
+
+
+@pytest.fixture
+def submit(celery_app: Any) -> Callable[..., str]:
+    def make(task_name: str, /, queue: str | None = None, **kwargs: Any) -> str:
+        request = RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs, requested_by="mei", queue=queue)
+        return runs.submit(celery_app, request, utcnow()).id
+
+    return make
+
+
+def ended(run_id: str) -> Run | None:
+    run = db.session.get(Run, run_id)
+    return queries.get(run_id) if run is not None and run.is_finished else None
+
+
+def test_every_kind_of_run_ends_as_it_should(
+    app: Flask, processes: Any, submit: Callable[..., str], eventually: Eventually
+) -> None:
+    processes.worker()
+    processes.recorder()
+    ids = {
+        "resize": submit("resize", folder="in", width=100),
+        "weekday": submit("weekday", day="2026-11-20"),
+        "fail": submit("fail", password="hunter2"),
+        "flaky": submit("flaky"),
+        "parent": submit("parent"),
+        "progress": submit("plain_progress"),
+        "killed": submit("kill_own_child"),
+        "too long": submit("too_long"),
+        "nan": submit("not_json"),
+        "large": submit("large_result", size=300_000),
+        "delay": sample_tasks.plain.delay([1], b=None).id,
+    }
+    run = {name: eventually(lambda run_id=run_id: ended(run_id), 30) for name, run_id in ids.items()}
+    assert {name: one.state for name, one in run.items()} == {
+        **dict.fromkeys(ids, states.SUCCESS),
+        **dict.fromkeys(["fail", "killed", "too long"], states.FAILURE),
+    }
+    assert run["resize"].result == {"folder": "in", "width": 100, "fmt": "png"}
+    assert (run["resize"].progress_current, run["resize"].progress_message) == (3, "photo3.jpg")
+    assert (run["progress"].progress_current, run["progress"].progress_total) == (3, 10)
+    assert run["weekday"].result == "Friday"
+    assert run["fail"].error == "ValueError: the region does not exist"
+    assert "raise ValueError" in run["fail"].traceback
+    assert run["fail"].kwargs == {"password": "••••••"}
+    assert (run["flaky"].attempt, run["flaky"].result) == (2, "third time")
+    assert [old["state"] for old in run["flaky"].attempts] == [states.RETRY, states.RETRY]
+    assert "WorkerLost" in run["killed"].error
+    assert "TimeLimitExceeded" in run["too long"].error
+    assert run["nan"].result == {"nan": "NaN"}
+    assert run["large"].notices == {"result": 300_002}
+    assert (run["delay"].args, run["delay"].kwargs, run["delay"].requested_by) == ([[1]], {"b": None}, None)
+    child = eventually(lambda: ended(run["parent"].result))
+    assert (child.parent_id, child.root_id) == (ids["parent"], ids["parent"])
+    assert child.kwargs == {"b": {"big": 2**70}}
+    for one in run.values():
+        assert one.created_at <= one.sent_at <= one.started_at <= one.finished_at
+        assert one.outbox is None
+
+
+def test_a_waiting_run_is_cancelled_before_a_worker_takes_it(
+    app: Flask, celery_app: Any, submit: Callable[..., str], processes: Any, eventually: Eventually
+) -> None:
+    processes.recorder()
+    run_id = submit("sleep", seconds=0)
+    eventually(lambda: queries.get(run_id).sent_at)
+    assert runs.cancel(celery_app, queries.get(run_id), terminate=False, by="mei", now=utcnow()) == "removed"
+    assert broker.depth("default") == 0
+    run = eventually(lambda: ended(run_id))
+    assert (run.state, run.error) == (states.REVOKED, "Cancelled by mei.")
+
+
+def test_a_running_run_is_terminated(
+    app: Flask, celery_app: Any, submit: Callable[..., str], processes: Any, eventually: Eventually
+) -> None:
+    processes.worker()
+    processes.recorder()
+    run_id = submit("sleep", seconds=60)
+    eventually(lambda: queries.get(run_id).state == states.STARTED)
+    assert (
+        runs.cancel(celery_app, queries.get(run_id), terminate=True, by="mei", now=utcnow()) == "terminated"
+    )
+    assert eventually(lambda: ended(run_id)).state == states.REVOKED
+
+
+def test_a_run_that_a_worker_holds_for_a_retry_is_cancelled(
+    app: Flask, celery_app: Any, submit: Callable[..., str], processes: Any, eventually: Eventually
+) -> None:
+    processes.worker("-c", "1")
+    processes.recorder()
+    busy, waiting = submit("sleep", seconds=2), submit("sleep", seconds=0)
+    eventually(lambda: queries.get(busy).state == states.STARTED)
+    outcome = runs.cancel(celery_app, queries.get(waiting), terminate=False, by="mei", now=utcnow())
+    assert outcome in ("removed", "revoked")
+    assert eventually(lambda: ended(waiting)).state == states.REVOKED
+    assert eventually(lambda: ended(busy)).state == states.SUCCESS
+
+
+def test_a_killed_workers_run_is_run_by_another(
+    app: Flask, submit: Callable[..., str], processes: Any, eventually: Eventually, tmp_path: Any
+) -> None:
+    """The worker dies of SIGKILL, children and all; its run is back in under 45 s and ends well."""
+    trace = tmp_path / "trace"
+    victim = processes.worker(name="victim")
+    processes.recorder()
+    run_id = submit("touch_and_sleep", path=str(trace), seconds=3)
+    eventually(lambda: queries.get(run_id).state == states.STARTED)
+    processes.kill(victim, signal.SIGKILL)
+    processes.worker(name="heir")
+    run = eventually(lambda: ended(run_id), 45)
+    assert (run.state, run.worker) == (states.SUCCESS, "heir@test")
+    assert len(trace.read_text().splitlines()) == 2
+
+
+def test_a_cold_shutdown_gives_running_work_back(
+    app: Flask, submit: Callable[..., str], processes: Any, eventually: Eventually
+) -> None:
+    worker = processes.worker()
+    processes.recorder()
+    run_id = submit("sleep", seconds=60)
+    eventually(lambda: queries.get(run_id).state == states.STARTED)
+    worker.send_signal(signal.SIGQUIT)
+    worker.wait(30)
+    assert broker.depth("default") == 1
+    assert not queries.get(run_id).is_finished

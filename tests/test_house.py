@@ -1,0 +1,147 @@
+"""The house keeps its own rules: imports point downwards, and docs say what is there."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.config import Settings
+
+PROJECT = Path(__file__).resolve().parent.parent
+README = PROJECT / "README.md"
+
+GROUND = {"config", "clock", "extensions", "errors", "embedded_redis"}
+RANKS = dict.fromkeys(GROUND, 1)
+RANKS |= dict.fromkeys(["celery", "broker"], 2)
+RANKS |= dict.fromkeys(["catalog", "runs", "accounts", "audit"], 3)
+RANKS |= dict.fromkeys(["schedules", "queues", "workers", "workflows", "alerts", "overview", "health"], 4)
+ENTRIES = {"views", "api", "cli", "recorder", "beat", "tasks", "dev", "web", "features", "migrations"}
+
+
+def tracked(pattern: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [PROJECT / line for line in listed.stdout.splitlines() if (PROJECT / line).exists()]
+
+
+def modules() -> list[Path]:
+    return [path for path in tracked("app/*.py") if "migrations" not in path.parts]
+
+
+def is_entry(parts: tuple[str, ...]) -> bool:
+    return bool(ENTRIES & set(parts)) or parts == ("__init__",)
+
+
+def imports(path: Path) -> list[tuple[str, ...]]:
+    """The modules of ours that a module imports at its top, as parts below `app`."""
+    found = []
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "app":
+            below = tuple(node.module.split(".")[1:])
+            found += [(*below, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            found += [
+                tuple(alias.name.split(".")[1:]) for alias in node.names if alias.name.startswith("app.")
+            ]
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PROJECT)))
+def test_imports_point_downwards(path: Path) -> None:
+    own = path.relative_to(PROJECT / "app").with_suffix("").parts
+    if is_entry(own):
+        return
+    rank = RANKS[own[0]]
+    for imported in imports(path):
+        room = imported[0]
+        if room == own[0]:
+            assert not (ENTRIES & set(imported)), f"{path.name} imports its entry module {imported}"
+            continue
+        assert room in RANKS, f"{path.name} imports the entry module {'.'.join(imported)}"
+        assert RANKS[room] <= rank, f"{path.name} (rank {rank}) imports {room} (rank {RANKS[room]})"
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("croniter", {"schedules"}),
+        (
+            "redis",
+            {
+                "broker",
+                "celery",
+                "workers",
+                "runs",
+                "health",
+                "web",
+                "extensions",
+                "accounts",
+                "tasks",
+                "schedules",
+            },
+        ),
+    ],
+)
+def test_a_library_is_used_only_in_its_rooms(name: str, allowed: set[str]) -> None:
+    for path in modules():
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module]
+            if any(one.split(".")[0] == name for one in names):
+                room = path.relative_to(PROJECT / "app").parts[0].removesuffix(".py")
+                assert room in allowed, f"{path} uses {name}"
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    text = README.read_text()
+    missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
+    assert missing == []
+
+
+def test_every_setting_says_why() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_every_dependency_is_in_the_readme() -> None:
+    text = README.read_text().lower()
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    names = [re.split(r"[\[=<>~ ;]", line)[0] for line in lines if line and not line.startswith(("#", "-"))]
+    assert [name for name in names if name.lower() not in text] == []
+
+
+def test_every_page_of_the_docs_is_linked() -> None:
+    texts = {path: path.read_text() for path in [README, *tracked("docs/*.md")]}
+    for path in tracked("docs/*.md"):
+        assert any(path.name in text for other, text in texts.items() if other != path), (
+            f"nothing links {path}"
+        )
+
+
+def test_every_link_between_docs_leads_somewhere() -> None:
+    for path in [README, *tracked("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
+            if "://" not in target:
+                assert (path.parent / target).exists(), f"{path}: {target}"
+
+
+def test_every_template_is_used() -> None:
+    code = "\n".join(path.read_text() for path in [*modules(), *tracked("templates/*.html")])
+    names = [str(path.relative_to(PROJECT / "templates")) for path in tracked("templates/*.html")]
+    assert [name for name in names if f'"{name}"' not in code and f"'{name}'" not in code] == []
+
+
+def test_templates_hold_no_inline_script_or_style() -> None:
+    """The content security policy forbids them."""
+    forbidden = re.compile(r"<script(?![^>]*\bsrc=)|\sstyle=|<style|\son[a-z]+=\"")
+    assert [str(path) for path in tracked("templates/*.html") if forbidden.search(path.read_text())] == []
+
+
+def test_scripts_can_be_run() -> None:
+    for name in ("bin/dev", "bin/test", ".ci/run"):
+        assert (PROJECT / name).stat().st_mode & 0o111, name
