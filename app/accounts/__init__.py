@@ -1,8 +1,8 @@
 """Accounts: users with roles, their passwords, API tokens and one-time sign-in links."""
 
 from app.accounts import links, tokens, users
+from app.accounts.access import requires
 from app.accounts.models import ApiToken, User
 from app.accounts.users import ensure_first_admin
-from app.web.access import requires
 
 __all__ = ["ApiToken", "User", "ensure_first_admin", "links", "requires", "tokens", "users"]

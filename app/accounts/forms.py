@@ -1,11 +1,21 @@
 """The forms of accounts."""
 
-from flask_babel import lazy_gettext as _l
+from typing import Any
+
+from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import InputRequired, Length
 
 from app.accounts import roles, tokens, users
+
+_l: Any = lazy_gettext  # WTForms shows lazy text as well as plain; its types do not say so
+
+
+def choices(*pairs: tuple[str, Any]) -> list[SelectChoice]:
+    """The choices of a select: value and label of each."""
+    return [SelectChoice(value, label) for value, label in pairs]
 
 
 class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -34,12 +44,10 @@ class UserForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     name = StringField(_l("Username"), [InputRequired(_l("Enter a username.")), Length(max=users.NAME_MAX)])
     role = SelectField(
         _l("Role"),
-        choices=[
+        choices=choices(
             (roles.VIEWER, _l("Viewer: reads")),
             (roles.OPERATOR, _l("Operator: also runs, schedules, reorders, cancels")),
             (roles.ADMIN, _l("Admin: also workers, users, tokens, purge")),
-        ],
+        ),
         default=roles.OPERATOR,
     )
-
-

@@ -35,12 +35,14 @@ def make(user: User, now: datetime) -> str:
 
 
 def use(secret: str, now: datetime) -> User | None:
-    """The user of an open link, which is used up by this; None for a link that is used, too old or unknown."""
+    """The user of an open link, which this uses up; None for a link that is used, too old or unknown."""
     with transaction() as session:
         user_id = session.scalar(
             update(LoginLink)
             .where(
-                LoginLink.token_hash == digest(secret), LoginLink.used_at.is_(None), LoginLink.expires_at > now
+                LoginLink.token_hash == digest(secret),
+                LoginLink.used_at.is_(None),
+                LoginLink.expires_at > now,
             )
             .values(used_at=now)
             .returning(LoginLink.user_id)

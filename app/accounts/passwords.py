@@ -13,7 +13,7 @@ _METHOD = "scrypt"
 
 
 def check(password: str, field: str = "password") -> None:
-    """Raises `Invalid` for a password that is too short or too long. Nothing else is asked (NIST SP 800-63B)."""
+    """Raises `Invalid` for a password of the wrong length. Nothing else is asked (NIST SP 800-63B)."""
     if len(password) < MIN_LENGTH:
         raise Invalid({field: [_("A password needs at least %(n)s characters.", n=MIN_LENGTH)]})
     if len(password) > MAX_LENGTH:

@@ -44,8 +44,10 @@ def find(secret: str) -> ApiToken | None:
     """The token with this secret, if it is not revoked and its user is active."""
     if not secret.startswith(PREFIX):
         return None
-    query = select(ApiToken).join(ApiToken.user).where(
-        ApiToken.token_hash == digest(secret), ApiToken.revoked_at.is_(None), User.active
+    query = (
+        select(ApiToken)
+        .join(ApiToken.user)
+        .where(ApiToken.token_hash == digest(secret), ApiToken.revoked_at.is_(None), User.active)
     )
     return db.session.scalar(query)
 
@@ -65,22 +67,25 @@ def listing(user: User | None = None) -> Sequence[ApiToken]:
     return db.session.scalars(query.where(ApiToken.user_id == user.id) if user else query).all()
 
 
-def revoke(token_id: int, now: datetime, by: User | None = None) -> ApiToken:
-    """End a token; it stays ended. `by` (None: the command line) must own it or be an admin.
+def get(token_id: int, by: User | None = None) -> ApiToken:
+    """A token that is not revoked. `by` (None: the command line) must own it or be an admin.
 
-    Raises `NotFound` for one that does not exist or is revoked already, `Forbidden` for somebody else's.
+    Raises `NotFound` for one that does not exist or is revoked, `Forbidden` for somebody else's.
     """
     token = db.session.get(ApiToken, token_id) if 0 < token_id <= _LARGEST_ID else None
     if token is None or token.revoked_at:
         raise NotFound(_("There is no token %(id)s.", id=token_id))
     if by and by.id != token.user_id and not by.can(roles.ADMINISTER):
         raise Forbidden(_("Only an admin can revoke the token of somebody else."))
-    with transaction() as session:
-        session.execute(
-            update(ApiToken).where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None)).values(revoked_at=now)
-        )
-        audit.record("token.revoke", now, "token", token_id, token.label or token.start, user=token.user.name)
     return token
+
+
+def revoke(token_id: int, now: datetime, by: User | None = None) -> None:
+    """End a token; it stays ended. Raises as `get` does."""
+    token = get(token_id, by)
+    with transaction():
+        token.revoked_at = now
+        audit.record("token.revoke", now, "token", token_id, token.label or token.start, user=token.user.name)
 
 
 def digest(secret: str) -> str:

@@ -24,7 +24,7 @@ _LARGEST_ID = 2**31 - 1
 
 
 def create(name: str, role: str, now: datetime, password: str | None = None) -> User:
-    """A new user; without a password only a link signs in. Raises `Invalid`, or `Conflict` for a taken name."""
+    """A new user; without a password only a link signs in. Raises `Invalid`; `Conflict` for a taken name."""
     name = _checked_name(name)
     _check_role(role)
     if password is not None:
@@ -142,7 +142,7 @@ def set_role(user: User, role: str, now: datetime) -> None:
 
 
 def deactivate(user: User, now: datetime) -> None:
-    """Shut a user out: sessions end, tokens and links stop working. Raises `Conflict` for the last active admin."""
+    """Shut a user out: sessions end, tokens and links stop working. Raises `Conflict` as `set_role` does."""
     with transaction():
         _keep_an_admin(user, False)
         user.active = False
@@ -188,7 +188,7 @@ def _keep_an_admin(user: User, stays_admin: bool) -> None:
 
 
 def _by_name(name: str) -> User | None:
-    return db.session.scalar(select(User).where(User.name_key == _key(name[:NAME_MAX * 2])))
+    return db.session.scalar(select(User).where(User.name_key == _key(name[: NAME_MAX * 2])))
 
 
 def _checked_name(name: str) -> str:
@@ -198,16 +198,22 @@ def _checked_name(name: str) -> str:
     if len(name) > NAME_MAX or len(_key(name)) > NAME_MAX * 2:
         raise Invalid({"name": [_("A name may have at most %(n)s characters.", n=NAME_MAX)]})
     if not _NAME.fullmatch(name):
-        raise Invalid({"name": [_("A name has letters, digits and . _ @ + - only, and begins with a letter or digit.")]})
+        raise Invalid(
+            {"name": [_("A name has letters, digits and . _ @ + - only, and begins with a letter or digit.")]}
+        )
     return name
 
 
 def _key(name: str) -> str:
-    """The name as it is compared: without case, and with look-alike spellings of the same letters made one."""
-    return unicodedata.normalize("NFKC", name.strip().replace("\x00", "").encode("utf-8", "replace").decode()).casefold()
+    """The name as it is compared: without case, and with the spellings of one letter made one."""
+    return unicodedata.normalize(
+        "NFKC", name.strip().replace("\x00", "").encode("utf-8", "replace").decode()
+    ).casefold()
 
 
 def _check_role(role: str) -> None:
     if role not in roles.ROLES:
         allowed = ", ".join(roles.ROLES)
-        raise Invalid({"role": [_("There is no role %(role)s; allowed: %(allowed)s.", role=role[:40], allowed=allowed)]})
+        raise Invalid(
+            {"role": [_("There is no role %(role)s; allowed: %(allowed)s.", role=role[:40], allowed=allowed)]}
+        )

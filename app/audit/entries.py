@@ -19,7 +19,7 @@ from app.extensions import db
 
 @dataclass(frozen=True)
 class Filter:
-    """Which entries; empty fields let every entry through. `action` may be a whole group: `run` or `run.submit`."""
+    """Which entries; empty fields let all through. `action` is one (`run.submit`) or a group (`run`)."""
 
     actor: str | None = None
     action: str | None = None
@@ -79,7 +79,7 @@ def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
     return Page(items, _encode(items[-1].id) if len(found) > limit else None)
 
 
-def _matching(wanted: Filter) -> Select[tuple[AuditEntry]]:
+def _matching(wanted: Filter) -> Select[AuditEntry]:
     query = select(AuditEntry)
     for column, value in (
         (AuditEntry.actor, wanted.actor),

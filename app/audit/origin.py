@@ -14,7 +14,7 @@ VIAS = (PAGE, API, CLI, SYSTEM)
 
 @dataclass(frozen=True)
 class Origin:
-    """`name` of the user ("" when nobody is signed in), `via` one of `VIAS`, remote `address` if there is one."""
+    """The user's `name` ("" when nobody is signed in), `via` one of `VIAS`, the remote `address` if any."""
 
     name: str
     via: str
@@ -26,7 +26,7 @@ _explicit: ContextVar[Origin | None] = ContextVar("celeriac_origin", default=Non
 
 @contextmanager
 def acting(origin: Origin) -> Iterator[None]:
-    """Everything in the block is done by `origin`: for commands, and for sign-ins, where the session comes later."""
+    """Everything in the block is done by `origin`: for commands, which have no request."""
     token = _explicit.set(origin)
     try:
         yield

@@ -1,6 +1,7 @@
 """The Redis connection and the key names of the broker, both as kombu derives them from the Celery app."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -145,20 +146,27 @@ def reset(app: Flask | None = None) -> None:
 
 
 def reaches_broker(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn redis-py's connection errors into BrokerUnavailable, a key that holds no queue into NotFound."""
+    """Give what can go wrong between us and Redis its name; see `named_errors`."""
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
+        with named_errors():
             return function(*args, **kwargs)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
-        except redis.ResponseError as error:
-            if "WRONGTYPE" not in str(error):
-                raise
-            raise NotFound(_("There is no queue of this name.")) from error
 
     return wrapper
+
+
+@contextmanager
+def named_errors() -> Iterator[None]:
+    """Turn redis-py's connection errors into BrokerUnavailable, a key that holds no queue into NotFound."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
+    except redis.ResponseError as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+        raise NotFound(_("There is no queue of this name.")) from error
 
 
 def _connect(celery_app: Celery) -> Broker:
@@ -173,7 +181,7 @@ def _connect(celery_app: Celery) -> Broker:
     options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
     connection = redis.Redis(connection_pool=redis.ConnectionPool(**options))
     scripts = {path.stem: connection.register_script(path.read_text()) for path in LUA_FOLDER.glob("*.lua")}
-    return Broker(connection, _keys(channel), scripts)
+    return Broker(connection, keys_of(channel), scripts)
 
 
 def _channel(celery_app: Celery) -> Any:
@@ -188,7 +196,8 @@ def _channel(celery_app: Celery) -> Any:
     return channel
 
 
-def _keys(channel: Any) -> Keys:
+def keys_of(channel: Any) -> Keys:
+    """The key names that a channel of kombu's uses."""
     prefix = channel.global_keyprefix
     return Keys(
         prefix=prefix,

@@ -70,21 +70,27 @@ def sweep(now: datetime) -> dict[str, int]:
 
 
 def _sweep(queue: str, mode: HoldingNew, now: datetime) -> int:
+    names, swept = keys(), 0
     told = {"at": now.timestamp(), "since": mode.since.timestamp(), "by": mode.by, "reason": mode.reason}
-    swept = 0
-    for level in keys().levels(queue):
-        done = 0
-        while raws := broker().items(level.key, done, done + SWEEP_CHUNK - 1):
-            newcomers = _not_let_in(queue, raws)
-            # From the far end of the line to its front would turn their order round: the last is held last.
-            for raw in reversed(newcomers):
-                lists = [level.key, keys().held(queue), keys().held_facts(queue)]
-                facts = json.dumps(told | {"step": level.step})
-                swept += int(broker().run("hold", lists, [raw, 1, id_of(raw), facts]))
-            if not newcomers:
-                break
-            done += len(raws) - len(newcomers)
+    for level in names.levels(queue):
+        facts = json.dumps(told | {"step": level.step})
+        lists = [level.key, names.held(queue), names.held_facts(queue)]
+        for raw in reversed(_newcomers(queue, level.key)):  # the first to come in is held first
+            swept += int(broker().run("hold", lists, [raw, 1, id_of(raw), facts]))
     return swept
+
+
+def _newcomers(queue: str, key: str) -> list[bytes]:
+    """What came into one level and is not let in, from the end where it comes in."""
+    found: list[bytes] = []
+    done = 0
+    while raws := broker().items(key, done, done + SWEEP_CHUNK - 1):
+        newcomers = _not_let_in(queue, raws)
+        if not newcomers:
+            break
+        found += newcomers
+        done += len(raws)
+    return found
 
 
 def _not_let_in(queue: str, raws: list[bytes]) -> list[bytes]:

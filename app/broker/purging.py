@@ -8,7 +8,7 @@ from uuid import uuid4
 from flask_babel import gettext as _
 
 from app.broker import search
-from app.broker.connection import broker, keys, reaches_broker
+from app.broker.connection import broker, keys, named_errors, reaches_broker
 from app.broker.messages import Message, parse
 from app.errors import Conflict
 
@@ -47,9 +47,10 @@ def restore(queue: str, token: str) -> int:
 
 def purged(queue: str, token: str) -> Iterator[Message]:
     """The messages of a purge, in the order in which they stood, as long as it can be undone."""
-    for step in keys().steps:
-        for raw in search.in_order(keys().trash(queue, token, step)):
-            yield parse(raw, queue, step, body_limit=0)
+    with named_errors():
+        for step in keys().steps:
+            for raw in search.in_order(keys().trash(queue, token, step)):
+                yield parse(raw, queue, step, body_limit=0)
 
 
 def _lists(queue: str, token: str) -> list[str]:

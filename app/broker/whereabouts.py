@@ -106,7 +106,9 @@ def known_queues() -> set[str]:
         pipe.smembers(table)
     members = set().union(*pipe.execute())
     queues = {member.decode("utf-8", "replace").split(names.separator)[-1] for member in members}
-    return {queue for queue in queues if not queue.startswith(EVENT_QUEUES) and not queue.endswith(CONTROL_QUEUES)}
+    return {
+        queue for queue in queues if not queue.startswith(EVENT_QUEUES) and not queue.endswith(CONTROL_QUEUES)
+    }
 
 
 def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:

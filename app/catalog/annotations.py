@@ -72,7 +72,7 @@ def _resolved(name: str, hint: Any, function: Callable[..., Any]) -> Any:
 
 @dataclass(frozen=True)
 class Unwrapped:
-    """A type hint without its wrapping: the type, what `Annotated` says of it, and whether None is allowed."""
+    """A type hint without its wrapping: the type, what `Annotated` says of it, whether None is allowed."""
 
     core: Any
     metadata: tuple[Any, ...]
@@ -167,7 +167,7 @@ def _prepared(annotation: Any) -> Any:
 
 
 def _member(members: tuple[Any, ...], value: Any) -> Any:
-    """The member of an enum that JSON writes as `value`; pydantic itself takes only the member in a Literal."""
+    """The member of an enum that JSON writes as `value`; in a Literal, pydantic takes only the member."""
     found = (m for m in members if isinstance(m, Enum) and type(m.value) is type(value) and m.value == value)
     return next(found, value)
 

@@ -84,12 +84,10 @@ def unbind(
     """
     places = [p for p in parameters if p.positional]
     rest: list[Any] = next((values[p.name] for p in parameters if p.takes_rest and values.get(p.name)), [])
-    forced = len(places) if rest else 0
-    forced = max(
-        [forced, *(index + 1 for index, p in enumerate(places) if p.positional_only and p.name in values)]
-    )
+    only = [index for index, p in enumerate(places, start=1) if p.positional_only and p.name in values]
+    placed = places[: max([by_place, len(places) if rest else 0, *only])]
     arguments, errors = Arguments(), {}
-    for p in places[: max(forced, by_place)]:
+    for p in placed:
         value = values.get(p.name, p.default_json)
         if value is NO_VALUE:
             errors[p.name] = [_("Give this as well: a later argument can only be given by its place.")]
@@ -98,7 +96,7 @@ def unbind(
     for p in parameters:
         if p.takes_extra:
             arguments.kwargs.update(values.get(p.name, {}))
-        elif p.name in values and not p.takes_rest and p not in places[: max(forced, by_place)]:
+        elif p.name in values and not p.takes_rest and p not in placed:
             arguments.kwargs[p.name] = values[p.name]
     return arguments, errors
 
@@ -106,5 +104,9 @@ def unbind(
 def by_name(
     parameters: Sequence[Parameter], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Earlier arguments by parameter name, to fill in a form; without what the task takes no more."""
-    return bind(parameters, args, kwargs).values
+    """Earlier arguments, all by name, as `bind` takes them; without what the task takes no more."""
+    values = bind(parameters, args, kwargs).values
+    for parameter in parameters:
+        if parameter.takes_extra:
+            values |= values.pop(parameter.name, {})
+    return values

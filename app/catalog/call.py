@@ -48,9 +48,8 @@ def as_python(
             )
         else:
             lines.append(_written(_CELERY_NAMES.get(name, name), value))
-    task = info.function if info.function.isidentifier() else f"app.tasks[{info.name!r}]"
     body = textwrap.indent("\n".join(lines), "    ")
-    return f"{task}.apply_async(\n{body}\n)" if lines else f"{task}.apply_async()"
+    return f"{info.function}.apply_async(\n{body}\n)" if lines else f"{info.function}.apply_async()"
 
 
 def as_curl(
@@ -80,6 +79,7 @@ def _typed(parameter: Parameter | None, value: Any) -> Any:
     if parameter is None or parameter.adapter is None or parameter.shape.core not in _CARRIED:
         return value
     try:
-        return parameter.adapter.validate_json(json.dumps(value))
-    except (ValidationError, ValueError):  # a value that the task does not take, shown as it is
+        typed = parameter.adapter.validate_json(json.dumps(value))
+    except ValidationError:  # a value that the task does not take, shown as it is
         return value
+    return value if getattr(typed, "tzinfo", None) else typed  # pydantic's time zones cannot be typed in

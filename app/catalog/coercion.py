@@ -48,7 +48,7 @@ def coerce(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[
 
 
 def _conversions(parameters: Sequence[Parameter]) -> _Conversions | None:
-    converting = {p.name: _converter(p) for p in parameters if not p.native}
+    converting = {p.name: _converter(p, p.adapter) for p in parameters if p.adapter and not p.native}
     if not converting:
         return None
     return _Conversions(
@@ -78,10 +78,7 @@ def _convert_kwargs(conversions: _Conversions, kwargs: Mapping[str, Any]) -> dic
     return named | (conversions.others(others) if conversions.others and others else others)
 
 
-def _converter(parameter: Parameter) -> Convert:
-    adapter = parameter.adapter
-    if adapter is None:  # such a parameter counts as native
-        raise TypeError(parameter.name)
+def _converter(parameter: Parameter, adapter: TypeAdapter[Any]) -> Convert:
     always = has_validators(parameter.annotation)
     simple = _simple_class(parameter.shape.core)
 

@@ -71,11 +71,13 @@ def _one_line(error: BaseException) -> str:
 def _trace(error: BaseException) -> str:
     """The traceback from the module's own first line on."""
     tb: TracebackType | None = error.__traceback__
-    while tb and (
-        tb.tb_frame.f_code.co_filename == __file__ or "importlib" in tb.tb_frame.f_code.co_filename
-    ):
+    while tb and _is_machinery(tb.tb_frame.f_code.co_filename):
         tb = tb.tb_next
     return "".join(traceback.format_exception(type(error), error, tb)).strip()
+
+
+def _is_machinery(file: str) -> bool:
+    return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
 
 
 def _make_working_folder_importable() -> None:

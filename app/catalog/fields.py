@@ -85,19 +85,31 @@ class ParameterField(Field):
         self.render_kw = self._attributes()
 
     def process_data(self, value: Any) -> None:
-        shown = value is not NO_VALUE and value != MASK
-        self.data = value if shown else NO_VALUE
-        self.text = text_of(self.parameter.shape, value) if shown else ""
+        given = value is not NO_VALUE and value != MASK
+        self.data = value if given else NO_VALUE
+        shown = value if given else self._initial()
+        self.text = "" if shown is NO_VALUE else text_of(self.parameter.shape, shown)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         self.text = str(valuelist[0]) if valuelist else ""
         self.data = NO_VALUE
         if self.text if self.parameter.kind is Kind.STR else self.text.strip():
             self.data = value_of(self.parameter.shape, self.text)
-        elif self.parameter.required and self.parameter.shape.nullable:
+            if self._empty_means_none() and is_same(self.data, self.parameter.default_json):
+                self.data = NO_VALUE
+        elif valuelist and self._empty_means_none():
             self.data = None
         elif self.parameter.required and self.parameter.kind is Kind.STR and not self.parameter.secret:
             raise ValueError(_('This is required. Enter text, or "" for an empty text.'))
+
+    def _empty_means_none(self) -> bool:
+        """True when None may be given and is not the default: an empty field then means None."""
+        parameter = self.parameter
+        return parameter.shape.nullable and parameter.default_json is not None and not parameter.secret
+
+    def _initial(self) -> Any:
+        """What stands in the field from the start: a default that can be taken away by emptying the field."""
+        return self.parameter.default_json if self._empty_means_none() else NO_VALUE
 
     def _value(self) -> str:
         return self.text
@@ -105,7 +117,9 @@ class ParameterField(Field):
     def _attributes(self) -> dict[str, Any]:
         attributes: dict[str, Any] = {"aria_required": "true"} if self.parameter.required else {}
         default = self.parameter.default_json
-        if default not in (NO_VALUE, None) and not self.parameter.secret:
+        if self._empty_means_none():
+            attributes["placeholder"] = _("none")
+        elif default not in (NO_VALUE, None) and not self.parameter.secret:
             attributes["placeholder"] = text_of(self.parameter.shape, default)
         kind, low = self.parameter.kind, self.parameter.shape.bounds.ge
         if kind in (Kind.INT, Kind.FLOAT, Kind.DECIMAL) and not (low is not None and low < 0):
@@ -160,18 +174,17 @@ class ChoiceField(ParameterField, SelectFieldBase):
             options = [("true", _("yes")), ("false", _("no"))]
         else:
             options = [(choice.key, choice.label) for choice in self.parameter.shape.choices]
-        if self.parameter.shape.nullable or not self._has_default():
-            blank = _("none") if self.parameter.shape.nullable else _("not chosen")
-            if self.parameter.shape.nullable or not self.parameter.required or len(options) > MAX_RADIOS:
-                options.insert(0, ("", blank))
+        default, nullable = self.parameter.default_json, self.parameter.shape.nullable
+        preset = default is not NO_VALUE and text_of(self.parameter.shape, default) != ""
+        if nullable:
+            options.insert(0, ("", _("none")))
+        elif not preset and (not self.parameter.required or len(options) > MAX_RADIOS):
+            options.insert(0, ("", _("not chosen")))
         return options
 
     def iter_choices(self) -> Iterator[Any]:
         for key, label in self.options():
             yield choices.Choice(key, label, key == self.text, {})  # type: ignore[attr-defined]  # newer than the stubs
-
-    def process_data(self, value: Any) -> None:
-        super().process_data(self.parameter.default_json if value is NO_VALUE else value)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         default = self.parameter.default_json
@@ -180,28 +193,25 @@ class ChoiceField(ParameterField, SelectFieldBase):
             self.data = value_of(self.parameter.shape, self.text)
         else:
             self.data = None if self.parameter.shape.nullable and valuelist else NO_VALUE
-        if default is not NO_VALUE and self.data is not NO_VALUE and to_text(self.data) == to_text(default):
+        if is_same(self.data, default):
             self.data = NO_VALUE
 
-    def _has_default(self) -> bool:
-        """True when the default is one of the choices, so that it can be chosen beforehand."""
-        return (
-            bool(text_of(self.parameter.shape, self.parameter.default_json))
-            if self._default_known()
-            else False
-        )
-
-    def _default_known(self) -> bool:
-        return self.parameter.default_json is not NO_VALUE
+    def _initial(self) -> Any:
+        return self.parameter.default_json
 
     def _attributes(self) -> dict[str, Any]:
         return {}
 
 
+def is_same(one: Any, other: Any) -> bool:
+    """True when both are the same JSON value; NO_VALUE is none."""
+    return NO_VALUE not in (one, other) and to_text(one) == to_text(other)
+
+
 def field_for(parameter: Parameter) -> Any:
     """The (unbound) field of a parameter."""
-    if parameter.kind is Kind.CHOICE or (parameter.kind is Kind.BOOL and parameter.shape.nullable):
-        return ChoiceField(parameter)
-    if parameter.kind is Kind.BOOL:
+    if parameter.kind is Kind.BOOL and not parameter.shape.nullable and parameter.default_json is not None:
         return SwitchField(parameter)
+    if parameter.kind in (Kind.CHOICE, Kind.BOOL):
+        return ChoiceField(parameter)
     return ParameterField(parameter)

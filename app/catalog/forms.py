@@ -1,8 +1,8 @@
 """The form that a task's parameters make.
 
-How text becomes arguments: an empty field is left out, so that the task's default applies (None for a
-required parameter that may be None); two double quotes in a field for text stand for the empty text; a list
-is one item a line, or JSON when it begins with `[`; whatever has no simpler form is JSON.
+How text becomes arguments: an empty field is left out, so that the task's default applies, or means None
+where None is allowed and not the default; two double quotes in a field for text stand for the empty text; a
+list is one item a line, or JSON when it begins with `[`; whatever has no simpler form is JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,43 +11,40 @@ from typing import Any
 from flask_babel import gettext as _
 from wtforms.form import BaseForm
 
-from app.catalog.binding import Arguments, by_name
-from app.catalog.fields import ParameterField, field_for
+from app.catalog.binding import Arguments, bind
+from app.catalog.fields import field_for
 from app.catalog.info import TaskInfo
 from app.catalog.parameters import NO_VALUE
-from app.catalog.validation import MAX_BYTES, validate
+from app.catalog.validation import validate
 from app.errors import Invalid
 
 PREFIX = "p-"
 
 
-def build_form(
-    info: TaskInfo, formdata: Any = None, values: Arguments | None = None, *, max_bytes: int = MAX_BYTES
-) -> "ParameterForm":
+def build_form(info: TaskInfo, formdata: Any = None, values: Arguments | None = None) -> "ParameterForm":
     """The form of a task.
 
     It holds what was submitted (`formdata`, a multi-dict) or else earlier arguments, without masked values.
     """
-    form = ParameterForm(info, max_bytes)
-    form.process(formdata, data=by_name(info.parameters, values.args, values.kwargs) if values else {})
+    form = ParameterForm(info)
+    form.process(formdata, data=bind(info.parameters, values.args, values.kwargs).values if values else {})
     return form
 
 
 class ParameterForm(BaseForm):
     """One field per parameter, each with its `parameter`; names begin with `p-` and meet no other field's."""
 
-    def __init__(self, info: TaskInfo, max_bytes: int) -> None:
+    def __init__(self, info: TaskInfo) -> None:
         super().__init__({p.name: field_for(p) for p in info.parameters}, prefix=PREFIX)
         self.info = info
-        self.max_bytes = max_bytes
 
     def arguments(self) -> Arguments:
         """The arguments that were entered; raises `Invalid` after putting every message at its field."""
         for field in self:
-            field.errors = list(field.process_errors)
+            field.errors = list(field.process_errors) or self._misplaced(field)
         self.form_errors = []
         try:
-            arguments = validate(self.info, [], self._keywords(), max_bytes=self.max_bytes)
+            arguments = validate(self.info, [], self.entered())
         except Invalid as error:
             self._place(error.errors)
         found = {name: list(messages) for name, messages in self.errors.items()}
@@ -63,21 +60,27 @@ class ParameterForm(BaseForm):
             return False
         return True
 
-    def _keywords(self) -> dict[str, Any]:
-        keywords: dict[str, Any] = {}
+    def entered(self) -> dict[str, Any]:
+        """The arguments by name as far as they can be read, unchecked; what was left empty is left out."""
+        values: dict[str, Any] = {}
         for parameter in self.info.parameters:
             field = self[parameter.name]
-            if field.data is NO_VALUE or field.errors:
+            if field.data is NO_VALUE or field.process_errors:
                 continue
             if not parameter.takes_extra:
-                keywords[parameter.name] = field.data
-            elif not isinstance(field.data, dict):
-                field.errors = [_("Enter a JSON object.")]
-            elif taken := [name for name in field.data if name in self]:
-                field.errors = [_("%(names)s: these have fields of their own.", names=", ".join(taken))]
-            else:
-                keywords |= field.data
-        return keywords
+                values[parameter.name] = field.data
+            elif isinstance(field.data, dict):
+                values |= {name: value for name, value in field.data.items() if name not in self}
+        return values
+
+    def _misplaced(self, field: Any) -> list[str]:
+        """What is wrong with the field of `**kwargs` as such: it holds arguments with names of their own."""
+        if not field.parameter.takes_extra or field.data is NO_VALUE:
+            return []
+        if not isinstance(field.data, dict):
+            return [_("Enter a JSON object.")]
+        taken = [name for name in field.data if name in self]
+        return [_("%(names)s: these have fields of their own.", names=", ".join(taken))] if taken else []
 
     def _place(self, errors: Mapping[str, list[str]]) -> None:
         """Messages go to their fields; a field that could not even be read keeps its own message."""
@@ -86,6 +89,3 @@ class ParameterForm(BaseForm):
                 self.form_errors = [*self.form_errors, *messages]
             elif not self[name].errors:
                 self[name].errors = messages
-
-
-__all__ = ["PREFIX", "ParameterField", "ParameterForm", "build_form"]

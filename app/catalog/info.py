@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +27,7 @@ class TaskInfo:
     """A registered task. Durations are in seconds; `priority` is the one of every page, 9 the most urgent."""
 
     name: str
-    function: str  # its name in the source
+    function: str  # the function's name, or the class's
     module: str
     file: str  # from the folder that holds the top package: reports/tasks.py; empty when unknown
     line: int | None
@@ -67,6 +68,16 @@ def listing(celery_app: Celery) -> list[TaskInfo]:
     return [_info(celery_app, celery_app.tasks[name]) for name in names]
 
 
+def matching(tasks: Sequence[TaskInfo], text: str) -> list[TaskInfo]:
+    """The tasks that have every word of `text` in their name, summary or queue."""
+    words = text.casefold().split()
+    return [info for info in tasks if all(word in _searched(info) for word in words)]
+
+
+def _searched(info: TaskInfo) -> str:
+    return f"{info.name} {info.summary} {info.queue}".casefold()
+
+
 def find(celery_app: Celery, name: str) -> TaskInfo:
     """The task of that name; raises `NotFound`."""
     if name.startswith(BUILT_IN_PREFIX) or name not in celery_app.tasks:
@@ -90,12 +101,11 @@ def _info(celery_app: Celery, task: Task) -> TaskInfo:
 
 def _read(celery_app: Celery, task: Task) -> TaskInfo:
     doc = read_docstring(docstring_of(task))
-    function = inspect.unwrap(task.run)
-    file, line = _source(function)
+    file, line = _source(inspect.unwrap(task.run))
     module = task.__module__
     return TaskInfo(
         name=task.name,
-        function=getattr(function, "__name__", task.name),
+        function=type(task).__name__,
         module=module,
         file=file,
         line=line,

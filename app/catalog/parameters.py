@@ -8,15 +8,16 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from celery import Task
-from flask_babel import gettext as _
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from app.catalog import json_values, wording
+from app.catalog import json_values
 from app.catalog.annotations import EMPTY, Unresolved, adapter_of, hints_of, is_native
 from app.catalog.docstrings import Doc, read_docstring
-from app.catalog.secrets import MASK, is_secret
-from app.catalog.shapes import Kind, Shape, json_schema_of, shape_of, to_text
+from app.catalog.secrets import is_secret
+from app.catalog.shapes import Kind, Shape, json_schema_of, shape_of
+
+PAGE = 2000  # characters; a text that may be longer gets a field of several lines
 
 _PARAMETER = inspect.Parameter
 
@@ -36,7 +37,8 @@ class Parameter:
     """One parameter of a task.
 
     A `*args` parameter is a list and a `**kwargs` parameter an object, both never required. `adapter` is
-    None when nothing can be checked, either because there is no type hint or because it cannot be resolved.
+    None when nothing can be checked: there is no type hint, it cannot be resolved, or pydantic does not
+    know the type.
     """
 
     name: str
@@ -83,11 +85,6 @@ class Parameter:
     def keyword_only(self) -> bool:
         return bool(self.passing is _PARAMETER.KEYWORD_ONLY)
 
-    @property
-    def hinted(self) -> bool:
-        """False when there is no usable type hint, so that any JSON is taken."""
-        return self.adapter is not None
-
     @cached_property
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of this one value, with its own `$defs`."""
@@ -118,61 +115,16 @@ class Parameter:
         return frozenset(_secret_properties(self.schema))
 
     @property
-    def type(self) -> str:
-        """The type with its bounds, as in a table of parameters: `int, 1 to 50000`."""
-        name = self._type_name
-        bounds = wording.bounds_words(self.shape)
-        return _("%(type)s, %(bounds)s", type=name, bounds=bounds) if bounds else name
-
-    @property
-    def label(self) -> str:
-        """The type in a word or two, to stand beside the name of a field: `choice`, `list[str]`."""
-        return _("choice") if self.kind is Kind.CHOICE else self._type_name
-
-    @property
-    def hint(self) -> str:
-        """What helps to fill in the field: its bounds, or how to write the value. May be empty."""
-        if isinstance(self.annotation, Unresolved):
-            return _("any JSON: the type hint %(hint)s cannot be read", hint=self.annotation.text)
-        if self.annotation is EMPTY:
-            return {
-                Kind.LIST: _("JSON list: there is no type hint"),
-                Kind.DICT: _("JSON object: there is no type hint"),
-            }.get(self.kind, _("any JSON: there is no type hint"))
-        if not self.hinted:
-            return _("any JSON: the type %(type)s cannot be checked", type=wording.type_name(self.annotation))
-        bounds = wording.bounds_words(self.shape)
-        written = wording.how_to_write(self.shape)
-        return (
-            _("%(bounds)s; %(written)s", bounds=bounds, written=written)
-            if bounds and written
-            else bounds or written
-        )
-
-    @property
-    def default_text(self) -> str:
-        """The default as a table shows it; empty when the value is required."""
-        if self.default is EMPTY:
-            return ""
-        if self.default is None:
-            return _("none")
-        if self.secret:
-            return MASK
-        return _("set in code") if self.default_json is NO_VALUE else to_text(self.default_json)
-
-    @property
-    def _type_name(self) -> str:
-        if not self.hinted:
-            return {Kind.LIST: "list", Kind.DICT: "dict"}.get(self.kind, "JSON")
-        return wording.type_name(self.annotation)
-
-    @property
     def multiline(self) -> bool:
-        """True when the text may have several lines: `json_schema_extra`, description or default say so."""
+        """True when the text may have several lines.
+
+        `json_schema_extra={"multiline": True}` says so, or the description, the default, or room for a page.
+        """
         extra = self.shape.extra
         wanted = extra.get("multiline") or extra.get("format") in ("multiline", "textarea")
         described = "multiline" in self.description.lower().replace("-", "")
-        return bool(wanted) or described or (isinstance(self.default, str) and "\n" in self.default)
+        roomy = (self.shape.bounds.max_length or 0) >= PAGE and not self.shape.bounds.pattern
+        return bool(wanted) or described or roomy or (isinstance(self.default, str) and "\n" in self.default)
 
 
 _cache: WeakKeyDictionary[Task, tuple[Parameter, ...]] = WeakKeyDictionary()
@@ -207,7 +159,11 @@ def read_parameters(function: Callable[..., Any], doc: Doc) -> tuple[Parameter, 
 def _parameter(item: inspect.Parameter, hint: Any, meaning: str) -> Parameter:
     annotation = _collected(item, hint)
     adapter = None if hint is EMPTY or isinstance(hint, Unresolved) else adapter_of(annotation)
-    shape = shape_of(annotation) if adapter else _free_shape(item, annotation)
+    try:
+        shape = shape_of(annotation) if adapter else _free_shape(item, annotation)
+        native = adapter is None or is_native(annotation)
+    except RecursionError:  # a type alias that stands for something of itself
+        shape, native = _free_shape(item, annotation), True
     return Parameter(
         name=item.name,
         passing=item.kind,
@@ -216,7 +172,7 @@ def _parameter(item: inspect.Parameter, hint: Any, meaning: str) -> Parameter:
         description=shape.description or meaning,
         shape=shape,
         adapter=adapter,
-        native=adapter is None or is_native(annotation),
+        native=native,
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from app.catalog import wording
-from app.catalog.shapes import Kind, Shape
+from app.catalog.shapes import Kind, Shape, to_text
 
 MAX_MESSAGES = 10
 
@@ -71,11 +71,33 @@ def messages(name: str, shape: Shape, value: Any, error: ValidationError) -> lis
     They never quote the value, which may be secret.
     """
     details = error.errors(include_url=False, include_input=False)
-    sentences = list(dict.fromkeys(_sentence(name, shape, value, detail) for detail in details))
-    if len(sentences) > MAX_MESSAGES:
-        rest = len(sentences) - MAX_MESSAGES
-        sentences[MAX_MESSAGES:] = [ngettext("And %(num)d more problem.", "And %(num)d more problems.", rest)]
-    return sentences
+    return _cut(list(dict.fromkeys(_sentence(name, shape, value, detail) for detail in details)))
+
+
+def unlisted(name: str, shape: Shape, value: Any) -> list[str]:
+    """Sentences about values that are none of the choices; pydantic itself takes true and 1.0 for 1."""
+    if shape.kind is Kind.LIST and shape.item and isinstance(value, list):
+        wrong = [n for n, item in enumerate(value, start=1) if _is_unlisted(shape.item, item)]
+        problem = wording.allowed(shape.item) if wrong else ""
+        places = [", ".join([name, _("item %(n)s", n=n)]) for n in wrong]
+        return _cut([_("%(place)s: %(problem)s", place=place, problem=problem) for place in places])
+    return [wording.allowed(shape)] if _is_unlisted(shape, value) else []
+
+
+def _is_unlisted(shape: Shape, value: Any) -> bool:
+    if shape.kind is not Kind.CHOICE or (value is None and shape.nullable):
+        return False
+    return to_text(value) not in map(to_text, (choice.value for choice in shape.choices))
+
+
+def _cut(sentences: list[str]) -> list[str]:
+    if len(sentences) <= MAX_MESSAGES:
+        return sentences
+    rest = len(sentences) - MAX_MESSAGES
+    return [
+        *sentences[:MAX_MESSAGES],
+        ngettext("And %(num)d more problem.", "And %(num)d more problems.", rest),
+    ]
 
 
 def _sentence(name: str, shape: Shape, value: Any, detail: ErrorDetails) -> str:

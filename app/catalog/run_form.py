@@ -2,29 +2,28 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask_babel import gettext as _
 from wtforms import Form, SelectField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 
 from app.catalog.binding import Arguments, by_name
 from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo
 from app.catalog.json_text import RAW, parse_raw, to_raw
-from app.catalog.parameters import NO_VALUE
 from app.catalog.validation import validate
 from app.errors import Invalid
 
 FIELDS = "fields"
-MODES = (FIELDS, RAW)
 
 
 class Destination(Form):
     """The queue and the priority of the run; the task's own stand there at first."""
 
     queue = SelectField()
-    priority = SelectField(choices=[(str(n), str(n)) for n in range(9, -1, -1)])
+    priority = SelectField()
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class RunForm:
     destination: Destination
     mode: str = FIELDS
     raw: str = ""
+    rerun_of: str = ""
     problems: list[Problem] = field(default_factory=list)
 
     def arguments(self) -> Arguments:
@@ -53,6 +53,18 @@ class RunForm:
             given = parse_raw(self.raw)
             return validate(self.info, given.args, given.kwargs)
         return self.parameters.arguments()
+
+    def peek(self) -> Arguments | None:
+        """The arguments when they could be sent as they stand; no message is left at a field."""
+        try:
+            return self.arguments()
+        except Invalid:
+            return None
+        finally:
+            if not self.problems:
+                self.parameters.form_errors = []
+                for one in self.parameters:
+                    one.errors = []
 
     def options(self) -> dict[str, Any]:
         """Queue and priority where they differ from the task's own; raises `Invalid`."""
@@ -77,10 +89,9 @@ class RunForm:
         if mode == self.mode:
             return self
         if mode == RAW:
-            entered = {one.short_name: one.data for one in self.parameters if one.data is not NO_VALUE}
-            return RunForm(self.info, self.parameters, self.destination, RAW, to_raw(entered))
+            return replace(self, mode=RAW, raw=to_raw(self.parameters.entered()))
         given = parse_raw(self.raw)
-        return RunForm(self.info, build_form(self.info, values=given), self.destination, FIELDS)
+        return replace(self, mode=FIELDS, parameters=build_form(self.info, values=given))
 
     def _place(self, name: str) -> tuple[str, str]:
         if self.mode == RAW and name not in self.destination:
@@ -91,33 +102,32 @@ class RunForm:
         return name, ""
 
 
-def empty_form(info: TaskInfo, queues: Sequence[str], mode: str, values: Arguments | None = None) -> RunForm:
+def empty_form(
+    info: TaskInfo, queues: Sequence[str], mode: str, values: Arguments | None = None, rerun_of: str = ""
+) -> RunForm:
     """The form before anything is entered, or filled in with earlier arguments."""
     known = by_name(info.parameters, values.args, values.kwargs) if values else {}
-    raw = (
-        to_raw({name: value for name, value in known.items() if value is not NO_VALUE})
-        if known
-        else _template(info)
-    )
-    return RunForm(info, build_form(info, values=values), _destination(info, queues), mode, raw)
+    raw = to_raw(known) if known else _template(info)
+    return RunForm(info, build_form(info, values=values), _destination(info, queues), mode, raw, rerun_of)
 
 
 def read_form(info: TaskInfo, queues: Sequence[str], data: Any) -> RunForm:
     """The form as it was submitted (`data` is a multi-dict)."""
     mode = RAW if data.get("mode") == RAW else FIELDS
-    return RunForm(info, build_form(info, data), _destination(info, queues, data), mode, data.get(RAW, ""))
+    parameters, destination = build_form(info, data), _destination(info, queues, data)
+    return RunForm(info, parameters, destination, mode, data.get(RAW, ""), data.get("rerun_of", ""))
 
 
 def _destination(info: TaskInfo, queues: Sequence[str], data: Any = None) -> Destination:
     form = Destination(data, queue=info.queue, priority=str(info.priority))
-    form.queue.choices = [
-        (name, _("%(queue)s (task default)", queue=name) if name == info.queue else name)
-        for name in dict.fromkeys([info.queue, *queues])
-    ]
-    form.priority.choices = [
-        (str(n), _("%(n)s (task default)", n=n) if n == info.priority else str(n)) for n in range(9, -1, -1)
-    ]
+    form.queue.choices = _choices(list(dict.fromkeys([info.queue, *queues])), info.queue)
+    form.priority.choices = _choices([str(number) for number in range(9, -1, -1)], str(info.priority))
     return form
+
+
+def _choices(values: Sequence[str], default: str) -> list[Any]:
+    marked = _("%(value)s (task default)", value=default)
+    return [SelectChoice(value, marked if value == default else value) for value in values]
 
 
 def _template(info: TaskInfo) -> str:

@@ -54,7 +54,7 @@ def mask(
 
     `info` is None for a task that is not known here; only names in `kwargs` and keys then tell. Works on
     whatever a message carried, valid or not. Something is masked only when there is a value to hide:
-    None, "" and booleans stay.
+    None, booleans and what is empty stay.
     """
     masked: list[str] = []
 
@@ -77,7 +77,7 @@ def mask(
 
 
 def _hide(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool) or value == "" else MASK
+    return value if isinstance(value, bool) or value in (None, "", [], {}) else MASK
 
 
 def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -11,12 +12,14 @@ from pathlib import PurePath
 from typing import Any, Literal, get_args, get_origin
 from uuid import UUID
 
-from pydantic import BaseModel, PydanticUserError, SecretStr, TypeAdapter
+from pydantic import BaseModel, SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from typing_extensions import is_typeddict
 
 from app.catalog.annotations import MAPPINGS, SEQUENCES, adapter_of, unwrap
+
+logger = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -168,7 +171,8 @@ def json_schema_of(adapter: TypeAdapter[Any] | None) -> dict[str, Any]:
         return {}
     try:
         return adapter.json_schema()
-    except PydanticUserError:  # a type that is checked, but that JSON Schema cannot express
+    except Exception as error:  # JSON Schema cannot express it, or the type's own code for this fails
+        logger.info("a type has no JSON Schema: %s", error)
         return {}
 
 

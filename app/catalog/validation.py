@@ -12,20 +12,19 @@ from app.catalog import json_values, wording
 from app.catalog.binding import Arguments, bind, unbind
 from app.catalog.info import TaskInfo
 from app.catalog.parameters import Parameter
-from app.catalog.problems import messages
+from app.catalog.problems import messages, unlisted
 from app.catalog.secrets import is_masked
 from app.errors import Invalid
-
-MAX_BYTES = 1_048_576
 
 logger = logging.getLogger(__name__)
 
 
-def validate(info: TaskInfo, args: Any, kwargs: Any, *, max_bytes: int = MAX_BYTES) -> Arguments:
+def validate(info: TaskInfo, args: Any, kwargs: Any) -> Arguments:
     """The arguments as they are to be sent: plain JSON values in one spelling, defaults not filled in.
 
     Takes JSON values and is strict: "3" is no int, true is no int, 3.0 is no int; a date is an ISO 8601
     text. Raises `Invalid` with sentences by parameter (`args` and `kwargs` when they are wrong as a whole).
+    How large they may be altogether is for the caller to say.
     """
     _require_containers(args, kwargs)
     bound = bind(info.parameters, args, kwargs)
@@ -41,10 +40,7 @@ def validate(info: TaskInfo, args: Any, kwargs: Any, *, max_bytes: int = MAX_BYT
         if problems:
             errors[parameter.name] = problems
     if not errors:
-        _require_size(values, errors, max_bytes)
-    if errors:
-        raise Invalid(errors)
-    arguments, errors = unbind(info.parameters, values, len(args))
+        arguments, errors = unbind(info.parameters, values, len(args))
     if errors:
         raise Invalid(errors)
     return arguments
@@ -58,6 +54,8 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, list[str]]:
         return None, [_("Enter the secret value again: it was not kept.")]
     if parameter.adapter is None:
         return value, []
+    if sentences := unlisted(parameter.name, parameter.shape, value):
+        return None, sentences
     try:
         checked = _spelled(parameter.adapter, value)
     except ValidationError as error:
@@ -96,15 +94,3 @@ def _require_containers(args: Any, kwargs: Any) -> None:
         errors["kwargs"] = [_("Enter a JSON object.")]
     if errors:
         raise Invalid(errors)
-
-
-def _require_size(values: dict[str, Any], errors: dict[str, list[str]], max_bytes: int) -> None:
-    sizes = {name: len(json.dumps(value, ensure_ascii=False).encode()) for name, value in values.items()}
-    if sum(sizes.values()) > max_bytes:
-        largest = max(sizes, key=lambda name: sizes[name])
-        sentence = _(
-            "Too long: the arguments are %(n)s bytes together, at most %(limit)s may be sent.",
-            n=sum(sizes.values()),
-            limit=max_bytes,
-        )
-        errors[largest] = [sentence]

@@ -5,6 +5,7 @@ from typing import Any
 
 import celery
 from celery import Celery
+from celery.schedules import crontab
 from flask import Flask
 from kombu.entity import Queue
 
@@ -70,5 +71,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
         },
         "worker_send_task_events": False,  # signals record runs: lossless, and a third cheaper
         "worker_redirect_stdouts_level": "INFO",
-        "beat_schedule_filename": str(settings.data_path / "beat-schedule"),
+        "beat_scheduler": "app.schedules.beat:BeatScheduler",
+        # Celeriac's own upkeep, on the page like every schedule; the times are in the deployment's zone.
+        "beat_schedule": {
+            "Clean up the history": {"task": "maintenance.clean_history", "schedule": crontab(30, 3)},
+            "Back up the database": {"task": "maintenance.backup_database", "schedule": crontab(0, 4)},
+        },
     }

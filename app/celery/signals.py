@@ -6,6 +6,10 @@ task is sent.
 """
 
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,16 +28,19 @@ from celery.signals import (
     worker_process_shutdown,
     worker_shutdown,
 )
+from celery.worker import state as worker_state
 
 from app.broker.priority import DEFAULT_PRIORITY, from_broker
-from app.celery.events import EventStream, to_json
+from app.celery.events import EventStream, encode, to_json
 
 HEADER = "celeriac"  # a message that carries it was recorded when it was sent
 ROUTE_FIELDS = ("root_id", "parent_id", "group")
 
 _stream: EventStream
+_received: deque[Any] = deque()
 _result_max_bytes = 0
 _arguments_max_bytes = 0
+_kept_back: ContextVar[list[str] | None] = ContextVar("celeriac_kept_back", default=None)
 
 
 def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int) -> None:
@@ -58,8 +65,30 @@ def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int
 
 
 def flush() -> None:
-    """Write what was kept for later."""
+    """Write what was kept for later, and which runs this worker has received and not yet started."""
+    while _received:
+        request = _received.popleft()
+        if request in worker_state.reserved_requests and request not in worker_state.active_requests:
+            headers = request.request_dict
+            event = {"type": "received", "at": headers["celeriac_received_at"], "worker": request.hostname}
+            _stream.emit_later(event | _identity(headers), _unrecorded(headers))
     _stream.flush()
+
+
+@contextmanager
+def publishing_in_batch() -> Iterator[None]:
+    """Say of the messages published in this block that they were sent when it ends, not before.
+
+    Celery's signal comes before a batch is flushed. When the block raises, nobody knows which messages are
+    out, and nothing is said: the outbox looks for them.
+    """
+    texts: list[str] = []
+    token = _kept_back.set(texts)
+    try:
+        yield
+    finally:
+        _kept_back.reset(token)
+    _stream.emit_encoded(texts)
 
 
 def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
@@ -69,27 +98,36 @@ def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_:
 
 
 def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
-    _stream.emit(
-        {"type": "sent", "at": headers[HEADER]["sent_at"], "queue": routing_key}
-        | {"priority": headers[HEADER]["priority"]}
-        | _identity(headers),
-        _arguments(body[0], body[1]),
-    )
+    event = {"type": "sent", "at": headers[HEADER]["sent_at"], "queue": routing_key}
+    event |= {"priority": headers[HEADER]["priority"]} | _identity(headers)
+    kept_back = _kept_back.get()
+    if kept_back is None:
+        _stream.emit(event, _arguments(body[0], body[1]))
+    else:
+        kept_back.append(encode(event, _arguments(body[0], body[1])))
 
 
 def _on_received(sender: Any, request: Any, **_: Any) -> None:
-    headers = request.request_dict
-    event = {"type": "received", "at": time.time(), "worker": request.hostname} | _identity(headers)
-    _stream.emit_later(event, _unrecorded(headers))
+    """Stamp the request; who is still waiting in the worker at the next `flush` gets an event of its own.
+
+    Most runs start within a millisecond: the process that starts them says when they were received.
+    """
+    request.request_dict["celeriac_received_at"] = time.time()
+    _received.append(request)
 
 
 def _on_started(task: Task, task_id: str, **_: Any) -> None:
     request = task.request
+    facts = request.__dict__
     request.celeriac_started = time.monotonic()
-    event = {"type": "started", "at": time.time(), "worker": request.hostname} | _identity(request.__dict__)
-    event |= {"id": task_id, "task": task.name}
-    request.celeriac_cancelled = _stream.emit_started(event, _unrecorded(request.__dict__))
-    if request.celeriac_cancelled:
+    event = {"type": "started", "at": time.time(), "worker": request.hostname} | _identity(facts)
+    if received_at := facts.get("celeriac_received_at"):
+        event["received_at"] = received_at
+    _stream.emit(event, _unrecorded(facts))
+    # A message that waited in a worker may have been cancelled there; any other was in its queue till now.
+    waited = request.retries or request.eta or (request.delivery_info or {}).get("redelivered")
+    if waited and _stream.is_cancelled(task_id):
+        request.celeriac_cancelled = True
         _emit("revoked", request, terminated=False, expired=False)
 
 
@@ -128,7 +166,7 @@ def _on_unknown(sender: Any, name: str, id: str, message: Any, **_: Any) -> None
 
 
 def _on_shutdown(**_: Any) -> None:
-    _stream.flush()
+    flush()
 
 
 def record_progress(task: Task, state: str, meta: Any) -> None:

@@ -47,7 +47,7 @@ def _commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
     celery = [str(bin_dir / "celery"), "-A", "celery_worker"]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     commands = {
-        "web": [str(bin_dir / "gunicorn"), "wsgi:app", "--bind", address, "--threads", str(WEB_THREADS)],
+        "web": [str(bin_dir / "gunicorn"), "wsgi:app", "--bind", address, "--threads", str(WEB_THREADS), "--no-control-socket"],
         "recorder": [str(bin_dir / "flask"), "--app", "wsgi", "recorder"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],

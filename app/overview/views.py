@@ -2,22 +2,25 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, render_template
+from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from app import overview
+from app.accounts import requires
 from app.config import settings
 from app.web import live, viewer
-from app.web.access import requires
 from app.web.navigation import Entry, register
 
 bp = Blueprint("overview", __name__)
+search_bp = Blueprint("search", __name__)  # of its own: a search is not the start page
 SHOWN_FAILURES = 6
+MAX_TEXT = 200
 
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
+    app.register_blueprint(search_bp)
     register(app, Entry("overview.index", _l("Overview"), "layout-dashboard", 10))
 
 
@@ -40,3 +43,14 @@ def part() -> str | Response:
 def _shown() -> dict[str, Any]:
     summary = overview.summary(settings().declared_queues, viewer.now())
     return {"summary": summary, "version": summary.version, "shown_failures": SHOWN_FAILURES}
+
+
+@search_bp.get("/search")
+@requires("view")
+def results() -> str | Response:
+    """Tasks and runs that match; a whole run id leads straight to its run."""
+    text = request.args.get("q", "").strip()[:MAX_TEXT]
+    found = overview.search(current_app.extensions["celery"], text)
+    if found.run_id:
+        return redirect(url_for("runs.show", run_id=found.run_id))
+    return render_template("overview/search.html", q=text, found=found)

@@ -18,15 +18,19 @@ _TABLE = cast(Table, Run.__table__)
 FOLDED = [_TABLE.c[name] for name in COLUMNS]
 
 
-def insert_new(rows: Sequence[Row]) -> set[str]:
-    """Insert rows inside the caller's transaction; returns the ids that were not there before."""
+def insert_new(rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> set[str]:
+    """Insert rows inside the caller's transaction; returns the ids that were not there before.
+
+    Each row has exactly these columns.
+    """
     if not rows:
         return set()
     connection = db.session.connection()
     if connection.dialect.name == "postgresql":
-        statement = postgresql.insert(_TABLE).from_select(COLUMNS, _arrays())
+        statement = postgresql.insert(_TABLE).from_select(columns, _arrays(columns))
         made = connection.execute(
-            statement.on_conflict_do_nothing(index_elements=["id"]).returning(_TABLE.c.id), _columnar(rows)
+            statement.on_conflict_do_nothing(index_elements=["id"]).returning(_TABLE.c.id),
+            _columnar(rows, columns),
         )
     else:
         plain = sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
@@ -41,11 +45,11 @@ def update_all(rows: Sequence[Row]) -> None:
     connection = db.session.connection()
     names = [name for name in COLUMNS if name != "id"]
     if connection.dialect.name == "postgresql":
-        new = _arrays().subquery("new")
+        new = _arrays(COLUMNS).subquery("new")
         statement = (
             update(_TABLE).where(_TABLE.c.id == new.c.id).values({name: new.c[name] for name in names})
         )
-        connection.execute(statement, _columnar(rows))
+        connection.execute(statement, _columnar(rows, COLUMNS))
         return
     upsert = sqlite.insert(_TABLE)
     upsert = upsert.on_conflict_do_update(
@@ -54,12 +58,13 @@ def update_all(rows: Sequence[Row]) -> None:
     connection.execute(upsert.returning(_TABLE.c.id), list(rows)).close()
 
 
-def _arrays() -> Select[Any]:
+def _arrays(names: Sequence[str]) -> Select[Any]:
     """Rows from one array a column: psycopg parses one parameter a column, however many rows there are."""
-    arrays = (bindparam(f"all_{one.name}", type_=ARRAY(_wire(one.type))) for one in FOLDED)
-    columns = (column(one.name, _wire(one.type)) for one in FOLDED)
+    wanted = [_TABLE.c[name] for name in names]
+    arrays = (bindparam(f"all_{one.name}", type_=ARRAY(_wire(one.type))) for one in wanted)
+    columns = (column(one.name, _wire(one.type)) for one in wanted)
     source = func.unnest(*arrays).table_valued(*columns, name="source").render_derived()
-    return select(*(_stored(source.c[one.name], one.type).label(one.name) for one in FOLDED))
+    return select(*(_stored(source.c[one.name], one.type).label(one.name) for one in wanted))
 
 
 def _wire(kind: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -73,8 +78,8 @@ def _stored(value: Any, kind: TypeEngine[Any]) -> Any:
     return value.cast(JSON()) if isinstance(kind, JSON) else value
 
 
-def _columnar(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    return {f"all_{one.name}": list(_values(rows, one.name, isinstance(one.type, JSON))) for one in FOLDED}
+def _columnar(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[Any]]:
+    return {f"all_{name}": list(_values(rows, name, isinstance(_TABLE.c[name].type, JSON))) for name in names}
 
 
 def _values(rows: Sequence[Row], name: str, as_json: bool) -> Iterable[Any]:

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from sqlalchemy import update
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app import broker
+from app import audit, broker
 from app.broker import topics
 from app.celery.events import CANCELLED_PREFIX
 from app.errors import Conflict, NotFound
@@ -39,8 +39,7 @@ def cancel(celery_app: Celery, run: Run, terminate: bool, by: str, now: datetime
         running = run.state in states.RUNNING
         outcome = TERMINATED if terminate and running else REVOKED
         celery_app.control.revoke(run.id, terminate=terminate and running, signal="SIGTERM")
-    if outcome == REMOVED or run.state == states.RETRY:
-        _end(run, _("Cancelled by %(name)s.", name=by), now)
+    _record(run, outcome, by, now)
     topics.touch(client, ["runs", f"run:{run.id}"])
     return outcome
 
@@ -70,11 +69,18 @@ def _removed(run: Run) -> bool:
     return True
 
 
-def _end(run: Run, reason: str, now: datetime) -> None:
+def _record(run: Run, outcome: str, by: str, now: datetime) -> None:
+    """Write who cancelled; and the end, when no worker is going to report it."""
+    run_id, task_name = run.id, run.task_name
+    ends = outcome == REMOVED or run.state == states.RETRY
     with transaction() as session:
-        session.execute(
-            update(Run)
-            .where(Run.id == run.id, Run.state.not_in(states.FINISHED))
-            .values(state=states.REVOKED, outbox=None, error=reason, ended_at=now, updated_at=now)
-        )
-    set_committed_value(run, "state", states.REVOKED)
+        audit.record("run.cancel", now, "run", run_id, task_name, outcome=outcome)
+        if ends:
+            reason = _("Cancelled by %(name)s.", name=by)
+            session.execute(
+                update(Run)
+                .where(Run.id == run_id, Run.state.not_in(states.FINISHED))
+                .values(state=states.REVOKED, outbox=None, error=reason, ended_at=now, updated_at=now)
+            )
+    if ends:
+        set_committed_value(run, "state", states.REVOKED)

@@ -20,7 +20,9 @@ def clean_up(states: Sequence[str], before: datetime, now: datetime) -> int:
     while count := delete_finished(states, before, BATCH):
         deleted += count
     with transaction():
-        audit.record("run.delete", now, "run", states=list(states), before=before.isoformat(), deleted=deleted)
+        audit.record(
+            "run.delete", now, "run", states=list(states), before=before.isoformat(), deleted=deleted
+        )
     if deleted:
         topics.touch(broker.client(), ["runs"])
     return deleted

@@ -39,8 +39,8 @@ class Diagnosis:
     estimated_start: datetime | None = None
 
 
-def diagnose(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
-    """Why the run is not running; `consumers` are the known workers. Raises `BrokerUnavailable`."""
+def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
+    """Why the run is not running at `now`; `consumers` are the known workers. Raises `BrokerUnavailable`."""
     if run.is_finished:
         return Diagnosis("finished", _("It has finished."))
     if run.state in states.RUNNING:
@@ -51,7 +51,7 @@ def diagnose(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
         return _retrying(run)
     if run.state == states.RECEIVED:
         return _received(run)
-    return _in_line(run, consumers)
+    return _in_line(run, consumers, now)
 
 
 def _scheduled(run: Run) -> Diagnosis:
@@ -75,12 +75,12 @@ def _received(run: Run) -> Diagnosis:
     return Diagnosis("received", _("A worker has it and starts it when a slot is free."))
 
 
-def _in_line(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
+def _in_line(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
     queue = run.queue or ""
     if held := broker.find_held(queue, run.id):
         return Diagnosis("held", _held(held))
     place = broker.position(queue, run.id)
-    if place is None and run.outbox is not None:
+    if place is None and run.outbox is not None and run.send_at is not None and run.send_at <= now:
         return Diagnosis(
             "not-sent", _("The broker did not take it yet. It is kept, and sent again by itself in a moment.")
         )
@@ -94,7 +94,7 @@ def _in_line(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
             _ahead(place),
         )
     if place is None:
-        return Diagnosis("taken", _("A worker has just taken it."))
+        return Diagnosis("taken", _("A worker is just taking it."))
     return _behind_others(queue, place - 1, listening)
 
 

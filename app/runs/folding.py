@@ -46,6 +46,7 @@ def fold(row: Row, event: Mapping[str, Any]) -> None:
     finished nothing changes its state or result any more; only what happened before the end is filled in.
     """
     _identify(row, event)
+    row["outbox"] = None  # whatever is told of a run, its message is out
     kind = event["type"]
     if kind == "sent":
         _fold_sent(row, event)
@@ -94,7 +95,6 @@ def _identify(row: Row, event: Mapping[str, Any]) -> None:
 
 def _fold_sent(row: Row, event: Mapping[str, Any]) -> None:
     at = _time(event["at"])
-    row["outbox"] = None
     if event.get("attempt"):
         if event.get("eta") and not states.is_finished(row["state"]):
             row["eta_at"] = _iso(event["eta"])
@@ -130,6 +130,9 @@ def _fold_times(row: Row, event: Mapping[str, Any]) -> None:
     if kind in ("received", "started"):
         field = f"{kind}_at"
         row[field] = at if row[field] is None else max(row[field], at)
+    if event.get("received_at"):
+        received_at = _time(event["received_at"])
+        row["received_at"] = max(row["received_at"] or received_at, received_at)
     if kind == "progress" and (row["progress_at"] is None or at >= row["progress_at"]):
         row["progress_at"] = at
         row |= {f"progress_{name}": event.get(name) for name in ("current", "total", "message")}

@@ -12,6 +12,11 @@ from app.runs import states
 
 OptionalJSON = JSON(none_as_null=True)
 
+_HAS_SCHEDULE = text("schedule_id IS NOT NULL")
+_UNFINISHED_OF_SCHEDULE = text(f"schedule_id IS NOT NULL AND state IN {states.UNFINISHED}")
+_UNSENT = text("outbox IS NOT NULL")
+_UNSENT_FOR_LATER = text(f"state = '{states.SCHEDULED}' AND outbox IS NOT NULL")
+
 
 class Run(Base):
     """One run; its id is the Celery task id. Columns that can be large come last and are loaded on demand."""
@@ -37,6 +42,7 @@ class Run(Base):
     group_id: Mapped[str | None] = mapped_column(String(255))
     idempotency_key: Mapped[str | None] = mapped_column(String(300), unique=True)
 
+    # When the outbox sends it; null for a buffered fire, which waits until an earlier run has ended.
     send_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     received_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -69,11 +75,26 @@ class Run(Base):
         Index(None, "task_name", "created_at", "id"),
         Index(None, "queue", "created_at", "id"),
         Index(None, "root_id"),
+        Index("ix_runs_send_at_unsent", "send_at", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
         Index(
-            "ix_runs_send_at_unsent",
+            "ix_runs_send_at_scheduled",
             "send_at",
-            sqlite_where=text("outbox IS NOT NULL"),
-            postgresql_where=text("outbox IS NOT NULL"),
+            sqlite_where=_UNSENT_FOR_LATER,
+            postgresql_where=_UNSENT_FOR_LATER,
+        ),
+        Index(
+            "ix_runs_schedule_id_created_at_id",
+            "schedule_id",
+            "created_at",
+            "id",
+            sqlite_where=_HAS_SCHEDULE,
+            postgresql_where=_HAS_SCHEDULE,
+        ),
+        Index(
+            "ix_runs_schedule_id_unfinished",
+            "schedule_id",
+            sqlite_where=_UNFINISHED_OF_SCHEDULE,
+            postgresql_where=_UNFINISHED_OF_SCHEDULE,
         ),
     )
 

@@ -1,30 +1,81 @@
 """Sends messages after their row is committed, and sees to it that each one gets out exactly once."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import Celery
-from kombu.exceptions import OperationalError
-from sqlalchemy import select, update
+from kombu.exceptions import BatchPublishError, OperationalError
+from redis import RedisError
+from sqlalchemy import bindparam, func, select, update
 
 from app import broker
 from app.broker.priority import to_broker
+from app.celery import signals
 from app.config import settings
 from app.extensions import db, transaction
 from app.runs import states
+from app.runs.history import storable
 from app.runs.models import Run
 
 PATIENCE_SECONDS = 5.0
+# A sender that was halted for longer leaves the rest: somebody else may look after it by now.
+FRESH_SECONDS = PATIENCE_SECONDS / 2
 BATCH = 200
+BROKER_DOWN = (OperationalError, BatchPublishError, RedisError, OSError)
+_MESSAGE = ("id", "task_name", "queue", "priority", "root_id", "outbox")
+NOT_TAKEN = (states.PENDING, states.HELD, states.SCHEDULED)
 
 logger = logging.getLogger(__name__)
 
 
-def payload(args: Sequence[Any], kwargs: dict[str, Any], expires_at: datetime | None) -> dict[str, Any]:
+class Message(NamedTuple):
+    """What is sent for a run. `expires` is ISO 8601; `ttl_seconds` counts from the sending instead."""
+
+    id: str
+    task_name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    queue: str | None
+    priority: int | None
+    root_id: str | None
+    expires: str | None
+    ttl_seconds: int | None = None
+
+
+@dataclass
+class Sent:
+    """How many messages went out, and why some never will, by run id. Those in neither are sent later."""
+
+    count: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def payload(
+    args: Sequence[Any], kwargs: dict[str, Any], expires_at: datetime | None, ttl_seconds: int | None = None
+) -> dict[str, Any]:
     """What a row keeps until its message is known to be out: the real arguments, secrets too."""
-    return {"args": list(args), "kwargs": kwargs, "expires": expires_at.isoformat() if expires_at else None}
+    kept = {"args": list(args), "kwargs": kwargs, "expires": expires_at.isoformat() if expires_at else None}
+    return kept | ({"ttl_seconds": ttl_seconds} if ttl_seconds else {})
+
+
+def message(row: Mapping[str, Any]) -> Message:
+    """The message of a row whose outbox is filled."""
+    kept = row["outbox"]
+    return Message(
+        id=row["id"],
+        task_name=row["task_name"],
+        args=kept["args"],
+        kwargs=kept["kwargs"],
+        queue=row["queue"],
+        priority=row["priority"],
+        root_id=row["root_id"],
+        expires=kept["expires"],
+        ttl_seconds=kept.get("ttl_seconds"),
+    )
 
 
 def send(celery_app: Celery, run: Run) -> bool:
@@ -32,84 +83,163 @@ def send(celery_app: Celery, run: Run) -> bool:
 
     The recorder clears the row's outbox when it reads of the message in the stream.
     """
-    assert run.outbox is not None  # noqa: S101 -- only rows with an outbox are sent
-    options: dict[str, Any] = {"task_id": run.id, "expires": run.outbox["expires"], "root_id": run.root_id}
-    if run.queue:
-        options["queue"] = run.queue
-    if run.priority is not None:
-        options["priority"] = to_broker(run.priority)
     try:
-        task = celery_app.tasks[run.task_name]
-        task.apply_async(run.outbox["args"], run.outbox["kwargs"], retry=False, **options)
+        _publish(celery_app, message({name: getattr(run, name) for name in _MESSAGE}))
     except OperationalError as error:
         logger.warning("run %s is sent later, the broker does not answer: %s", run.id, error)
         return False
     return True
 
 
-def sweep(celery_app: Celery, now: datetime) -> int:
-    """Send what is due and not known to be out; returns how many messages were sent.
+def send_many(celery_app: Celery, messages: Sequence[Message], claimed: float) -> Sent:
+    """Publish the messages of committed rows in pipelined batches; `claimed` is when, by the monotonic clock.
 
-    Runs for later become due here. A row whose sender died between its commit and its message is found
-    after five seconds; a message that is out already (waiting, held or taken) is not sent again.
+    Never raises for the broker or for a message: what could not be sent is sent later by a recorder, what
+    never can be is in the answer.
     """
-    sent = 0
-    due = _due(now)
-    out = _out([run for run in due if run.state != states.SCHEDULED])
-    for run in due:
-        if run.task_name not in celery_app.tasks:
-            _fail(run, f"NotRegistered: this version knows no task named {run.task_name}", now)
-        elif run.id in out:
-            _settle(run.id, now)
-        elif not _claim(run, now):
-            continue
-        elif send(celery_app, run):
-            sent += 1
-        else:
+    sent = Sent()
+    for start in range(0, len(messages), BATCH):
+        if time.monotonic() - claimed > FRESH_SECONDS:
+            logger.warning("%d runs are sent later: this took too long", len(messages) - start)
+            break
+        try:
+            _publish_batch(celery_app, messages[start : start + BATCH], sent)
+        except BROKER_DOWN as error:
+            logger.warning("up to %d runs are sent later: %s", len(messages) - start, error)
             break
     return sent
 
 
-def next_due_at() -> datetime | None:
-    """When the next message has to be sent, for a loop that waits until then."""
-    return db.session.scalar(
-        select(Run.send_at).where(Run.outbox.is_not(None)).order_by(Run.send_at).limit(1)
-    )
+def _publish_batch(celery_app: Celery, messages: Sequence[Message], sent: Sent) -> None:
+    count = 0
+    with (
+        signals.publishing_in_batch(),
+        celery_app.producer_or_acquire() as producer,
+        producer.batch(max_size=BATCH * 2),
+    ):
+        for message in messages:
+            try:
+                _publish(celery_app, message, producer=producer)
+            except BROKER_DOWN:
+                raise
+            except Exception as error:  # a router or an overridden apply_async is anybody's code
+                logger.exception("run %s cannot be sent", message.id)
+                sent.failed[message.id] = f"{type(error).__name__}: {error}"
+            else:
+                count += 1
+    sent.count += count
 
 
-def _due(now: datetime) -> Sequence[Run]:
-    query = select(Run).where(Run.outbox.is_not(None), Run.send_at <= now).order_by(Run.send_at).limit(BATCH)
-    return db.session.scalars(query).all()
+def _publish(celery_app: Celery, message: Message, producer: Any = None) -> None:
+    options: dict[str, Any] = {"task_id": message.id, "root_id": message.root_id}
+    options["expires"] = message.ttl_seconds or message.expires
+    if message.queue:
+        options["queue"] = message.queue
+    if message.priority is not None:
+        options["priority"] = to_broker(message.priority)
+    task = celery_app.tasks[message.task_name]
+    task.apply_async(message.args, message.kwargs, retry=False, producer=producer, **options)
 
 
-def _out(due: Sequence[Run]) -> set[str]:
+def sweep(celery_app: Celery, now: datetime) -> int:
+    """Send what is due and not known to be out; returns how many messages were sent.
+
+    Only call it when the stream is read to its end. Runs for later become due here too. A row whose sender
+    died between its commit and its message is found after five seconds; a message that is out already
+    (waiting, held or taken) is not sent again.
+    """
+    due = _due(now)
+    out = _out([row for row in due if row.state != states.SCHEDULED])
+    settled = [row.id for row in due if row.id in out or row.state not in NOT_TAKEN]
+    _settle(settled, now)
+    return _send_claimed(celery_app, {row.id for row in due} - set(settled), now)
+
+
+def send_scheduled(celery_app: Celery, now: datetime) -> int:
+    """Send runs for later whose time has come; returns how many messages were sent.
+
+    They were never sent before, so nobody has to look for their message: beats do this on time.
+    """
+    query = select(Run.id).where(*_scheduled(), Run.send_at <= now).order_by(Run.send_at).limit(BATCH)
+    return _send_claimed(celery_app, set(db.session.scalars(query)), now)
+
+
+def release(celery_app: Celery, run_ids: Collection[str], now: datetime) -> int:
+    """Send buffered runs (see `Run.send_at`); returns how many messages were sent."""
+    return _send_claimed(celery_app, run_ids, now, buffered=True)
+
+
+def fail(errors: dict[str, str], now: datetime) -> None:
+    """Note that messages can never be sent, each with its reason."""
+    if not errors:
+        return
+    with transaction() as session:
+        for run_id, error in errors.items():
+            session.execute(
+                update(Run)
+                .where(Run.id == run_id, Run.state.not_in(states.FINISHED))
+                .values(
+                    outbox=None, state=states.FAILURE, error=storable(error), ended_at=now, updated_at=now
+                )
+            )
+
+
+def _scheduled() -> tuple[Any, ...]:
+    """The condition of the partial index over runs for later: the state must stand in the statement."""
+    return Run.state == bindparam(None, states.SCHEDULED, literal_execute=True), Run.outbox.is_not(None)
+
+
+def _due(now: datetime) -> Sequence[Any]:
+    query = select(Run.id, Run.state, Run.queue).where(Run.outbox.is_not(None), Run.send_at <= now)
+    return db.session.execute(query.order_by(Run.send_at).limit(BATCH)).all()
+
+
+def _out(due: Sequence[Any]) -> set[str]:
     """Which of the runs have a message in the broker."""
-    queues = {run.queue for run in due if run.queue} | set(settings().declared_queues)
-    return broker.out([run.id for run in due], sorted(queues)) if due else set()
+    queues = {row.queue for row in due if row.queue} | set(settings().declared_queues)
+    return broker.out([row.id for row in due], sorted(queues)) if due else set()
 
 
-def _claim(run: Run, now: datetime) -> bool:
-    """Take a due row for this process: nobody else looks at it for the next five seconds."""
+def _send_claimed(celery_app: Celery, run_ids: Collection[str], now: datetime, buffered: bool = False) -> int:
+    if not run_ids:
+        return 0
+    claimed = time.monotonic()
+    messages = _claim(run_ids, now, buffered)
+    unknown = {
+        one.id: f"NotRegistered: this version knows no task named {one.task_name}"
+        for one in messages
+        if one.task_name not in celery_app.tasks
+    }
+    sent = send_many(celery_app, [one for one in messages if one.id not in unknown], claimed)
+    fail(unknown | sent.failed, now)
+    return sent.count
+
+
+def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> list[Message]:
+    """Take due rows for this process: nobody else looks at them for the next five seconds."""
+    due = Run.send_at.is_(None) if buffered else Run.send_at <= now
+    query = select(*(getattr(Run, name) for name in _MESSAGE)).where(
+        Run.id.in_(run_ids), Run.outbox.is_not(None), Run.state.in_(NOT_TAKEN), due
+    )
     patience = now + timedelta(seconds=PATIENCE_SECONDS)
     with transaction() as session:
-        claimed = session.execute(
+        rows = session.execute(query.order_by(Run.id).with_for_update(skip_locked=True)).all()
+        session.execute(
             update(Run)
-            .where(Run.id == run.id, Run.send_at == run.send_at, Run.outbox.is_not(None))
+            .where(Run.id.in_([row.id for row in rows]))
             .values(send_at=patience, state=states.PENDING, updated_at=now)
-            .returning(Run.id)
-        ).first()
-    return claimed is not None
+            .execution_options(synchronize_session=False)
+        )
+    return [message(row._asdict()) for row in rows]
 
 
-def _settle(run_id: str, now: datetime) -> None:
-    with transaction() as session:
-        session.execute(update(Run).where(Run.id == run_id).values(outbox=None, sent_at=now))
-
-
-def _fail(run: Run, error: str, now: datetime) -> None:
+def _settle(run_ids: Sequence[str], now: datetime) -> None:
+    if not run_ids:
+        return
     with transaction() as session:
         session.execute(
             update(Run)
-            .where(Run.id == run.id)
-            .values(outbox=None, state=states.FAILURE, error=error, ended_at=now, updated_at=now)
+            .where(Run.id.in_(run_ids))
+            .values(outbox=None, sent_at=func.coalesce(Run.sent_at, now), updated_at=now)
+            .execution_options(synchronize_session=False)
         )

@@ -182,6 +182,8 @@ def _decode(cursor: str) -> tuple[datetime, str]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         created_at, _found, run_id = raw.partition("|")
+        if "\x00" in run_id:  # PostgreSQL cannot even compare with it
+            raise ValueError(cursor)
         return datetime.fromisoformat(created_at).astimezone(UTC), run_id
     except (ValueError, binascii.Error, OverflowError):
         raise Invalid({"cursor": [_("This cursor is not one that a list returned.")]}) from None

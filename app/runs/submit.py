@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app import broker, catalog
+from app import audit, broker, catalog
 from app.broker import topics
 from app.celery.events import to_json
 from app.config import settings
@@ -20,6 +20,8 @@ from app.extensions import db, transaction
 from app.runs import outbox, states
 from app.runs.history import storable
 from app.runs.models import Run
+
+CLOCKS_DIFFER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
     try:
         with transaction() as session:
             session.add(run)
+            action = "run.rerun" if run.rerun_of else "run.submit"
+            audit.record(action, now, "run", run.id, run.task_name, queue=run.queue, rerun_of=run.rerun_of)
     except IntegrityError:
         if first := _first_with(request):  # the same key, at the same moment
             return first
@@ -124,8 +128,11 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
             {"kwargs": [_("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)]}
         )
     args, kwargs, masked = catalog.mask(info, arguments.args, arguments.kwargs)
-    expires_at = now + timedelta(seconds=request.message_ttl_seconds) if request.message_ttl_seconds else None
-    later = request.run_at is not None and request.run_at > now
+    _require_future(request.run_at, now)
+    starts_at = max(now, request.run_at or now)
+    ttl = request.message_ttl_seconds
+    expires_at = starts_at + timedelta(seconds=ttl) if ttl else None
+    later = starts_at > now
     run_id = str(uuid.uuid4())
     return Run(
         id=run_id,
@@ -147,6 +154,12 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         send_at=request.run_at if later else now + timedelta(seconds=outbox.PATIENCE_SECONDS),
         outbox=outbox.payload(arguments.args, arguments.kwargs, expires_at),
     )
+
+
+def _require_future(run_at: datetime | None, now: datetime) -> None:
+    """A moment that has passed is a mistake (a wrong year, a wrong zone), not a wish to run at once."""
+    if run_at and run_at < now - timedelta(seconds=CLOCKS_DIFFER_SECONDS):
+        raise Invalid({"run_at": [_("This moment has passed.")]})
 
 
 def _scoped_key(request: RunRequest) -> str | None:

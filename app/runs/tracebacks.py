@@ -1,14 +1,22 @@
 """Reads a Python traceback into frames, so that a page can point at the line that raised; pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
 _FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
-_HEADER = re.compile(r"^(?:Traceback|Remote Traceback) \(most recent call last\):$")
+_HEADER = re.compile(r"^Traceback \(most recent call last\):$")
+_BELOW_FRAME = re.compile(r"^    |^\s+\[Previous line repeated")
 _MARKERS = re.compile(r"^\s+[\^~]+\s*$")
-_INTERNAL = ("/celery/", "/billiard/", "/kombu/", "/vine/")
+_LINK = re.compile(
+    r"^(?:During handling of the above exception, another exception occurred"
+    r"|The above exception was the direct cause of the following exception):$",
+    re.MULTILINE,
+)
+_INSTALLED = "site-packages/"
+_CELERY = ("celery/", "billiard/", "kombu/", "vine/")
+_BASE_TASK = "app/celery/task.py"
 
 
 @dataclass(frozen=True)
@@ -19,16 +27,12 @@ class Frame:
     line: int
     function: str
     source: str
+    installed: bool
 
     @property
     def is_internal(self) -> bool:
         """Whether it is a call within Celery itself, which a reader rarely needs."""
-        return "site-packages" in self.path and any(part in self.path for part in _INTERNAL)
-
-    @property
-    def place(self) -> str:
-        """The path without the folder of the installed packages."""
-        return self.path.rsplit("site-packages/", 1)[-1]
+        return (self.installed and self.path.startswith(_CELERY)) or self.path == _BASE_TASK
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,13 @@ class Raised:
         ]
 
 
-def parse(text: str) -> list[Raised]:
-    """The errors of a traceback, the last one ended the run; empty for text that Python does not write."""
-    found = [raised for part in _parts(text) if (raised := _parse_one(part))]
-    return found if found and any(raised.frames for raised in found) else []
+def parse(text: str, folders: Sequence[str] = ()) -> list[Raised]:
+    """The errors of a traceback, the last one ended the run; empty for text that Python does not write.
+
+    `folders` are left out of the paths, as is the one of installed packages.
+    """
+    found = (_parse_one(part, folders) for part in _parts(text))
+    return [raised for raised in found if raised and raised.frames]
 
 
 def _parts(text: str) -> Iterator[list[str]]:
@@ -58,28 +65,37 @@ def _parts(text: str) -> Iterator[list[str]]:
     part: list[str] = []
     for line in text.splitlines():
         if _HEADER.match(line.strip('" ')):
-            if part:
-                yield part
+            yield part
             part = []
         else:
             part.append(line)
-    if part:
-        yield part
+    yield part
 
 
-def _parse_one(lines: list[str]) -> Raised | None:
+def _parse_one(lines: list[str], folders: Sequence[str]) -> Raised | None:
     frames: list[Frame] = []
     position = 0
     while position < len(lines) and (match := _FRAME.match(lines[position])):
         position += 1
         source = ""
-        while position < len(lines) and lines[position].startswith("    "):
-            if not source and not _MARKERS.match(lines[position]):
+        while position < len(lines) and _BELOW_FRAME.match(lines[position]):
+            if not source and lines[position].startswith("    ") and not _MARKERS.match(lines[position]):
                 source = lines[position].strip()
             position += 1
-        while position < len(lines) and lines[position].strip().startswith("[Previous line repeated"):
-            position += 1
-        frames.append(Frame(match["path"], int(match["line"]), match["function"] or "", source))
-    rest = "\n".join(lines[position:]).strip("\n")
-    message, _, link = rest.partition("\n\n")
-    return Raised(message.strip(), frames, link.strip()) if message.strip() else None
+        path = _shortened(match["path"], folders)
+        frames.append(
+            Frame(path, int(match["line"]), match["function"] or "", source, _INSTALLED in match["path"])
+        )
+    rest = "\n".join(lines[position:]).strip()
+    link = _LINK.search(rest)
+    message = rest[: link.start()].strip() if link else rest
+    return Raised(message, frames, link[0] if link else "") if message else None
+
+
+def _shortened(path: str, folders: Sequence[str]) -> str:
+    if _INSTALLED in path:
+        return path.rsplit(_INSTALLED, 1)[1]
+    for folder in folders:
+        if path.startswith(folder.rstrip("/") + "/"):
+            return path.removeprefix(folder.rstrip("/") + "/")
+    return path

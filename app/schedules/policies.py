@@ -248,6 +248,8 @@ def _on_time(line: _Line, policies: Policies, seen_at: datetime) -> list[datetim
 def _missed(line: _Line, due: Due, seen_at: datetime, on_time: list[datetime]) -> list[PlannedFire]:
     """The fires before those that are on time, by policy."""
     policies = due.policies
+    if on_time and on_time[0] == line.first:
+        return []
     low, high = line.first, (on_time[0] - _TICK if on_time else line.last)
     on_missed = policies.on_missed or default_on_missed(due.timing.task_type)
     if on_missed == "skip":

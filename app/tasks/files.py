@@ -1,7 +1,7 @@
 """Tasks that keep folders tidy."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatch
@@ -72,7 +72,11 @@ def remove_old(
 ) -> CleanUp:
     """Remove the matching files last changed before a POSIX time; with `dry_run` only count them."""
     outcome = CleanUp()
-    for name, directory, entry, size in _old_files(folder, before, pattern, recursive):
+
+    def not_readable(error: OSError) -> None:
+        outcome.failed[os.path.basename(error.filename)] = error.strerror or str(error)
+
+    for name, directory, entry, size in _old_files(folder, before, pattern, recursive, not_readable):
         try:
             if not dry_run:
                 os.unlink(entry, dir_fd=directory)
@@ -90,14 +94,14 @@ def remove_old(
 
 
 def _old_files(
-    folder: Path, before: float, pattern: str, recursive: bool
+    folder: Path, before: float, pattern: str, recursive: bool, onerror: Callable[[OSError], None]
 ) -> Iterator[tuple[str, int, str, int]]:
     """Each file's path within the folder, its directory's descriptor, its name there and its size.
 
     Names are looked at and removed relative to an open directory, so a folder that is swapped for a
     symbolic link meanwhile leads nowhere else.
     """
-    for path, folders, names, directory in os.fwalk(folder, follow_symlinks=False):
+    for path, folders, names, directory in os.fwalk(folder, onerror=onerror, follow_symlinks=False):
         folders.sort()
         for name in sorted(names):
             if not fnmatch(name, pattern):

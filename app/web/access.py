@@ -1,50 +1,14 @@
-"""Who asks, and whether they may: bearer tokens and sessions, the `requires` decorator, the origin of changes."""
-
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+"""By what a request says who makes it: a bearer token in the API, a session on pages."""
 
 from flask import redirect, request, url_for
-from flask_babel import gettext as _
 from flask_login import current_user
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
 from app import audit
-from app.errors import Forbidden
 from app.web.htmx import wants_fragment
 
 API_PREFIX = "/api/"
-RIGHTS = ("view", "operate", "administer")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def requires(right: str) -> Callable[[Callable[P, R]], Callable[P, R | Response]]:
-    """Let only those call a view who may "view", "operate" or "administer".
-
-    Who is not signed in is sent to the sign-in page and back; a fragment, a form and the API get 401. Who
-    lacks the right gets 403. Stands directly below the route, so that nothing is read before.
-    """
-    if right not in RIGHTS:
-        raise ValueError(f"there is no right {right!r}; rights: {', '.join(RIGHTS)}")
-
-    def decorate(view: Callable[P, R]) -> Callable[P, R | Response]:
-        @wraps(view)
-        def checked(*args: P.args, **kwargs: P.kwargs) -> R | Response:
-            if not current_user.is_authenticated:
-                return _ask_to_sign_in()
-            if not current_user.can(right):
-                raise Forbidden(_missing_right(right))
-            return view(*args, **kwargs)
-
-        vars(checked)["required_right"] = right
-        return checked
-
-    return decorate
 
 
 def is_api() -> bool:
@@ -76,18 +40,9 @@ def origin() -> audit.Origin | None:
     return audit.Origin(current_user.name, "api" if is_api() else "page", request.remote_addr)
 
 
-def _ask_to_sign_in() -> Response:
-    if not is_api() and not wants_fragment() and request.method in ("GET", "HEAD"):
-        address = request.full_path if request.query_string else request.path
-        return redirect(url_for("accounts.login", next=None if address == "/" else address))
-    challenge = WWWAuthenticate("bearer", {"realm": "Celeriac"}) if is_api() else None
-    raise Unauthorized(www_authenticate=challenge)
-
-
-def _missing_right(right: str) -> str:
-    needed: dict[str, Any] = {
-        "view": _("Nothing was changed. Your account is not active."),
-        "operate": _("Nothing was changed. This needs the role operator or admin."),
-        "administer": _("Nothing was changed. This needs the role admin."),
-    }
-    return str(needed[right])
+def sign_in_first() -> Response | None:
+    """Where a page sends who is not signed in: to sign in and back; None for what is no whole page."""
+    if is_api() or wants_fragment() or request.method not in ("GET", "HEAD"):
+        return None
+    address = request.full_path if request.query_string else request.path
+    return redirect(url_for("accounts.login", next=None if address == "/" else address))

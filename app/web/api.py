@@ -1,6 +1,6 @@
 """The frame of the REST API: blueprints with strict input, one OpenAPI document, its page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +24,9 @@ from app.extensions import csrf, limiter
 from app.web import access, problems
 from app.web.fields import Moment, Problem, QueryMoment
 
+View = Callable[..., Any]
+Decorator = Callable[[View], View]
+
 PREFIX = "/api/v1"
 VERSION = "1"
 
@@ -40,7 +43,7 @@ class MalformedJSON(CeleriacError):
 class StrictParser(FlaskParser):
     """Reads a request's fields: nothing is guessed, and what is not known is refused by name."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {  # noqa: RUF012 -- webargs' own name
+    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {
         "query": ma.RAISE,
         "body_or_query": ma.RAISE,
     }
@@ -69,7 +72,11 @@ class StrictParser(FlaskParser):
         except UnicodeDecodeError:
             raise BadRequest from None
         for name, values in req.args.lists():
-            if len(values) > 1 and name in schema.fields and not isinstance(schema.fields[name], ma.fields.List):
+            if (
+                len(values) > 1
+                and name in schema.fields
+                and not isinstance(schema.fields[name], ma.fields.List)
+            ):
                 raise Invalid({name: [_("This is given more than once.")]})
         return super().load_querystring(req, schema)
 
@@ -87,7 +94,7 @@ StrictParser.__location_map__ = FlaskParser.__location_map__ | {"body_or_query":
 
 
 class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest ships no types
-    """A group of API calls under `/api/v1`. Each call names its right with `requires` right below its route."""
+    """A group of API calls under `/api/v1`; each names its right with `requires` right below its route."""
 
     ARGUMENTS_PARSER = StrictParser()
 
@@ -95,15 +102,25 @@ class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest shi
         super().__init__(f"{name}_api", import_name, url_prefix=PREFIX, description=description)
         self.tag = name
 
-    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Any:
+    def route(self, rule: str, **options: Any) -> Decorator:
+        """As flask-smorest's."""
+        decorate: Decorator = super().route(rule, **options)
+        return decorate
+
+    def response(self, status_code: int, schema: Any = None, **options: Any) -> Decorator:
+        """As flask-smorest's."""
+        decorate: Decorator = super().response(status_code, schema, **options)
+        return decorate
+
+    def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Decorator:
         """As flask-smorest's; `body_or_query` is documented as the query."""
-        decorate = super().arguments(schema, location=location, **options)
+        decorate: Decorator = super().arguments(schema, location=location, **options)
         if location != "body_or_query":
             return decorate
 
-        def documented(view: Any) -> Any:
+        def documented(view: View) -> View:
             wrapper = decorate(view)
-            wrapper._apidoc["arguments"]["parameters"][-1]["in"] = "query"
+            vars(wrapper)["_apidoc"]["arguments"]["parameters"][-1]["in"] = "query"
             return wrapper
 
         return documented
@@ -146,7 +163,7 @@ for moment in (Moment, QueryMoment):
 
 def register(blueprint: ApiBlueprint) -> None:
     """Add a blueprint of calls; after `init_app`."""
-    csrf.exempt(blueprint)  # a change needs a token, which no browser sends by itself (`access.session_counts`)
+    csrf.exempt(blueprint)  # a change needs a token, which no browser sends by itself
     rest.register_blueprint(blueprint)
 
 
@@ -214,5 +231,3 @@ def _texts(messages: Any) -> list[str]:
     if isinstance(messages, Mapping):
         return [text for inner in messages.values() for text in _texts(inner)]
     return [str(message) for message in messages]
-
-

@@ -20,6 +20,7 @@ def asset(filename: str) -> str:
 
 def _keep(response: Response) -> Response:
     if request.endpoint == "static" and "v" in request.args and response.status_code in (200, 304):
+        response.cache_control.no_cache = None
         response.cache_control.public = True
         response.cache_control.max_age = _KEEP_SECONDS
         response.cache_control.immutable = True

@@ -9,9 +9,8 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import CeleriacError, Invalid
-from app.web import problems
-from app.web.access import is_api
+from app.errors import CeleriacError, Invalid, Unauthorized
+from app.web import access, problems
 from app.web.htmx import wants_fragment
 
 
@@ -104,11 +103,14 @@ def _answer(error: Exception) -> Any:
     """Flask's error handler: a problem document in the API, a toast for htmx, else a page."""
     if isinstance(error, HTTPException) and (error.response is not None or (error.code or 0) < 400):
         return error
+    if isinstance(error, Unauthorized) and (sign_in := access.sign_in_first()):
+        return sign_in
     fault = describe(error)
     if isinstance(error, OperationalError):
         current_app.logger.exception("the database refused a statement")
-    if is_api():
-        return problems.answer(fault, own_detail=isinstance(error, CeleriacError | OperationalError))
+    if access.is_api():
+        said = error.detail if isinstance(error, CeleriacError) else ""
+        return problems.answer(fault, own_words=bool(said) or isinstance(error, OperationalError))
     template = "errors/_toast.html" if wants_fragment() else "errors/fault.html"
     response = make_response(render_template(template, fault=fault), fault.status)
     response.headers.update(fault.headers)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
@@ -18,8 +18,8 @@ _INTEGER = re.compile(r"-?\d{1,18}")
 class Moment(fields.Field[datetime]):
     """A moment as RFC 3339 writes it, always with a zone. Read and written as aware UTC."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": "Give a time as in RFC 3339, with its zone: 2026-11-20T14:30:00Z or 2026-11-20T14:30:00+01:00.",
+    default_error_messages = {  # noqa: RUF012 -- marshmallow's own name
+        "invalid": "Give a time with its zone (RFC 3339): 2026-11-20T14:30:00Z or 2026-11-20T14:30:00+01:00",
     }
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
@@ -60,7 +60,7 @@ class Flag(fields.Boolean):
         return value
 
 
-class Several(fields.List):
+class Several(fields.List[Any]):
     """A list that may also be given as its only item."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
@@ -70,7 +70,7 @@ class Several(fields.List):
 class Schema(ma.Schema):
     """Base of every schema: a field that is not in it is refused by name."""
 
-    error_messages: ClassVar[dict[str, str]] = {
+    error_messages = {  # noqa: RUF012 -- marshmallow's own name
         "unknown": "There is no such field.",
         "type": "A JSON object belongs here.",
     }

@@ -19,7 +19,12 @@ def go_to(address: str) -> Response:
 
 def safe_return(address: str | None, otherwise: str) -> str:
     """`address` when it is a path on this site (never `//host` or another scheme), else `otherwise`."""
-    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
+    if (
+        not address
+        or not address.isprintable()
+        or not address.startswith("/")
+        or address.startswith(("//", "/\\"))
+    ):
         return otherwise
     parts = urlsplit(address)
     return otherwise if parts.scheme or parts.netloc or "\\" in address else address

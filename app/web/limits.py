@@ -1,4 +1,4 @@
-"""How often one caller may do something: counted in Redis for all web processes, in memory while Redis is away."""
+"""How often one caller may do something: counted in Redis, and in memory while Redis is away."""
 
 import time
 
@@ -13,7 +13,11 @@ def init_app(app: Flask) -> None:
         url = settings().redis
     app.config.update(
         RATELIMIT_STORAGE_URI=url.replace("unix://", "redis+unix://", 1),
-        RATELIMIT_STORAGE_OPTIONS={"key_prefix": "celeriac:limits", "socket_timeout": 1, "socket_connect_timeout": 1},
+        RATELIMIT_STORAGE_OPTIONS={
+            "key_prefix": "celeriac:limits",
+            "socket_timeout": 1,
+            "socket_connect_timeout": 1,
+        },
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
     )
     limiter.init_app(app)

@@ -13,22 +13,24 @@ CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:celeriac:problem:"
 
 
-def answer(fault: "Fault", own_detail: bool) -> Response:
+def answer(fault: "Fault", own_words: bool) -> Response:
     """The problem document of an error.
 
-    `own_detail` says that the error brought words of its own; else the caller is told what the API wants.
+    `own_words` says that the detail is the error's own; else the caller is told what the API wants.
     """
     body: dict[str, object] = {
         "type": TYPE_PREFIX + fault.code,
         "title": fault.title,
         "status": fault.status,
-        "detail": fault.detail if own_detail else _advice(fault),
+        "detail": fault.detail if own_words else _advice(fault),
         "code": fault.code,
     }
     if fault.errors:
         body["errors"] = fault.errors
     response = current_app.response_class(json.dumps(body), fault.status, mimetype=CONTENT_TYPE)
     response.headers.update(fault.headers)
+    if fault.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Celeriac"'
     return response
 
 

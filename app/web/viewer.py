@@ -53,8 +53,10 @@ def locale() -> str:
 
 
 def zone() -> str:
-    """The viewer's IANA zone: chosen in Settings, else as their browser told it (static/app.js sets the cookie),
-    else the deployment's."""
+    """The viewer's IANA zone: as chosen in Settings, else as told by the browser, else the deployment's.
+
+    static/app.js sets the cookie that tells it.
+    """
     if not has_request_context():
         return settings().timezone
     return next(

@@ -1,6 +1,11 @@
-"""A Flask app that has only a broker: the tests' real Redis and a Celery app with Celeriac's configuration."""
+"""An app that has only a broker: the tests' real Redis, and a Celery app with Celeriac's configuration."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,19 +15,22 @@ import pytest
 from celery import Celery
 from flask import Flask
 from flask_babel import Babel
-from kombu import Connection
-from redis import Redis
+from kombu import Connection, pools
+from redis import ConnectionError, Redis
 
-from app import broker
+from app import broker, embedded_redis
 from app.broker.connection import reset
+from app.broker.edits import with_route
 from app.broker.priority import to_broker
+from app.broker.transport import install
 from app.celery.factory import configuration
 from app.config import Settings
 
+HERE = Path(__file__).resolve().parent
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-def make_app(redis_url: str, data_dir: Path, **options: Any) -> Flask:
+def build_app(redis_url: str, data_dir: Path, **options: Any) -> Flask:
     """A Flask app whose broker is at the URL; `options` are kombu's transport options to add."""
     settings = Settings(redis_url=redis_url, data_dir=data_dir)
     app = Flask("broker-tests")
@@ -37,11 +45,23 @@ def make_app(redis_url: str, data_dir: Path, **options: Any) -> Flask:
 
 
 @pytest.fixture(scope="module")
-def broker_flask(redis_server: str, data_dir: Path) -> Iterator[Flask]:
-    app = make_app(redis_server, data_dir)
+def our_transport() -> None:
+    """Celeriac's transport, also where others of this session connected before with kombu's."""
+    install()
+    pools.reset()
+
+
+@pytest.fixture(scope="module")
+def broker_flask(our_transport: None, redis_server: str, data_dir: Path) -> Iterator[Flask]:
+    app = build_app(redis_server, data_dir)
     yield app
     reset(app)
     app.extensions["celery"].close()
+
+
+@pytest.fixture
+def make_app(our_transport: None) -> Callable[..., Flask]:
+    return build_app
 
 
 @pytest.fixture
@@ -72,6 +92,21 @@ def send(celery_only: Celery) -> Callable[..., str]:
         return run_id
 
     return send
+
+
+@pytest.fixture
+def send_foreign(send: Callable[..., str]) -> Callable[..., str]:
+    """Send a run as a producer that knows nothing of Celeriac: its message is pushed as kombu pushes it."""
+
+    def send_foreign(run_id: str, priority: int = 5, queue: str = "default", **options: Any) -> str:
+        send(run_id, priority, "elsewhere", **options)
+        step = to_broker(priority)
+        raw = broker.client().rpop(broker.keys().level("elsewhere", step).key)
+        assert isinstance(raw, bytes)
+        broker.client().lpush(broker.keys().level(queue, step).key, with_route(raw, queue))
+        return run_id
+
+    return send_foreign
 
 
 @pytest.fixture
@@ -114,3 +149,87 @@ def consume(celery_only: Celery) -> Callable[..., list[Any]]:
         return taken
 
     return consume
+
+
+@pytest.fixture
+def executed(celery_only: Celery) -> Callable[[], list[str]]:
+    """The ids of the runs that workers have started, in order."""
+    return lambda: [run_id.decode() for run_id in broker.client().lrange("executed", 0, -1)]  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def worker(
+    redis_server: str, data_dir: Path, tmp_path: Path
+) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start real Celery workers: `worker("-P", "solo", queues="default,mail")`; they are killed at the end.
+
+    `transport="kombu"` is one that knows nothing of Celeriac.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str, queues: str = "default", transport: str = "ours") -> subprocess.Popen[bytes]:
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
+        name = f"w{len(started)}@test"
+        command = ["-m", "celery", "-A", "drawing", "worker", "-n", name, "-Q", queues, *quiet]
+        environment = {"DRAWING_REDIS_URL": redis_server, "DRAWING_DATA_DIR": str(data_dir)}
+        environment |= {"DRAWING_TRANSPORT": transport}
+        environment |= {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent.parent}"}
+        with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command, *options],
+                cwd=HERE,
+                env=os.environ | environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Start a Redis of the test's own, at `embedded_redis.url(tmp_path)`; again after it was killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        binary = embedded_redis.server_binary()
+        assert binary
+        process = subprocess.Popen([binary, str(embedded_redis.prepare(tmp_path))], stdout=subprocess.DEVNULL)
+        started.append(process)
+        client = Redis.from_url(embedded_redis.url(tmp_path))
+        wait_until(lambda: _answers(client))
+        client.close()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(10)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Wait until `condition()` is true and return it; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"still not so after {seconds} s"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    return wait_until
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except ConnectionError:
+        return False

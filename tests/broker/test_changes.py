@@ -91,10 +91,14 @@ def test_only_the_priority_bytes_change(send: Send) -> None:
     send("urgent", 9)
     send("slow", 2, args=["naïve 日本", 1e100, 10**30])
     raw = broker.find("default", "slow").raw  # type: ignore[union-attr]
-    assert broker.move("default", "slow", before="urgent").raw == raw.replace(b'"priority": 7', b'"priority": 0')
+    assert broker.move("default", "slow", before="urgent").raw == raw.replace(
+        b'"priority": 7', b'"priority": 0'
+    )
 
 
-def test_a_message_without_priority_gets_one_when_it_moves(celery_only: Celery, send: Send, order: Any) -> None:
+def test_a_message_without_priority_gets_one_when_it_moves(
+    celery_only: Celery, send: Send, order: Any
+) -> None:
     send("bare")
     send("slow", 2)
     key = broker.keys().level("default", 4).key
@@ -189,7 +193,7 @@ def test_a_neighbour_in_another_queue_is_gone(five: list[str], send: Send) -> No
 
 
 def between(monkeypatch: pytest.MonkeyPatch, action: Callable[[], Any], times: int = 1) -> list[int]:
-    """Let `action` happen between reading and changing, as a faster worker or person would; counts the calls."""
+    """Let `action` happen between reading and changing, as someone faster would; counts the calls."""
     calls: list[int] = []
     original, inside = changes.broker, False
 
@@ -281,7 +285,9 @@ def test_what_a_worker_holds_is_already_taken(celery_only: Celery, five: list[st
 
 
 @pytest.mark.parametrize("priority", range(10))
-def test_reprioritise_stands_last_among_its_equals(five: list[str], send: Send, order: Any, priority: int) -> None:
+def test_reprioritise_stands_last_among_its_equals(
+    five: list[str], send: Send, order: Any, priority: int
+) -> None:
     peer = send("peer", priority)
     changed = broker.reprioritise("default", "b", priority)
     assert changed.priority == priority
@@ -310,14 +316,19 @@ def test_a_foreign_message_takes_no_priority(celery_only: Celery, order: Any) ->
     assert order() == [foreign]
 
 
-def test_send_to_another_queue(celery_only: Celery, five: list[str], send: Send, order: Any, consume: Any) -> None:
+def test_send_to_another_queue(
+    celery_only: Celery, five: list[str], send: Send, order: Any, consume: Any
+) -> None:
     send("already there", 5, "mail")
     send("below", 1, "mail")
     sent = broker.send_to("default", "c", "mail")
     assert (sent.queue, sent.position, sent.priority) == ("mail", 2, 5)
     assert "".join(order()) == "abde"
     assert order("mail") == ["already there", "c", "below"]
-    assert [message.delivery_info for message in consume("mail")][1] == {"exchange": "", "routing_key": "mail"}
+    assert [message.delivery_info for message in consume("mail")][1] == {
+        "exchange": "",
+        "routing_key": "mail",
+    }
 
 
 def test_what_is_sent_to_another_queue_returns_there(celery_only: Celery, send: Send, order: Any) -> None:

@@ -22,7 +22,13 @@ def write(value: Any, ascii_only: bool, indent: int | None) -> bytes:
     return json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass")
 
 
-@given(ENVELOPES, st.dictionaries(KEYS, JSON, max_size=4), st.integers(0, 9), st.booleans(), st.sampled_from([None, 1]))
+@given(
+    ENVELOPES,
+    st.dictionaries(KEYS, JSON, max_size=4),
+    st.integers(0, 9),
+    st.booleans(),
+    st.sampled_from([None, 1]),
+)
 def test_priority_is_all_that_changes(
     rest: dict[str, Any], properties: dict[str, Any], step: int, ascii_only: bool, indent: int | None
 ) -> None:

@@ -29,7 +29,9 @@ def four(send: Send) -> list[str]:
     return [send(run_id, args=[run_id]) for run_id in "abcd"]
 
 
-def test_a_held_run_is_out_of_the_line_and_not_lost(four: list[str], order: Any, take: Any, now: datetime) -> None:
+def test_a_held_run_is_out_of_the_line_and_not_lost(
+    four: list[str], order: Any, take: Any, now: datetime
+) -> None:
     raw = broker.find("default", "b").raw  # type: ignore[union-attr]
     assert broker.hold("default", "b", "ann", "wait for the figures", now, hint=2).id == "b"
     assert "".join(order()) == "acd"
@@ -52,9 +54,7 @@ def test_held_runs_keep_the_order_in_which_they_were_held(four: list[str], now: 
 @pytest.mark.parametrize(
     ("to", "expected", "position"), [(None, "acdb", 4), ("back", "acdb", 4), ("front", "bacd", 1)]
 )
-def test_release(
-    four: list[str], order: Any, now: datetime, to: Any, expected: str, position: int
-) -> None:
+def test_release(four: list[str], order: Any, now: datetime, to: Any, expected: str, position: int) -> None:
     raw = broker.hold("default", "b", "ann", "", now).raw
     released = broker.release("default", "b", to)
     assert (released.id, released.position, released.raw) == ("b", position, raw)
@@ -110,7 +110,9 @@ def test_release_elsewhere_is_refused(four: list[str], now: datetime, to: Any) -
 
 
 @pytest.mark.parametrize(("to", "expected"), [("front", "cadb"), ("back", "bcad"), (None, "bcad")])
-def test_release_all_keeps_the_held_order(four: list[str], order: Any, now: datetime, to: Any, expected: str) -> None:
+def test_release_all_keeps_the_held_order(
+    four: list[str], order: Any, now: datetime, to: Any, expected: str
+) -> None:
     hold_all("cad", now)
     assert sorted(broker.release_all("default", to)) == ["a", "c", "d"]
     assert "".join(order()) == expected
@@ -138,7 +140,9 @@ def test_a_held_run_cannot_be_moved_but_changed_and_removed(
     assert order() == ["a", "c", "d"]
 
 
-def test_foreign_messages_are_held_and_released_as_they_are(celery_only: Celery, send: Send, now: datetime) -> None:
+def test_foreign_messages_are_held_and_released_as_they_are(
+    celery_only: Celery, send: Send, now: datetime
+) -> None:
     key = broker.keys().level("default", 3).key
     broker.client().lpush(key, b"junk", b"other junk")
     first, second = (message.id for message in broker.page("default"))
@@ -171,15 +175,15 @@ def test_a_release_that_comes_second_is_refused(
 
 
 def test_hold_new_lets_what_waits_run_and_holds_the_rest(
-    four: list[str], send: Send, order: Any, take: Any, now: datetime
+    four: list[str], send_foreign: Send, order: Any, take: Any, now: datetime
 ) -> None:
     mode = broker.hold_new("default", "ann", "month end", now)
     assert (mode.by, mode.since, mode.reason) == ("ann", now, "month end")
     assert broker.holding_new() == {"default": mode}
     assert broker.holding_new(["mail"]) == {}
-    send("new1")
-    send("new2", 9)
-    send("elsewhere", queue="mail")
+    send_foreign("new1")
+    send_foreign("new2", 9)
+    send_foreign("elsewhere", queue="mail")
     assert broker.sweep(now + timedelta(seconds=1)) == {"default": 2}
     assert "".join(order()) == "abcd"
     assert order("mail") == ["elsewhere"]
@@ -195,12 +199,14 @@ def test_hold_new_lets_what_waits_run_and_holds_the_rest(
     assert broker.sweep(now) == {"default": 0}
 
 
-def test_what_a_person_lets_in_stays_in(four: list[str], send: Send, order: Any, now: datetime) -> None:
+def test_what_a_person_lets_in_stays_in(
+    four: list[str], send_foreign: Send, order: Any, now: datetime
+) -> None:
     broker.hold_new("default", "ann", "", now)
-    send("new")
-    send("kept out")
+    send_foreign("new")
+    send_foreign("kept out")
     broker.sweep(now)
-    send("moved in", queue="mail")
+    send_foreign("moved in", queue="mail")
     broker.release("default", "new", "front")
     broker.send_to("mail", "moved in", "default")
     assert broker.sweep(now) == {"default": 0}
@@ -208,21 +214,23 @@ def test_what_a_person_lets_in_stays_in(four: list[str], send: Send, order: Any,
     assert held_ids() == ["kept out"]
 
 
-def test_sweeping_keeps_the_order_of_arrival(four: list[str], send: Send, now: datetime) -> None:
+def test_sweeping_keeps_the_order_of_arrival(four: list[str], send_foreign: Send, now: datetime) -> None:
     broker.hold_new("default", "ann", "", now)
     for n in range(450):
-        send(f"n{n:03}")
+        send_foreign(f"n{n:03}")
     assert broker.sweep(now) == {"default": 450}
     assert [one.message.id for one in broker.held("default", 0, 1000)] == [f"n{n:03}" for n in range(450)]
 
 
-def test_after_the_mode_new_ones_run_and_held_ones_stay(four: list[str], send: Send, order: Any, now: datetime) -> None:
+def test_after_the_mode_new_ones_run_and_held_ones_stay(
+    four: list[str], send_foreign: Send, order: Any, now: datetime
+) -> None:
     broker.hold_new("default", "ann", "", now)
-    send("held")
+    send_foreign("held")
     broker.sweep(now)
     assert broker.stop_holding_new("default")
     assert not broker.stop_holding_new("default")
-    send("free")
+    send_foreign("free")
     assert broker.sweep(now) == {}
     assert order() == [*"abcd", "free"]
     assert held_ids() == ["held"]
@@ -234,11 +242,37 @@ def test_the_first_to_hold_everything_is_remembered(celery_only: Celery, now: da
     assert broker.hold_new("default", "ben", "second", now).by == "ann"
 
 
-def test_release_all_lets_everything_in(four: list[str], send: Send, order: Any, now: datetime) -> None:
+def test_release_all_lets_everything_in(
+    four: list[str], send_foreign: Send, order: Any, now: datetime
+) -> None:
     broker.hold_new("default", "ann", "", now)
     for n, priority in enumerate([1, 9, 5]):
-        send(f"n{n}", priority)
+        send_foreign(f"n{n}", priority)
     broker.sweep(now)
     broker.release_all("default")
     assert broker.sweep(now) == {"default": 0}
     assert order() == ["n1", *"abcd", "n2", "n0"]
+
+
+def test_ours_are_held_in_the_very_step_in_which_they_are_sent(
+    celery_only: Celery, four: list[str], send: Send, order: Any, now: datetime
+) -> None:
+    broker.hold_new("default", "ann", "month end", now)
+    send("alone", 8)
+    with celery_only.producer_or_acquire() as producer, producer.batch(max_size=3):
+        for n in range(7):
+            send(f"batch{n}", producer=producer)
+    send("elsewhere", queue="mail")
+    assert order() == [*"abcd"]
+    assert order("mail") == ["elsewhere"]
+    assert held_ids() == ["alone", *(f"batch{n}" for n in range(7))]
+    (alone, *_) = broker.held("default")
+    assert (alone.by, alone.reason, alone.by_mode, alone.message.priority) == ("ann", "month end", True, 8)
+    assert alone.at is not None
+
+
+def test_a_retry_of_what_is_let_in_is_let_in(four: list[str], send: Send, order: Any, now: datetime) -> None:
+    broker.hold_new("default", "ann", "", now)
+    broker.remove("default", "a")
+    send("a", retries=1)
+    assert order() == [*"bcda"]

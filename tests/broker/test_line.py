@@ -127,12 +127,19 @@ def test_find_in_a_line_longer_than_a_piece(celery_only: Celery, send: Send) -> 
 
 
 def test_an_id_inside_another_message_is_not_it(send: Send) -> None:
-    send("child", parent_id="parent", root_id="root", headers={"id_of_something": "other", "note": '"id": "fake"'})
+    send(
+        "child",
+        parent_id="parent",
+        root_id="root",
+        headers={"id_of_something": "other", "note": '"id": "fake"'},
+    )
     for other in ("parent", "root", "other", "fake", "chil", "hild", ""):
         assert broker.find("default", other) is None
 
 
-@pytest.mark.parametrize("run_id", ['quo"te', "back\\slash", "naïve-日本", "sp ace", "new\nline", "😀", "%s", "^.[id]"])
+@pytest.mark.parametrize(
+    "run_id", ['quo"te', "back\\slash", "naïve-日本", "sp ace", "new\nline", "😀", "%s", "^.[id]"]
+)
 def test_exotic_ids_are_found(send: Send, run_id: str) -> None:
     send("another")
     send(run_id)

@@ -87,7 +87,12 @@ def test_a_task_message_without_usable_identity_is_foreign(headers: dict[str, An
 def test_protocol_1_is_read() -> None:
     body = {"task": "demo.old", "id": "old-1", "args": [1, 2], "kwargs": {"x": 3}, "retries": 2, "eta": None}
     message = parse(envelope(body, {}), "default", 4)
-    assert (message.id, message.task_name, message.args, message.kwargs) == ("old-1", "demo.old", [1, 2], {"x": 3})
+    assert (message.id, message.task_name, message.args, message.kwargs) == (
+        "old-1",
+        "demo.old",
+        [1, 2],
+        {"x": 3},
+    )
     assert message.attempt == 2
     assert not message.foreign
 
@@ -102,7 +107,9 @@ def test_pickle_is_described_and_never_loaded() -> None:
             return (pytest.fail, ("the pickle was loaded",))
 
     body = base64.b64encode(pickle.dumps(Bomb())).decode()
-    message = parse(task_message(body=body, **{"content-type": "application/x-python-serialize"}), "default", 4)
+    message = parse(
+        task_message(body=body, **{"content-type": "application/x-python-serialize"}), "default", 4
+    )
     assert (message.args, message.kwargs, message.unread) == (None, None, "serializer")
     assert message.content_type == "application/x-python-serialize"
     assert (message.id, message.foreign) == ("r1", False)
@@ -160,7 +167,12 @@ def test_headers_are_told(celery_only: Celery, send: Callable[..., str], now: da
         headers={"celeriac": {"sent_at": now.timestamp(), "priority": 8}, "mine": "kept"},
     )
     (told,) = broker.page("default")
-    assert (told.id, told.task_name, told.args, told.kwargs) == ("told", "demo.task", [1], {"region": "north"})
+    assert (told.id, told.task_name, told.args, told.kwargs) == (
+        "told",
+        "demo.task",
+        [1],
+        {"region": "north"},
+    )
     assert (told.priority, told.step, told.position, told.queue) == (8, 1, 1, "default")
     assert (told.root_id, told.parent_id, told.group_id) == ("root", "parent", "group")
     assert (told.attempt, told.eta, told.expires, told.sent_at) == (2, now, now + timedelta(hours=1), now)
@@ -169,7 +181,9 @@ def test_headers_are_told(celery_only: Celery, send: Callable[..., str], now: da
     assert told.size == len(told.raw)
 
 
-@pytest.mark.parametrize("stamp", [None, "yesterday", [1], {"sent_at": "x"}, {"sent_at": 1e300}, {"sent_at": None}])
+@pytest.mark.parametrize(
+    "stamp", [None, "yesterday", [1], {"sent_at": "x"}, {"sent_at": 1e300}, {"sent_at": None}]
+)
 def test_a_bad_stamp_is_ignored(stamp: Any) -> None:
     raw = envelope([[], {}, {}], {"id": "r1", "task": "t", "celeriac": stamp})
     assert parse(raw, "default", 4).sent_at is None
@@ -200,5 +214,3 @@ def test_a_priority_out_of_range_has_no_step(priority: int) -> None:
 @pytest.mark.parametrize(("step", "priority"), [(-5, 9), (12, 0)])
 def test_a_step_out_of_range_is_the_nearest(step: int, priority: int) -> None:
     assert from_broker(step) == priority
-
-

@@ -3,7 +3,10 @@
 import datetime
 import json
 import shlex
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -12,7 +15,9 @@ from hypothesis import strategies as st
 from app.catalog import MASK, as_curl, as_python
 
 
-def build_daily_report(day: datetime.date, region: str = "emea", recipients: list[str] = (), password: str = ""):
+def build_daily_report(
+    day: datetime.date, region: str = "emea", recipients: list[str] = (), password: str = ""
+):
     pass
 
 
@@ -30,7 +35,8 @@ class Recorder:
 
 def run(code: str) -> tuple[Any, Any, dict[str, Any]]:
     recorder = Recorder()
-    exec(code, {"datetime": datetime, "build_daily_report": recorder})
+    names = {"datetime": datetime, "Decimal": Decimal, "UUID": UUID}
+    exec(code, names | {"build_daily_report": recorder, "one": recorder})
     return recorder.called
 
 
@@ -58,15 +64,40 @@ def test_code_hides_secrets(info):
     assert MASK in code
 
 
+@pytest.mark.parametrize(
+    ("annotation", "value", "written"),
+    [
+        (datetime.datetime, "2026-10-19T10:00:00", datetime.datetime(2026, 10, 19, 10)),  # noqa: DTZ001 -- without
+        (datetime.datetime, "2026-10-19T10:00:00Z", "2026-10-19T10:00:00Z"),
+        (datetime.time, "10:00:00", datetime.time(10)),
+        (Decimal, "1.10", Decimal("1.10")),
+        (UUID, "12345678-1234-5678-1234-567812345678", UUID("12345678-1234-5678-1234-567812345678")),
+        (Path, "/srv", "/srv"),
+        (list[datetime.date], ["2026-10-19"], ["2026-10-19"]),
+    ],
+)
+def test_code_of_values_of_a_type(info_of, annotation, value, written):
+    def one(x):
+        pass
+
+    one.__annotations__ = {"x": annotation}
+    assert run(as_python(info_of(one), [], {"x": value}, {}))[1] == {"x": written}
+
+
 def test_code_of_arguments_that_do_not_fit(info):
-    assert run(as_python(info, ["soon", 1, 2, 3, 4], {"gone": 1}, {}))[:2] == (["soon", 1, 2, MASK, 4], {"gone": 1})
+    assert run(as_python(info, ["soon", 1, 2, 3, 4], {"gone": 1}, {}))[:2] == (
+        ["soon", 1, 2, MASK, 4],
+        {"gone": 1},
+    )
 
 
-def test_code_of_a_task_that_is_no_plain_function(info_of):
-    assert as_python(info_of(lambda x: None, name="a.b"), [], {}, {}) == "app.tasks['a.b'].apply_async()"
-
-
-@given(st.dictionaries(st.text(max_size=5), st.lists(st.none() | st.booleans() | st.integers() | st.text()), max_size=4))
+@given(
+    st.dictionaries(
+        st.text("ab'\"\n", max_size=5),
+        st.lists(st.none() | st.booleans() | st.integers() | st.text()),
+        max_size=4,
+    )
+)
 def test_any_value_comes_back(info_of_once, value):
     assert run(as_python(info_of_once, [], {"recipients": value}, {}))[1]["recipients"] == value
 

@@ -175,7 +175,10 @@ def test_a_mismatch_names_the_parameter_and_not_the_value(make_task, value):
 
 
 def test_python_values_mixed_with_json(make_task):
-    assert converted(make_task, list[date], [date(2026, 1, 1), "2026-01-02"]) == [date(2026, 1, 1), date(2026, 1, 2)]
+    assert converted(make_task, list[date], [date(2026, 1, 1), "2026-01-02"]) == [
+        date(2026, 1, 1),
+        date(2026, 1, 2),
+    ]
 
 
 def test_celery_own_pydantic_tasks_get_their_model(make_task):

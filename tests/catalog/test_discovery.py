@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from celery import Celery
+from celery import Celery, _state
 
 from app.catalog import listing, load
 
@@ -25,6 +25,9 @@ MODULES = {
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A working folder with modules good and bad; what was imported from it is forgotten afterwards."""
+    load(
+        Celery("first", broker="memory://", set_as_current=False), []
+    )  # so that the library is not forgotten
     before = set(sys.modules)
     for name, text in MODULES.items():
         path = tmp_path / "ownjobs" / f"{name}.py"
@@ -32,6 +35,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path.write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [part for part in sys.path if part])
+    # Shared tasks would be registered with every later app of the test session.
+    monkeypatch.setattr(_state, "_on_app_finalizers", set(_state._on_app_finalizers))
     yield tmp_path
     for name in set(sys.modules) - before:
         if name.startswith("ownjobs"):
@@ -50,7 +55,9 @@ def test_own_module_of_the_working_folder(celery_app, folder):
 
 
 def test_a_package_is_imported_with_all_that_is_in_it(celery_app, folder):
-    assert failures(celery_app, "ownjobs.pack") == {"ownjobs.pack.broken": "ZeroDivisionError: division by zero"}
+    assert failures(celery_app, "ownjobs.pack") == {
+        "ownjobs.pack.broken": "ZeroDivisionError: division by zero"
+    }
     assert "own.deep" in celery_app.tasks
 
 
@@ -73,7 +80,9 @@ def test_traceback_begins_in_the_module_itself(celery_app, folder):
     assert failure.traceback.endswith("lines")
 
 
-@pytest.mark.parametrize("name", ["", " ", "own jobs", " ownjobs.good", "ownjobs.", ".ownjobs", "own-jobs", "a/b", "no.such"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "own jobs", " ownjobs.good", "ownjobs.", ".ownjobs", "own-jobs", "a/b", "no.such"]
+)
 def test_names_that_are_none(celery_app, folder, name):
     assert list(failures(celery_app, name)) == [name]
 

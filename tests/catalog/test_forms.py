@@ -25,7 +25,11 @@ def form_of(info_of):
 
         one.__annotations__ = {} if annotation is None else {"x": annotation}
         one.__defaults__ = default or None
-        formdata = None if typed is None and values is not None else MultiDict({} if typed is None else {"p-x": typed})
+        formdata = (
+            None
+            if typed is None and values is not None
+            else MultiDict({} if typed is None else {"p-x": typed})
+        )
         return build_form(info_of(one), formdata, Arguments([values]) if values is not None else None)
 
     return make
@@ -198,7 +202,9 @@ def test_what_was_typed_wrongly_stays_visible(form_of):
     [
         (int, 5000, ""),
         (str, "x", ""),
-        (str | None, "x", ""),
+        (str | None, None, ""),
+        (str | None, "x", None),
+        (int | None, 800, "800"),
         (date, None, ""),
         (list[str], (), " \r\n "),
         (dict, {}, ""),
@@ -209,6 +215,7 @@ def test_what_was_typed_wrongly_stays_visible(form_of):
         (Literal["a", "b"], None, ""),
         (Literal["a", "b"] | None, None, ""),
         (bool | None, None, ""),
+        (bool, None, ""),
         (int, 5, None),
     ],
 )
@@ -225,6 +232,10 @@ def test_what_is_left_alone_is_not_sent(form_of, annotation, default, typed):
         (Literal["a", "b"], "a", "b", "b"),
         (Literal["a", "b"] | None, "a", "", None),
         (str, "x", '""', ""),
+        (str | None, "x", '""', ""),
+        (str | None, "x", "", None),
+        (int | None, 800, "", None),
+        (int | None, 800, "801", 801),
     ],
 )
 def test_what_differs_from_the_default_is_sent(form_of, annotation, default, typed, value):
@@ -238,6 +249,24 @@ def test_default_stands_chosen(form_of):
     assert "checked" in str(build_form(form_of(bool, None, True).info)["x"]())
 
 
+def test_a_default_that_may_be_taken_away_stands_in_the_field(form_of):
+    assert build_form(form_of(int | None, None, 800).info)["x"].text == "800"
+    assert build_form(form_of(int, None, 800).info)["x"].text == ""
+    assert form_of(int | None, None, 800, values=5)["x"].text == "5"
+
+
+def test_an_untouched_form_has_nothing_to_send(info_of):
+    def report(
+        a: Literal["a", "b"] = "b", c: bool = True, d: int | None = 5, e: str = "x", f: bool | None = False
+    ):
+        pass
+
+    form = build_form(info_of(report))
+    assert form.arguments() == Arguments([], {})
+    assert [field.text for field in form] == ["b", "", "5", "", "false"]
+    assert form["c"].checked
+
+
 def test_choices_that_look_alike_are_told_apart(form_of):
     for key, value in (('"1"', "1"), ("1", 1), ("true", True)):
         assert sent(form_of(Literal["1", 1, True], key)) is value
@@ -245,10 +274,20 @@ def test_choices_that_look_alike_are_told_apart(form_of):
 
 
 def test_parameter_names_meet_no_attribute_of_the_form(info_of):
-    def odd(data: int, errors: str, validate: int, process: int = 1, arguments: int = 2, meta: int = 3, info: int = 4):
+    def odd(
+        data: int,
+        errors: str,
+        validate: int,
+        process: int = 1,
+        arguments: int = 2,
+        meta: int = 3,
+        info: int = 4,
+    ):
         pass
 
-    form = build_form(info_of(odd), MultiDict({"p-data": "1", "p-errors": "e", "p-validate": "2", "p-info": "9"}))
+    form = build_form(
+        info_of(odd), MultiDict({"p-data": "1", "p-errors": "e", "p-validate": "2", "p-info": "9"})
+    )
     assert form.arguments() == Arguments([], {"data": 1, "errors": "e", "validate": 2, "info": 9})
     assert "errors" not in form.errors
 
@@ -280,10 +319,14 @@ def test_extra_arguments_are_checked(info_of, labels, message):
 
 
 def test_earlier_arguments_fill_the_form(info_of):
-    def report(day: date, region: Literal["emea", "amer"], rows: int = 5, to: list[str] = (), fast: bool = False):
+    def report(
+        day: date, region: Literal["emea", "amer"], rows: int = 5, to: list[str] = (), fast: bool = False
+    ):
         pass
 
-    form = build_form(info_of(report), None, Arguments(["2026-10-19", "amer"], {"to": ["a", "b"], "fast": True}))
+    form = build_form(
+        info_of(report), None, Arguments(["2026-10-19", "amer"], {"to": ["a", "b"], "fast": True})
+    )
     assert {field.parameter.name: field.text for field in form} == {
         "day": "2026-10-19",
         "region": "amer",
@@ -307,7 +350,9 @@ def test_secrets_are_asked_for_again(info_of):
     def login(user: str, password: str, pin: SecretStr, headers: dict):
         pass
 
-    form = build_form(info_of(login), None, Arguments(["mei", MASK], {"pin": MASK, "headers": {"Cookie": MASK}}))
+    form = build_form(
+        info_of(login), None, Arguments(["mei", MASK], {"pin": MASK, "headers": {"Cookie": MASK}})
+    )
     assert (form["user"].text, form["password"].text, form["pin"].text) == ("mei", "", "")
     typed = {"p-user": "mei", "p-password": "p", "p-pin": "1", "p-headers": form["headers"].text}
     again = build_form(form.info, MultiDict(typed))
@@ -326,15 +371,14 @@ def test_a_password_is_never_written_into_the_page(info_of):
     assert "swordfish" not in page
 
 
-def test_size_limit_is_told(form_of, info_of):
-    def store(text: str):
-        pass
-
-    form = build_form(info_of(store), MultiDict({"p-text": "x" * 100}), max_bytes=50)
-    assert not form.validate()
-    assert "at most 50" in form["text"].errors[0]
-
-
 def test_asking_twice_gives_the_same(form_of):
     form = form_of(int, "x")
     assert refused(form) == refused(form) == ["Enter a whole number."]
+
+
+def test_what_was_entered_can_be_carried_to_the_other_tab(info_of):
+    def total(a: int, b: int = 0, *numbers: int, **labels: str):
+        pass
+
+    typed = MultiDict({"p-a": "one", "p-b": "2", "p-numbers": "3", "p-labels": '{"unit": "kg", "a": "x"}'})
+    assert build_form(info_of(total), typed).entered() == {"b": 2, "numbers": [3], "unit": "kg"}

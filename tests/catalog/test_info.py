@@ -13,8 +13,11 @@ def names(app: Celery) -> list[str]:
 
 
 def test_listing_is_sorted_and_without_celerys_own(celery_app, make_task):
-    make_task(lambda: None, name="b.second")
-    make_task(lambda: None, name="a.first")
+    def one():
+        pass
+
+    make_task(one, name="b.second")
+    make_task(one, name="a.first")
     assert [name for name in names(celery_app) if name in ("a.first", "b.second")] == ["a.first", "b.second"]
     assert names(celery_app) == sorted(names(celery_app))
     assert not [name for name in names(celery_app) if name.startswith("celery.")]
@@ -76,7 +79,12 @@ def test_limits_that_are_not_set(info_of):
         pass
 
     info = info_of(quick, max_retries=None)
-    assert (info.time_limit, info.soft_time_limit, info.rate_limit, info.max_retries) == (None, None, None, None)
+    assert (info.time_limit, info.soft_time_limit, info.rate_limit, info.max_retries) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert (info.acks_late, info.ignore_result) == (False, False)
 
 
@@ -141,7 +149,7 @@ def test_a_task_without_a_readable_signature_takes_anything(info_of):
         __name__ = "opaque"
         __qualname__ = "opaque"
         __module__ = "tests"
-        __annotations__: dict[str, object] = {}  # noqa: RUF012 -- Celery reads it from the callable
+        __annotations__: dict[str, object] = {}
         __signature__ = "nonsense"
 
         def __call__(self, *args, **kwargs):

@@ -1,9 +1,11 @@
-"""What a person types becomes JSON, goes through the check, and arrives in the task as the value that was meant."""
+"""What a person types becomes JSON, passes the check, and reaches the task as the value that was meant."""
 
+import contextlib
 import enum
 import json
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -72,19 +74,37 @@ TYPES: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (list[Item], st.lists(st.builds(Item, name=text), max_size=3)),
     (int | str, st.integers() | text),
 ]
+DEFAULTS: list[tuple[Any, st.SearchStrategy[Any], Any]] = [
+    (int | None, st.integers(-3, 3) | st.none(), 1),
+    (int | None, st.integers(-3, 3) | st.none(), None),
+    (str | None, st.sampled_from(["", '""', "a", None]), "a"),
+    (str, st.sampled_from(["", '""', "a"]), "a"),
+    (bool, st.booleans(), True),
+    (bool | None, st.booleans() | st.none(), False),
+    (Literal["a", "b"] | None, st.sampled_from(["a", "b", None]), "b"),
+    (Literal["a", 1, 2, 3, 4], st.sampled_from(["a", 1, 2, 3, 4]), 2),
+    (list[int], st.lists(st.integers(), min_size=1), [7]),
+    (list[int] | None, st.lists(st.integers()) | st.none(), [7]),
+]
 
 
-def task_for(number: int, annotation: Any) -> tuple[Any, TaskInfo]:
+def task_for(annotation: Any, *default: Any) -> tuple[Any, TaskInfo]:
     def one(x):
         return x
 
     one.__annotations__ = {"x": annotation}
-    name = f"tests.round_trip_{number}"
+    one.__defaults__ = default or None
+    name = f"tests.round_trip_{next(numbering)}"
     celery.task(name=name, shared=False)(one)
     return celery.tasks[name], find(celery, name)
 
 
-CASES = [(*task_for(number, annotation), values) for number, (annotation, values) in enumerate(TYPES)]
+numbering = count()
+CASES = [(*task_for(annotation), values) for annotation, values in TYPES]
+CASES += [(*task_for(annotation, default), values) for annotation, values, default in DEFAULTS]
+NAMES = [str(annotation) for annotation, _ in TYPES] + [
+    f"{kind} = {default}" for kind, _, default in DEFAULTS
+]
 
 
 def browser(form: Any) -> MultiDict[str, str]:
@@ -103,7 +123,7 @@ def browser(form: Any) -> MultiDict[str, str]:
     return sent
 
 
-@pytest.mark.parametrize(("task", "info", "values"), CASES, ids=[str(annotation) for annotation, _ in TYPES])
+@pytest.mark.parametrize(("task", "info", "values"), CASES, ids=NAMES)
 def test_from_the_form_to_the_task_and_back(task, info, values):
     @settings(max_examples=60, deadline=None)
     @given(values)
@@ -135,9 +155,7 @@ def test_text_of_any_json_never_fails(task, info, values):
         shown = text_of(shape, value)
         assert isinstance(shown, str)
         if shown:
-            try:
+            with contextlib.suppress(ValueError):  # any other error is a fault
                 value_of(shape, shown)
-            except ValueError as error:
-                assert str(error)
 
     walk()

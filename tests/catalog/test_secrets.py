@@ -28,7 +28,19 @@ def test_secret_names(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("", "x", "user", "key", "keys", "monkey", "author", "authors", "secretary", "primary_key", "sort_key"),
+        *(
+            "",
+            "x",
+            "user",
+            "key",
+            "keys",
+            "monkey",
+            "author",
+            "authors",
+            "secretary",
+            "primary_key",
+            "sort_key",
+        ),
         *("max_tokens", "token_count", "token_limit", "password_length", "cookie_name", "token_expires_at"),
         *("has_password", "use_token", "reset_password", "tokenizer", "passage", "compass", "bypass"),
     ],
@@ -47,7 +59,9 @@ class Login(BaseModel):
     code: SecretStr
 
 
-def connect(host: str, password: str, login: Login, headers: dict, *keys: SecretStr, pin: SecretStr, **options):
+def connect(
+    host: str, password: str, login: Login, headers: dict, *keys: SecretStr, pin: SecretStr, **options
+):
     pass
 
 
@@ -57,7 +71,14 @@ def info(info_of):
 
 
 def test_masked_by_name_type_and_nested_key(info):
-    args = ["h", "swordfish", {"user": "mei", "code": "1"}, {"Authorization": "Bearer x", "Accept": "y"}, "k1", "k2"]
+    args = [
+        "h",
+        "swordfish",
+        {"user": "mei", "code": "1"},
+        {"Authorization": "Bearer x", "Accept": "y"},
+        "k1",
+        "k2",
+    ]
     kwargs = {"pin": "1", "api_key": "a", "note": "n"}
     before = copy.deepcopy((args, kwargs))
     new_args, new_kwargs, names = mask(info, args, kwargs)
@@ -75,7 +96,9 @@ def test_masked_by_name_type_and_nested_key(info):
 
 
 def test_a_task_that_is_not_known():
-    args, kwargs, names = mask(None, [1, {"token": "t", "list": [{"Cookie": "c"}]}], {"password": 5, "x": [1, 2]})
+    args, kwargs, names = mask(
+        None, [1, {"token": "t", "list": [{"Cookie": "c"}]}], {"password": 5, "x": [1, 2]}
+    )
     assert args == [1, {"token": MASK, "list": [{"Cookie": MASK}]}]
     assert kwargs == {"password": MASK, "x": [1, 2]}
     assert names == ["args[1]", "password"]
@@ -114,10 +137,15 @@ def test_masked_values_are_recognised():
     assert not is_masked(None)
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_no_value_under_a_secret_name_is_left(value):
     _, kwargs, names = mask(None, [], {"password": value, "other": {"token": value}})
-    hidden = value not in (None, "")
+    hidden = value not in (None, "", [], {})
     assert kwargs["password"] == (MASK if hidden else value)
     assert kwargs["other"] == {"token": MASK if hidden else value}
     assert names == (["password", "other"] if hidden else [])

@@ -58,20 +58,20 @@ def test_events_kept_for_later_are_written_in_order(redis: redis_client.Redis, r
     assert [event["id"] for event in texts(redis)] == ["1", "2"]
 
 
-def test_started_tells_whether_the_run_was_cancelled(redis: redis_client.Redis, redis_server: str) -> None:
+def test_a_cancelled_run_is_known(redis: redis_client.Redis, redis_server: str) -> None:
     stream = EventStream(redis_server, 1000)
     redis.set(CANCELLED_PREFIX + "b", "mei")
-    assert stream.emit_started({"id": "a"}) is False
-    assert stream.emit_started({"id": "b"}) is True
+    assert not stream.is_cancelled("a")
+    assert stream.is_cancelled("b")
 
 
 def test_nothing_is_lost_while_redis_is_away(tmp_path: Path) -> None:
     binary, url = embedded_redis.server_binary(), embedded_redis.url(tmp_path)
     assert binary
     stream = EventStream(url, 1000)
-    for number in range(50):
+    for number in range(51):
         stream.emit({"id": str(number)})
-    assert stream.emit_started({"id": "50"}) is False
+    assert not stream.is_cancelled("50")
     server = subprocess.Popen([binary, str(embedded_redis.prepare(tmp_path))], stdout=subprocess.DEVNULL)
     try:
         client = redis_client.Redis.from_url(url)

@@ -184,7 +184,7 @@ def test_refused_with_the_column_named(expression: str, part: str | None) -> Non
 
 
 def test_a_refusal_says_what_is_allowed() -> None:
-    with pytest.raises(TimingError, match="“25” does not fit. Hour takes 0 to 23, a list 1,13, a range"):
+    with pytest.raises(TimingError, match=r"“25” does not fit\. Hour takes 0 to 23, a list 1,13, a range"):
         parse_cron("0 25 * * *", "UTC", NOW)
     assert allowed("hour") == "Hour takes 0 to 23, a list 1,13, a range 9-17 or a step */2."
 

@@ -27,6 +27,7 @@ from app.schedules.timing import (
     previous_fire,
 )
 
+EARLY, LATE = datetime(2005, 1, 1), datetime(2040, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NEW_YORK, LONDON, LORD_HOWE = "America/New_York", "Europe/London", "Australia/Lord_Howe"
 # A zone and a moment near a change of its offset: whole hours, half hours, quarters, two hours, a whole day,
@@ -154,9 +155,16 @@ EXPRESSIONS = st.tuples(
 ).map(lambda parts: " ".join(text for text, _values in parts))
 
 
+def changes_by_whole_hours(place: ZoneInfo, start: datetime, end: datetime) -> bool:
+    offsets = {
+        (start + n * DAY).astimezone(place).utcoffset() or HOUR for n in range(-2, (end - start).days + 3)
+    }
+    return len({offset % HOUR for offset in offsets}) == 1
+
+
 ANYWHERE = st.tuples(
     st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"})),
-    st.datetimes(datetime(2005, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),
+    st.datetimes(EARLY, LATE, timezones=st.just(UTC)),
 )
 NEAR_A_CHANGE = st.tuples(st.sampled_from(CHANGES), st.integers(-36 * 60, 6 * 60)).map(
     lambda drawn: (drawn[0][0], drawn[0][1] + drawn[1] * MINUTE)
@@ -179,8 +187,11 @@ def test_five_columns_match_cronsim(expression: str, begin: tuple[str, datetime]
         with pytest.raises(TimingError):
             parse_cron(expression, zone, start)
         return
-    # The repeated hour: see test_cronsim_goes_back_in_time_in_the_second_pass.
+    # Repeated hours: see test_cronsim_goes_back_in_time_…
     expected = [fire for fire in expected if fire > start]
+    assume(all(a < b for a, b in pairwise(expected)))
+    # Half hours: see test_cronsim_loses_half_an_hour_…
+    assume(not expected or changes_by_whole_hours(place, start, expected[-1]))
     assert fires(cron(expression, zone), start + timedelta(microseconds=1), len(expected)) == expected
 
 
@@ -301,6 +312,26 @@ def test_cronsim_goes_back_in_time_in_the_second_pass() -> None:
     assert readings(cron("30 1 * * *", NEW_YORK), second_pass, 1) == ["02 01:30:00 EST"]
 
 
+def test_cronsim_goes_back_in_time_at_a_midnight_that_comes_twice() -> None:
+    # At 00:01 on Sunday 26 January 1969 the clocks of Guam went back to 23:01 on Saturday.
+    start = datetime(1969, 1, 25, 12, 59, tzinfo=UTC)
+    peer = CronSim("* * * * SUN", start.astimezone(ZoneInfo("Pacific/Guam")))
+    assert [next(peer).astimezone(UTC).hour for _n in range(3)] == [13, 13, 13]
+    assert readings(cron("* * * * SUN", "Pacific/Guam"), start, 3) == [
+        "26 00:00:00 GDT",
+        "26 00:00:00 GST",
+        "26 00:01:00 GST",
+    ]
+
+
+def test_cronsim_loses_half_an_hour_after_a_half_hour_change() -> None:
+    # It walks in whole hours from 02:30, where the gap ends, and so comes to 00:30 first.
+    start = datetime(2026, 10, 3, 15, 30, tzinfo=UTC)
+    peer = CronSim("* 0 * * *", start.astimezone(ZoneInfo(LORD_HOWE)))
+    assert f"{next(peer):%d %H:%M}" == "05 00:30"
+    assert readings(cron("* 0 * * *", LORD_HOWE), start, 1) == ["05 00:00:00 +11"]
+
+
 @pytest.mark.parametrize("expression", ["@daily", "0 22-6 * * *", "0 0 * * FRI-MON", "0 0 * * L5"])
 def test_cronsim_refuses_what_semantics_or_users_ask_for(expression: str) -> None:
     with pytest.raises(CronSimError):
@@ -323,7 +354,7 @@ def test_cronsim_takes_the_last_weekday_that_semantics_do_not_have() -> None:
 
 # Interval and one time.
 
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.datetimes(EARLY, LATE, timezones=st.just(UTC))
 
 
 @settings(max_examples=100, deadline=None)
@@ -386,7 +417,7 @@ def test_results_are_utc_whatever_zone_comes_in() -> None:
 @pytest.mark.parametrize("ask", [next_fire, first_fire, previous_fire, last_fire, is_fire])
 def test_naive_times_are_refused(ask: Any) -> None:
     with pytest.raises(ValueError, match="without a zone"):
-        ask(cron("* * * * *"), datetime(2026, 1, 1))
+        ask(cron("* * * * *"), datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
 
 
 # Start and end.

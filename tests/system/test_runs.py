@@ -50,7 +50,7 @@ def test_every_kind_of_run_ends_as_it_should(
         "large": submit("large_result", size=300_000),
         "delay": sample_tasks.plain.delay([1], b=None).id,
     }
-    run = {name: eventually(lambda run_id=run_id: ended(run_id), 30) for name, run_id in ids.items()}
+    run = {name: eventually(lambda run_id=run_id: ended(run_id), 60) for name, run_id in ids.items()}
     assert {name: one.state for name, one in run.items()} == {
         **dict.fromkeys(ids, states.SUCCESS),
         **dict.fromkeys(["fail", "killed", "too long"], states.FAILURE),
@@ -126,7 +126,7 @@ def test_a_killed_workers_run_is_run_by_another(
     eventually(lambda: queries.get(run_id).state == states.STARTED)
     processes.kill(victim, signal.SIGKILL)
     processes.worker(name="heir")
-    run = eventually(lambda: ended(run_id), 45)
+    run = eventually(lambda: ended(run_id), 60)
     assert (run.state, run.worker) == (states.SUCCESS, "heir@test")
     assert len(trace.read_text().splitlines()) == 2
 

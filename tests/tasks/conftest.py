@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import create_engine, make_url
+from sqlalchemy import text as text_of_sql
+from sqlalchemy.pool import NullPool
 
 Answers = dict[str, Callable[[BaseHTTPRequestHandler], None]]
 
@@ -113,6 +116,17 @@ def in_turn(*answers: Callable[[BaseHTTPRequestHandler], None]) -> Callable[[Bas
     """Answers one after the other, the last for ever."""
     left = list(answers)
     return lambda handler: (left.pop(0) if len(left) > 1 else left[0])(handler)
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_url: str) -> str:
+    """The SQLAlchemy URL of an empty PostgreSQL database beside the app's."""
+    url = make_url(postgresql_url).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text_of_sql("DROP DATABASE IF EXISTS rows"))
+        connection.execute(text_of_sql("CREATE DATABASE rows"))
+    return url.set(database="rows").render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -106,6 +106,16 @@ def test_a_missing_folder_is_said(run: Any, root: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_folders_that_cannot_be_read_are_named(run: Any, logs: Path) -> None:
+    (logs / "sub").chmod(0)
+    try:
+        result = run(clean_up, folder="logs", older_than_days=5, recursive=True)
+    finally:
+        (logs / "sub").chmod(0o700)
+    assert (result["files"], result["failed"]) == (2, {"sub": "Permission denied"})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_files_that_cannot_be_removed_are_named(run: Any, logs: Path) -> None:
     (logs / "sub").chmod(0o500)
     try:

@@ -1,4 +1,5 @@
 """Guessing what a column holds, and turning cells into it."""
+# ruff: noqa: DTZ001  # times in files have no zone
 
 import math
 from datetime import date, datetime
@@ -42,7 +43,8 @@ def test_a_columns_kind_is_the_narrowest_that_fits(values: list[Any], kind: str)
 
 @pytest.mark.parametrize(
     "value",
-    ["007", "+1", "-0", "1e5", "1_000", "١٢", " 1", "1.", ".5", "NaN", "inf", "9223372036854775808", "0x1F", "2026-02-30",
+    ["007", "+1", "-0", "1e5", "1_000", "١٢", " 1", "1.", ".5", "NaN", "inf", "9223372036854775808", "0x1F",
+     "2026-02-30",
      "2026-01-31T10:00:00Z", "1.2345678901234567", "24:00", "1,5"],
 )  # fmt: skip
 def test_what_would_lose_something_stays_text(value: str) -> None:
@@ -82,7 +84,8 @@ def test_values_are_converted(value: Any, kind: Any, result: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "kind"),
     [
-        ("abc", "integer"), ("1.5", "integer"), (True, "integer"), ("9223372036854775808", "integer"), ("", "integer"),
+        ("abc", "integer"), ("1.5", "integer"), (True, "integer"), ("9223372036854775808", "integer"),
+        ("", "integer"),
         ("1e999999999", "float"), ("nan", "float"), (math.inf, "float"), ([1], "float"), ("sNaN", "decimal"),
         ("maybe", "boolean"), (2, "boolean"), ("31.01.2026", "date"), (5, "date"), ("2026-02-30", "date"),
         (datetime(2026, 1, 31, 10), "date"), ("soon", "datetime"), ({}, "datetime"),

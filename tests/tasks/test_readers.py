@@ -1,4 +1,5 @@
 """Reading files of rows, and saying where they are bad."""
+# ruff: noqa: DTZ001  # times in files have no zone
 
 import json
 from datetime import date, datetime

@@ -9,8 +9,7 @@ from flask_login import AnonymousUserMixin, current_user
 from app import audit
 from app.accounts import tokens, users
 from app.accounts.models import User
-from app.accounts.views import settings, signing_in
-from app.accounts.views import users as _users_pages  # noqa: F401 -- adds its routes to the settings
+from app.accounts.views import signing_in, user_pages
 from app.clock import utcnow
 from app.extensions import login
 from app.web import access
@@ -30,12 +29,12 @@ class Nobody(AnonymousUserMixin):  # type: ignore[misc]  # Flask-Login ships no 
         return False
 
 
-@login.user_loader  # type: ignore[misc]  # Flask-Login ships no types
+@login.user_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types
 def _of_session(session_id: str) -> User | None:
     return users.of_session(session_id) if access.session_counts() else None
 
 
-@login.request_loader  # type: ignore[misc]  # Flask-Login ships no types
+@login.request_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types
 def _of_token(req: Request) -> User | None:
     secret = access.bearer_token()
     token = tokens.find(secret) if secret else None
@@ -54,7 +53,7 @@ def _note_seen() -> None:
 def init_app(app: Flask) -> None:
     app.config.update(
         PERMANENT_SESSION_LIFETIME=REMEMBERED,
-        SESSION_REFRESH_EACH_REQUEST=False,  # 14 days from the sign-in, and no cookie with every fragment
+        SESSION_REFRESH_EACH_REQUEST=False,  # no cookie with every fragment
         SESSION_COOKIE_HTTPONLY=True,
         WTF_CSRF_TIME_LIMIT=None,  # a form may stay open as long as the session lasts
     )
@@ -62,6 +61,6 @@ def init_app(app: Flask) -> None:
     login.session_protection = "basic"  # "strong" would sign people out whenever their address changes
     audit.answer_with(app, access.origin)
     app.before_request(_note_seen)
-    for blueprint in (signing_in.bp, settings.bp):
+    for blueprint in (signing_in.bp, user_pages.bp):
         app.register_blueprint(blueprint)
     register(app, Entry("settings.index", _l("Settings"), "settings", 110))

@@ -6,12 +6,13 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app.accounts import requires, tokens, users
-from app.accounts.forms import PasswordForm, PreferencesForm, TokenForm
+from app.accounts.forms import PasswordForm, PreferencesForm, TokenForm, choices
 from app.accounts.models import User
 from app.accounts.views.signing_in import begin_session
 from app.clock import utcnow
 from app.errors import Invalid
 from app.web import viewer
+from app.web.htmx import wants_fragment
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -29,7 +30,7 @@ def password() -> Response | tuple[str, int]:
     if form.validate():
         try:
             _require_same(form)
-            users.change_password(_me(), form.current.data or "", form.password.data, utcnow())
+            users.change_password(_me(), form.current.data or "", form.password.data or "", utcnow())
             flash(_("Your password is changed, and every other computer is signed out"), "success")
             return begin_session(_me(), url_for(".index"), remember=session.permanent)
         except Invalid as error:
@@ -77,6 +78,13 @@ def make_token() -> tuple[str, int]:
     return _page(token=form), 422
 
 
+@bp.get("/tokens/<int:token_id>/revoke")
+@requires("view")
+def ask_to_revoke(token_id: int) -> str:
+    template = "accounts/_revoke.html" if wants_fragment() else "accounts/revoke.html"
+    return render_template(template, token=tokens.get(token_id, by=_me()))
+
+
 @bp.post("/tokens/<int:token_id>/revoke")
 @requires("view")
 def revoke_token(token_id: int) -> Response:
@@ -118,14 +126,15 @@ def _page(**shown: object) -> str:
 
 def _preferences_form() -> PreferencesForm:
     form = PreferencesForm(obj=_me())
-    form.theme.choices = [
+    form.theme.choices = choices(
         ("", _("As chosen on each computer")),
         ("light", _("Light")),
         ("dark", _("Dark")),
         ("system", _("As the system")),
-    ]
-    form.locale.choices = [("", _("As the browser asks")), *viewer.languages().items()]
-    form.timezone.choices = [("", _("As the browser says")), *((name, name) for name in sorted(viewer.zones()))]
+    )
+    form.locale.choices = choices(("", _("As the browser asks")), *viewer.languages().items())
+    zones = sorted(viewer.zones())
+    form.timezone.choices = choices(("", _("As the browser says")), *zip(zones, zones, strict=True))
     for field in (form.theme, form.locale, form.timezone):
         field.data = field.data or ""
     return form

@@ -1,10 +1,10 @@
 """When schedules fire, in words too: pure functions without a database, a clock or a Flask app."""
 
-from .changes import ChangeWarning, warnings
-from .checks import errors, parse_cron
-from .cron import allowed
-from .errors import TimingError
-from .fires import (
+from app.schedules.timing.changes import ChangeWarning, warnings
+from app.schedules.timing.checks import errors, parse_cron
+from app.schedules.timing.cron import allowed
+from app.schedules.timing.errors import TimingError
+from app.schedules.timing.fires import (
     TaskType,
     Timing,
     actual_at,
@@ -17,10 +17,10 @@ from .fires import (
     next_fire,
     previous_fire,
 )
-from .preview import Preview, PreviewedFire, preview
-from .readings import CronExpression
-from .words import words
-from .zones import zone
+from app.schedules.timing.preview import Preview, PreviewedFire, preview
+from app.schedules.timing.readings import CronExpression
+from app.schedules.timing.words import words
+from app.schedules.timing.zones import zone
 
 __all__ = [
     "ChangeWarning",

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 from babel import Locale
 
-from .fires import Timing, first_fire, is_fire, previous_fire
-from .phrases import Phrases
-from .readings import count_readings, first_reading, last_reading
-from .zones import ONE_SECOND, Change, next_changes
+from app.schedules.timing.fires import Timing, first_fire, is_fire, previous_fire
+from app.schedules.timing.phrases import Phrases
+from app.schedules.timing.readings import count_readings, first_reading, last_reading
+from app.schedules.timing.zones import ONE_SECOND, Change, next_changes
 
 HOW_MANY = 2  # clock changes looked at: usually the next spring and the next autumn
 _MOST_NAMED = 3  # readings named one by one

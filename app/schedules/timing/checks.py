@@ -4,11 +4,11 @@ from datetime import datetime
 
 from flask_babel import gettext as _
 
-from .cron import parse
-from .errors import TimingError
-from .fires import Timing, first_fire
-from .readings import CronExpression
-from .zones import LAST_YEAR, zone
+from app.schedules.timing.cron import parse
+from app.schedules.timing.errors import TimingError
+from app.schedules.timing.fires import Timing, first_fire
+from app.schedules.timing.readings import CronExpression
+from app.schedules.timing.zones import LAST_YEAR, zone
 
 LONGEST_INTERVAL_SECONDS = 10 * 366 * 86_400
 LONGEST_JITTER_SECONDS = 86_400

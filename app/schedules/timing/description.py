@@ -1,17 +1,19 @@
 """cron-descriptor's words for what `words` has no shape for, put right where they are known to be wrong.
 
 What version 2.2 says wrongly: names of days and months are English in every language; "or" where two day
-columns must both match; several `1#2` in one list; "every 7 minutes" for `*/7` although that starts again at
-each full hour, "every 2 days" for `*/2` likewise; and Chinese has English word order and punctuation.
+columns must both match; several `1#2` in one list, steps in a list; "every 7 minutes" for `*/7` although that
+starts again at each full hour, "every 2 days" for `*/2` likewise; "every minute, every 2 hours"; and Chinese
+has English word order and punctuation.
 """
 # ruff: noqa: RUF001 - the Chinese sentences need Chinese punctuation
 
 import re
+from collections.abc import Iterable
 
 from cron_descriptor import ExpressionDescriptor, Options
 
-from .phrases import Phrases
-from .readings import CronExpression
+from app.schedules.timing.phrases import Phrases
+from app.schedules.timing.readings import CronExpression
 
 # Message of cron-descriptor: better Chinese. Leading commas are its way of joining parts.
 _CHINESE = {
@@ -25,7 +27,7 @@ _CHINESE = {
     "minutes {0} through {1} past the hour": "每小时第 {0} 到 {1} 分",
     "at {0} seconds past the minute": "每分钟第 {0} 秒",
     "seconds {0} through {1} past the minute": "每分钟第 {0} 到 {1} 秒",
-    ", starting {0}": "，从{0}开始",
+    ", starting {0}": "，从 {0} 开始",
     "starting {0}": "从 {0} 开始",
     ", every day": "",
     ", every {0} days": "，每月从 1 日起每 {0} 天",
@@ -64,13 +66,23 @@ class _Descriptor(ExpressionDescriptor):  # type: ignore[misc]  # cron-descripto
             self.get_month_description(),
             self.get_day_of_month_description(),
             self.get_day_of_week_description(),
-            self.get_time_of_day_description(),
+            # What follows from the words before it goes without saying.
+            re.sub(r", (每分钟|每小时)(?=,|$)", "", self.get_time_of_day_description()),
         )
         sentence = "，".join(part.strip(" ,，") for part in parts if part.strip(" ,，"))
         sentence = re.sub(r",? 和 ", " 和 ", sentence).replace(", ", "，")
         sentence = re.sub(r" 和 (?!\d)", " 和", sentence)
-        sentence = re.sub(r"，(每分钟|每小时)(?=，|$)", "", sentence)  # said already by what comes before
+        sentence = re.sub(r"从 (\D[^，]*) 开始", r"从\1开始", sentence)
         return re.sub(r"(?<=\d)，(?=\d)", "、", sentence)
+
+    def get_hours_description(self) -> str:
+        hours = self._cron.hours
+        if len(self._cron.minutes) == 1 or len(hours) == 24 or hours[-1] - hours[0] == len(hours) - 1:
+            return str(super().get_hours_description())
+        # "Every minute, every 2 hours" would leave open whether it rests in between.
+        return self._phrases.say(
+            "within the hours %(hours)s", hours=self._phrases.listed([f"{hour:02}" for hour in hours])
+        )
 
     def get_day_of_month_description(self) -> str:
         if self._cron.last_day and self._cron.days:
@@ -113,12 +125,20 @@ class _Descriptor(ExpressionDescriptor):  # type: ignore[misc]  # cron-descripto
 
 def _spelt_out(expression: CronExpression) -> list[str]:
     """The six columns as cron-descriptor reads them rightly."""
-    columns = list(expression.columns)
-    for index, (values, cycle) in enumerate(
-        ((expression.seconds, 60), (expression.minutes, 60), (expression.hours, 24))
-    ):
-        # A step that does not go into the hour or the day evenly is no rhythm: list what it means.
-        step = columns[index].rpartition("/")[2] if "/" in columns[index] else "1"
-        if cycle % int(step.partition(",")[0]) != 0:
-            columns[index] = ",".join(str(value) for value in values)
+    columns = [column.upper() for column in expression.columns]
+    # The numbers that a column means, and after how many of them the clock starts again.
+    meanings = ((expression.seconds, 60), (expression.minutes, 60), (expression.hours, 24))
+    for index, (values, cycle) in enumerate(meanings):
+        if "/" in columns[index] and ("," in columns[index] or cycle % _step(columns[index])):
+            columns[index] = _listed(values)
+    if "/" in columns[3] and ("," in columns[3] or not columns[3].startswith("*")):
+        columns[3] = _listed(expression.days)
     return columns
+
+
+def _step(column: str) -> int:
+    return int(column.rpartition("/")[2])
+
+
+def _listed(values: Iterable[int]) -> str:
+    return ",".join(str(value) for value in sorted(values))

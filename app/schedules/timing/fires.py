@@ -19,9 +19,9 @@ from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from .cron import HORIZON_YEARS, parse
-from .readings import CronExpression, count_readings, first_reading, last_reading
-from .zones import LAST_YEAR, ONE_SECOND, Stretch, stretches, zone
+from app.schedules.timing.cron import HORIZON_YEARS, parse
+from app.schedules.timing.readings import CronExpression, count_readings, first_reading, last_reading
+from app.schedules.timing.zones import LAST_YEAR, ONE_SECOND, Stretch, stretches, zone
 
 TaskType = Literal["one_time", "interval", "cron"]
 

@@ -62,6 +62,7 @@ CHINESE = {
     "fifth %(day)s": "第五个%(day)s",
     "last %(day)s": "最后一个%(day)s",
     # Parts of the descriptions that cron-descriptor puts together
+    "within the hours %(hours)s": "%(hours)s 点内",
     ", on day %(days)s and the last day of the month": "，每月 %(days)s 日和最后一天",
     ", on %(days)s": "，%(days)s",
     ", or on %(days)s": "，或%(days)s",

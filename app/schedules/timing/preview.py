@@ -5,9 +5,9 @@ from datetime import datetime
 
 from babel import Locale
 
-from .changes import ChangeWarning, warnings
-from .fires import Timing, actual_at, fires
-from .words import words
+from app.schedules.timing.changes import ChangeWarning, warnings
+from app.schedules.timing.fires import Timing, actual_at, fires
+from app.schedules.timing.words import words
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from flask_babel import gettext as _
 
-from .errors import TimingError
+from app.schedules.timing.errors import TimingError
 
 ONE_DAY = timedelta(days=1)
 ONE_SECOND = timedelta(seconds=1)

@@ -21,6 +21,7 @@ DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2
 BIGINT = range(-(2**63), 2**63)
 EXACT_IN_FLOAT = 2**53
 FLOAT_DIGITS = 15
+EXPONENT_MAX = 400
 YES = frozenset({"true", "t", "yes", "y", "1"})
 NO = frozenset({"false", "f", "no", "n", "0"})
 
@@ -112,9 +113,7 @@ def convert(value: Any, kind: Kind) -> Any:
 
 
 def _integer(value: Any) -> int:
-    if isinstance(value, (bool, date)):
-        raise TypeError
-    number = Decimal(value.strip() if isinstance(value, str) else str(value))
+    number = _decimal(value)
     if number != number.to_integral_value() or int(number) not in BIGINT:
         raise ValueError
     return int(number)
@@ -124,7 +123,8 @@ def _decimal(value: Any) -> Decimal:
     if isinstance(value, (bool, date)):
         raise TypeError
     number = Decimal(value.strip() if isinstance(value, str) else str(value))
-    if not number.is_finite():
+    # A number such as 1e999999999 is short to write and takes for ever to work with.
+    if not number.is_finite() or abs(number.adjusted()) > EXPONENT_MAX:
         raise ValueError
     return number
 
@@ -150,7 +150,7 @@ def _date(value: Any) -> date:
         if value.time() != time(0):
             raise ValueError
         return value.date()
-    return value if isinstance(value, date) else date.fromisoformat(value.strip())
+    return value if isinstance(value, date) else date.fromisoformat(_trimmed(value))
 
 
 def _datetime(value: Any) -> datetime:
@@ -158,7 +158,13 @@ def _datetime(value: Any) -> datetime:
         return value
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001  # a file's times have no zone
-    return datetime.fromisoformat(value.strip())
+    return datetime.fromisoformat(_trimmed(value))
+
+
+def _trimmed(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value.strip()
 
 
 def _text(value: Any) -> str:

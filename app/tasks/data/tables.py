@@ -22,7 +22,6 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
-    event,
     func,
     insert,
     inspect,
@@ -52,21 +51,15 @@ COLUMN_TYPES: dict[Kind, TypeEngine[Any]] = {
 
 @contextmanager
 def connected(url: str, *, write: bool = False) -> Iterator[Engine]:
-    """An engine for one task; on SQLite a transaction covers DROP and CREATE TABLE too, as on PostgreSQL."""
-    engine = create_engine(url, poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _leave_transactions_to_us)
-        begin = "BEGIN IMMEDIATE" if write else "BEGIN"
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    """An engine for one task; pass `write` when its transaction is going to.
+
+    On SQLite too a transaction covers DROP and CREATE TABLE: `app.extensions` begins it for every engine.
+    """
+    engine = create_engine(url, poolclass=NullPool, execution_options={"writes": write})
     try:
         yield engine
     finally:
         engine.dispose()
-
-
-def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # else sqlite3 itself begins, and only before INSERT
-    connection.execute("PRAGMA busy_timeout = 30000")
 
 
 def safe_url(url: str) -> str:

@@ -49,25 +49,19 @@ def write_json_lines(path: Path, columns: Sequence[str], rows: Iterable[Sequence
 
 def write_xlsx(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Write a workbook with one sheet. Text stays text, also when it looks like a formula."""
-    from openpyxl import Workbook
+    from app.tasks.spreadsheet import MAX_ROWS, new_workbook, text_cell
 
-    from app.tasks.spreadsheet import MAX_ROWS, text_cell
-
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("Data")
-    sheet.freeze_panes = "A2"
-
-    def cell(value: Any) -> Any:
-        value = _as_excel(value)
-        return text_cell(sheet, value) if isinstance(value, str) else value
-
-    sheet.append([cell(name) for name in columns])
     count = 0
-    for count, row in enumerate(rows, start=1):
-        if count >= MAX_ROWS:
-            raise ValueError(f"A sheet holds {MAX_ROWS:,} rows; export to CSV instead")
-        sheet.append([cell(value) for value in row])
-    book.save(path)
+    with new_workbook(path) as book:
+        sheet = book.create_sheet("Data")
+        sheet.freeze_panes = "A2"
+        sheet.append([text_cell(sheet, name) for name in columns])
+        for row in rows:
+            count += 1
+            if count >= MAX_ROWS:
+                raise ValueError(f"A sheet holds {MAX_ROWS:,} rows; export to CSV instead")
+            values = [_as_excel(value) for value in row]
+            sheet.append([text_cell(sheet, v) if isinstance(v, str) else v for v in values])
     return count
 
 

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from openpyxl import Workbook
 from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.chart import BarChart, Reference
 from openpyxl.styles import Alignment, Font, PatternFill
 
 from app.tasks.progress import Progress
 from app.tasks.reports.sales import Sale, Total, Totals, by_revenue
-from app.tasks.spreadsheet import MAX_ROWS, text_cell
+from app.tasks.spreadsheet import MAX_ROWS, new_workbook, text_cell
 
 HEADING = Font(bold=True, color="FFFFFF")
 HEADING_FILL = PatternFill("solid", fgColor="1F4E78")
@@ -28,11 +27,10 @@ def write_report(path: Path, source: str, totals: Totals, sales: Iterator[Sale],
     """Write the workbook; `sales` are the rows that `totals` were made from."""
     if totals.total.sales >= MAX_ROWS:
         raise ValueError(f"A sheet holds {MAX_ROWS:,} rows, the report has {totals.total.sales:,}")
-    book = Workbook(write_only=True)
-    places = _write_summary(book.create_sheet("Summary"), source, totals)
-    _write_charts(book, places, totals)
-    _write_data(book.create_sheet("Data"), sales, totals.total.sales, progress)
-    book.save(path)
+    with new_workbook(path) as book:
+        places = _write_summary(book.create_sheet("Summary"), source, totals)
+        _write_charts(book, places, totals)
+        _write_data(book.create_sheet("Data"), sales, totals.total.sales, progress)
 
 
 def _write_summary(sheet: Any, source: str, totals: Totals) -> dict[str, tuple[int, int]]:

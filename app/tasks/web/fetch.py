@@ -1,5 +1,6 @@
 """One HTTP exchange with bounds on its size and time, and which failures are worth another try."""
 
+import re
 import time
 from dataclasses import dataclass
 from email.message import Message
@@ -13,6 +14,7 @@ from app.tasks.web.addresses import guarded_session
 CHUNK_BYTES = 16_384
 MAX_REDIRECTS = 10
 REDIRECT_MAX_BYTES = 65_536
+URLLIB3_PREFIX = re.compile(r"^\w+\(host=.*?\): ")  # HTTPConnectionPool(host='x', port=80): …
 PASSING_STATUSES = frozenset({408, 425, 429})  # and everything from 500
 MAX_RETRY_AFTER_SECONDS = 600
 
@@ -84,7 +86,7 @@ def fetch(
             requests.Timeout,
             requests.exceptions.ChunkedEncodingError,
         ) as error:
-            raise Unavailable(f"{without_credentials(url)}: {error}") from error
+            raise Unavailable(f"{without_credentials(url)}: {_words(error)}") from error
 
 
 def _session(allow_private: bool) -> requests.Session:
@@ -115,6 +117,12 @@ def _read(response: requests.Response, max_bytes: int, deadline: float) -> tuple
         if time.monotonic() > deadline:
             raise requests.Timeout("the answer did not end in time")
     return bytes(content), False
+
+
+def _words(error: requests.RequestException) -> str:
+    """What went wrong, without the names of the classes that noticed it."""
+    inner = error.args[0] if error.args else error
+    return URLLIB3_PREFIX.sub("", str(getattr(inner, "reason", None) or inner))
 
 
 def _answer(response: requests.Response, content: bytes, cut: bool, elapsed: float) -> Answer:

@@ -50,7 +50,9 @@ class RunSummarySchema(Schema):
     expires_at = Moment(allow_none=True, metadata={"description": "Until when it may wait for a worker."})
     origin = fields.String(allow_none=True, metadata={"description": "The process that sent it."})
     masked = fields.Raw(allow_none=True, metadata={"description": "Parameters whose values were not kept."})
-    notices = fields.Raw(allow_none=True, metadata={"description": "What was cut off, and its size in bytes."})
+    notices = fields.Raw(
+        allow_none=True, metadata={"description": "What was cut off, and its size in bytes."}
+    )
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
         return progress_of(obj) if attr == "progress" else super().get_attribute(obj, attr, default)
@@ -70,8 +72,8 @@ class CancelledRunSchema(RunSchema):
     outcome = fields.String(
         metadata={
             "enum": ["removed", "revoked", "terminated"],
-            "description": "removed: it will not run; revoked: a worker has it, and will not start it if it has"
-            " not yet; terminated: its process is being stopped.",
+            "description": "removed: it will not run; revoked: a worker has it, and will not start it if it"
+            " has not yet; terminated: its process is being stopped.",
         }
     )
 
@@ -109,7 +111,7 @@ class SubmitSchema(Schema):
 
 
 class RerunSchema(Schema):
-    """Arguments to change: `args` takes the place of all positional ones, each of `kwargs` that of its name."""
+    """Arguments to change: `args` replaces all positional ones, each of `kwargs` that of its name."""
 
     args = fields.List(fields.Raw(allow_none=True))
     kwargs = fields.Dict(keys=fields.String())
@@ -144,7 +146,9 @@ class RunsQuery(PageQuery):
 
 class DeletionQuery(Schema):
     state = Several(
-        fields.String(validate=validate.OneOf(states.FINISHED, error="Only finished runs can be deleted: {choices}."))
+        fields.String(
+            validate=validate.OneOf(states.FINISHED, error="Only finished runs can be deleted: {choices}.")
+        )
     )
     before = QueryMoment(metadata={"description": "Created before this moment."})
 

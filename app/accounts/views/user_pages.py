@@ -12,6 +12,8 @@ from app.clock import utcnow
 from app.config import settings
 from app.errors import Conflict, Invalid
 
+__all__ = ["bp"]  # the blueprint of the settings, with the routes below added
+
 
 @bp.get("/users")
 @requires("administer")
@@ -26,7 +28,7 @@ def create_user() -> tuple[str, int]:
     form = UserForm()
     if form.validate():
         try:
-            user = users.create(form.name.data, form.role.data, utcnow())
+            user = users.create(form.name.data or "", form.role.data, utcnow())
             return _page(**_new_link(user)), 201
         except Invalid as error:
             take_errors(form, error)

@@ -1,7 +1,7 @@
 """What the Tasks pages make of a task: groups, a table of parameters, limits in words; pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -37,16 +37,6 @@ class Paragraph:
 def groups(tasks: Iterable[TaskInfo]) -> list[tuple[str, list[TaskInfo]]]:
     """The tasks by the first part of their name, in the order they come."""
     return [(name, list(members)) for name, members in groupby(tasks, lambda info: info.name.split(".")[0])]
-
-
-def matching(tasks: Sequence[TaskInfo], text: str) -> list[TaskInfo]:
-    """The tasks that have every word of `text` in their name, summary or queue."""
-    words = text.casefold().split()
-    return [info for info in tasks if all(word in _searched(info) for word in words)]
-
-
-def _searched(info: TaskInfo) -> str:
-    return f"{info.name} {info.summary} {info.queue}".casefold()
 
 
 def parameter_rows(info: TaskInfo) -> list[ParameterRow]:

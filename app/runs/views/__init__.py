@@ -1,5 +1,6 @@
 """The pages of runs: the list, one run, and what can be done with it."""
 
+import os
 from typing import Any
 
 from celery import Celery
@@ -11,12 +12,13 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app import broker, catalog, runs, workers
-from app.config import settings
+from app.accounts import requires
+from app.config import PROJECT_DIR, settings
 from app.errors import BrokerUnavailable
-from app.runs import presentation, tracebacks
+from app.runs import tracebacks
 from app.runs.timeline import timeline
+from app.runs.views import presentation
 from app.web import live, viewer
-from app.web.access import requires
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Entry, register
 
@@ -95,7 +97,7 @@ def _why(run: runs.Run) -> str:
     if run.is_finished or run.state in runs.RUNNING:
         return ""
     try:
-        return runs.diagnose(run, workers.listing(broker.client(), viewer.now())).detail
+        return runs.diagnose(run, workers.listing(broker.client(), viewer.now()), viewer.now()).detail
     except BrokerUnavailable:
         return _("Redis does not answer, so it is not known what it waits for.")
 
@@ -116,7 +118,6 @@ def _list() -> dict[str, Any]:
     wanted = presentation.wanted(request.args)
     cursor, top = request.args.get("cursor"), request.args.get("top")
     page = runs.page(wanted.filter, PAGE_SIZE, cursor)
-    counts = runs.counts()
     newer = runs.newer_than(wanted.filter, top) if top and not cursor else 0
     query = wanted.query | ({"cursor": cursor} if cursor else {})
     return {
@@ -125,8 +126,7 @@ def _list() -> dict[str, Any]:
         "top": runs.cursor_of(page.items[0]) if page.items and not cursor else None,
         "newer": newer,
         "newer_words": ngettext("%(num)s newer run", "%(num)s newer runs", newer),
-        "chips": presentation.chips(counts, wanted),
-        "total_words": _("%(n)s in the history", n=presentation.capped(counts, tuple(counts))),
+        "chips": presentation.chips(runs.counts(), wanted),
         "query": query,
         "first_query": wanted.query,
         "next_query": wanted.query | {"cursor": page.next_cursor},
@@ -159,7 +159,7 @@ def _one(run_id: str) -> dict[str, Any]:
         "known_task": info is not None,
         "line": timeline(run, viewer.now()),
         "why": _why(run),
-        "errors": tracebacks.parse(run.traceback or ""),
+        "errors": tracebacks.parse(run.traceback or "", [str(PROJECT_DIR), os.getcwd()]),
         "given": presentation.named_arguments(run, info.places(len(run.args or [])) if info else []),
         "children": runs.children(run.id),
         "reruns": runs.reruns(run.id),

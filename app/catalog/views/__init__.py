@@ -9,15 +9,15 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from app import catalog, runs
-from app.catalog import presentation, wording
+from app.accounts import requires
+from app.catalog import wording
 from app.catalog.binding import Arguments
-from app.catalog.info import TaskInfo
 from app.catalog.json_text import RAW
-from app.catalog.run_form import FIELDS, MODES, RunForm, empty_form, read_form
+from app.catalog.run_form import FIELDS, RunForm, empty_form, read_form
+from app.catalog.views import presentation
 from app.config import settings
 from app.errors import Invalid, NotFound
 from app.web import viewer
-from app.web.access import requires
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
 
@@ -37,7 +37,7 @@ def init_app(app: Flask) -> None:
 @requires("view")
 def index() -> str:
     tasks, text = catalog.listing(_celery()), request.args.get("q", "").strip()
-    found = presentation.matching(tasks, text)
+    found = catalog.matching(tasks, text)
     return render_template(
         "tasks/index.html",
         groups=presentation.groups(found),
@@ -53,27 +53,21 @@ def index() -> str:
 @requires("view")
 def show(task_name: str) -> str:
     info = catalog.find(_celery(), task_name)
-    mode = request.args.get("input", FIELDS)
-    form = empty_form(
-        info, settings().declared_queues, mode if mode in MODES else FIELDS, _earlier(request.args.get("run"))
-    )
-    return render_template(
-        "tasks/_run_form.html" if wants_fragment() else "tasks/show.html", **_task(info, form)
-    )
+    mode = RAW if request.args.get("input") == RAW else FIELDS
+    rerun_of = request.args.get("rerun", "")
+    values = _earlier(rerun_of or request.args.get("run", ""))
+    return _drawn(empty_form(info, settings().declared_queues, mode, values, rerun_of if values else ""))
 
 
 @bp.post("/<path:task_name>/run")
 @requires("operate")
 def run(task_name: str) -> Any:
-    info = catalog.find(_celery(), task_name)
-    form = _submitted(info)
+    form = _submitted(task_name)
     try:
         new = runs.submit(_celery(), _asked(form), viewer.now())
     except Invalid as error:
         form.refuse(error)
-        return render_template(
-            "tasks/_run_form.html" if wants_fragment() else "tasks/show.html", **_task(info, form)
-        ), 422
+        return _drawn(form), 422
     flash(_("Sent to the queue %(queue)s", queue=new.queue), "success")
     return go_to(url_for("runs.show", run_id=new.id))
 
@@ -82,23 +76,20 @@ def run(task_name: str) -> Any:
 @requires("operate")
 def switch(task_name: str) -> Any:
     """The other tab of the form, with what was entered so far."""
-    info = catalog.find(_celery(), task_name)
-    form = _submitted(info)
+    form = _submitted(task_name)
     try:
         form = form.in_mode(RAW if form.mode == FIELDS else FIELDS)
     except Invalid as error:
         form.refuse(error)
-    return render_template(
-        "tasks/_run_form.html" if wants_fragment() else "tasks/show.html", **_task(info, form)
-    )
+        return _drawn(form), 422
+    return _drawn(form)
 
 
 @bp.post("/<path:task_name>/same-as")
 @requires("view")
 def same_as(task_name: str) -> str:
     """The code that sends what stands in the form now."""
-    info = catalog.find(_celery(), task_name)
-    return render_template("tasks/_same_as.html", code=_code(info, _submitted(info)))
+    return render_template("tasks/_same_as.html", code=_code(_submitted(task_name)))
 
 
 def _celery() -> Celery:
@@ -110,8 +101,8 @@ def _count() -> Count:
     return Count(str(number), _("%(n)s tasks", n=number))
 
 
-def _submitted(info: TaskInfo) -> RunForm:
-    return read_form(info, settings().declared_queues, request.form)
+def _submitted(task_name: str) -> RunForm:
+    return read_form(catalog.find(_celery(), task_name), settings().declared_queues, request.form)
 
 
 def _asked(form: RunForm) -> runs.RunRequest:
@@ -121,11 +112,16 @@ def _asked(form: RunForm) -> runs.RunRequest:
         args=arguments.args,
         kwargs=arguments.kwargs,
         requested_by=current_user.name,
+        rerun_of=_known_run(form.rerun_of),
         **form.options(),
     )
 
 
-def _earlier(run_id: str | None) -> Arguments | None:
+def _known_run(run_id: str) -> str | None:
+    return runs.get(run_id).id if run_id else None
+
+
+def _earlier(run_id: str) -> Arguments | None:
     """The arguments of an earlier run, to be changed; None when they are not known."""
     if not run_id:
         return None
@@ -136,25 +132,26 @@ def _earlier(run_id: str | None) -> Arguments | None:
     return Arguments(list(old.args or []), dict(old.kwargs or {}))
 
 
-def _code(info: TaskInfo, form: RunForm) -> str | None:
-    """None while what stands in the form cannot be sent."""
-    try:
-        arguments = form.arguments()
-        return catalog.as_python(info, arguments.args, arguments.kwargs, form.options())
-    except Invalid:
+def _code(form: RunForm) -> str | None:
+    """The code that sends the same; None while what stands in the form cannot be sent."""
+    arguments = form.peek()
+    if arguments is None or not form.destination.validate():
         return None
+    return catalog.as_python(form.info, arguments.args, arguments.kwargs, form.options())
 
 
-def _task(info: TaskInfo, form: RunForm) -> dict[str, Any]:
-    recent = runs.page(runs.Filter(task_name=info.name), limit=RECENT)
-    last = runs.last_arguments(info.name)
-    return {
+def _drawn(form: RunForm) -> str:
+    """The form alone for htmx, else the whole page of its task."""
+    info = form.info
+    shown: dict[str, Any] = {
         "info": info,
         "form": form,
-        "paragraphs": presentation.paragraphs(info.doc),
         "rows": presentation.parameter_rows(info),
-        "limits": presentation.limits(info),
-        "recent": recent.items,
-        "last_run": last,
-        "code": _code(info, form),
+        "last_run": runs.last_arguments(info.name),
+        "code": _code(form),
     }
+    if wants_fragment():
+        return render_template("tasks/_run_form.html", **shown)
+    recent = runs.page(runs.Filter(task_name=info.name), limit=RECENT).items
+    paragraphs, limits = presentation.paragraphs(info.doc), presentation.limits(info)
+    return render_template("tasks/show.html", recent=recent, paragraphs=paragraphs, limits=limits, **shown)

@@ -11,7 +11,8 @@ from app import catalog, runs
 from app.accounts import requires
 from app.clock import utcnow
 from app.errors import Invalid, NotFound
-from app.runs import schemas, states
+from app.runs import states
+from app.runs.api import schemas
 from app.runs.models import Run
 from app.web import api
 from app.web.fields import page_of
@@ -36,6 +37,8 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
     countdown = wanted.pop("countdown", None)
     if countdown is not None:
         wanted["run_at"] = now + timedelta(seconds=countdown)
+    if not wanted["hold"]:
+        del wanted["hold"]
     request = runs.RunRequest(**wanted, requested_by=current_user.name, idempotency_key=header["key"])
     return _accepted(runs.submit(_celery(), request, now))
 
@@ -65,7 +68,8 @@ def get_run(run_id: str) -> Run:
 def cancel_run(wanted: dict[str, Any], run_id: str) -> dict[str, Any]:
     """Cancel a run that has not finished"""
     outcome = runs.cancel(_celery(), runs.get(run_id), wanted["terminate"], current_user.name, utcnow())
-    return schemas.RunSchema().dump(runs.get(run_id)) | {"outcome": outcome}
+    shown: dict[str, Any] = schemas.RunSchema().dump(runs.get(run_id))
+    return shown | {"outcome": outcome}
 
 
 @bp.route("/runs/<run_id>/rerun", methods=["POST"])

@@ -1,0 +1,26 @@
+-- Notes that a worker took a message, unless its queue is paused or holds everything new: then it goes back to
+-- the front of the line, or among the held ones, and must not be run.
+--
+-- KEYS[1]  kombu's hash of unacknowledged messages   KEYS[2]  its index
+-- KEYS[3]  hash of paused queues                     KEYS[4]  list of the message's level
+-- KEYS[5]  hash of queues that hold everything new   KEYS[6]  ids that the queue lets in
+-- KEYS[7]  list of the held ones                     KEYS[8]  hash of who, when and why
+-- ARGV[1]  delivery tag      ARGV[2]  now, in epoch seconds   ARGV[3]  the message's bytes
+-- ARGV[4]  its exchange and routing key, each as JSON, separated by a comma
+-- ARGV[5]  run id            ARGV[6]  name of the queue
+-- Returns  'taken' | 'paused' | 'held'
+
+if redis.call('HEXISTS', KEYS[3], ARGV[6]) == 1 then
+    redis.call('RPUSH', KEYS[4], ARGV[3])
+    return 'paused'
+end
+local mode = redis.call('HGET', KEYS[5], ARGV[6])
+if mode and redis.call('SISMEMBER', KEYS[6], ARGV[5]) == 0 then
+    redis.call('LPUSH', KEYS[7], ARGV[3])
+    redis.call('HSET', KEYS[8], ARGV[5], '{"at": ' .. ARGV[2] .. ', ' .. string.sub(mode, 2))
+    return 'held'
+end
+-- As kombu does it: `QoS.append` in kombu/transport/redis.py.
+redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
+redis.call('HSET', KEYS[1], ARGV[1], '[' .. ARGV[3] .. ', ' .. ARGV[4] .. ']')
+return 'taken'

@@ -1,0 +1,132 @@
+"""Kombu's Redis transport with two rules built in: what a queue that holds everything new lets in, and pause.
+
+Both are decided inside Redis, in the very step in which kombu would publish a message or note that a worker
+took it, so that there is no moment in which a message slips through. Bytes and keys in Redis stay kombu's.
+"""
+
+# mypy: allow-untyped-calls
+# (kombu's own methods have no types)
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+from kombu import transport as kombu_transport
+from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
+from kombu.utils.json import dumps
+
+from app.broker.connection import LUA_FOLDER, keys_of
+from app.broker.holding import facts
+from app.broker.messages import id_of
+
+PAUSE_CHECK_SECONDS = 1.0
+PUT = (LUA_FOLDER / "put.lua").read_text()
+TAKE = (LUA_FOLDER / "take.lua").read_text()
+
+_hold: ContextVar[str] = ContextVar("hold", default="")
+
+
+def install() -> None:
+    """Make this the transport of every Redis URL in the process. Call it before anything connects.
+
+    Kombu's own registry is the only way in that also holds for its pooled connections and for Unix sockets.
+    """
+    for name in ("redis", "rediss"):
+        kombu_transport.TRANSPORT_ALIASES[name] = f"{Transport.__module__}:{Transport.__qualname__}"
+        kombu_transport._transport_cache.pop(name, None)
+
+
+@contextmanager
+def publishing_held(by: str, reason: str, now: datetime) -> Iterator[None]:
+    """Everything published inside goes among the held messages of its queue; no worker sees it before."""
+    token = _hold.set(facts(by, reason, now))
+    try:
+        yield
+    finally:
+        _hold.reset(token)
+
+
+class Channel(kombu_redis.Channel):
+    """A channel that publishes and takes by the rules."""
+
+    _paused: frozenset[str] = frozenset()
+    _pauses_read_at = float("-inf")
+
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        """Publish into the line or among the held ones, as the script decides."""
+        if queue in self._expires:  # kombu's short-lived reply queues carry no tasks
+            super()._put(queue, message, **kwargs)
+            return
+        names, raw = keys_of(self), dumps(message)
+        level = names.level(queue, names.step_of(self._get_message_priority(message)))
+        lists = [level.key, names.held(queue), names.held_facts(queue), names.hold_new, names.let_in(queue)]
+        call = (PUT, len(lists), *lists, raw, _run_id(message, raw), queue, _hold.get())
+        batch = kwargs.get("_publish_batch")
+        if batch is not None:
+            batch.add("eval", *call)
+            return
+        with self.conn_or_acquire() as client:
+            client.eval(*call)
+
+    def basic_consume(
+        self, queue: str, no_ack: bool, callback: Callable[[Any], Any], consumer_tag: str, **kwargs: Any
+    ) -> Any:
+        """Consume as kombu does, but deliver only what the script lets a worker take."""
+        answer = super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
+        if not no_ack and self.ack_emulation:
+            self.connection._callbacks[queue] = lambda raw: self._deliver_taken(queue, raw, callback)
+        return answer
+
+    @property
+    def active_queues(self) -> list[str]:
+        """The queues to take from: those consumed and not paused."""
+        consumed: list[str] = super().active_queues
+        if consumed and time.monotonic() - self._pauses_read_at >= PAUSE_CHECK_SECONDS:
+            self._read_pauses()
+        return [queue for queue in consumed if queue not in self._paused]
+
+    def _deliver_taken(self, queue: str, raw_message: dict[str, Any], callback: Callable[[Any], Any]) -> Any:
+        message = self.Message(raw_message, channel=self)
+        outcome = self._take(queue, raw_message, message)
+        if outcome == b"paused":
+            self._read_pauses()  # or it would be taken again at once
+        if outcome != b"taken":
+            return None
+        virtual.QoS.append(self.qos, message, message.delivery_tag)
+        return callback(message)
+
+    def _take(self, queue: str, raw_message: dict[str, Any], message: Any) -> Any:
+        names, raw = keys_of(self), dumps(raw_message)
+        level = names.level(queue, names.step_of(self._get_message_priority(raw_message)))
+        modes = [names.paused, level.key, names.hold_new, names.let_in(queue)]
+        lists = [names.unacked, names.unacked_index, *modes, names.held(queue), names.held_facts(queue)]
+        delivery = message.delivery_info
+        address = f"{dumps(delivery['exchange'])}, {dumps(delivery['routing_key'])}"
+        run_id = _run_id(raw_message, raw)
+        arguments = [message.delivery_tag, repr(time.time()), raw, address, run_id, queue]
+        with self.conn_or_acquire() as client:
+            return client.eval(TAKE, len(lists), *lists, *arguments)
+
+    def _read_pauses(self) -> None:
+        with self.conn_or_acquire() as client:
+            names = client.execute_command("HKEYS", keys_of(self).paused)
+        self._pauses_read_at = time.monotonic()
+        paused = frozenset(name.decode() for name in names)
+        if paused != self._paused:
+            self._paused = paused
+            self._update_queue_cycle()
+
+
+class Transport(kombu_redis.Transport):
+    """Kombu's Redis transport with our channel."""
+
+    Channel = Channel
+
+
+def _run_id(message: dict[str, Any], raw: str) -> str:
+    run_id = (message.get("headers") or {}).get("id")
+    return run_id if isinstance(run_id, str) and run_id else id_of(raw.encode())

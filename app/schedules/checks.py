@@ -1,0 +1,132 @@
+"""What must hold before a definition is saved, said at the field where it does not."""
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+from flask_babel import gettext as _
+
+from app import catalog
+from app.config import QUEUE_PATTERN
+from app.errors import Invalid, NotFound
+from app.schedules import arguments, policies, timing
+from app.schedules.definition import (
+    ARGUMENTS,
+    OWN_TIMING,
+    TASK_TYPES,
+    TIMING,
+    WINDOW,
+    Definition,
+    policies_of,
+    timing_of,
+)
+
+NAME_LENGTH = 200
+NOTE_LENGTH = 2000
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+Errors = dict[str, list[str]]
+
+
+def check(
+    celery_app: Celery,
+    new: Definition,
+    old: Definition | None,
+    now: datetime,
+    schedule_id: int | None = None,
+    run_count: int = 0,
+) -> Definition:
+    """The definition as it is saved, with its arguments in their one spelling.
+
+    What did not change is not objected to: a schedule whose moment has passed can still be renamed. Raises
+    `Invalid` by field.
+    """
+    changed = {name for name in vars(new) if old is None or getattr(new, name) != getattr(old, name)}
+    new = replace(new, name=new.name.strip(), note=new.note.strip())
+    errors = _text_errors(new, changed) | _range_errors(new, changed)
+    errors |= _policy_errors(new, changed, run_count)
+    errors |= _timing_errors(new, changed, now, schedule_id)
+    if old is None or changed & set(ARGUMENTS):
+        try:
+            new = _with_checked_arguments(celery_app, new, now, schedule_id, errors)
+        except Invalid as invalid:
+            errors |= invalid.errors
+    if errors:
+        raise Invalid(errors)
+    return new
+
+
+def _text_errors(new: Definition, changed: set[str]) -> Errors:
+    errors: Errors = {}
+    if "name" in changed and (not 1 <= len(new.name) <= NAME_LENGTH or _UNPRINTABLE.search(new.name)):
+        errors["name"] = [_("Give a name of 1 to %(n)s characters on one line.", n=NAME_LENGTH)]
+    if "note" in changed and (
+        len(new.note) > NOTE_LENGTH or _UNPRINTABLE.search(re.sub(r"[\t\r\n]", " ", new.note))
+    ):
+        errors["note"] = [_("A note has at most %(n)s characters.", n=NOTE_LENGTH)]
+    return errors
+
+
+def _range_errors(new: Definition, changed: set[str]) -> Errors:
+    errors: Errors = {}
+    if "queue" in changed and new.queue is not None and not re.fullmatch(QUEUE_PATTERN, new.queue):
+        errors["queue"] = [
+            _("A queue's name has letters, digits and _ . : @ - only, at most 127 characters.")
+        ]
+    if "priority" in changed and new.priority is not None and not 0 <= new.priority <= 9:
+        errors["priority"] = [_("Give a priority from 0 to 9; 9 is the most urgent.")]
+    return errors
+
+
+def _policy_errors(new: Definition, changed: set[str], run_count: int) -> Errors:
+    errors = {name: texts for name, texts in policies.errors(policies_of(new)).items() if name in changed}
+    used_up = new.max_runs is not None and run_count >= new.max_runs
+    if new.enabled and used_up and changed & {"max_runs", "enabled"}:
+        errors.setdefault("max_runs", [_("It has run %(n)s times already.", n=run_count)])
+    return errors
+
+
+def _timing_errors(new: Definition, changed: set[str], now: datetime, schedule_id: int | None) -> Errors:
+    if new.task_type not in TASK_TYPES:
+        return {"task_type": [_("The type is one_time, interval or cron.")]}
+    errors = _foreign_timing(new)
+    if errors:
+        return errors
+    found = timing.errors(timing_of(new, schedule_id), now)
+    moves = changed & {*TIMING, *WINDOW, "timezone", "jitter_seconds"} or "enabled" in changed
+    if new.enabled and moves:
+        return found
+    return {name: texts for name, texts in found.items() if name in changed}
+
+
+def _foreign_timing(new: Definition) -> Errors:
+    """Fields that time another type; their meaning would be anybody's guess."""
+    return {
+        name: [_("This belongs to the type %(type)s, not to %(chosen)s.", type=owner, chosen=new.task_type)]
+        for owner, names in OWN_TIMING.items()
+        if owner != new.task_type
+        for name in names
+        if getattr(new, name) is not None
+    }
+
+
+def _with_checked_arguments(
+    celery_app: Celery, new: Definition, now: datetime, schedule_id: int | None, errors: Errors
+) -> Definition:
+    try:
+        info = catalog.find(celery_app, new.task_name)
+    except NotFound as error:
+        raise Invalid({"task_name": [error.detail]}) from None
+    sample_at: datetime | None = None
+    if not errors:
+        sample_at = timing.first_fire(timing_of(new, schedule_id), now)
+    zone = "UTC" if "timezone" in errors else new.timezone
+    found = arguments.checked(info, new.args, new.kwargs, zone, sample_at or now)
+    return replace(new, args=found.args, kwargs=found.kwargs)
+
+
+def is_taken(error: Any) -> bool:
+    """Whether an IntegrityError is about the unique name."""
+    return "name" in str(error.orig)

@@ -1,0 +1,143 @@
+"""Celery's own `beat_schedule` entries, read as definitions; what has no exact equal is refused in words."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import Celery
+from celery.schedules import crontab, schedule, solar
+from flask_babel import gettext as _
+
+from app.broker.priority import from_broker
+from app.celery.events import to_json
+from app.schedules.checks import NAME_LENGTH
+from app.schedules.definition import Definition
+from app.schedules.timing import TimingError, parse_cron
+
+VARIABLES = ("beat_schedule", "CELERY_BEAT_SCHEDULE")
+_OPTIONS = ("queue", "priority", "expires")
+_WHOLE = {"minute": range(60), "hour": range(24), "day_of_week": range(7)}
+_WHOLE |= {"day_of_month": range(1, 32), "month_of_year": range(1, 13)}
+
+
+@dataclass(frozen=True)
+class CodeProblem:
+    """An entry that cannot be taken over; `key` is its name in the code."""
+
+    key: str
+    message: str
+
+
+@dataclass(frozen=True)
+class CodeEntries:
+    """What the code defines, by the entries' names; `whole` is False when a module could not be imported."""
+
+    definitions: dict[str, Definition]
+    problems: list[CodeProblem]
+    whole: bool
+
+
+class _Refused(ValueError):
+    """An entry that cannot be taken over; the text says why."""
+
+
+def read(
+    celery_app: Celery, modules: Iterable[Any], timezone: str, now: datetime, whole: bool
+) -> CodeEntries:
+    """The entries of the Celery configuration and of modules' variables, in the deployment's zone.
+
+    An entry of a module takes the place of one of the configuration with the same name.
+    """
+    found: dict[str, Any] = dict(celery_app.conf.beat_schedule or {})
+    for module in modules:
+        for variable in VARIABLES:
+            entries = getattr(module, variable, None)
+            if isinstance(entries, Mapping):
+                found |= {str(key): entry for key, entry in entries.items()}
+    definitions, problems = {}, []
+    for key, entry in found.items():
+        try:
+            definitions[key] = _definition(key, entry, timezone, now)
+        except (_Refused, TimingError) as refused:
+            problems.append(CodeProblem(key, str(refused)))
+        except Exception as error:  # an entry is anybody's code
+            problems.append(CodeProblem(key, f"{type(error).__name__}: {error}"))
+    return CodeEntries(definitions, problems, whole)
+
+
+def _definition(key: str, entry: Any, timezone: str, now: datetime) -> Definition:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("task"), str):
+        raise _Refused(_("An entry needs a task and a schedule."))
+    if not 1 <= len(key) <= NAME_LENGTH:
+        raise _Refused(_("The name of an entry has at most %(n)s characters.", n=NAME_LENGTH))
+    return Definition(
+        name=key,
+        task_name=entry["task"],
+        timezone=timezone,
+        args=_plain(list(entry.get("args") or ())),
+        kwargs=_plain(dict(entry.get("kwargs") or {})),
+        **_timing(entry.get("schedule"), timezone, now),
+        **_options(dict(entry.get("options") or {})),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """The value as it arrives at the task; dates become text, as in a message."""
+    return json.loads(to_json(value))
+
+
+def _timing(value: Any, timezone: str, now: datetime) -> dict[str, Any]:
+    if isinstance(value, crontab):
+        return {"task_type": "cron", "cron_schedule": _cron(value, timezone, now)}
+    if isinstance(value, solar):
+        raise _Refused(_("Sunrise and sunset are not times that a schedule can have here."))
+    if type(value) is schedule:
+        value = value.run_every
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Refused(_("A schedule of the kind %(kind)s is not known here.", kind=type(value).__name__))
+    if value < 1 or value != int(value):
+        raise _Refused(_("An interval takes whole seconds, from 1 on."))
+    return {"task_type": "interval", "interval_seconds": int(value)}
+
+
+def _cron(value: crontab, timezone: str, now: datetime) -> str:
+    """The five columns. Celery wants both days to match, cron either: refused when it matters."""
+    columns = {name: _column(value, name) for name in _WHOLE}
+    days, weekdays = columns["day_of_month"], columns["day_of_week"]
+    if not days.startswith("*") and not weekdays.startswith("*"):
+        raise _Refused(
+            _("Celery fires when both the day of month and the day of week match, cron when either does.")
+        )
+    order = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+    text = " ".join(columns[name] for name in order)
+    parse_cron(text, timezone, now)
+    return text
+
+
+def _column(value: crontab, name: str) -> str:
+    """A column as it was written where cron reads it alike, otherwise as a list of its numbers."""
+    numbers = sorted(getattr(value, name))
+    if numbers == list(_WHOLE[name]):
+        return "*"
+    written = str(getattr(value, f"_orig_{name}")).replace(" ", "")
+    if written.startswith("*/") and written[2:].isdigit():
+        return written
+    return ",".join(map(str, numbers))
+
+
+def _options(options: dict[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(options) - set(_OPTIONS)):
+        raise _Refused(_("These options are not known here: %(names)s.", names=", ".join(map(str, unknown))))
+    found: dict[str, Any] = {"queue": options.get("queue")}
+    if options.get("priority") is not None:
+        found["priority"] = from_broker(options["priority"])
+    expires = options.get("expires")
+    if isinstance(expires, timedelta):
+        expires = expires.total_seconds()
+    if expires is not None and (isinstance(expires, bool) or not isinstance(expires, int | float)):
+        raise _Refused(_("expires takes a number of seconds here."))
+    return found | ({"message_ttl_seconds": int(expires)} if expires else {})

@@ -1,0 +1,174 @@
+"""Schedules that code defines: taken over, kept beside people's edits, retired when the code drops them.
+
+Who owns what: the code owns a field as long as nobody changed it here. A change in the code then moves it,
+and leaves what a person changed. Whether a schedule is enabled is a person's, never the code's.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.config import settings
+from app.errors import Conflict
+from app.extensions import db, transaction
+from app.schedules import changes, edits, rows
+from app.schedules.code_entries import CodeEntries, read
+from app.schedules.definition import FIELDS, TIMING, Definition
+from app.schedules.models import CODE, Schedule
+from app.schedules.snapshots import from_json, to_json
+
+OWNED = tuple(name for name in FIELDS if name not in ("name", "enabled", "anchor_at", "note"))
+_TOGETHER = (*TIMING, "timezone")  # overridden in one of them, the timing is a person's
+
+logger = logging.getLogger(__name__)
+
+
+def entries(celery_app: Celery, now: datetime) -> CodeEntries:
+    """What this process's code defines, and what of it cannot be taken over."""
+    loaded = [module for name, module in list(sys.modules.items()) if _is_own(name)]
+    whole = not current_app.extensions["import_failures"]
+    return read(celery_app, loaded, settings().timezone, now, whole)
+
+
+def sync(celery_app: Celery, now: datetime) -> list[str]:
+    """Bring the table to what the code defines; returns a sentence for each change.
+
+    Any number of beats may do so at once. While a module cannot be imported nothing is retired: its entries
+    have not vanished.
+    """
+    found = entries(celery_app, now)
+    for problem in found.problems:
+        logger.warning("beat_schedule entry %s is left out: %s", problem.key, problem.message)
+    said = []
+    for key, definition in found.definitions.items():
+        try:
+            said += _sync_one(celery_app, key, definition, now)
+        except IntegrityError:
+            continue  # another beat was faster
+    if found.whole:
+        said += _retire(set(found.definitions), now)
+    if said:
+        rows.announce()
+    return said
+
+
+def overridden(row: Schedule) -> list[str]:
+    """The fields in which a schedule from code differs from its code, in the order of the form."""
+    if row.code_definition is None:
+        return []
+    return _overridden(row, _read(row.code_definition))
+
+
+def reset_to_code(celery_app: Celery, schedule_id: int, by: str | None, now: datetime) -> Schedule:
+    """Put every field back to what the code says; enabled or not stays. Raises `NotFound` and `Conflict`."""
+
+    def work() -> Schedule:
+        row = rows.locked(schedule_id)
+        if row.code_definition is None:
+            raise Conflict(_("This schedule is not defined in code."), code="not-from-code")
+        return _apply(celery_app, row, _read(row.code_definition), by, now, "reset")
+
+    return edits.changing(work)
+
+
+def _is_own(name: str) -> bool:
+    return any(name == own or name.startswith(f"{own}.") for own in settings().tasks)
+
+
+def _sync_one(celery_app: Celery, key: str, definition: Definition, now: datetime) -> list[str]:
+    code = to_json({name: getattr(definition, name) for name in OWNED})
+    known = db.session.scalar(select(Schedule).where(Schedule.code_key == key))
+    if known is not None and known.code_definition == code and known.retired_at is None:
+        return []  # as nearly always: no write lock is taken
+    with transaction():
+        row = db.session.scalar(select(Schedule).where(Schedule.code_key == key).with_for_update())
+        if row is None:
+            _make(celery_app, key, definition, code, now)
+            return [f"{key}: new"]
+        return _update(celery_app, row, code, now)
+
+
+def _make(
+    celery_app: Celery, key: str, definition: Definition, code: dict[str, Any], now: datetime
+) -> Schedule:
+    """A new row; one with arguments that do not fit is made all the same, and shown so."""
+    row = Schedule(version=1, created_at=now, updated_at=now, run_count=0, failures=0)
+    row.origin, row.code_key, row.code_definition = CODE, key, code
+    definition = replace(definition, name=rows.free_name(key))
+    if definition.task_type == "interval":
+        definition = replace(definition, anchor_at=now)
+    definition.write(row)
+    db.session.add(row)
+    db.session.flush()
+    rows.start(row, now)
+    changes.record(row, "create", None, now, changes.difference(celery_app, None, definition))
+    return row
+
+
+def _update(celery_app: Celery, row: Schedule, code: dict[str, Any], now: datetime) -> list[str]:
+    """Move what nobody changed here, and bring a retired one back."""
+    said = []
+    new, old = _read(code), _read(row.code_definition or {})
+    kept = set(_overridden(row, old))
+    if kept & set(_TOGETHER):
+        kept |= set(_TOGETHER)
+    wanted = {name: new[name] for name in OWNED if name not in kept and new[name] != old.get(name)}
+    row.code_definition = code
+    if row.retired_at is not None:
+        row.retired_at = None
+        rows.touched(row, None, now)
+        rows.start(row, now)
+        changes.record(row, "return", None, now)
+        said.append(f"{row.code_key}: back")
+    if wanted:
+        _apply(celery_app, row, wanted, None, now, "sync")
+        said.append(f"{row.code_key}: {', '.join(wanted)}")
+    return said
+
+
+def _apply(
+    celery_app: Celery, row: Schedule, wanted: Mapping[str, Any], by: str | None, now: datetime, action: str
+) -> Schedule:
+    """Write fields that come from code, unchecked: the task may not have been deployed yet."""
+    old = Definition.of(row)
+    new = edits.merged(old, wanted, now)
+    if not (diff := changes.difference(celery_app, old, new)):
+        return row
+    edits.write(row, new, by, now)
+    changes.record(row, action, by, now, diff)
+    return row
+
+
+def _retire(keys: set[str], now: datetime) -> list[str]:
+    """Stop what the code no longer defines; a person may delete it then."""
+    query = select(Schedule.id, Schedule.code_key).where(
+        Schedule.origin == CODE, Schedule.retired_at.is_(None), Schedule.code_key.not_in(keys)
+    )
+    said = []
+    for schedule_id, key in db.session.execute(query).all():
+        with transaction():
+            row = rows.locked(schedule_id)
+            if row.retired_at is None:
+                row.retired_at = now
+                rows.touched(row, None, now)
+                rows.start(row, now)
+                changes.record(row, "retire", None, now)
+                said.append(f"{key}: retired")
+    return said
+
+
+def _overridden(row: Schedule, code: Mapping[str, Any]) -> list[str]:
+    return [name for name in OWNED if name in code and getattr(row, name) != code[name]]
+
+
+def _read(code: Mapping[str, Any]) -> dict[str, Any]:
+    return from_json(dict(code))

@@ -1,0 +1,209 @@
+"""What beat does with one due row: the runs it makes of the fires, and where the row goes on."""
+
+import json
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+from celery import Celery
+
+from app import catalog
+from app.runs import outbox, states
+from app.runs.folding import Row
+from app.schedules import due, reasons
+from app.schedules.definition import policies_of, timing_of
+from app.schedules.policies import Due, PlannedFire, plan
+from app.schedules.timing import actual_at, first_fire, zone
+
+RUN_COLUMNS = (
+    *("id", "created_at", "updated_at", "task_name", "state", "queue", "priority", "attempt"),
+    *("requested_by", "schedule_id", "due_at", "root_id", "send_at", "ended_at", "expires_at"),
+    *("error", "args", "kwargs", "masked", "notices", "outbox"),
+)
+_NAMESPACE = uuid.UUID("5f0ac7c7-7bf4-5a5c-9c7b-6f0f5d8f2c11")
+_ENDS = {"missed": states.MISSED, "skipped": states.SKIPPED}
+
+
+class Unfinished(NamedTuple):
+    """How many runs of a schedule are sent and not finished, and how many fires wait for one of them."""
+
+    sent: int = 0
+    buffered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The rows of runs to make, and the row's new state. `exhausted`: it disables itself."""
+
+    id: int
+    runs: list[Row] = field(default_factory=list)
+    next_due_at: datetime | None = None
+    next_run_at: datetime | None = None
+    last_run_at: datetime | None = None
+    run_count: int = 0
+    error: str | None = None
+    skips: list[str] | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        return self.next_due_at is None
+
+
+def run_id(schedule_id: int, due_at: datetime) -> str:
+    """The id of the run for a fire: the same wherever and however often it is worked out."""
+    return str(uuid.uuid5(_NAMESPACE, f"{schedule_id} {due_at.astimezone(UTC).isoformat()}"))
+
+
+def decide(celery_app: Celery, row: Any, unfinished: Unfinished, now: datetime) -> Decision:
+    """What becomes of a due row (the columns of its schedule; `args`, `kwargs` and `skips` as JSON text).
+
+    A row without `next_due_at` was edited in SQL: its next fire is worked out, nothing fires. Raises
+    whatever a value that cannot be evaluated raises.
+    """
+    timing = timing_of(row, row.id)
+    if row.next_due_at is None:
+        first = first_fire(timing, now)
+        sends = actual_at(timing, first) if first else None
+        return Decision(row.id, [], first, sends, row.last_run_at, row.run_count, skips=_skips(row))
+    skips = _skips(row)
+    maker = _RunMaker(celery_app, row, now)
+    policies = policies_of(row)
+    if maker.info is None:
+        policies = replace(policies, max_runs=None)  # nothing is sent, so nothing counts
+    planned = plan(
+        Due(
+            timing=timing,
+            policies=policies,
+            next_due_at=row.next_due_at,
+            run_count=row.run_count,
+            unfinished=unfinished.sent,
+            buffered=unfinished.buffered,
+            skips=frozenset(map(datetime.fromisoformat, skips or ())),
+        ),
+        now,
+    )
+    runs = [maker.make(entry, number) for number, entry in enumerate(planned.fires)]
+    fired = any(run["outbox"] for run in runs)
+    return Decision(
+        row.id,
+        runs,
+        planned.next_due_at,
+        planned.next_actual_at,
+        now if fired else row.last_run_at,
+        planned.run_count if maker.info else row.run_count,
+        reasons.sentence(maker.unknown) if maker.unknown else None,
+        _later(skips, planned.next_due_at),
+    )
+
+
+def _skips(row: Any) -> list[str] | None:
+    skips: list[str] | None = json.loads(row.skips) if row.skips else None
+    return skips
+
+
+def _later(skips: list[str] | None, next_due_at: datetime | None) -> list[str] | None:
+    if not skips or next_due_at is None:
+        return None
+    return [skip for skip in skips if datetime.fromisoformat(skip) >= next_due_at] or None
+
+
+class _RunMaker:
+    """Makes the rows of runs for the fires of one schedule."""
+
+    def __init__(self, celery_app: Celery, row: Any, now: datetime) -> None:
+        self.row = row
+        self.now = now
+        self.info = catalog.lookup(celery_app, row.task_name)
+        self.unknown: dict[str, Any] | None = None
+        self._relative = due.KEY in row.args or due.KEY in row.kwargs
+        self._arguments: catalog.Arguments | None = None
+
+    def make(self, entry: PlannedFire, number: int) -> Row:
+        """The row of one fire; `number` keeps fires of the same batch in their order."""
+        created_at = self.now + timedelta(microseconds=number)
+        arguments = self._resolved(entry.due_at)
+        args, kwargs, masked = catalog.mask(self.info, arguments.args, arguments.kwargs)
+        new_id = run_id(self.row.id, entry.due_at)
+        made: Row = dict.fromkeys(RUN_COLUMNS)
+        made |= {
+            "id": new_id,
+            "root_id": new_id,
+            "created_at": created_at,
+            "updated_at": created_at,
+            "task_name": self.row.task_name,
+            "queue": self.row.queue or (self.info.queue if self.info else None),
+            "priority": self.info.priority if self.row.priority is None and self.info else self.row.priority,
+            "attempt": 0,
+            "requested_by": f"schedule:{self.row.name}",
+            "schedule_id": self.row.id,
+            "due_at": entry.due_at,
+            "args": args,
+            "kwargs": kwargs,
+            "masked": masked or None,
+        }
+        return made | self._outcome(entry, arguments)
+
+    def _outcome(self, entry: PlannedFire, arguments: catalog.Arguments) -> Row:
+        """The part of the row that says whether it is sent, waits, or does not run."""
+        if self.info is None and entry.outcome in ("run", "buffer"):
+            self.unknown = reasons.facts(entry, reasons.UNKNOWN_TASK, self.row.task_name)
+            return self._ended(states.SKIPPED, self.unknown)
+        if entry.outcome in _ENDS:
+            return self._ended(_ENDS[entry.outcome], reasons.facts(entry, entry.reason, self.row.task_name))
+        return waiting(
+            arguments,
+            "buffer" if entry.outcome == "buffer" or entry.cancel_running else "send",
+            self.row.message_ttl_seconds,
+            self.now,
+        )
+
+    def _ended(self, state: str, kept: dict[str, Any]) -> Row:
+        return {"state": state, "ended_at": self.now, "error": reasons.sentence(kept), "notices": kept}
+
+    def _resolved(self, due_at: datetime) -> catalog.Arguments:
+        if self._arguments is None or self._relative:
+            args, kwargs = json.loads(self.row.args), json.loads(self.row.kwargs)
+            if self._relative:
+                args, kwargs = due.resolve(args, kwargs, due_at, zone(self.row.timezone), kinds(self.info))
+            self._arguments = catalog.Arguments(args, kwargs)
+        return self._arguments
+
+
+def waiting(
+    arguments: catalog.Arguments, how: Literal["send", "buffer"], ttl_seconds: int | None, now: datetime
+) -> Row:
+    """State, outbox and times of a run that is sent at once, or waits until earlier runs have ended."""
+    if how == "buffer":
+        payload = outbox.payload(arguments.args, arguments.kwargs, None, ttl_seconds)
+        return {"state": states.SCHEDULED, "outbox": payload}
+    expires_at = now + timedelta(seconds=ttl_seconds) if ttl_seconds else None
+    return {
+        "state": states.PENDING,
+        "send_at": now + timedelta(seconds=outbox.PATIENCE_SECONDS),
+        "expires_at": expires_at,
+        "outbox": outbox.payload(arguments.args, arguments.kwargs, expires_at),
+    }
+
+
+def kinds(info: catalog.TaskInfo | None) -> dict[str, due.Kind]:
+    """Which parameters take dates, by name and by place, for resolving arguments that refer to the fire."""
+    found: dict[str, due.Kind] = {}
+    place = 0
+    for parameter in info.parameters if info else ():
+        kind = _date_kind(parameter)
+        if kind:
+            found[parameter.name] = kind
+            if parameter.positional:
+                found[f"args.{place}"] = kind
+        place += parameter.positional
+    return found
+
+
+def _date_kind(parameter: catalog.Parameter) -> due.Kind | None:
+    shape = parameter.shape
+    while shape.item is not None:
+        shape = shape.item
+    if shape.kind == catalog.Kind.DATE:
+        return "date"
+    return "datetime" if shape.kind == catalog.Kind.DATETIME else None

@@ -1,0 +1,247 @@
+"""Schedules are made, changed, copied and deleted; every change moves the version and is kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from celery import Celery
+from flask_babel import gettext as _
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import select
+from sqlalchemy import update as sql_update
+from sqlalchemy.exc import IntegrityError
+
+from app.errors import Conflict
+from app.extensions import db, transaction
+from app.runs import Run, states
+from app.schedules import arguments, changes, rows, timing
+from app.schedules.buffer import buffered
+from app.schedules.checks import check
+from app.schedules.definition import OWN_TIMING, TIMING, WINDOW, Definition, timing_of
+from app.schedules.models import CODE, PAGE, Schedule
+from app.schedules.snapshots import from_json, snapshot
+
+T = TypeVar("T")
+
+
+def create(celery_app: Celery, definition: Definition, by: str | None, now: datetime) -> Schedule:
+    """A new schedule; its first fire is the first slot from now on.
+
+    Raises `Invalid` by field and `Conflict` (code "name-taken").
+    """
+    return changing(lambda: insert(celery_app, definition, by, now))
+
+
+def update(
+    celery_app: Celery,
+    schedule_id: int,
+    wanted: Mapping[str, Any],
+    by: str | None,
+    now: datetime,
+    if_version: int | None = None,
+) -> Schedule:
+    """Change some fields; the others keep their values. Nothing happens when nothing differs.
+
+    Only a changed timing moves the next fire. Masked arguments stay what they are. Raises `NotFound`,
+    `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
+    """
+    return changing(lambda: change(celery_app, rows.locked(schedule_id, if_version), wanted, by, now))
+
+
+def delete(schedule_id: int, by: str | None, now: datetime, if_version: int | None = None) -> str:
+    """Delete a schedule and return its name; `undelete` brings it back.
+
+    Its runs stay in the history, a buffered fire is cancelled.
+    Raises `NotFound`, `Stale`, and `Conflict` (code "defined-in-code") for one that code defines.
+    """
+    return changing(lambda: remove(rows.locked(schedule_id, if_version), by, now))
+
+
+def undelete(schedule_id: int, by: str | None, now: datetime) -> Schedule:
+    """Bring a deleted schedule back with its id and history; what passed meanwhile is not fired.
+
+    Raises `NotFound` when it was not deleted and `Conflict` when its name is taken.
+    """
+
+    def bring_back() -> Schedule:
+        values = from_json(changes.last_deletion(schedule_id).snapshot or {})
+        if db.session.get(Schedule, schedule_id) is not None:
+            raise Conflict(_("This schedule is not deleted."), code="not-deleted")
+        _require_free(values["name"])
+        row = Schedule(**values)
+        rows.touched(row, by, now)
+        db.session.add(row)
+        rows.start(row, now)
+        db.session.flush()
+        changes.record(row, "undelete", by, now)
+        return row
+
+    return changing(bring_back)
+
+
+def duplicate(celery_app: Celery, schedule_id: int, by: str | None, now: datetime) -> Schedule:
+    """A copy under another name, disabled so that nothing runs twice; of code definitions too."""
+
+    def copy() -> Schedule:
+        row = rows.locked(schedule_id)
+        name = rows.free_name(_("%(name)s copy", name=row.name))
+        definition = replace(Definition.of(row), name=name, enabled=False)
+        made = _new_row(definition, by, now)
+        diff = changes.difference(celery_app, None, definition)
+        changes.record(made, "create", by, now, diff, note=_("Copied from %(name)s.", name=row.name))
+        return made
+
+    return changing(copy)
+
+
+def changing(work: Callable[[], T]) -> T:
+    """One transaction around a change, announced after its commit."""
+    try:
+        with transaction():
+            made = work()
+    except IntegrityError as error:
+        if "name" not in str(error.orig):
+            raise
+        raise _taken() from error
+    rows.announce()
+    return made
+
+
+def insert(
+    celery_app: Celery, definition: Definition, by: str | None, now: datetime, action: str = "create"
+) -> Schedule:
+    """`create` inside the caller's transaction."""
+    definition = _anchored(definition, None, now)
+    definition = check(celery_app, definition, None, now)
+    _require_free(definition.name)
+    row = _new_row(definition, by, now)
+    changes.record(row, action, by, now, changes.difference(celery_app, None, definition))
+    return row
+
+
+def change(
+    celery_app: Celery,
+    row: Schedule,
+    wanted: Mapping[str, Any],
+    by: str | None,
+    now: datetime,
+    action: str = "update",
+    note: str | None = None,
+) -> Schedule:
+    """`update` of a locked row inside the caller's transaction."""
+    old = Definition.of(row)
+    new = check(celery_app, merged(old, wanted, now), old, now, row.id, row.run_count)
+    diff = changes.difference(celery_app, old, new)
+    if not diff:
+        return row
+    if new.name != old.name:
+        _require_free(new.name)
+    write(row, new, by, now, note)
+    changes.record(row, action, by, now, diff, note)
+    return row
+
+
+def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: str | None = None) -> None:
+    """Put a changed definition into a locked row and move its next fire where that follows."""
+    old = Definition.of(row)
+    new.write(row)
+    rows.touched(row, by, now)
+    _switched(row, old, by, now, note)
+    _moved(row, old, now)
+
+
+def merged(old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definition:
+    """The old definition with the wanted changes, secrets kept, other types' timing let go."""
+    values = dict(wanted)
+    for name in ("args", "kwargs"):
+        if name in values:
+            values[name] = arguments.with_secrets(values[name], getattr(old, name))
+    new = replace(old, **values)
+    if new.task_type != old.task_type:
+        gone: dict[str, Any] = {name: None for name in OWN_TIMING[old.task_type] if name not in values}
+        new = replace(new, **gone)
+    return _anchored(new, old, now, given="anchor_at" in values and values["anchor_at"] is not None)
+
+
+def remove(row: Schedule, by: str | None, now: datetime) -> str:
+    """`delete` of a locked row inside the caller's transaction."""
+    if row.origin == CODE and row.retired_at is None:
+        raise Conflict(
+            _("This schedule is defined in code and would come back. Disable it instead."),
+            code="defined-in-code",
+        )
+    changes.record(row, "delete", by, now, snapshot=snapshot(row))
+    db.session.execute(
+        sql_update(Run)
+        .where(Run.schedule_id == row.id, buffered(Run))
+        .values(state=states.REVOKED, outbox=None, ended_at=now, updated_at=now)
+        .values(error=_("Its schedule was deleted while it waited for an earlier run."))
+        .execution_options(synchronize_session=False)
+    )
+    db.session.execute(
+        sql_delete(Schedule).where(Schedule.id == row.id).execution_options(synchronize_session=False)
+    )
+    name = row.name
+    db.session.expunge(row)
+    return name
+
+
+def _new_row(definition: Definition, by: str | None, now: datetime) -> Schedule:
+    row = Schedule(
+        version=1, created_at=now, created_by=by, updated_at=now, updated_by=by, run_count=0, failures=0
+    )
+    row.origin = PAGE
+    definition.write(row)
+    if not row.enabled:
+        row.disabled_at, row.disabled_by = now, by
+    db.session.add(row)
+    db.session.flush()  # the jitter derives from the id
+    rows.start(row, now)
+    return row
+
+
+def _switched(row: Schedule, old: Definition, by: str | None, now: datetime, note: str | None) -> None:
+    if row.enabled and not old.enabled:
+        row.disabled_at = row.disabled_by = row.disabled_note = None
+    elif old.enabled and not row.enabled:
+        row.disabled_at, row.disabled_by, row.disabled_note = now, by, note or None
+
+
+def _moved(row: Schedule, old: Definition, now: datetime) -> None:
+    """Move the next fire when what times it changed, and only then."""
+    timed = TIMING if row.task_type != "cron" else (*TIMING, "timezone")
+    retimed = any(getattr(row, name) != getattr(old, name) for name in timed)
+    windowed = any(getattr(row, name) != getattr(old, name) for name in WINDOW)
+    if retimed or row.enabled != old.enabled:
+        rows.start(row, now)
+    elif windowed and row.enabled:
+        due_at = row.next_due_at
+        overdue = due_at is not None and due_at <= now and timing.is_fire(timing_of(row, row.id), due_at)
+        if not overdue:  # an overdue fire is beat's to take
+            rows.start(row, now)
+    elif row.jitter_seconds != old.jitter_seconds:
+        rows.retime(row)
+    if retimed and row.skips:
+        shape = timing_of(row, row.id)
+        row.skips = [one for one in row.skips if timing.is_fire(shape, datetime.fromisoformat(one))] or None
+
+
+def _anchored(new: Definition, old: Definition | None, now: datetime, given: bool = False) -> Definition:
+    """An interval counts from when its period was set, unless told otherwise; nothing else moves it."""
+    if new.task_type != "interval" or given:
+        return new
+    if old is not None and old.task_type == "interval" and old.interval_seconds == new.interval_seconds:
+        return replace(new, anchor_at=old.anchor_at)
+    if old is None and new.anchor_at is not None:
+        return new
+    return replace(new, anchor_at=now)
+
+
+def _require_free(name: str) -> None:
+    if db.session.scalar(select(Schedule.id).where(Schedule.name == name)) is not None:
+        raise _taken()
+
+
+def _taken() -> Conflict:
+    return Conflict(_("Another schedule has this name."), code="name-taken")

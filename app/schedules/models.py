@@ -1,0 +1,111 @@
+"""The tables of schedules: when to run which task with which arguments, and who changed that."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.clock import UTCDateTime
+from app.extensions import Base
+
+OptionalJSON = JSON(none_as_null=True)
+
+PAGE, CODE = "page", "code"
+
+
+class Schedule(Base):
+    """One schedule. People write its definition, beat the columns from `next_due_at` to `failures`.
+
+    An id is never used twice: the ids of runs derive from it.
+    """
+
+    __tablename__ = "schedules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(default=1)  # moves with every change of the definition
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    task_name: Mapped[str] = mapped_column(String(255))
+    task_type: Mapped[str] = mapped_column(String(16))
+    run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    interval_seconds: Mapped[int | None]
+    anchor_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    cron_schedule: Mapped[str | None] = mapped_column(String(256))
+    timezone: Mapped[str] = mapped_column(String(64))
+    # The real arguments: they are needed to run. Everything that shows them masks the secret ones.
+    args: Mapped[list[Any]] = mapped_column(JSON)
+    kwargs: Mapped[dict[str, Any]] = mapped_column(JSON)
+    enabled: Mapped[bool]
+    queue: Mapped[str | None] = mapped_column(String(255))
+    priority: Mapped[int | None]
+    starts_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    max_runs: Mapped[int | None]
+    overlap: Mapped[str] = mapped_column(String(16))
+    on_missed: Mapped[str | None] = mapped_column(String(16))  # null: what suits the type
+    grace_seconds: Mapped[int | None]
+    jitter_seconds: Mapped[int]
+    message_ttl_seconds: Mapped[int | None]
+    note: Mapped[str] = mapped_column(Text)
+    skips: Mapped[list[str] | None] = mapped_column(OptionalJSON)  # occurrences to leave out, ISO 8601
+
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by: Mapped[str | None] = mapped_column(String(255))
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_by: Mapped[str | None] = mapped_column(String(255))
+    disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    disabled_by: Mapped[str | None] = mapped_column(String(255))
+    disabled_note: Mapped[str | None] = mapped_column(Text)
+
+    origin: Mapped[str] = mapped_column(String(8), default=PAGE)
+    code_key: Mapped[str | None] = mapped_column(String(200), unique=True)
+    code_definition: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
+    retired_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # it vanished from the code
+    # What a task's present signature says against the saved arguments, by parameter; null when they fit.
+    drift: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
+
+    next_due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # nominal
+    next_run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when beat looks: nominal + jitter
+    last_run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    run_count: Mapped[int] = mapped_column(default=0)
+    last_error: Mapped[str | None] = mapped_column(Text)
+    last_error_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    failures: Mapped[int] = mapped_column(default=0)  # in a row; what beat's back-off for this row grows with
+
+    __table_args__ = (
+        Index(
+            "ix_schedules_next_run_at",
+            "next_run_at",
+            sqlite_where=text("enabled = 1"),
+            postgresql_where=text("enabled"),
+        ),
+        Index(None, "task_name", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether beat disabled it after its last fire."""
+        return not self.enabled and self.disabled_at is not None and self.disabled_by is None
+
+
+class ScheduleChange(Base):
+    """One change of a schedule's definition: `diff` is `{field: [before, after]}` with secrets masked.
+
+    The change that deleted a schedule keeps it whole in `snapshot`, so that it can be undone.
+    """
+
+    __tablename__ = "schedule_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    schedule_id: Mapped[int]
+    schedule_name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    by: Mapped[str | None] = mapped_column(String(255))
+    action: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str | None] = mapped_column(Text)
+    diff: Mapped[dict[str, Any]] = mapped_column(JSON)
+    snapshot: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON, deferred=True)
+
+    __table_args__ = (Index(None, "schedule_id", "id"), Index(None, "at"))

@@ -1,0 +1,85 @@
+"""Beats say every two seconds that they are alive and what they did, in one Redis hash that pages read."""
+
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from app.broker.connection import reaches_broker
+
+BEATS = "celeriac:beats"
+TELL_SECONDS = 2.0
+SILENT_SECONDS = 10.0
+FORGET_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One beat process. `alive`: it looked at the schedules within the last 10 s."""
+
+    name: str
+    tick_at: datetime
+    started_at: datetime
+    pid: int
+    fired: int
+    alive: bool
+
+
+class Presence:
+    """Writes the entry of this process; safe to lose."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.fired = 0
+        self._url = redis_url
+        self._started_at = time.time()
+        self._told = self._tidied = 0.0
+
+    def tell(self, client: redis.Redis) -> None:
+        """Say that a tick went well, not more often than every two seconds. Raises `redis.RedisError`."""
+        now = time.monotonic()
+        if now - self._told < TELL_SECONDS:
+            return
+        self._told = now
+        entry = {"at": time.time(), "started_at": self._started_at, "pid": os.getpid(), "fired": self.fired}
+        client.hset(BEATS, self.name, json.dumps(entry))
+        if now - self._tidied > FORGET_SECONDS / 2:
+            self._tidied = now
+            _forget_the_dead(client)
+
+    def leave(self) -> None:
+        """Take the entry away, on a connection of its own: a signal may have come amid another command."""
+        client = redis.Redis.from_url(self._url, socket_timeout=1, socket_connect_timeout=1)
+        try:
+            client.hdel(BEATS, self.name)
+        except redis.RedisError:  # it ages out
+            return
+        finally:
+            client.close()
+
+
+@reaches_broker
+def beats(client: redis.Redis, now: datetime) -> list[Beat]:
+    """Every beat that was heard of in the last ten minutes, those alive first. Raises `BrokerUnavailable`."""
+    entries: Any = client.hgetall(BEATS)
+    found = [_read(name.decode(), json.loads(raw), now) for name, raw in entries.items()]
+    return sorted(found, key=lambda beat: (not beat.alive, beat.name))
+
+
+def _read(name: str, entry: dict[str, Any], now: datetime) -> Beat:
+    tick_at, started_at = (datetime.fromtimestamp(entry[field], UTC) for field in ("at", "started_at"))
+    alive = (now - tick_at).total_seconds() <= SILENT_SECONDS
+    return Beat(name, tick_at, started_at, entry["pid"], entry["fired"], alive)
+
+
+def _forget_the_dead(client: redis.Redis) -> None:
+    """Remove the entries of beats that were killed long ago."""
+    entries: Any = client.hgetall(BEATS)
+    old = [name for name, raw in entries.items() if time.time() - json.loads(raw)["at"] > FORGET_SECONDS]
+    if old:
+        client.hdel(BEATS, *old)

@@ -1,0 +1,80 @@
+"""One named occurrence of a schedule is skipped ahead of time, or restored."""
+
+from datetime import UTC, datetime
+
+from flask_babel import gettext as _
+
+from app.errors import Conflict, Invalid
+from app.schedules import changes, rows, timing
+from app.schedules.definition import timing_of
+from app.schedules.edits import changing
+from app.schedules.models import Schedule
+
+SKIPS_MAX = 100
+
+
+def skip(
+    schedule_id: int,
+    by: str | None,
+    now: datetime,
+    due_at: datetime | None = None,
+    if_version: int | None = None,
+) -> Schedule:
+    """Leave out the fire due at a (nominal) moment, or the next one that is not left out yet.
+
+    The history will say so. Raises `NotFound`, `Stale`, `Invalid` when nothing is due then, and `Conflict`
+    for a schedule that does not fire.
+    """
+
+    def work() -> Schedule:
+        row = rows.locked(schedule_id, if_version)
+        if row.next_due_at is None:
+            raise Conflict(_("This schedule does not fire: there is nothing to skip."), code="no-next-fire")
+        skips = moments(row)
+        at = _next_unskipped(row, skips) if due_at is None else due_at.astimezone(UTC)
+        if at in skips:
+            return row
+        if at is None or at < row.next_due_at or not timing.is_fire(timing_of(row, row.id), at):
+            raise Invalid({"due_at": [_("This schedule does not fire at that moment.")]})
+        if len(skips) >= SKIPS_MAX:
+            raise Invalid({"due_at": [_("At most %(n)s fires can be skipped ahead.", n=SKIPS_MAX)]})
+        _keep(row, [*skips, at])
+        rows.touched(row, by, now)
+        changes.record(row, "skip", by, now, {"skips": [None, at.isoformat()]})
+        return row
+
+    return changing(work)
+
+
+def restore(
+    schedule_id: int, due_at: datetime, by: str | None, now: datetime, if_version: int | None = None
+) -> Schedule:
+    """Let a fire happen that was to be skipped. Raises `NotFound`, `Stale` and `Invalid` when it was not."""
+
+    def work() -> Schedule:
+        row = rows.locked(schedule_id, if_version)
+        at, skips = due_at.astimezone(UTC), moments(row)
+        if at not in skips:
+            raise Invalid({"due_at": [_("The fire at that moment was not skipped.")]})
+        _keep(row, [one for one in skips if one != at])
+        rows.touched(row, by, now)
+        changes.record(row, "restore", by, now, {"skips": [at.isoformat(), None]})
+        return row
+
+    return changing(work)
+
+
+def moments(row: Schedule) -> list[datetime]:
+    """The nominal moments that are left out, earliest first."""
+    return sorted(datetime.fromisoformat(text) for text in row.skips or ())
+
+
+def _keep(row: Schedule, skips: list[datetime]) -> None:
+    row.skips = [at.isoformat() for at in sorted(skips)] or None
+
+
+def _next_unskipped(row: Schedule, skips: list[datetime]) -> datetime | None:
+    at = row.next_due_at
+    while at is not None and at in skips:
+        at = timing.next_fire(timing_of(row, row.id), at)
+    return at

@@ -1,0 +1,201 @@
+"""The Settings pages: password, preferences, tokens, users."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.accounts import links, tokens, users
+from app.clock import utcnow
+
+Csrf = Callable[..., str]
+SignedIn = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def submit(csrf: Csrf) -> Callable[..., TestResponse]:
+    """Sends a form of the settings."""
+
+    def send(client: FlaskClient, path: str, **fields: str) -> TestResponse:
+        return client.post(f"/settings{path}", data=fields | {"csrf_token": csrf(client, "/settings")})
+
+    return send
+
+
+def test_every_role_has_settings(signed_in: SignedIn) -> None:
+    for role in ("viewer", "operator", "admin"):
+        page = signed_in(role).get("/settings")
+        assert page.status_code == 200
+        assert ("Make a token" in page.text) == (role == "admin")
+        assert ('href="/settings/users"' in page.text) == (role == "admin")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/users", "/users/1/role", "/users/1/deactivate", "/users/1/activate", "/users/1/link", "/tokens"],
+)
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_only_an_admin_manages_users_and_makes_tokens(
+    signed_in: SignedIn, submit: Callable[..., TestResponse], role: str, path: str
+) -> None:
+    answer = submit(signed_in(role), path, name="x", role="admin")
+    assert answer.status_code == 403
+    assert [user.role for user in users.listing()] == [role]
+    assert tokens.listing() == []
+
+
+def test_first_password_then_another(signed_in: SignedIn, submit: Callable[..., TestResponse]) -> None:
+    here = signed_in("viewer", "mei")
+    elsewhere = signed_in("viewer", "tom")
+    elsewhere.get(links.make(users.find("mei"), utcnow()))
+    assert "Present password" not in here.get("/settings").text
+    assert submit(here, "/password", password="correct horse", again="correct horse").status_code == 303
+    assert here.get("/settings").status_code == 200
+    assert elsewhere.get("/settings").status_code == 302
+    assert users.sign_in("mei", "correct horse", utcnow())
+    assert "Present password" in here.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"password": "short", "again": "short"}, "password"),
+        ({"password": "long enough", "again": "other than that"}, "again"),
+        ({"password": "", "again": ""}, "password"),
+        ({"password": "long enough", "again": "long enough", "current": "wrong"}, "current"),
+    ],
+)
+def test_passwords_that_are_refused(
+    signed_in: SignedIn, submit: Callable[..., TestResponse], fields: dict[str, str], field: str
+) -> None:
+    client = signed_in("viewer", "mei")
+    users.set_password(users.find("mei"), "correct horse", utcnow())
+    client.get(links.make(users.find("mei"), utcnow()))
+    answer = submit(client, "/password", **({"current": "correct horse"} | fields))
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert users.sign_in("mei", "correct horse", utcnow())
+
+
+def test_signing_out_everywhere_else(signed_in: SignedIn, submit: Callable[..., TestResponse]) -> None:
+    here, elsewhere = signed_in("viewer", "mei"), signed_in("viewer", "tom")
+    elsewhere.get(links.make(users.find("mei"), utcnow()))
+    assert submit(here, "/sessions/end").status_code == 303
+    assert here.get("/settings").status_code == 200
+    assert elsewhere.get("/settings").status_code == 302
+
+
+def test_preferences_take_effect(signed_in: SignedIn, submit: Callable[..., TestResponse]) -> None:
+    client = signed_in("viewer")
+    assert 'data-zone="UTC"' in client.get("/settings").text
+    answer = submit(client, "/preferences", theme="dark", locale="", timezone="Asia/Kolkata")
+    assert answer.status_code == 303
+    page = client.get("/settings").text
+    assert 'data-zone="Asia/Kolkata"' in page
+    assert 'data-theme="dark"' in page
+    client.set_cookie("timezone", "Europe/Paris")
+    assert 'data-zone="Asia/Kolkata"' in client.get("/settings").text
+    submit(client, "/preferences", theme="", locale="", timezone="")
+    assert 'data-zone="Europe/Paris"' in client.get("/settings").text
+
+
+@pytest.mark.parametrize("wrong", [{"timezone": "Mars/Olympus"}, {"theme": "pink"}, {"locale": "tlh"}])
+def test_preferences_that_do_not_exist(
+    signed_in: SignedIn, submit: Callable[..., TestResponse], wrong: dict[str, str]
+) -> None:
+    fields = {"theme": "", "locale": "", "timezone": ""} | wrong
+    assert submit(signed_in("viewer", "mei"), "/preferences", **fields).status_code == 422
+    mei = users.find("mei")
+    assert (mei.theme, mei.locale, mei.timezone) == (None, None, None)
+
+
+def test_a_token_is_shown_once_and_works(
+    app: Flask, signed_in: SignedIn, submit: Callable[..., TestResponse]
+) -> None:
+    client = signed_in("admin", "boss")
+    answer = submit(client, "/tokens", label="nightly <b>export</b>")
+    assert answer.status_code == 201
+    found = re.search(r"cel_[\w-]{43}", answer.text)
+    assert found
+    assert "nightly &lt;b&gt;export" in answer.text
+    assert found[0] not in client.get("/settings").text
+    headers = {"Authorization": f"Bearer {found[0]}"}
+    me = app.test_client().get("/api/v1/me", headers=headers)
+    assert me.json
+    assert me.json["name"] == "boss"
+    assert "T" in me.json["token"]["created_at"]
+    token_id = tokens.listing()[0].id
+    question = client.get(f"/settings/tokens/{token_id}/revoke", headers={"HX-Request": "true"}).text
+    assert "<html" not in question
+    assert "<html" in client.get(f"/settings/tokens/{token_id}/revoke").text
+    assert submit(client, f"/tokens/{token_id}/revoke").status_code == 303
+    assert app.test_client().get("/api/v1/me", headers=headers).status_code == 401
+
+
+def test_a_label_that_is_too_long(signed_in: SignedIn, submit: Callable[..., TestResponse]) -> None:
+    answer = submit(signed_in("admin"), "/tokens", label="x" * 81)
+    assert answer.status_code == 422
+    assert tokens.listing() == []
+
+
+def test_only_own_tokens_are_shown_and_revoked(
+    signed_in: SignedIn, submit: Callable[..., TestResponse]
+) -> None:
+    client = signed_in("operator", "mei")
+    signed_in("admin", "boss")
+    tokens.create(users.find("mei"), "of mei", utcnow())
+    other, _secret = tokens.create(users.find("boss"), "of boss", utcnow())
+    page = client.get("/settings").text
+    assert "of mei" in page
+    assert "of boss" not in page
+    assert client.get(f"/settings/tokens/{other.id}/revoke").status_code == 403
+    assert submit(client, f"/tokens/{other.id}/revoke").status_code == 403
+    assert len(tokens.listing()) == 2
+
+
+def test_an_admin_makes_a_user_who_signs_in_by_link(
+    app: Flask, signed_in: SignedIn, submit: Callable[..., TestResponse]
+) -> None:
+    boss = signed_in("admin", "boss")
+    answer = submit(boss, "/users", name="mei", role="operator")
+    assert answer.status_code == 201
+    found = re.search(r"http://localhost(/login/link/[\w-]+)", answer.text)
+    assert found
+    mei = app.test_client()
+    assert mei.get(found[1]).status_code == 303
+    assert "Signed in as mei, operator" in mei.get("/settings").text
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("", "viewer"), ("m e i", "viewer"), ("BOSS", "viewer"), ("mei", "root")]
+)
+def test_users_that_are_refused(
+    signed_in: SignedIn, submit: Callable[..., TestResponse], name: str, role: str
+) -> None:
+    answer = submit(signed_in("admin", "boss"), "/users", name=name, role=role)
+    assert answer.status_code == 422
+    assert "field-error" in answer.text
+    assert [user.name for user in users.listing()] == ["boss"]
+
+
+def test_roles_and_shutting_out(signed_in: SignedIn, submit: Callable[..., TestResponse]) -> None:
+    boss, mei = signed_in("admin", "boss"), signed_in("viewer", "mei")
+    mei_id = users.find("mei").id
+    assert submit(boss, f"/users/{mei_id}/role", role="operator").status_code == 303
+    assert "Signed in as mei, operator" in mei.get("/settings").text
+    assert submit(boss, f"/users/{mei_id}/role", role="king").status_code == 422
+    assert submit(boss, f"/users/{mei_id}/deactivate").status_code == 303
+    assert mei.get("/settings").status_code == 302
+    assert submit(boss, f"/users/{mei_id}/link").status_code == 409
+    assert submit(boss, f"/users/{mei_id}/activate").status_code == 303
+    assert "/login/link/" in submit(boss, f"/users/{mei_id}/link").text
+    boss_id = users.find("boss").id
+    assert submit(boss, f"/users/{boss_id}/deactivate").status_code == 409
+    assert submit(boss, f"/users/{boss_id}/role", role="viewer").status_code == 409
+    assert submit(boss, "/users/999999/deactivate").status_code == 404
+    assert submit(boss, f"/users/{2**80}/deactivate").status_code == 404
+    page = boss.get("/settings/users").text
+    assert "Shut out mei" in page

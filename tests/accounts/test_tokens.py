@@ -1,0 +1,83 @@
+"""API tokens: only a hash is kept, and they end with their user."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from app.accounts import tokens, users
+from app.errors import Forbidden, Invalid, NotFound
+from app.extensions import db
+
+pytestmark = pytest.mark.database
+
+
+def test_a_token_is_found_by_its_secret_only(app: Flask, now: datetime) -> None:
+    mei = users.create("mei", "operator", now)
+    token, secret = tokens.create(mei, " nightly  export ", now)
+    assert secret.startswith("cel_")
+    assert len(secret) > 40
+    assert token.label == "nightly export"
+    assert tokens.find(secret) is token
+    for wrong in ("", "cel_", secret[:-1], secret.upper(), secret + "x", token.token_hash, "cel_\ud800"):
+        assert tokens.find(wrong) is None
+
+
+def test_the_secret_is_nowhere_in_the_database(app: Flask, now: datetime) -> None:
+    _token, secret = tokens.create(users.create("mei", "operator", now), "", now)
+    for table in ("api_tokens", "audit_entries"):
+        for row in db.session.execute(text(f"SELECT * FROM {table}")):
+            assert secret[4:] not in str(tuple(row))
+
+
+def test_a_token_ends_when_it_is_revoked(app: Flask, now: datetime) -> None:
+    token, secret = tokens.create(users.create("mei", "operator", now), "", now)
+    tokens.revoke(token.id, now)
+    assert tokens.find(secret) is None
+    assert tokens.listing() == []
+    with pytest.raises(NotFound):
+        tokens.revoke(token.id, now)
+
+
+def test_a_token_rests_with_its_user(app: Flask, now: datetime) -> None:
+    mei = users.create("mei", "operator", now)
+    _token, secret = tokens.create(mei, "", now)
+    users.deactivate(mei, now)
+    assert tokens.find(secret) is None
+    with pytest.raises(Invalid):
+        tokens.create(mei, "", now)
+    users.activate(mei, now)
+    assert tokens.find(secret)
+
+
+def test_only_its_user_or_an_admin_may_revoke(app: Flask, now: datetime) -> None:
+    mei, tom = users.create("mei", "operator", now), users.create("tom", "operator", now)
+    boss = users.create("boss", "admin", now)
+    first, second = tokens.create(mei, "", now)[0], tokens.create(mei, "", now)[0]
+    with pytest.raises(Forbidden):
+        tokens.revoke(first.id, now, by=tom)
+    tokens.revoke(first.id, now, by=mei)
+    tokens.revoke(second.id, now, by=boss)
+
+
+def test_last_used_is_written_once_a_minute(app: Flask, now: datetime) -> None:
+    token, _secret = tokens.create(users.create("mei", "operator", now), "", now)
+    tokens.note_use(token, now)
+    tokens.note_use(token, now + timedelta(seconds=59))
+    assert token.last_used_at == now
+    tokens.note_use(token, now + timedelta(seconds=61))
+    assert token.last_used_at == now + timedelta(seconds=61)
+
+
+@pytest.mark.parametrize("label", ["x" * 81, "bell\x07", "nul\x00"])
+def test_labels_that_are_refused(app: Flask, now: datetime, label: str) -> None:
+    with pytest.raises(Invalid) as error:
+        tokens.create(users.create("mei", "operator", now), label, now)
+    assert list(error.value.errors) == ["label"]
+
+
+@pytest.mark.parametrize("token_id", [0, -1, 12345, 2**40])
+def test_tokens_that_are_not_there(app: Flask, now: datetime, token_id: int) -> None:
+    with pytest.raises(NotFound):
+        tokens.revoke(token_id, now)

@@ -1,0 +1,224 @@
+"""Users: names, roles, the last admin, sessions."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app import audit
+from app.accounts import ensure_first_admin, links, users
+from app.errors import Conflict, Invalid, NotFound
+from app.extensions import db
+
+pytestmark = pytest.mark.database
+
+
+@pytest.mark.parametrize(
+    "name", ["mei", "Mei.Lin", "mei@shop.example", "梅琳", "Ångström", "a" * 40, "7of9", "x+y_z-1"]
+)
+def test_create_and_find_by_name(app: Flask, now: datetime, name: str) -> None:
+    made = users.create(f" {name} ", "operator", now)
+    assert made.name == name
+    assert users.find(name.upper()).id == made.id
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "a" * 41, "mei lin", "mei\nlin", "../etc", ".mei", "-mei", "_mei", "mei\x00", "<b>", "ß" * 41],
+)
+def test_names_that_are_refused(app: Flask, now: datetime, name: str) -> None:
+    with pytest.raises(Invalid) as error:
+        users.create(name, "viewer", now)
+    assert list(error.value.errors) == ["name"]
+    assert users.listing() == []
+
+
+@pytest.mark.parametrize("second", ["mei", "MEI", "Mei", "\uff4dei"])  # the last has a full-width m
+def test_a_name_is_taken_however_it_is_written(app: Flask, now: datetime, second: str) -> None:
+    users.create("mei", "viewer", now)
+    with pytest.raises(Conflict) as error:
+        users.create(second, "admin", now)
+    assert error.value.code == "name-taken"
+    assert [user.role for user in users.listing()] == ["viewer"]
+
+
+@pytest.mark.parametrize("role", ["", "root", "Admin"])
+def test_roles_that_do_not_exist(app: Flask, now: datetime, role: str) -> None:
+    with pytest.raises(Invalid) as error:
+        users.create("mei", role, now)
+    assert "viewer, operator, admin" in error.value.errors["role"][0]
+
+
+@pytest.mark.parametrize(
+    ("role", "rights"),
+    [("viewer", {"view"}), ("operator", {"view", "operate"}), ("admin", {"view", "operate", "administer"})],
+)
+def test_rights_of_each_role(app: Flask, now: datetime, role: str, rights: set[str]) -> None:
+    user = users.create("mei", role, now)
+    assert {right for right in ("view", "operate", "administer", "fly") if user.can(right)} == rights
+
+
+@pytest.mark.parametrize(
+    ("password", "works"),
+    [("correct horse", True), ("pässwörd 密码", True), ("seven77", False), ("x" * 1001, False)],
+)
+def test_passwords(app: Flask, now: datetime, password: str, works: bool) -> None:
+    if not works:
+        with pytest.raises(Invalid, match="characters"):
+            users.create("mei", "viewer", now, password)
+        return
+    user = users.create("mei", "viewer", now, password)
+    assert password not in (user.password_hash or "")
+    assert users.sign_in("MEI", password, now) is user
+    assert users.sign_in("mei", password + "x", now) is None
+
+
+def test_who_may_not_sign_in(app: Flask, now: datetime) -> None:
+    users.create("boss", "admin", now)
+    mei = users.create("mei", "viewer", now, "correct horse")
+    users.create("bot", "viewer", now)
+    assert users.sign_in("bot", "", now) is None
+    assert users.sign_in("nobody", "correct horse", now) is None
+    assert users.sign_in("mei\x00", "wrong", now) is None
+    users.deactivate(mei, now)
+    assert users.sign_in("mei", "correct horse", now) is None
+
+
+def test_refused_sign_ins_are_in_the_audit_log_only_for_known_names(app: Flask, now: datetime) -> None:
+    users.create("mei", "viewer", now, "correct horse")
+    users.sign_in("mei", "wrong", now)
+    users.sign_in("my secret password typed in the wrong field", "", now)
+    failed = audit.page(audit.Filter(action="user.sign-in-failed")).items
+    assert [(entry.object_name, entry.actor) for entry in failed] == [("mei", "")]
+
+
+def test_a_session_ends_with_a_new_password_and_with_the_user(app: Flask, now: datetime) -> None:
+    users.create("boss", "admin", now)
+    mei = users.create("mei", "viewer", now, "correct horse")
+    first = mei.get_id()
+    assert users.of_session(first) is mei
+    users.set_password(mei, "another horse", now)
+    assert users.of_session(first) is None
+    second = mei.get_id()
+    assert users.of_session(second) is mei
+    users.end_sessions(mei, now)
+    assert users.of_session(second) is None
+    third = mei.get_id()
+    users.deactivate(mei, now)
+    assert users.of_session(third) is None
+    users.activate(mei, now)
+    assert users.of_session(third) is None
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_session_that_nobody_has(app: Flask, session_id: str) -> None:
+    assert users.of_session(session_id) is None
+
+
+def test_changing_the_own_password_asks_for_the_present_one(app: Flask, now: datetime) -> None:
+    mei = users.create("mei", "viewer", now)
+    users.change_password(mei, "", "the first one", now)  # nothing to know: she came by a link
+    with pytest.raises(Invalid) as error:
+        users.change_password(mei, "wrong", "the second one", now)
+    assert list(error.value.errors) == ["current"]
+    users.change_password(mei, "the first one", "the second one", now)
+    assert users.sign_in("mei", "the second one", now)
+
+
+def test_the_last_active_admin_stays(app: Flask, now: datetime) -> None:
+    boss, deputy = users.create("boss", "admin", now), users.create("deputy", "admin", now)
+    users.deactivate(deputy, now)
+    for change in (lambda: users.deactivate(boss, now), lambda: users.set_role(boss, "operator", now)):
+        with pytest.raises(Conflict) as error:
+            change()
+        assert error.value.code == "last-admin"
+    assert boss.can("administer")
+    users.set_role(boss, "admin", now)
+    users.activate(deputy, now)
+    users.set_role(boss, "viewer", now)
+    assert not boss.can("operate")
+
+
+def test_two_admins_cannot_shut_each_other_out_at_once(app: Flask, now: datetime) -> None:
+    names = ["boss", "deputy"]
+    for name in names:
+        users.create(name, "admin", now)
+    start = threading.Barrier(2)
+    refused: list[str] = []
+
+    def shut_out(name: str) -> None:
+        with app.app_context():
+            user = users.find(name)
+            start.wait()
+            try:
+                users.deactivate(user, now)
+            except Conflict as error:
+                refused.append(error.code)
+            db.session.remove()
+
+    threads = [threading.Thread(target=shut_out, args=[name]) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    db.session.expire_all()
+    assert refused == ["last-admin"]
+    assert [user.active for user in users.listing()].count(True) == 1
+
+
+def test_last_seen_is_written_once_a_minute(app: Flask, now: datetime) -> None:
+    mei = users.create("mei", "viewer", now)
+    users.note_seen(mei, now)
+    users.note_seen(mei, now + timedelta(seconds=59))
+    assert mei.last_seen_at == now
+    users.note_seen(mei, now + timedelta(seconds=60))
+    assert mei.last_seen_at == now + timedelta(seconds=60)
+
+
+def test_preferences(app: Flask, now: datetime) -> None:
+    mei = users.create("mei", "viewer", now)
+    users.set_preferences(mei, "Asia/Shanghai", "dark", "zh_Hans_CN")
+    assert (mei.timezone, mei.theme, mei.locale) == ("Asia/Shanghai", "dark", "zh_Hans_CN")
+    with pytest.raises(Invalid, match="Mars/Olympus"):
+        users.set_preferences(mei, "Mars/Olympus", None, None)
+    users.set_preferences(mei, "", "", "")
+    assert (mei.timezone, mei.theme, mei.locale) == (None, None, None)
+
+
+def test_the_first_admin_is_made_once_and_gets_a_link_at_every_start(app: Flask, now: datetime) -> None:
+    first = ensure_first_admin(now)
+    second = ensure_first_admin(now)
+    assert [(user.name, user.role) for user in users.listing()] == [("admin", "admin")]
+    assert first
+    assert second
+    assert first != second
+    assert links.use(second.removeprefix(links.PATH), now) is users.find("admin")
+
+
+def test_the_link_at_the_start_is_for_an_admin_who_is_there(app: Flask, now: datetime) -> None:
+    users.create("mei", "viewer", now)
+    assert ensure_first_admin(now) is None
+    users.create("boss", "admin", now)
+    path = ensure_first_admin(now)
+    assert path
+    assert links.use(path.removeprefix(links.PATH), now) is users.find("boss")
+
+
+def test_users_that_are_not_there(app: Flask) -> None:
+    for search in (
+        lambda: users.find("nobody"),
+        lambda: users.get(1),
+        lambda: users.get(0),
+        lambda: users.get(2**70),
+    ):
+        with pytest.raises(NotFound):
+            search()
+
+
+def test_a_clock_in_another_zone_is_the_same_moment(app: Flask) -> None:
+    tokyo = datetime.fromisoformat("2026-11-20T21:00:00+09:00")
+    assert users.create("mei", "viewer", tokyo).created_at == datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -1,0 +1,93 @@
+"""The OpenAPI document says what the API does, and the API does what it says."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+
+from app import create_app
+from app.web.api import rest
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/api/v1/openapi.json").json
+    return found
+
+
+def test_every_route_is_in_the_document(app: Flask, document: dict[str, Any]) -> None:
+    served = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method.lower())
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/") and rule.endpoint not in ("api.openapi", "api.docs")
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}
+    }
+    documented = {
+        (path, method)
+        for path, item in document["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    assert documented == served
+
+
+def test_every_call_is_described(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for method, call in item.items():
+            if method != "parameters":
+                assert call["summary"], (path, method)
+                assert call["operationId"]
+                assert call["tags"] == [path.split("/")[3]]
+
+
+def test_the_document_has_no_loose_ends(document: dict[str, Any]) -> None:
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                target: Any = document
+                for step in part["$ref"].removeprefix("#/").split("/"):
+                    target = target[step]
+            for inner in part.values():
+                walk(inner)
+        elif isinstance(part, list):
+            for inner in part:
+                walk(inner)
+
+    walk(document)
+    assert document["openapi"].startswith("3.1")
+    assert document["components"]["securitySchemes"]["bearer"] == {"type": "http", "scheme": "bearer"}
+    problems = document["components"]["responses"]["DEFAULT_ERROR"]["content"]
+    assert list(problems) == ["application/problem+json"]
+
+
+def test_a_second_app_makes_the_same_document(app: Flask, document: dict[str, Any]) -> None:
+    create_app(app.config["SETTINGS"])
+    assert rest.spec.to_dict() == document
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+def test_generated_calls_never_fail(app: Flask, caller: Any, mode: GenerationMode) -> None:
+    """Calls made up from the document, right ones and wrong ones, as an admin: none may answer 500."""
+    token = {"Authorization": f"Bearer {caller('admin').secret}"}
+    checks = [not_a_server_error, content_type_conformance, response_schema_conformance]
+    statuses: Counter[int] = Counter()
+    for result in schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app).get_all_operations():
+
+        @given(case=result.ok().as_strategy(generation_mode=mode))
+        @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        def call(case: schemathesis.Case) -> None:
+            case.headers = {**(case.headers or {}), **token}
+            answer = case.call_and_validate(checks=checks)
+            statuses[answer.status_code] += 1
+
+        call()
+    assert statuses.total() > 100
+    assert 401 not in statuses
+    assert (200 if mode is GenerationMode.POSITIVE else 422) in statuses

@@ -1,0 +1,74 @@
+"""A real Chromium on the app, served from a thread of the tests."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from app.accounts import links, users
+from app.clock import utcnow
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium; tests are skipped without one, unless CI says that it must be there."""
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if path is None:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail("no Chromium found, and REQUIRE_BROWSER is set")
+        pytest.skip("no Chromium found")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def address(flask_app: Flask) -> Iterator[str]:
+    """Where the app is served."""
+    server = make_server("127.0.0.1", 0, flask_app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def visit(app: Flask, chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Opens a page, signed in: `visit("/runs", role="viewer", width=380)`. No page may report an error."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(path: str, role: str = "operator", width: int = 1440, **options: Any) -> Page:
+        now = utcnow()
+        user = users.create(f"{role}-{now:%H%M%S%f}", role, now)
+        context = chromium.new_context(base_url=address, viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console", lambda message: complaints.append(message.text) if _is_complaint(message) else None
+        )
+        page.goto(links.make(user, now))
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _is_complaint(message: Any) -> bool:
+    """Broken scripts and violations of the content policy; not the statuses that a test provokes."""
+    return message.type == "error" and "Failed to load resource" not in message.text

@@ -1,0 +1,133 @@
+"""Live pages hold still: what is pointed at, worked in or selected does not move."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app import broker
+from app.broker import topics
+from app.extensions import transaction
+from app.runs import states
+from app.runs.models import Run
+from app.web import words
+
+pytestmark = pytest.mark.browser
+NOW = datetime.now(UTC)
+Visit = Callable[..., Page]
+
+
+def put(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
+    """Write a run into the history, or change it, as the recorder does."""
+    at = NOW - timedelta(minutes=90) + timedelta(seconds=number)
+    values: dict[str, Any] = {
+        "task_name": "sample_tasks.plain",
+        "queue": "default",
+        "args": [number],
+        "kwargs": {},
+    }
+    with transaction() as session:
+        session.merge(
+            Run(id=f"run-{number}", created_at=at, updated_at=at, state=state, attempt=0, **values | fields)
+        )
+    topics.touch(broker.client(), ["runs", f"run:run-{number}"])
+    return f"run-{number}"
+
+
+def test_new_runs_come_in_by_themselves_while_nobody_touches_the_list(visit: Visit) -> None:
+    put(1)
+    page = visit("/runs")
+    put(2, states.STARTED, started_at=NOW)
+    expect(page.locator("tbody tr[id]")).to_have_count(2, timeout=6000)
+    assert page.locator("tbody tr[id]").first.get_attribute("id") == "run-run-2"
+
+
+def test_a_list_that_is_pointed_at_changes_in_place_only(visit: Visit) -> None:
+    put(1, states.STARTED, started_at=NOW)
+    put(2)
+    page = visit("/runs")
+    page.hover("#run-run-1")
+    put(3)
+    put(1, states.FAILURE, error="KeyError: 'x'", ended_at=NOW)
+    expect(page.locator("#run-run-1 .badge")).to_contain_text("Failed", timeout=6000)
+    expect(page.locator("#newer-runs")).to_contain_text("1 newer run")
+    assert page.locator("#run-run-3").count() == 0
+    page.click("[data-release]")
+    expect(page.locator("#run-run-3")).to_be_visible(timeout=6000)
+    expect(page.locator("#newer-runs")).to_be_hidden()
+
+
+def test_a_selection_is_not_taken_away(visit: Visit) -> None:
+    run_id = put(1, states.STARTED, started_at=NOW, kwargs={"b": "selected text"})
+    page = visit(f"/runs/{run_id}")
+    page.locator("#run-arguments dd").last.select_text()
+    put(1, states.SUCCESS, ended_at=NOW, kwargs={"b": "other text"}, result="done")
+    expect(page.locator("#run-head .badge")).to_contain_text("Succeeded", timeout=6000)
+    assert page.evaluate("getSelection().toString()") == '"selected text"'
+    page.mouse.click(700, 850)
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(page.locator("#run-arguments")).to_contain_text("other text", timeout=6000)
+
+
+def test_the_focus_stays(visit: Visit) -> None:
+    run_id = put(1, states.STARTED, started_at=NOW)
+    page = visit(f"/runs/{run_id}")
+    page.get_by_role("link", name="Terminate").focus()
+    page.keyboard.press("Tab")
+    put(1, states.PROGRESS, started_at=NOW, progress_current=1, progress_total=4, progress_at=NOW)
+    expect(page.locator(".run-progress")).to_contain_text("25 %", timeout=6000)
+    assert page.evaluate("document.activeElement.textContent.trim()") == "Rerun with changes"
+
+
+def test_typing_in_a_filter_is_left_alone(visit: Visit) -> None:
+    put(1)
+    page = visit("/runs")
+    page.locator("#run-filters input[type=search]").press_sequentially("half a wo")
+    put(2)
+    page.wait_for_response(lambda answer: "/runs/table" in answer.url and answer.status == 200, timeout=6000)
+    page.wait_for_timeout(200)
+    assert page.input_value("#run-filters input[type=search]") == "half a wo"
+
+
+def test_the_pill_pauses_and_says_when_updates_stopped(visit: Visit) -> None:
+    put(1)
+    page = visit("/runs")
+    page.clock.install()
+    page.reload()
+    pill = page.locator(".live")
+    page.clock.run_for(3000)
+    expect(pill).to_contain_text("Live")
+    page.context.set_offline(True)
+    page.clock.run_for(20_000)
+    expect(pill).to_contain_text("Stopped")
+    page.context.set_offline(False)
+    page.clock.run_for(4000)
+    expect(pill).to_contain_text("Live")
+    pill.click()
+    expect(pill).to_have_text("Paused")
+    put(2)
+    page.clock.run_for(10_000)
+    assert page.locator("tbody tr[id]").count() == 1
+    pill.click()
+    expect(page.locator("tbody tr[id]")).to_have_count(2)
+
+
+@pytest.mark.parametrize("seconds", [3630, 86400 + 40, 3 * 86400 + 7200])
+def test_the_page_counts_time_in_the_same_words(visit: Visit, app: Any, seconds: int) -> None:
+    put(1, states.STARTED, started_at=datetime.now(UTC) - timedelta(seconds=seconds))
+    page = visit("/runs")
+    page.wait_for_timeout(1300)
+    with app.test_request_context():
+        assert page.locator("[data-since]").inner_text() == words.duration(seconds)
+        assert page.locator("time[data-ago]").inner_text() == words.ago(NOW - timedelta(minutes=90), NOW)
+
+
+def test_terminate_asks_with_the_focus_on_the_safe_answer(visit: Visit) -> None:
+    page = visit(f"/runs/{put(1, states.STARTED, started_at=NOW)}")
+    page.get_by_role("link", name="Terminate").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_role("link", name="Keep running")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()

@@ -1,0 +1,100 @@
+"""Pages in a browser: forms with and without JavaScript, narrow screens, themes."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from celery import Celery
+from playwright.sync_api import Page, expect
+
+from app import runs
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+PAGES = ("/", "/tasks", "/tasks/sample_tasks.resize", "/runs", "/search?q=resize", "/settings")
+
+
+def test_a_refused_form_takes_the_focus_and_keeps_what_was_typed(visit: Visit) -> None:
+    page = visit("/tasks/sample_tasks.resize")
+    page.fill("[name=p-width]", "9")
+    page.locator("#run-form").get_by_role("button", name="Run now").click()
+    expect(page.locator("#problems")).to_be_focused()
+    assert page.input_value("[name=p-width]") == "9"
+    page.locator("#problems a").first.click()
+    page.fill("[name=p-folder]", "photos")
+    page.fill("[name=p-width]", "90")
+    expect(page.locator("#same-as")).to_contain_text("'width': 90")
+    page.locator("#run-form").get_by_role("button", name="Run now").click()
+    page.wait_for_url("**/runs/*")
+    expect(page.locator("#toasts")).to_contain_text("Sent to the queue default")
+
+
+def test_the_json_tab_holds_what_the_fields_held(visit: Visit) -> None:
+    page = visit("/tasks/sample_tasks.resize")
+    page.fill("[name=p-folder]", "photos")
+    page.get_by_role("button", name="Raw JSON").click()
+    expect(page.locator("#raw")).to_have_value('{\n  "folder": "photos"\n}')
+    page.get_by_role("button", name="Fields").click()
+    expect(page.locator("[name=p-folder]")).to_have_value("photos")
+
+
+def test_everything_works_without_javascript(visit: Visit) -> None:
+    page = visit("/tasks/sample_tasks.resize", java_script_enabled=False)
+    page.locator("#run-form").get_by_role("button", name="Run now").click()
+    expect(page.locator("#problems")).to_contain_text("folder")
+    page.get_by_role("button", name="Raw JSON").click()
+    page.fill("#raw", '{"folder": "photos"}')
+    page.locator("#run-form").get_by_role("button", name="Run now").click()
+    expect(page.locator("h1")).to_have_text("resize")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#run-head .badge")).to_contain_text("Cancelled")
+    page.goto("/runs")
+    page.fill("#run-filters [name=q]", "photos")
+    page.get_by_role("button", name="Filter").click()
+    assert page.locator("tbody tr[id]").count() == 1
+    page.get_by_role("button", name="operator").click()
+    page.get_by_role("button", name="Dark").click()
+    assert page.get_attribute("html", "data-theme") == "dark"
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("width", [320, 380, 768])
+def test_nothing_scrolls_sideways(visit: Visit, celery_app: Celery, path: str, width: int) -> None:
+    request = runs.RunRequest("sample_tasks.resize", kwargs={"folder": "a/very/long/path/" * 20})
+    runs.submit(celery_app, request, datetime.now(UTC))
+    page = visit(path, role="admin", width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_menu_of_a_phone(visit: Visit) -> None:
+    page = visit("/runs", width=380)
+    nav = page.get_by_role("navigation", name="Main")
+    expect(nav).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    expect(nav).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(nav).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    nav.get_by_role("link", name="Tasks").click()
+    page.wait_for_url("**/tasks")
+
+
+def test_every_control_of_a_page_has_a_name(visit: Visit) -> None:
+    for path in PAGES:
+        page = visit(path)
+        nameless = page.evaluate(
+            """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea')]
+                .filter(e => e.checkVisibility() && !(e.innerText?.trim() || e.getAttribute('aria-label')
+                    || e.labels?.length || e.querySelector('title')))
+                .map(e => e.outerHTML.slice(0, 120))"""
+        )
+        assert nameless == [], path
+
+
+def test_keys(visit: Visit) -> None:
+    page = visit("/runs")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("resize")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=resize")

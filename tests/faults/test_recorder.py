@@ -1,0 +1,103 @@
+"""The recorder is killed, or its database goes away, while runs go on: history has every one of them."""
+
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sample_tasks
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.celery.events import STREAM
+from app.celery.reader import GROUP
+from app.extensions import db
+from app.runs import states
+from app.runs.models import Run
+
+pytestmark = pytest.mark.database
+RUNS = 400
+
+
+def succeeded() -> int:
+    return int(db.session.scalar(select(func.count()).where(Run.state == states.SUCCESS)) or 0)
+
+
+def send() -> threading.Thread:
+    """Send runs over some seconds, from another thread."""
+
+    def work() -> None:
+        for number in range(RUNS):
+            sample_tasks.plain.delay(number)
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_killing_the_recorder_loses_nothing(
+    app: Flask, processes: Any, eventually: Callable[..., Any]
+) -> None:
+    processes.worker()
+    sender = send()
+    for _ in range(4):
+        recorder = processes.recorder()
+        seen = succeeded()
+        db.session.rollback()
+        eventually(lambda seen=seen: succeeded() > seen or not sender.is_alive())
+        processes.kill(recorder, signal.SIGKILL)
+    sender.join()
+    processes.recorder()
+    eventually(lambda: succeeded() == RUNS)
+    assert db.session.scalar(select(func.count()).select_from(Run)) == RUNS
+
+
+@contextmanager
+def database_away(app: Flask) -> Iterator[None]:
+    """Nobody can read or write the database meanwhile."""
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    db.session.remove()
+    if url.startswith("sqlite"):
+        with closing(
+            sqlite3.connect(Path(url.removeprefix("sqlite:///")), isolation_level=None)
+        ) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            yield
+            connection.execute("ROLLBACK")
+        return
+    other = url.replace("postgresql+psycopg", "postgresql").replace("/celeriac?", "/postgres?")
+    with psycopg.connect(other, autocommit=True) as connection:
+        connection.execute("ALTER DATABASE celeriac ALLOW_CONNECTIONS false")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'celeriac'"
+        )
+        try:
+            yield
+        finally:
+            connection.execute("ALTER DATABASE celeriac ALLOW_CONNECTIONS true")
+    db.engine.dispose()
+
+
+def test_a_database_that_goes_away_loses_nothing(
+    app: Flask, processes: Any, eventually: Callable[..., Any], redis: Any
+) -> None:
+    processes.worker()
+    processes.recorder()
+    sample_tasks.plain.delay("first")
+    eventually(lambda: succeeded() == 1)
+    with database_away(app):
+        sender = send()
+        sender.join()
+        time.sleep(18)  # longer than SQLite's busy timeout: writes fail, they do not only wait
+        unrecorded: Any = redis.xinfo_groups(STREAM)
+        assert unrecorded[0]["name"] == GROUP.encode()
+        assert redis.xlen(STREAM) > RUNS
+    eventually(lambda: succeeded() == RUNS + 1)
+    eventually(lambda: redis.xlen(STREAM) == 1)

@@ -1,0 +1,122 @@
+"""The start page and the search."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis as redis_client
+from celery import Celery
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import overview, runs
+from app.extensions import transaction
+from app.runs import states
+from app.runs.models import Run
+
+SignedIn = Callable[[str], FlaskClient]
+NOW = datetime.now(UTC)
+
+
+def add(run_id: str, state: str, **fields: Any) -> None:
+    at = NOW - timedelta(minutes=5)
+    with transaction() as session:
+        session.add(
+            Run(id=run_id, created_at=at, updated_at=at, task_name="t.a", state=state, attempt=0, **fields)
+        )
+
+
+def heartbeat(redis: redis_client.Redis, hostname: str, age: float, running: int = 0) -> None:
+    entry = {
+        "hostname": hostname,
+        "state": "online",
+        "heartbeat_at": time.time() - age,
+        "started_at": time.time() - 99,
+        "pid": 1,
+        "pool": "prefork",
+        "slots": 2,
+        "queues": ["default"],
+        "running": [{"id": str(n)} for n in range(running)],
+        "finished": 0,
+        "memory_bytes": 0,
+        "load": 0.0,
+        "versions": {},
+    }
+    redis.hset("celeriac:workers", hostname, json.dumps(entry))
+
+
+def test_the_figures(app: Flask, celery_app: Celery, redis: redis_client.Redis) -> None:
+    heartbeat(redis, "w1@host", 0, running=1)
+    heartbeat(redis, "w2@host", 60)
+    add("r1", states.STARTED, started_at=NOW - timedelta(minutes=2))
+    add("r2", states.FAILURE, error="KeyError: 'x'")
+    runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
+    found = overview.summary(["default", "mail"], datetime.now(UTC))
+    assert found.line
+    assert (len(found.running), found.failed, found.line.waiting, found.line.queues) == (1, 1, 1, 1)
+    assert (len(found.online), found.slots, found.busy) == (1, 2, 1)
+    assert [worker.hostname for worker in found.silent] == ["w2@host"]
+    assert found.longest
+    assert found.longest.id == "r1"
+    assert found.line.oldest_queue == "default"
+
+
+def test_a_heartbeat_alone_is_no_change(app: Flask, redis: redis_client.Redis) -> None:
+    heartbeat(redis, "w1@host", 2)
+    before = overview.summary(["default"], datetime.now(UTC)).version
+    heartbeat(redis, "w1@host", 0)
+    assert overview.summary(["default"], datetime.now(UTC)).version == before
+    heartbeat(redis, "w1@host", 0, running=1)
+    assert overview.summary(["default"], datetime.now(UTC)).version != before
+
+
+def test_the_page(app: Flask, redis: redis_client.Redis, signed_in: SignedIn) -> None:
+    heartbeat(redis, "w1@host", 0)
+    add("r1", states.FAILURE, error="KeyError: 'x'")
+    page = signed_in("operator").get("/").text
+    assert "KeyError" in page
+    assert "w1@host" in page
+    assert "No worker is online" not in page
+
+
+def test_nothing_wrong_is_one_calm_line(app: Flask, signed_in: SignedIn) -> None:
+    page = signed_in("viewer").get("/").text
+    assert "No failed runs in 24 h" in page
+    assert "No worker is online" in page
+
+
+def test_the_live_part(app: Flask, signed_in: SignedIn) -> None:
+    browser = signed_in("viewer")
+    version = overview.summary(["default", "files", "mail", "examples"], NOW).version
+    assert browser.get(f"/overview/live?version={version}").status_code == 204
+    add("r1", states.FAILURE, error="KeyError")
+    answer = browser.get(f"/overview/live?version={version}")
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+
+
+def test_the_page_stands_without_redis(app: Flask, signed_in: SignedIn, redis: redis_client.Redis) -> None:
+    """Wrong kinds of keys stand for a Redis that does not answer as it should."""
+    browser = signed_in("viewer")
+    redis.set("celeriac:workers", "not a hash")
+    page = browser.get("/")
+    assert page.status_code == 200
+    assert "Redis does not answer" in page.text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("resize", "/tasks/sample_tasks.resize"), ("fx_rate", "/runs/r1"), ("nowhere", "Nothing matches")],
+)
+def test_search(app: Flask, signed_in: SignedIn, text: str, found: str) -> None:
+    add("r1", states.FAILURE, error="KeyError: 'fx_rate'")
+    assert found in signed_in("viewer").get("/search", query_string={"q": text}).text
+
+
+def test_a_whole_id_leads_to_its_run(app: Flask, signed_in: SignedIn) -> None:
+    add("r1", states.SUCCESS)
+    answer = signed_in("viewer").get("/search?q=r1")
+    assert (answer.status_code, answer.location) == (302, "/runs/r1")

@@ -1,0 +1,69 @@
+"""Recent failures by task and kind of error; the newest run of each task."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+
+from app import runs
+from app.extensions import transaction
+from app.runs import states
+from app.runs.failures import kind_of
+from app.runs.models import Run
+
+pytestmark = pytest.mark.database
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def add(number: int, task_name: str, state: str, error: str | None = None) -> None:
+    at = NOW - timedelta(hours=number)
+    with transaction() as session:
+        session.add(
+            Run(
+                id=f"r{number}",
+                created_at=at,
+                updated_at=at,
+                task_name=task_name,
+                state=state,
+                attempt=0,
+                error=error,
+            )
+        )
+
+
+def test_failures_are_put_together(app: Flask) -> None:
+    add(1, "t.a", states.FAILURE, "KeyError: 'x'")
+    add(2, "t.a", states.FAILURE, "KeyError: 'y'")
+    add(3, "t.a", states.LOST, "WorkerLostError: signal 9")
+    add(4, "t.b", states.FAILURE, "KeyError: 'x'")
+    add(5, "t.a", states.SUCCESS)
+    add(30, "t.a", states.FAILURE, "KeyError: old")
+    groups = runs.failures_since(NOW - timedelta(hours=24))
+    assert [(group.task_name, group.kind, group.count, group.latest.id) for group in groups] == [
+        ("t.a", "KeyError", 2, "r1"),
+        ("t.a", "WorkerLostError", 1, "r3"),
+        ("t.b", "KeyError", 1, "r4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        ("KeyError: 'x'", "KeyError"),
+        ("TimeLimitExceeded(10,)", "TimeLimitExceeded"),
+        ("requests.exceptions.ReadTimeout: timed out", "requests.exceptions.ReadTimeout"),
+        ("the disk is full", ""),
+        ("", ""),
+    ],
+)
+def test_the_kind_of_an_error(error: str, kind: str) -> None:
+    assert kind_of(error) == kind
+
+
+def test_the_newest_run_of_each_task(app: Flask) -> None:
+    add(1, "t.a", states.FAILURE)
+    add(2, "t.a", states.SUCCESS)
+    add(3, "t.b", states.SUCCESS)
+    found = runs.latest(["t.a", "t.b", "t.c"])
+    assert {name: run.id for name, run in found.items()} == {"t.a": "r1", "t.b": "r3"}
+    assert runs.latest([]) == {}

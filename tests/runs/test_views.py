@@ -1,0 +1,250 @@
+"""The pages of runs."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery import Celery
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import broker, runs
+from app.broker import topics
+from app.extensions import db, transaction
+from app.runs import states
+from app.runs.models import Run
+from app.runs.queries import COUNT_CAP
+from app.runs.views import presentation
+
+NOW = datetime.now(UTC)
+TRACEBACK = """Traceback (most recent call last):
+  File "/srv/jobs/reports/rates.py", line 88, in convert
+    row.total = row.amount * rate['fx_rate']
+KeyError: 'fx_rate'
+"""
+
+SignedIn = Callable[[str], FlaskClient]
+Post = Callable[..., TestResponse]
+
+
+def add(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
+    """A run of the history; the higher the number, the newer."""
+    at = NOW - timedelta(hours=1) + timedelta(seconds=number)
+    values: dict[str, Any] = {
+        "task_name": "sample_tasks.plain",
+        "queue": "default",
+        "args": [number],
+        "kwargs": {},
+        "attempt": 0,
+    }
+    with transaction() as session:
+        session.add(Run(id=f"run-{number:04}", created_at=at, updated_at=at, state=state, **values | fields))
+    topics.touch(broker.client(), ["runs"])
+    return f"run-{number:04}"
+
+
+def shown(page: str) -> list[str]:
+    return re.findall(r'<tr id="run-([^"]+)"', page)
+
+
+def test_the_list_is_empty_at_first(signed_in: SignedIn) -> None:
+    assert "No runs yet" in signed_in("viewer").get("/runs").text
+
+
+def test_the_list_is_newest_first_and_leads_to_older_runs(app: Flask, signed_in: SignedIn) -> None:
+    ids = [add(number) for number in range(55)]
+    browser = signed_in("viewer")
+    first = browser.get("/runs").text
+    assert shown(first) == ids[:4:-1]
+    older = re.search(r'rel="next" href="([^"]+)"', first)
+    assert older
+    second = browser.get(older[1].replace("&amp;", "&")).text
+    assert shown(second) == ids[4::-1]
+    assert "Newest runs" in second
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("state=failed", ["run-0003", "run-0002"]),
+        ("state=FAILURE", ["run-0002"]),
+        ("state=no-such", ["run-0004", "run-0003", "run-0002", "run-0001"]),
+        ("queue=mail", ["run-0004"]),
+        ("task_name=t.other", ["run-0001"]),
+        ("q=fx_rate", ["run-0002"]),
+        ("q=nowhere", []),
+        ("state=failed&queue=mail", []),
+    ],
+)
+def test_filters_stand_in_the_address(app: Flask, signed_in: SignedIn, query: str, found: list[str]) -> None:
+    add(1, task_name="t.other")
+    add(2, states.FAILURE, error="KeyError: 'fx_rate'")
+    add(3, states.LOST, error="WorkerLostError")
+    add(4, queue="mail")
+    page = signed_in("viewer").get(f"/runs?{query}").text
+    assert shown(page) == found
+    if not found:
+        assert "No runs match" in page
+
+
+def test_a_cursor_that_no_list_gave_is_refused(signed_in: SignedIn) -> None:
+    assert signed_in("viewer").get("/runs?cursor=!!").status_code == 422
+
+
+def test_the_table_is_a_fragment_and_silent_while_nothing_changes(app: Flask, signed_in: SignedIn) -> None:
+    add(1)
+    browser = signed_in("viewer")
+    version = runs.version()
+    assert browser.get(f"/runs/table?version={version}").status_code == 204
+    add(2)
+    answer = browser.get(f"/runs/table?version={version}")
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+    assert shown(answer.text) == ["run-0002", "run-0001"]
+
+
+def test_the_fragment_is_what_the_page_holds(app: Flask, signed_in: SignedIn) -> None:
+    add(1)
+    browser = signed_in("viewer")
+    fragment = browser.get("/runs/table").text
+    assert re.sub(r"\d+ s ago", "", fragment.strip()) in re.sub(r"\d+ s ago", "", browser.get("/runs").text)
+
+
+def test_newer_runs_are_counted_for_a_list_that_is_held_back(app: Flask, signed_in: SignedIn) -> None:
+    add(1)
+    browser = signed_in("viewer")
+    top = re.search(r'data-top="([^"]+)"', browser.get("/runs").text)
+    assert top
+    add(2)
+    add(3, states.FAILURE)
+    assert "2 newer runs" in browser.get(f"/runs/table?top={top[1]}").text
+    assert "1 newer run<" in browser.get(f"/runs/table?top={top[1]}&state=failed").text
+
+
+def test_a_run_shows_what_went_in_and_came_out(app: Flask, signed_in: SignedIn) -> None:
+    run_id = add(
+        1, args=[2**70], kwargs={"b": "Ünal <b>"}, result={"rows": 3}, runtime_seconds=1.25, ended_at=NOW
+    )
+    page = signed_in("viewer").get(f"/runs/{run_id}").text
+    assert str(2**70) in page
+    assert "<dt>a</dt>" in page  # the positional argument has the name that the signature gives it
+    assert "&#34;Ünal &lt;b&gt;&#34;" in page
+    assert "<dt>rows</dt><dd>3</dd>" in page
+    assert "Succeeded" in page
+
+
+def test_a_failed_run_points_at_the_line_that_raised(app: Flask, signed_in: SignedIn) -> None:
+    run_id = add(1, states.FAILURE, error="KeyError: 'fx_rate'", traceback=TRACEBACK, ended_at=NOW)
+    page = signed_in("viewer").get(f"/runs/{run_id}").text
+    assert "raised here" in page
+    assert page.count("KeyError: &#39;fx_rate&#39;") == 2  # in the card, and in the text to be copied
+
+
+@pytest.mark.parametrize("state", states.ALL)
+def test_every_state_has_a_page(app: Flask, signed_in: SignedIn, state: str) -> None:
+    ended = {"ended_at": NOW} if state in (*states.FINISHED, states.RETRY) else {}
+    run_id = add(1, state, traceback="no traceback of Python's", error="it broke", attempt=1, **ended)
+    browser = signed_in("operator")
+    for page in (browser.get(f"/runs/{run_id}").text, browser.get("/runs").text):
+        assert f"{state}: " in page
+        assert ">None<" not in page
+
+
+def test_secrets_and_cuts_are_told(app: Flask, signed_in: SignedIn) -> None:
+    run_id = add(1, kwargs={"key": "••••••"}, masked=["key"], result="x", notices={"result": 2_500_000})
+    page = signed_in("viewer").get(f"/runs/{run_id}").text
+    assert "Kept secret, not stored: key." in page
+    assert "the whole result took 2.5 MB" in page
+
+
+def test_a_run_of_a_task_that_is_gone_still_has_a_page(app: Flask, signed_in: SignedIn) -> None:
+    run_id = add(1, states.FAILURE, task_name="old.gone", args=None, kwargs=None, ended_at=NOW)
+    page = signed_in("operator").get(f"/runs/{run_id}").text
+    assert "old.gone" in page
+    assert "Rerun with changes" not in page
+
+
+def test_the_live_part_of_a_run(app: Flask, signed_in: SignedIn) -> None:
+    run_id = add(1, states.STARTED, started_at=NOW)
+    browser = signed_in("viewer")
+    version = re.search(
+        rf'hx-get="/runs/{run_id}/live\?version=([^"]+)"', browser.get(f"/runs/{run_id}").text
+    )
+    assert version
+    assert browser.get(f"/runs/{run_id}/live?version={version[1]}").status_code == 204
+    topics.touch(broker.client(), [f"run:{run_id}"])
+    answer = browser.get(f"/runs/{run_id}/live?version={version[1]}")
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+
+
+def test_a_waiting_run_says_why(app: Flask, celery_app: Celery, signed_in: SignedIn) -> None:
+    run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
+    page = signed_in("viewer").get(f"/runs/{run.id}").text
+    assert "No worker that is online listens to the queue default." in page
+
+
+def test_cancelling_takes_the_message_away(
+    app: Flask, celery_app: Celery, signed_in: SignedIn, post: Post
+) -> None:
+    run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
+    browser = signed_in("operator")
+    answer = post(browser, f"/runs/{run.id}/cancel")
+    assert (answer.status_code, answer.location) == (303, f"/runs/{run.id}")
+    assert "it will not run" in browser.get(answer.location).text
+    assert broker.depth("default") == 0
+    again = post(browser, f"/runs/{run.id}/cancel")
+    assert again.status_code == 409
+
+
+def test_terminating_asks_first(app: Flask, signed_in: SignedIn) -> None:
+    run_id = add(1, states.STARTED, started_at=NOW)
+    browser = signed_in("operator")
+    page = browser.get(f"/runs/{run_id}/terminate").text
+    assert "<html" in page
+    dialog = browser.get(f"/runs/{run_id}/terminate", headers={"HX-Request": "true"}).text
+    assert "<html" not in dialog
+    assert "Keep running" in dialog
+    db.session.expire_all()
+    assert runs.get(run_id).state == states.STARTED
+
+
+def test_retry_makes_a_new_run(app: Flask, signed_in: SignedIn, post: Post) -> None:
+    old = add(1, states.FAILURE, ended_at=NOW)
+    answer = post(signed_in("operator"), f"/runs/{old}/rerun", htmx=True)
+    assert answer.status_code == 204
+    new = runs.get(answer.headers["HX-Redirect"].rsplit("/", 1)[1])
+    assert (new.rerun_of, new.args, new.state) == (old, [1], states.PENDING)
+
+
+@pytest.mark.parametrize("role", ["viewer"])
+@pytest.mark.parametrize(("method", "action"), [("POST", "cancel"), ("POST", "rerun"), ("GET", "terminate")])
+def test_a_viewer_may_only_look(
+    app: Flask, signed_in: SignedIn, post: Post, role: str, method: str, action: str
+) -> None:
+    run_id = add(1, states.STARTED, started_at=NOW)
+    browser = signed_in(role)
+    path = f"/runs/{run_id}/{action}"
+    assert (post(browser, path) if method == "POST" else browser.get(path)).status_code == 403
+    assert "Terminate" not in browser.get(f"/runs/{run_id}").text
+
+
+@pytest.mark.parametrize("action", ["cancel", "rerun"])
+def test_changes_are_forms(app: Flask, signed_in: SignedIn, action: str) -> None:
+    assert signed_in("operator").get(f"/runs/{add(1)}/{action}").status_code == 405
+
+
+def test_counts_that_were_not_counted_to_the_end_say_so(app: Flask) -> None:
+    with app.test_request_context():
+        assert (
+            presentation.capped({states.SUCCESS: COUNT_CAP + 1, states.FAILURE: 5}, states.ALL) == "10,005+"
+        )
+        assert presentation.capped({states.SUCCESS: 12}, states.ALL) == "12"
+
+
+def test_every_state_belongs_to_one_chip() -> None:
+    members = [state for group in presentation.GROUPS.values() for state in group]
+    assert sorted(members) == sorted(states.ALL)
