@@ -80,9 +80,9 @@ def reprioritise(queue: str, run_id: str, priority: int, hint: int | None = None
             raise Invalid({"priority": [_("This message has no place for a priority.")]})
         if message.step == step:
             return message
-        raw = cut.put(message.raw, str(to_broker(priority)))
-        if _transfer(message, queue, step, raw):
-            return find(queue, run_id) or parse(raw, queue, step)
+        changed = _transfer(message, queue, step, cut.put(message.raw, str(to_broker(priority))))
+        if changed is not None:
+            return changed
     raise _busy(run_id)
 
 
@@ -98,9 +98,9 @@ def send_to(queue: str, run_id: str, target: str, hint: int | None = None) -> Me
     seen = False
     for _try in range(TRIES):
         message = _waiting(queue, run_id, hint, seen)
-        seen, raw = True, with_route(message.raw, target)
-        if _transfer(message, target, message.step, raw):
-            return find(target, run_id) or parse(raw, target, message.step)
+        seen, sent = True, _transfer(message, target, message.step, with_route(message.raw, target))
+        if sent is not None:
+            return sent
     raise _busy(run_id)
 
 
@@ -184,16 +184,14 @@ def _try_move(queue: str, message: Message, target: Target, neighbour: Message |
     return parse(raw, queue, step, position)
 
 
-def _transfer(message: Message, target: str, step: int, raw: bytes) -> bool:
+def _transfer(message: Message, target: str, step: int, raw: bytes) -> Message | None:
+    """The message in its new level or queue; None when it was not there as it had been read."""
     names = keys()
-    source = names.level(message.queue, message.step)
-    return bool(
-        broker().run(
-            "transfer",
-            [source.key, names.level(target, step).key, names.hold_new, names.let_in(target)],
-            [message.raw, NEAR_END, raw, message.id, target],
-        )
-    )
+    source, goal = names.level(message.queue, message.step), names.level(target, step)
+    ahead = [level.key for level in names.levels(target)[: names.steps.index(step)]]
+    lists = [source.key, goal.key, names.hold_new, names.let_in(target), *ahead]
+    place = broker().run("transfer", lists, [message.raw, NEAR_END, raw, message.id, target])
+    return parse(raw, target, step, int(place)) if place else None
 
 
 def _waiting(queue: str, run_id: str, hint: int | None, seen: bool) -> Message:

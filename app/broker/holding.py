@@ -51,8 +51,13 @@ def held(queue: str, offset: int = 0, limit: int = 50) -> list[Held]:
 @reaches_broker
 def find_held(queue: str, run_id: str) -> Held | None:
     """The held message of a run, or None."""
-    if not client().hexists(keys().held_facts(queue), run_id):
-        return None
+    pipe = client().pipeline(transaction=False)
+    pipe.hexists(keys().held_facts(queue), run_id)
+    pipe.hlen(keys().held_facts(queue))
+    pipe.llen(keys().held(queue))
+    known, facts_known, held_messages = pipe.execute()
+    if not known and facts_known == held_messages:
+        return None  # they differ when a run has two messages here
     found = search.first([keys().held(queue)], search.Wanted([run_id]))
     return _with_facts(queue, [found[1]])[0] if found is not None else None
 
@@ -97,7 +102,7 @@ def reprioritise_held(queue: str, run_id: str, step: int) -> Message | None:
     raw = cut.put(found.message.raw, str(step))
     if not broker().run("replace", [keys().held(queue)], [found.message.raw, raw]):
         return None
-    return parse(raw, queue, step)
+    return parse(raw, queue, keys().step_of(step))
 
 
 @reaches_broker

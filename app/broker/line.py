@@ -90,7 +90,7 @@ def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
 
     `hint` is the position where it was last seen: a queue of any length is then searched in a few
     milliseconds. Without it, or when it is not there, the whole line is read in pieces from the front.
-    When a run has several messages in the queue, the next of them is found.
+    When a run has several messages in the queue, the next of them is found (or the one at the hint).
     """
     wanted = search.Wanted([run_id])
     if hint is not None:
@@ -114,10 +114,10 @@ def position(queue: str, run_id: str, hint: int | None = None) -> int | None:
 
 
 @reaches_broker
-def waiting_among(queue: str, run_ids: Collection[str]) -> set[str]:
-    """Which of the runs wait in the queue: one look for all of them, however long the line."""
-    wanted = search.Wanted(run_ids)
-    return {id_of(raw) for raw in search.every(_lists(queue), wanted)}
+def among(queue: str, run_ids: Collection[str]) -> set[str]:
+    """Which of the runs wait in the queue or are held: one look for all of them, however long the line."""
+    lists = [*_lists(queue), keys().held(queue)]
+    return {id_of(raw) for raw in search.every(lists, search.Wanted(run_ids))}
 
 
 @reaches_broker

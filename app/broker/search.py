@@ -16,7 +16,7 @@ class Wanted:
     """The runs that somebody looks for."""
 
     def __init__(self, run_ids: Collection[str]) -> None:
-        self.run_ids = frozenset(run_ids)
+        self.run_ids = frozenset(run_id for run_id in run_ids if run_id)
         self._needles = sorted({needle for run_id in self.run_ids for needle in _needles(run_id)})
         self._any_foreign = int(any(run_id.startswith(FOREIGN_PREFIX) for run_id in self.run_ids))
 
@@ -27,6 +27,8 @@ class Wanted:
 
     def look(self, key: str, start: int, stop: int) -> tuple[int, list[bytes]]:
         """How long this part of the list is, and its messages of wanted runs, from right to left."""
+        if not self.run_ids:
+            return 0, []
         looked, *raws = broker().run("search", [key], [start, stop, self._any_foreign, *self._needles])
         return looked, [raw for raw in raws if self.found_in(raw)]
 

@@ -9,7 +9,7 @@ took it, so that there is no moment in which a message slips through. Bytes and 
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
@@ -86,7 +86,9 @@ class Channel(kombu_redis.Channel):
         """The queues to take from: those consumed and not paused."""
         consumed: list[str] = super().active_queues
         if consumed and time.monotonic() - self._pauses_read_at >= PAUSE_CHECK_SECONDS:
-            self._read_pauses()
+            self._pauses_read_at = time.monotonic()
+            with suppress(*self.connection_errors):  # taking will say the same, where kombu expects it
+                self._read_pauses()
         return [queue for queue in consumed if queue not in self._paused]
 
     def _deliver_taken(self, queue: str, raw_message: dict[str, Any], callback: Callable[[Any], Any]) -> Any:
@@ -114,7 +116,6 @@ class Channel(kombu_redis.Channel):
     def _read_pauses(self) -> None:
         with self.conn_or_acquire() as client:
             names = client.execute_command("HKEYS", keys_of(self).paused)
-        self._pauses_read_at = time.monotonic()
         paused = frozenset(name.decode() for name in names)
         if paused != self._paused:
             self._paused = paused

@@ -76,16 +76,11 @@ def out(run_ids: Collection[str], queues: Sequence[str]) -> set[str]:
     What is about to be sent again asks this first. The lines are read twice, because a message can go back
     into one (a worker shuts down) while the taken ones are read. See `locate` for the one gap.
     """
-    redis_client, names, wanted = client(), keys(), set(run_ids)
-    if not wanted:
-        return set()
+    wanted = set(run_ids)
     found = _in_lines(queues, wanted)
-    asked = sorted(wanted - found)
-    for queue in queues if asked else ():
-        known = redis_client.hmget(names.held_facts(queue), asked)
-        found |= {run_id for run_id, facts in zip(asked, known, strict=True) if facts is not None}
-    found |= {message.id for _, message in _unacked(redis_client, names)} & wanted
-    return found | (_in_lines(queues, wanted - found) if wanted - found else set())
+    if wanted - found:
+        found |= {message.id for _, message in _unacked(client(), keys())} & wanted
+    return found | _in_lines(queues, wanted - found)
 
 
 def is_out(run_id: str, queues: Sequence[str]) -> bool:
@@ -112,7 +107,9 @@ def known_queues() -> set[str]:
 
 
 def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:
-    return set().union(*(line.waiting_among(queue, wanted) for queue in queues))
+    if not wanted:
+        return set()
+    return set().union(*(line.among(queue, wanted) for queue in queues))
 
 
 def _locate_taken(run_id: str) -> Place | None:
@@ -124,11 +121,26 @@ def _locate_taken(run_id: str) -> Place | None:
 
 def _unacked(redis_client: redis.Redis, names: Keys) -> Iterator[tuple[bytes, Message]]:
     """Delivery tag and message of each entry of kombu's hash: JSON of [message, exchange, routing key]."""
+    bound: dict[tuple[str, str], str] = {}
     for tag, value in redis_client.hscan_iter(names.unacked, count=SCAN_COUNT):
         try:
-            envelope, _, routing_key = json.loads(value)
+            envelope, exchange, routing_key = json.loads(value)
         except (ValueError, RecursionError, TypeError):
             yield tag, parse(value, "", names.steps[0])
             continue
         raw = json.dumps(envelope).encode()  # as kombu writes it when it gives the message back
-        yield tag, parse(raw, str(routing_key or ""), names.step_of(given_step(raw)))
+        address = str(exchange or ""), str(routing_key or "")
+        if address not in bound:
+            bound[address] = _queue_at(redis_client, names, *address)
+        yield tag, parse(raw, bound[address], names.step_of(given_step(raw)))
+
+
+def _queue_at(redis_client: redis.Redis, names: Keys, exchange: str, routing_key: str) -> str:
+    """The queue that an address leads to: by name on the default exchange, else as it is bound."""
+    if exchange:
+        members: Any = redis_client.smembers(names.binding % exchange)
+        for member in members:
+            key, _, queue = member.decode("utf-8", "replace").split(names.separator)
+            if key == routing_key:
+                return queue
+    return routing_key

@@ -1,1 +1,83 @@
-"""Schedules: when to run which task with which arguments."""
+"""Schedules: when tasks run by themselves, who changed that, and what became of each fire."""
+
+from app.schedules.changes import of as changes_of
+from app.schedules.code_entries import CodeProblem
+from app.schedules.code_sync import entries as code_entries
+from app.schedules.code_sync import overridden, reset_to_code
+from app.schedules.code_sync import sync as sync_code
+from app.schedules.definition import Definition
+from app.schedules.drift import check as check_drift
+from app.schedules.drift import of as drift_of
+from app.schedules.drift import problems as argument_problems
+from app.schedules.edits import create, delete, duplicate, undelete, update
+from app.schedules.models import Schedule, ScheduleChange
+from app.schedules.presence import BEATS, Beat, beats
+from app.schedules.previews import arguments_at, preview
+from app.schedules.queries import (
+    Filter,
+    Outcome,
+    Page,
+    by_name,
+    counts,
+    everything,
+    get,
+    ids,
+    of_task,
+    page,
+    strips,
+    version,
+)
+from app.schedules.reasons import of_run as reason_of_run
+from app.schedules.running import run_now, run_once_at
+from app.schedules.skipping import moments as skipped_moments
+from app.schedules.skipping import restore, skip
+from app.schedules.switching import delete_many, disable, disable_many, enable, enable_many, undelete_many
+
+__all__ = [
+    "BEATS",
+    "Beat",
+    "CodeProblem",
+    "Definition",
+    "Filter",
+    "Outcome",
+    "Page",
+    "Schedule",
+    "ScheduleChange",
+    "argument_problems",
+    "arguments_at",
+    "beats",
+    "by_name",
+    "changes_of",
+    "check_drift",
+    "code_entries",
+    "counts",
+    "create",
+    "delete",
+    "delete_many",
+    "disable",
+    "disable_many",
+    "drift_of",
+    "duplicate",
+    "enable",
+    "enable_many",
+    "everything",
+    "get",
+    "ids",
+    "of_task",
+    "overridden",
+    "page",
+    "preview",
+    "reason_of_run",
+    "reset_to_code",
+    "restore",
+    "run_now",
+    "run_once_at",
+    "skip",
+    "skipped_moments",
+    "strips",
+    "sync_code",
+    "undelete",
+    "undelete_many",
+    "update",
+    "version",
+]

@@ -25,7 +25,12 @@ from app.schedules.timing import zone
 
 
 def run_now(
-    celery_app: Celery, schedule_id: int, by: str | None, now: datetime, overlap: Overlap | None = None
+    celery_app: Celery,
+    schedule_id: int,
+    by: str | None,
+    now: datetime,
+    overlap: Overlap | None = None,
+    note: str = "",
 ) -> Run:
     """Run the schedule's task now with its arguments, as if it were due at `now`; moves nothing of it.
 
@@ -43,7 +48,7 @@ def run_now(
         how = _how(row, overlap or row.overlap)
         new = _run(row, info, resolved, by, now) | waiting(resolved, how, row.message_ttl_seconds, now)
         bulk.insert_new([new], RUN_COLUMNS)
-        audit.record("schedule.run", now, "schedule", row.id, row.name, run_id=new["id"])
+        audit.record("schedule.run", now, "schedule", row.id, row.name, run_id=new["id"], note=note or None)
     if new["state"] == states.PENDING:
         sent = outbox.send_many(celery_app, [outbox.message(new)], claimed)
         outbox.fail(sent.failed, now)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.errors import CeleriacError, Invalid, Unauthorized
+from app.extensions import login
 from app.web import access, problems
 from app.web.htmx import wants_fragment
 
@@ -108,6 +109,7 @@ def _answer(error: Exception) -> Any:
     fault = describe(error)
     if isinstance(error, OperationalError):
         current_app.logger.exception("the database refused a statement")
+        login._update_request_context_with_user()  # nobody: the page must not ask the database who looks
     if access.is_api():
         said = error.detail if isinstance(error, CeleriacError) else ""
         return problems.answer(fault, own_words=bool(said) or isinstance(error, OperationalError))

@@ -60,6 +60,15 @@ class Flag(fields.Boolean):
         return value
 
 
+class FullMatch(validate.Regexp):
+    """The whole text matches: in Python, `$` alone would let a line break at the end pass."""
+
+    def __call__(self, value: Any) -> Any:
+        if not self.regex.fullmatch(value):
+            raise ma.ValidationError(self._format_error(value))
+        return value
+
+
 class Several(fields.List[Any]):
     """A list that may also be given as its only item."""
 

@@ -37,4 +37,6 @@ def _protect(response: Response) -> Response:
 
 
 def init_app(app: Flask) -> None:
+    # Flask's own limit for forms is lower than that for bodies: long JSON in a text field would not pass.
+    app.config["MAX_FORM_MEMORY_SIZE"] = app.config["SETTINGS"].request_max_bytes
     app.after_request(_protect)

@@ -59,10 +59,8 @@ def zone() -> str:
     """
     if not has_request_context():
         return settings().timezone
-    return next(
-        (name for name in (current_user.timezone, request.cookies.get("timezone")) if name in zones()),
-        settings().timezone,
-    )
+    offered = (current_user.timezone, request.cookies.get("timezone"))
+    return next((name for name in offered if name in zones()), settings().timezone)
 
 
 def keep(response: Response, name: str, value: str) -> None:

@@ -11,7 +11,6 @@ from app.web import viewer
 from app.web.htmx import go_to, safe_return
 
 bp = Blueprint("preferences", __name__, url_prefix="/preferences")
-_KEEP_SECONDS = 365 * 86400
 
 
 @bp.post("/theme")
@@ -40,7 +39,5 @@ def _one_of(name: str, allowed: tuple[str, ...]) -> str:
 def _remember(name: str, value: str) -> Response:
     """Also for the sign-in page, which does not know yet who comes."""
     answer = go_to(safe_return(request.form.get("next"), url_for("overview.index")))
-    answer.set_cookie(
-        name, value, max_age=_KEEP_SECONDS, samesite="Lax", secure=request.is_secure, httponly=True
-    )
+    viewer.keep(answer, name, value)
     return answer

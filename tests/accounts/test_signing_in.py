@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import audit
+from app import audit, configure
 from app.accounts import links, users
 from app.clock import utcnow
 
@@ -172,10 +172,10 @@ def test_right_passwords_are_not_counted(app: Flask, csrf: Csrf) -> None:
 
 
 def test_cookies_are_secure_under_https(app: Flask) -> None:
-    from app import create_app
-
-    settings = app.config["SETTINGS"].model_copy(update={"base_url": "https://celeriac.example"})
-    assert create_app(settings).config["SESSION_COOKIE_SECURE"] is True
+    other = Flask("other")
+    configure(other, app.config["SETTINGS"].model_copy(update={"base_url": "https://celeriac.example"}))
+    assert other.config["SESSION_COOKIE_SECURE"] is True
+    assert app.config["SESSION_COOKIE_SECURE"] is False
 
 
 def test_theme_and_language_come_along_to_another_computer(

@@ -171,6 +171,17 @@ def test_a_release_that_comes_second_is_refused(
     assert broker.depth("default") == 4
 
 
+def test_two_messages_of_one_run_are_both_released(send: Send, order: Any, now: datetime) -> None:
+    for _ in range(2):
+        send("twice")
+        broker.hold("default", "twice", "ann", "", now)
+    send("other")
+    broker.release("default", "twice")
+    broker.release("default", "twice")
+    assert order() == ["other", "twice", "twice"]
+    assert broker.held("default") == []
+
+
 # Hold everything new
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from kombu import Exchange, Queue
 
 from app import broker
 
@@ -87,6 +88,18 @@ def test_unreadable_entries_among_the_taken_are_shown_as_foreign(celery_only: Ce
     (taken,) = broker.unacked().values()
     assert taken.message.foreign
     assert (taken.delivery_tag, taken.taken_at) == ("tag", None)
+
+
+def test_the_queue_of_a_named_exchange_is_told(celery_only: Celery, send: Send) -> None:
+    bound = Queue("mail", Exchange("custom"), routing_key="letters")
+    with celery_only.connection_for_read() as connection:
+        channel = connection.channel()
+        bound(channel).declare()
+        send("r", queue=None, exchange="custom", routing_key="letters")
+        message = channel.basic_get("mail")
+        assert broker.unacked()["r"].message.queue == "mail"
+        message.ack()
+        channel.close()
 
 
 def test_many_taken_at_once(celery_only: Celery, send: Send) -> None:

@@ -70,5 +70,6 @@ def visit(app: Flask, chromium: Browser, address: str) -> Iterator[Callable[...,
 
 
 def _is_complaint(message: Any) -> bool:
-    """Broken scripts and violations of the content policy; not the statuses that a test provokes."""
-    return message.type == "error" and "Failed to load resource" not in message.text
+    """Broken scripts and violations of the content policy; not the answers that a test provokes."""
+    provoked = ("Failed to load resource", "Failed to fetch")
+    return message.type == "error" and not any(words in message.text for words in provoked)

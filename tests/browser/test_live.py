@@ -85,8 +85,8 @@ def test_typing_in_a_filter_is_left_alone(visit: Visit) -> None:
     put(1)
     page = visit("/runs")
     page.locator("#run-filters input[type=search]").press_sequentially("half a wo")
-    put(2)
-    page.wait_for_response(lambda answer: "/runs/table" in answer.url and answer.status == 200, timeout=6000)
+    with page.expect_response(lambda answer: "/runs/table" in answer.url and answer.status == 200):
+        put(2)
     page.wait_for_timeout(200)
     assert page.input_value("#run-filters input[type=search]") == "half a wo"
 

@@ -112,6 +112,18 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(
     assert broker.depth("default") == 0
 
 
+@pytest.mark.parametrize("body", [b"p-folder=%ff%fe", b"mode=raw&raw=%5B%22%ff%22%5D"])
+def test_a_wrong_encoding_is_refused(app: Flask, signed_in: SignedIn, body: bytes) -> None:
+    browser = signed_in("operator")
+    token = re.search(r'"X-CSRFToken": "([^"]+)"', browser.get("/tasks").text)
+    assert token
+    headers = {"X-CSRFToken": token[1], "Content-Type": "application/x-www-form-urlencoded"}
+    answer = browser.post(f"{RESIZE}/run", data=body, headers=headers)
+    assert answer.status_code == 422
+    assert "not UTF-8" in answer.text
+    assert runs.page(runs.Filter()).items == []
+
+
 def test_htmx_gets_the_form_alone(app: Flask, signed_in: SignedIn, post: Post) -> None:
     answer = post(signed_in("operator"), f"{RESIZE}/run", {"p-width": "x"}, htmx=True)
     assert answer.status_code == 422

@@ -74,8 +74,8 @@ def mixed_set(begin: datetime, end: datetime, policies: Policies) -> list[Row]:
         anchor = begin - 1234 * SECOND
         count = int((end - anchor).total_seconds()) // seconds
         grid = [anchor + n * seconds * SECOND for n in range(1, count + 1)]
-        if seconds == 7:  # three days are enough of these
-            grid = [fire for fire in grid if fire <= begin + 3 * DAY]
+        if seconds == 7:  # a day is enough of these
+            grid = [fire for fire in grid if fire <= begin + DAY]
         timing = Timing(task_type="interval", interval_seconds=seconds, anchor_at=anchor, ends_at=grid[-1])
         rows.append(Row(timing, policies, [fire for fire in grid if fire >= begin]))
     once = begin + 11 * DAY + 5 * HOUR
@@ -110,7 +110,7 @@ def test_a_month_fires_exactly_what_the_oracle_says(begin: datetime) -> None:
         assert {fire.outcome for _now, fire in row.ledger} <= {"run"}
         for now, fire in row.ledger:
             assert timedelta(0) <= now - actual_at(row.timing, fire.due_at) <= 140 * SECOND
-    assert sum(len(row.expected) for row in rows) > 40_000
+    assert sum(len(row.expected) for row in rows) > 18_000
 
 
 @pytest.mark.parametrize("begin", MONTHS)

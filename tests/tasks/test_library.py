@@ -65,6 +65,11 @@ def test_a_task_explains_itself(celery_app: Any, name: str) -> None:
         assert not parameter.description.endswith(".")
 
 
+def test_what_must_not_happen_twice_is_acknowledged_early(celery_app: Any) -> None:
+    found = {name for name, info in library(celery_app).items() if not info.acks_late}
+    assert found == {"web.http_request", "mail.send_email", "data.import_table"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_task_has_a_form_and_a_schema(app: Flask, celery_app: Any, name: str) -> None:
     info = library(celery_app)[name]
@@ -72,7 +77,8 @@ def test_a_task_has_a_form_and_a_schema(app: Flask, celery_app: Any, name: str) 
     assert set(schema["properties"]) == {parameter.name for parameter in info.parameters}
     with app.test_request_context():
         form = catalog.build_form(info)
-        assert len(str(form)) > 0
+        for parameter in info.parameters:
+            assert f'name="p-{parameter.name}"' in str(form[parameter.name]())
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,17 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
 
 from app.errors import Conflict, Invalid, Stale
+from app.extensions import db
 from app.web.errors import describe
 from app.web.htmx import safe_return
 from app.web.live import unchanged
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = ("/", "/tasks", "/runs", "/search")
+Post = Callable[..., TestResponse]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/login", "/no-such-page"])
@@ -140,20 +143,16 @@ def test_every_status_has_words(app: Flask, status: int) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "system"])
-def test_the_theme_stays(
-    signed_in: Callable[[str], FlaskClient], post: Callable[..., object], theme: str
-) -> None:
+def test_the_theme_stays(signed_in: Callable[[str], FlaskClient], post: Post, theme: str) -> None:
     browser = signed_in("viewer")
     answer = post(browser, "/preferences/theme", {"theme": theme, "next": "/runs?q=a"})
-    assert (answer.status_code, answer.location) == (303, "/runs?q=a")  # type: ignore[attr-defined]
+    assert (answer.status_code, answer.location) == (303, "/runs?q=a")
     assert f'data-theme="{theme}"' in browser.get("/runs").text
 
 
-def test_an_unknown_theme_is_refused(
-    signed_in: Callable[[str], FlaskClient], post: Callable[..., object]
-) -> None:
+def test_an_unknown_theme_is_refused(signed_in: Callable[[str], FlaskClient], post: Post) -> None:
     answer = post(signed_in("viewer"), "/preferences/theme", {"theme": "pink"})
-    assert answer.status_code == 422  # type: ignore[attr-defined]
+    assert answer.status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -196,6 +195,35 @@ def test_static_files_may_be_kept_for_good(client: FlaskClient) -> None:
     with client.get(address[1]) as kept, client.get("/static/app.css") as plain:
         assert kept.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert "immutable" not in plain.headers.get("Cache-Control", "")
+
+
+def test_the_page_that_says_the_database_is_away_needs_no_database(
+    app: Flask, signed_in: Callable[[str], FlaskClient]
+) -> None:
+    browser = signed_in("viewer")
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE users RENAME TO users_away")
+    try:
+        answer = browser.get("/runs")
+    finally:
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE users_away RENAME TO users")
+    assert answer.status_code == 503
+    assert "The database does not answer" in answer.text
+
+
+def test_a_body_that_is_too_large_is_refused(
+    app: Flask, signed_in: Callable[[str], FlaskClient], post: Post
+) -> None:
+    limit = app.config["SETTINGS"].request_max_bytes
+    browser = signed_in("operator")
+    refused = post(browser, "/tasks/sample_tasks.resize/run", {"p-folder": "a" * limit})
+    assert refused.status_code == 413
+    assert "too large" in refused.text
+    long = post(
+        browser, "/tasks/sample_tasks.resize/run", {"mode": "raw", "raw": '{"folder": 1}' + " " * 900_000}
+    )
+    assert long.status_code == 422  # read, and understood
 
 
 def test_pages_are_not_kept(signed_in: Callable[[str], FlaskClient]) -> None:

@@ -8,18 +8,21 @@
 local PLAIN_MAX = 4  -- so many ids are looked for one by one; more, by reading the ids of each message
 
 local raws = redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2])
-local found, wanted = {#raws}, {}
+local found, wanted, plain = {#raws}, {}, {}
 for i = 4, #ARGV do
     wanted[ARGV[i]] = true
+    if #ARGV - 3 <= PLAIN_MAX or string.find(ARGV[i], '\\', 1, true) then
+        plain[#plain + 1] = ARGV[i]
+    end
 end
 
 local function named_in(raw)
-    if #ARGV - 3 <= PLAIN_MAX then
-        for i = 4, #ARGV do
-            if string.find(raw, ARGV[i], 1, true) then
-                return true
-            end
+    for _, id in ipairs(plain) do
+        if string.find(raw, id, 1, true) then
+            return true
         end
+    end
+    if #ARGV - 3 <= PLAIN_MAX then
         return false
     end
     for id in string.gmatch(raw, '"id"%s*:%s*"([^"]*)"') do

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from celery import Celery
-from flask import Flask, current_app, url_for
+from flask import Flask, Response, current_app, jsonify, url_for
 from flask_login import current_user
 
 from app import catalog, runs
@@ -65,11 +65,10 @@ def get_run(run_id: str) -> Run:
 @requires("operate")
 @bp.arguments(schemas.CancelSchema, required=False)
 @bp.response(200, schemas.CancelledRunSchema)
-def cancel_run(wanted: dict[str, Any], run_id: str) -> dict[str, Any]:
+def cancel_run(wanted: dict[str, Any], run_id: str) -> Response:
     """Cancel a run that has not finished"""
     outcome = runs.cancel(_celery(), runs.get(run_id), wanted["terminate"], current_user.name, utcnow())
-    shown: dict[str, Any] = schemas.RunSchema().dump(runs.get(run_id))
-    return shown | {"outcome": outcome}
+    return jsonify(schemas.RunSchema().dump(runs.get(run_id)) | {"outcome": outcome})
 
 
 @bp.route("/runs/<run_id>/rerun", methods=["POST"])

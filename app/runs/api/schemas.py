@@ -7,7 +7,17 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from app.config import QUEUE_PATTERN
 from app.runs import states
 from app.runs.models import Run
-from app.web.fields import INTEGER_MAX, Flag, Moment, PageQuery, QueryInteger, QueryMoment, Schema, Several
+from app.web.fields import (
+    INTEGER_MAX,
+    Flag,
+    FullMatch,
+    Moment,
+    PageQuery,
+    QueryInteger,
+    QueryMoment,
+    Schema,
+    Several,
+)
 
 TEN_YEARS_SECONDS = 10 * 366 * 86400
 _name = validate.Length(max=255)
@@ -85,7 +95,7 @@ class SubmitSchema(Schema):
     args = fields.List(fields.Raw(allow_none=True), load_default=list)
     kwargs = fields.Dict(keys=fields.String(), load_default=dict)
     queue = fields.String(
-        validate=validate.Regexp(
+        validate=FullMatch(
             QUEUE_PATTERN, error="A queue's name has letters, digits and _ . : @ - only, at most 127 of them."
         )
     )
@@ -125,7 +135,7 @@ class IdempotencySchema(Schema):
     key = fields.String(
         data_key="Idempotency-Key",
         load_default=None,
-        validate=validate.Regexp(r"^[\x20-\x7e]{1,255}\Z", error="Give 1 to 255 printable ASCII characters."),
+        validate=FullMatch(r"^[\x20-\x7e]{1,255}$", error="Give 1 to 255 printable ASCII characters."),
         metadata={"description": "A repeated request with the same key returns the first run."},
     )
 

@@ -1,0 +1,40 @@
+"""What a schedule that is being written would do: its words, next fires, warnings and resolved arguments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+
+from app import catalog
+from app.errors import Invalid
+from app.schedules import due, timing
+from app.schedules.arguments import masked
+from app.schedules.decisions import kinds
+from app.schedules.timing import Preview, Timing
+
+
+def preview(
+    wanted: Timing, now: datetime, count: int, start: datetime | None = None, locale: str | None = None
+) -> Preview:
+    """The next fires; raises `Invalid` by field for a timing that cannot be saved. Bounded in its time."""
+    if wanted.task_type == "interval" and wanted.anchor_at is None:
+        wanted = replace(wanted, anchor_at=now)
+    if errors := timing.errors(wanted, now):
+        raise Invalid(errors)
+    return timing.preview(wanted, now, count, start, locale)
+
+
+def arguments_at(
+    celery_app: Celery,
+    task_name: str | None,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    timezone: str,
+    due_at: datetime,
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as they would be sent for the fire at a moment, secrets masked; raises `Invalid`."""
+    info = catalog.lookup(celery_app, task_name) if task_name else None
+    resolved = due.resolve(args, kwargs, due_at, timing.zone(timezone), kinds(info))
+    return masked(info, *resolved)
