@@ -15,6 +15,7 @@ ENTRIES = (
     "app.catalog.views",
     "app.runs.views",
     "app.runs.cli",
+    "app.schedules.cli",
     "app.overview.views",
     "app.health.views",
     "app.health.cli",
@@ -23,6 +24,7 @@ ENTRIES = (
     "app.audit.api",
     "app.catalog.api",
     "app.runs.api",
+    "app.schedules.api",
 )
 
 

@@ -1,10 +1,10 @@
-"""What recording costs a worker: no-op tasks per second, prefork of 2, ours against the same Celery app without us.
+"""What recording costs a worker: no-op tasks/s, prefork of 2, ours against the same app without us.
 
     .venv/bin/python bench/worker.py [--tasks 10000] [--rounds 5]
 
-Three workers in turn, A B C A B C …, each on a queue filled beforehand: `ours` (base task, app context, typed
-arguments, signals to the stream), `plain` (the same Celery configuration, none of that) and `plain -E` (Celery's
-own events). The time runs from the first message taken to the queue being empty. Prints medians and ratios.
+Three workers in turn, A B C A B C …, each on a queue filled before: `ours` (base task, app context, typed
+arguments, signals to the stream), `plain` (the same Celery configuration, none of that) and `plain -E` (with
+Celery's own events). The time runs from the first message taken to the queue being empty.
 """
 
 import argparse
@@ -102,6 +102,7 @@ def one(data: Path, variant: str, tasks: int) -> float:
         command + (["-E"] if variant.endswith("-E") else []),
         env=environment,
         cwd=data,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -141,14 +142,12 @@ def fill(data: Path, variant: str, tasks: int) -> None:
 def report(rates: dict[str, list[float]]) -> None:
     print()
     for variant, figures in rates.items():
-        print(
-            f"{variant:9} median {statistics.median(figures):8.0f} tasks/s  ({min(figures):.0f} to {max(figures):.0f})"
-        )
+        spread = f"({min(figures):.0f} to {max(figures):.0f})"
+        print(f"{variant:9} median {statistics.median(figures):8.0f} tasks/s  {spread}")
     for other in ("plain", "plain -E"):
         ratios = [ours / theirs for ours, theirs in zip(rates["ours"], rates[other], strict=True)]
-        print(
-            f"ours / {other:9} median {statistics.median(ratios):.3f}  ({min(ratios):.3f} to {max(ratios):.3f})"
-        )
+        spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
+        print(f"ours / {other:9} median {statistics.median(ratios):.3f}  {spread}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE_TASKS = "sample_tasks"
 
 sys.path.insert(0, str(PROJECT / "tests"))  # own tasks are found as in the working folder of a team
-for name in [name for name in os.environ if name.startswith("CELERIAC_")]:
+for name in [
+    name for name in os.environ if name.startswith("CELERIAC_") and name != "CELERIAC_BROWSER_REQUIRED"
+]:
     del os.environ[name]  # the suite does not depend on the caller's settings
 
 
@@ -127,6 +129,9 @@ def flask_app(database: str | None, data_dir: Path, redis_server: str) -> Iterat
 @pytest.fixture
 def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
     """The app inside an app context, with empty tables and an empty Redis."""
+    flask_app.extensions[
+        "celery"
+    ].set_default()  # another test's create_app() may have re-pointed shared tasks
     with flask_app.app_context():
         with db.engine.begin() as connection:
             for table in reversed(Base.metadata.sorted_tables):
@@ -291,7 +296,7 @@ def caller(app: Flask) -> Callable[[str], Caller]:
 
 @pytest.fixture
 def signed_in(app: Flask) -> Callable[[str], FlaskClient]:
-    """Makes a user of a role and a browser in which they are signed in: `signed_in("viewer").get("/runs")`."""
+    """Makes a user of a role and a browser where they are signed in: `signed_in("viewer").get("/runs")`."""
 
     def sign_in(role: str, name: str = "") -> FlaskClient:
         now = utcnow()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from flask import g
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -30,6 +31,7 @@ def requires(right: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 raise Unauthorized
             if not current_user.can(right):
                 raise Forbidden(_missing(right))
+            g.caller_name = current_user.name
             return view(*args, **kwargs)
 
         return checked

@@ -9,6 +9,18 @@ ACTIONS: dict[str, Any] = {
     "run.rerun": _l("Ran again"),
     "run.cancel": _l("Cancelled a run"),
     "run.delete": _l("Deleted runs from the history"),
+    "schedule.create": _l("Made a schedule"),
+    "schedule.update": _l("Changed a schedule"),
+    "schedule.enable": _l("Turned a schedule on"),
+    "schedule.disable": _l("Turned a schedule off"),
+    "schedule.delete": _l("Deleted a schedule"),
+    "schedule.undelete": _l("Brought a schedule back"),
+    "schedule.run": _l("Ran a schedule now"),
+    "schedule.skip": _l("Skipped a fire ahead"),
+    "schedule.restore": _l("Took a skip back"),
+    "schedule.retire": _l("Retired a schedule that left the code"),
+    "schedule.return": _l("Took up a schedule that came back to the code"),
+    "schedule.reset": _l("Reset a schedule to the code"),
     "user.sign-in": _l("Signed in"),
     "user.sign-in-failed": _l("Sign-in refused"),
     "user.sign-out": _l("Signed out"),
@@ -22,7 +34,12 @@ ACTIONS: dict[str, Any] = {
     "token.create": _l("Made an API token"),
     "token.revoke": _l("Revoked an API token"),
 }
-GROUPS: dict[str, Any] = {"run": _l("Runs"), "user": _l("Users"), "token": _l("API tokens")}
+GROUPS: dict[str, Any] = {
+    "run": _l("Runs"),
+    "schedule": _l("Schedules"),
+    "user": _l("Users"),
+    "token": _l("API tokens"),
+}
 VIAS: dict[str, Any] = {
     "page": _l("a page"),
     "api": _l("the API"),

@@ -7,7 +7,16 @@ from app.broker.holding import Held, find_held, held, held_count, release, relea
 from app.broker.holding_new import HoldingNew, hold_new, holding_new, stop_holding_new, sweep
 from app.broker.line import Depth, by_priority, depth, depths, find, oldest_sent_at, page, position
 from app.broker.messages import Message, parse
-from app.broker.pausing import Pause, pause, paused, resume
+from app.broker.pausing import (
+    Pause,
+    WorkerPause,
+    pause,
+    pause_worker,
+    paused,
+    paused_workers,
+    resume,
+    resume_worker,
+)
 from app.broker.purging import Purged, purge, purged, restore
 from app.broker.whereabouts import Place, Taken, is_out, known_queues, locate, out, unacked
 
@@ -25,6 +34,7 @@ __all__ = [
     "Place",
     "Purged",
     "Taken",
+    "WorkerPause",
     "by_priority",
     "client",
     "depth",
@@ -46,7 +56,9 @@ __all__ = [
     "page",
     "parse",
     "pause",
+    "pause_worker",
     "paused",
+    "paused_workers",
     "position",
     "purge",
     "purged",
@@ -57,6 +69,7 @@ __all__ = [
     "reset",
     "restore",
     "resume",
+    "resume_worker",
     "send_to",
     "stop_holding_new",
     "sweep",

@@ -87,6 +87,11 @@ class Keys:
         """Hash: paused queue → who, when and why."""
         return self._own("paused")
 
+    @property
+    def paused_workers(self) -> str:
+        """Hash: paused worker → who, when and why."""
+        return self._own("paused-workers")
+
     def trash(self, queue: str, token: str, step: int) -> str:
         """List of purged messages of one level, kept until the undo expires."""
         return self._own(f"trash:{queue}:{token}:{step}")

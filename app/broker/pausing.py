@@ -1,4 +1,4 @@
-"""Paused queues: kept in Redis, so that workers that start later obey too."""
+"""Paused queues and workers: kept in Redis, so that workers that start later obey too."""
 
 import json
 from collections.abc import Sequence
@@ -19,14 +19,20 @@ class Pause:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerPause:
+    """Who paused a worker, when and why."""
+
+    hostname: str
+    by: str
+    at: datetime
+    note: str
+
+
 @reaches_broker
 def pause(queue: str, by: str, note: str, now: datetime) -> Pause:
     """Pause a queue until somebody resumes it. A queue that is paused already keeps its first pause."""
-    facts = json.dumps({"by": by, "at": now.timestamp(), "note": note}).encode()
-    pipe = client().pipeline(transaction=True)
-    pipe.hsetnx(keys().paused, queue, facts)
-    pipe.hget(keys().paused, queue)
-    return _read(queue, pipe.execute()[1])
+    return Pause(queue, *_read(_keep_first(keys().paused, queue, by, note, now)))
 
 
 @reaches_broker
@@ -39,10 +45,38 @@ def resume(queue: str) -> bool:
 def paused(queues: Sequence[str] | None = None) -> dict[str, Pause]:
     """The paused queues (None: all of them) by name. Cheap enough to ask once a second."""
     found: Any = client().hgetall(keys().paused)
-    pauses = {name.decode(): _read(name.decode(), value) for name, value in found.items()}
+    pauses = {name.decode(): Pause(name.decode(), *_read(value)) for name, value in found.items()}
     return {name: pauses[name] for name in pauses if queues is None or name in queues}
 
 
-def _read(queue: str, value: bytes) -> Pause:
+@reaches_broker
+def pause_worker(hostname: str, by: str, note: str, now: datetime) -> WorkerPause:
+    """Let a worker take nothing more, whenever it starts, until somebody resumes it; as with `pause`."""
+    return WorkerPause(hostname, *_read(_keep_first(keys().paused_workers, hostname, by, note, now)))
+
+
+@reaches_broker
+def resume_worker(hostname: str) -> bool:
+    """End a worker's pause; False when it was not paused."""
+    return bool(client().hdel(keys().paused_workers, hostname))
+
+
+@reaches_broker
+def paused_workers() -> dict[str, WorkerPause]:
+    """The paused workers by hostname."""
+    found: Any = client().hgetall(keys().paused_workers)
+    return {name.decode(): WorkerPause(name.decode(), *_read(value)) for name, value in found.items()}
+
+
+def _keep_first(key: str, name: str, by: str, note: str, now: datetime) -> bytes:
+    """Note a pause, unless there is one already; returns what is noted now."""
+    pipe = client().pipeline(transaction=True)
+    pipe.hsetnx(key, name, json.dumps({"by": by, "at": now.timestamp(), "note": note}).encode())
+    pipe.hget(key, name)
+    noted: bytes = pipe.execute()[1]
+    return noted
+
+
+def _read(value: bytes) -> tuple[str, datetime, str]:
     facts = json.loads(value)
-    return Pause(queue, facts["by"], datetime.fromtimestamp(facts["at"], UTC), facts["note"])
+    return facts["by"], datetime.fromtimestamp(facts["at"], UTC), facts["note"]

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+from weakref import WeakSet
 
 from kombu import transport as kombu_transport
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from kombu.utils.json import dumps
 
-from app.broker.connection import LUA_FOLDER, keys_of
+from app.broker.connection import LUA_FOLDER, Keys, keys_of
 from app.broker.holding import facts
 from app.broker.messages import id_of
 
@@ -28,6 +30,8 @@ PUT = (LUA_FOLDER / "put.lua").read_text()
 TAKE = (LUA_FOLDER / "take.lua").read_text()
 
 _hold: ContextVar[str] = ContextVar("hold", default="")
+_channels: WeakSet["Channel"] = WeakSet()
+_worker = ""  # the worker that this process is
 
 
 def install() -> None:
@@ -38,6 +42,19 @@ def install() -> None:
     for name in ("redis", "rediss"):
         kombu_transport.TRANSPORT_ALIASES[name] = f"{Transport.__module__}:{Transport.__qualname__}"
         kombu_transport._transport_cache.pop(name, None)
+
+
+def take_as(hostname: str) -> None:
+    """Say which worker this process is, so that it takes nothing while that worker is paused."""
+    global _worker
+    _worker = hostname
+
+
+def obey_now() -> bool:
+    """Read the pauses at once instead of within a second; whether this process's worker is paused."""
+    for channel in list(_channels):
+        channel._read_pauses()
+    return any(channel._worker_paused for channel in _channels)
 
 
 @contextmanager
@@ -54,14 +71,19 @@ class Channel(kombu_redis.Channel):
     """A channel that publishes and takes by the rules."""
 
     _paused: frozenset[str] = frozenset()
+    _worker_paused = False
     _pauses_read_at = float("-inf")
+
+    @cached_property
+    def _names(self) -> Keys:
+        return keys_of(self)
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         """Publish into the line or among the held ones, as the script decides."""
         if queue in self._expires:  # kombu's short-lived reply queues carry no tasks
             super()._put(queue, message, **kwargs)
             return
-        names, raw = keys_of(self), dumps(message)
+        names, raw = self._names, dumps(message)
         level = names.level(queue, names.step_of(self._get_message_priority(message)))
         lists = [level.key, names.held(queue), names.held_facts(queue), names.hold_new, names.let_in(queue)]
         call = (PUT, len(lists), *lists, raw, _run_id(message, raw), queue, _hold.get())
@@ -79,17 +101,18 @@ class Channel(kombu_redis.Channel):
         answer = super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
         if not no_ack and self.ack_emulation:
             self.connection._callbacks[queue] = lambda raw: self._deliver_taken(queue, raw, callback)
+            _channels.add(self)
         return answer
 
     @property
     def active_queues(self) -> list[str]:
-        """The queues to take from: those consumed and not paused."""
+        """The queues to take from: those consumed and not paused; none while the worker is paused."""
         consumed: list[str] = super().active_queues
         if consumed and time.monotonic() - self._pauses_read_at >= PAUSE_CHECK_SECONDS:
             self._pauses_read_at = time.monotonic()
             with suppress(*self.connection_errors):  # taking will say the same, where kombu expects it
                 self._read_pauses()
-        return [queue for queue in consumed if queue not in self._paused]
+        return [] if self._worker_paused else [queue for queue in consumed if queue not in self._paused]
 
     def _deliver_taken(self, queue: str, raw_message: dict[str, Any], callback: Callable[[Any], Any]) -> Any:
         message = self.Message(raw_message, channel=self)
@@ -102,20 +125,21 @@ class Channel(kombu_redis.Channel):
         return callback(message)
 
     def _take(self, queue: str, raw_message: dict[str, Any], message: Any) -> Any:
-        names, raw = keys_of(self), dumps(raw_message)
+        names, raw = self._names, dumps(raw_message)
         level = names.level(queue, names.step_of(self._get_message_priority(raw_message)))
         modes = [names.paused, level.key, names.hold_new, names.let_in(queue)]
         lists = [names.unacked, names.unacked_index, *modes, names.held(queue), names.held_facts(queue)]
+        lists.append(names.paused_workers)
         delivery = message.delivery_info
         address = f"{dumps(delivery['exchange'])}, {dumps(delivery['routing_key'])}"
         run_id = _run_id(raw_message, raw)
-        arguments = [message.delivery_tag, repr(time.time()), raw, address, run_id, queue]
+        arguments = [message.delivery_tag, repr(time.time()), raw, address, run_id, queue, _worker]
         with self.conn_or_acquire() as client:
             return client.eval(TAKE, len(lists), *lists, *arguments)
 
     def _read_pauses(self) -> None:
         with self.conn_or_acquire() as client:
-            names = client.execute_command("HKEYS", keys_of(self).paused)
+            names = client.execute_command("HKEYS", self._names.paused)
         paused = frozenset(name.decode() for name in names)
         if paused != self._paused:
             self._paused = paused

@@ -142,5 +142,5 @@ def _queue_at(redis_client: redis.Redis, names: Keys, exchange: str, routing_key
         for member in members:
             key, _, queue = member.decode("utf-8", "replace").split(names.separator)
             if key == routing_key:
-                return queue
+                return str(queue)
     return routing_key

@@ -49,7 +49,6 @@ class RunForm:
 
     def arguments(self) -> Arguments:
         """The arguments that were entered, checked; raises `Invalid`."""
-        self._require_text()
         if self.mode == RAW:
             given = parse_raw(self.raw)
             return validate(self.info, given.args, given.kwargs)
@@ -93,13 +92,6 @@ class RunForm:
             return replace(self, mode=RAW, raw=to_raw(self.parameters.entered()))
         given = parse_raw(self.raw)
         return replace(self, mode=FIELDS, parameters=build_form(self.info, values=given))
-
-    def _require_text(self) -> None:
-        """Bytes that are not UTF-8 arrive as replacement characters: what was meant cannot be known."""
-        texts = {RAW: self.raw} if self.mode == RAW else {p.short_name: p.text for p in self.parameters}
-        damaged = [name for name, text in texts.items() if "\ufffd" in text]
-        if damaged:
-            raise Invalid({name: [_("This is not UTF-8 text. Enter it again.")] for name in damaged})
 
     def _place(self, name: str) -> tuple[str, str]:
         if self.mode == RAW and name not in self.destination:

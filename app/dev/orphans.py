@@ -10,7 +10,7 @@ PATIENCE_SECONDS = 8
 
 def stop(data_path: Path) -> int:
     """Stop every process with this data folder's mark, the supervisor first; returns how many there were."""
-    left = sorted(_marked(data_path), key=lambda process: "supervisord" not in " ".join(process.cmdline()))
+    left = sorted(marked(data_path), key=lambda process: "supervisord" not in " ".join(process.cmdline()))
     for process in left:
         process.terminate()
     _gone, alive = psutil.wait_procs(left, timeout=PATIENCE_SECONDS)
@@ -20,7 +20,7 @@ def stop(data_path: Path) -> int:
     return len(left)
 
 
-def _marked(data_path: Path) -> list[psutil.Process]:
+def marked(data_path: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:

@@ -58,7 +58,7 @@ class Page:
 
 def get(run_id: str) -> Run:
     """The whole run; raises `NotFound`."""
-    run = db.session.get(Run, run_id, options=[undefer("*")])
+    run = db.session.get(Run, run_id, options=[undefer("*")], populate_existing=True)
     if run is None:
         raise NotFound(_("There is no run %(id)s.", id=run_id[:80]))
     return run

@@ -103,7 +103,7 @@ def replace_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id
 
 @bp.route("/schedules/<int:schedule_id>", methods=["PATCH"])
 @requires("operate")
-@bp.arguments(schemas.ScheduleSchema(partial=True))
+@bp.arguments(schemas.ScheduleChangesSchema)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
 def change_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
@@ -201,7 +201,7 @@ def reset_schedule(schedule_id: int) -> Any:
 
 @bp.route("/schedules/<int:schedule_id>/changes")
 @requires("view")
-@bp.response(200, schemas.ChangesSchema)
+@bp.response(200, schemas.HistorySchema)
 def list_schedule_changes(schedule_id: int) -> dict[str, Any]:
     """Who changed a schedule, and what"""
     return {"items": schedules.changes_of(schedule_id)}

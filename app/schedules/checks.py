@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
@@ -26,6 +26,8 @@ from app.schedules.definition import (
 NAME_LENGTH = 200
 NOTE_LENGTH = 2000
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Errors = dict[str, list[str]]
 
@@ -91,14 +93,13 @@ def _policy_errors(new: Definition, changed: set[str], run_count: int) -> Errors
 def _timing_errors(new: Definition, changed: set[str], now: datetime, schedule_id: int | None) -> Errors:
     if new.task_type not in TASK_TYPES:
         return {"task_type": [_("The type is one_time, interval or cron.")]}
-    errors = _foreign_timing(new)
-    if errors:
+    if errors := _foreign_timing(new):
         return errors
-    found = timing.errors(timing_of(new, schedule_id), now)
-    moves = changed & {*TIMING, *WINDOW, "timezone", "jitter_seconds"} or "enabled" in changed
-    if new.enabled and moves:
-        return found
-    return {name: texts for name, texts in found.items() if name in changed}
+    timed = changed & {*TIMING, *WINDOW, "timezone", "jitter_seconds"}
+    if not timed and not (new.enabled and "enabled" in changed):
+        return {}  # what is broken can be renamed, and switched off
+    # While it is disabled nothing of it needs to lie ahead: a finished one can be copied and imported.
+    return timing.errors(timing_of(new, schedule_id), now if new.enabled else _LONG_AGO)
 
 
 def _foreign_timing(new: Definition) -> Errors:

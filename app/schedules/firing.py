@@ -25,7 +25,7 @@ from app.runs.history import storable
 from app.schedules.decisions import RUN_COLUMNS, Decision, Unfinished, decide
 from app.schedules.models import Schedule
 
-BATCH = 500
+BATCH = 250  # small enough that its messages are out well within their patience
 BACK_OFF_SECONDS = 5.0
 LONGEST_BACK_OFF_SECONDS = 3600.0
 

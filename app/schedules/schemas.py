@@ -74,6 +74,13 @@ class ScheduleSchema(TimingSchema):
     note = fields.String(load_default="")
 
 
+class ScheduleChangesSchema(ScheduleSchema):
+    """The fields of a schedule that are to change; the others keep their values."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"partial": True})
+
+
 class StoredScheduleSchema(ScheduleSchema):
     """A schedule as it is read."""
 
@@ -184,7 +191,7 @@ class ChangeSchema(Schema):
     diff = fields.Raw(metadata={"description": "{field: [before, after]}; secrets are masked."})
 
 
-class ChangesSchema(Schema):
+class HistorySchema(Schema):
     items = fields.List(fields.Nested(ChangeSchema))
 
 

@@ -1,6 +1,6 @@
 """By what a request says who makes it: a bearer token in the API, a session on pages."""
 
-from flask import redirect, request, url_for
+from flask import g, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -37,7 +37,9 @@ def origin() -> audit.Origin | None:
     """Who acts in this request, for the audit log; None outside of one."""
     if not request:
         return None
-    return audit.Origin(current_user.name, "api" if is_api() else "page", request.remote_addr)
+    # `requires` keeps the name: asked of the user inside a transaction, it would be read again.
+    name = g.get("caller_name") or current_user.name
+    return audit.Origin(name, "api" if is_api() else "page", request.remote_addr)
 
 
 def sign_in_first() -> Response | None:

@@ -195,6 +195,7 @@ def init_app(app: Flask) -> None:
     rest.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     app.register_blueprint(bp)
     app.before_request(_refuse_nul)
+    app.after_request(_keep_nothing)
 
 
 def _refuse_nul() -> None:
@@ -203,6 +204,13 @@ def _refuse_nul() -> None:
         abort(404)
     if b"%00" in request.query_string or b"\x00" in request.query_string:
         abort(400)
+
+
+def _keep_nothing(response: Response) -> Response:
+    """An answer of the API is for who asked, at this moment."""
+    if access.is_api():
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 def _rate() -> str:

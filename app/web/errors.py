@@ -106,10 +106,10 @@ def _answer(error: Exception) -> Any:
         return error
     if isinstance(error, Unauthorized) and (sign_in := access.sign_in_first()):
         return sign_in
-    fault = describe(error)
     if isinstance(error, OperationalError):
         current_app.logger.exception("the database refused a statement")
         login._update_request_context_with_user()  # nobody: the page must not ask the database who looks
+    fault = describe(error)
     if access.is_api():
         said = error.detail if isinstance(error, CeleriacError) else ""
         return problems.answer(fault, own_words=bool(said) or isinstance(error, OperationalError))

@@ -1,6 +1,13 @@
-"""Headers that keep a page from running or showing anything that is not ours."""
+"""What comes in is strict UTF-8; what goes out runs and shows nothing that is not ours."""
 
-from flask import Flask, Response
+from io import BytesIO
+from typing import IO, Any
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, Request, Response
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import BadRequest
+from werkzeug.formparser import FormDataParser
 
 _POLICY = "; ".join(
     (
@@ -26,6 +33,28 @@ _HEADERS = {
 }
 
 
+class StrictFormParser(FormDataParser):
+    """Refuses forms whose bytes are not UTF-8; Werkzeug would take them as other text than was meant."""
+
+    def parse(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: Any = None
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        if mimetype == "application/x-www-form-urlencoded":
+            body = stream.read()
+            try:
+                unquote_to_bytes(body).decode()
+            except UnicodeDecodeError:
+                raise BadRequest from None
+            stream = BytesIO(body)
+        return super().parse(stream, mimetype, content_length, options)
+
+
+class StrictRequest(Request):
+    """A request with strict forms."""
+
+    form_data_parser_class = StrictFormParser
+
+
 def _protect(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
@@ -37,6 +66,5 @@ def _protect(response: Response) -> Response:
 
 
 def init_app(app: Flask) -> None:
-    # Flask's own limit for forms is lower than that for bodies: long JSON in a text field would not pass.
-    app.config["MAX_FORM_MEMORY_SIZE"] = app.config["SETTINGS"].request_max_bytes
+    app.request_class = StrictRequest
     app.after_request(_protect)

@@ -167,11 +167,13 @@ def worker(
     """
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*options: str, queues: str = "default", transport: str = "ours") -> subprocess.Popen[bytes]:
+    def start(
+        *options: str, queues: str = "default", transport: str = "ours", url: str = redis_server
+    ) -> subprocess.Popen[bytes]:
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
         name = f"w{len(started)}@test"
         command = ["-m", "celery", "-A", "drawing", "worker", "-n", name, "-Q", queues, *quiet]
-        environment = {"DRAWING_REDIS_URL": redis_server, "DRAWING_DATA_DIR": str(data_dir)}
+        environment = {"DRAWING_REDIS_URL": url, "DRAWING_DATA_DIR": str(data_dir)}
         environment |= {"DRAWING_TRANSPORT": transport}
         environment |= {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent.parent}"}
         with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:

@@ -22,8 +22,8 @@ def chromium() -> Iterator[Browser]:
     """The system's Chromium; tests are skipped without one, unless CI says that it must be there."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
-        if os.environ.get("REQUIRE_BROWSER"):
-            pytest.fail("no Chromium found, and REQUIRE_BROWSER is set")
+        if os.environ.get("CELERIAC_BROWSER_REQUIRED"):
+            pytest.fail("no Chromium found, and CELERIAC_BROWSER_REQUIRED is set")
         pytest.skip("no Chromium found")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

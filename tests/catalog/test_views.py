@@ -119,8 +119,8 @@ def test_a_wrong_encoding_is_refused(app: Flask, signed_in: SignedIn, body: byte
     assert token
     headers = {"X-CSRFToken": token[1], "Content-Type": "application/x-www-form-urlencoded"}
     answer = browser.post(f"{RESIZE}/run", data=body, headers=headers)
-    assert answer.status_code == 422
-    assert "not UTF-8" in answer.text
+    assert answer.status_code == 400
+    assert "cannot be read" in answer.text
     assert runs.page(runs.Filter()).items == []
 
 

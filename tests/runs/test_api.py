@@ -14,8 +14,8 @@ from app.runs.models import Run
 
 Callers = Callable[[str], Any]
 CONTRACT_FIELDS = {
-    "id", "task_name", "args", "kwargs", "state", "queue", "priority", "attempt", "progress", "result", "error",
-    "traceback", "worker", "schedule_id", "due_at", "rerun_of", "parent_id", "root_id", "requested_by",
+    "id", "task_name", "args", "kwargs", "state", "queue", "priority", "attempt", "progress", "result",
+    "error", "traceback", "worker", "schedule_id", "due_at", "rerun_of", "parent_id", "root_id", "requested_by",
     "created_at", "sent_at", "received_at", "started_at", "finished_at", "runtime_seconds",
 }  # fmt: skip
 RESIZE = {"task_name": "sample_tasks.resize", "kwargs": {"folder": "in", "width": 100}}
@@ -57,7 +57,7 @@ def test_submit_answers_with_the_run(operator: Any) -> None:
     assert set(run) >= CONTRACT_FIELDS
     assert answer.headers["Location"] == f"/api/v1/runs/{run['id']}"
     assert (run["state"], run["args"], run["kwargs"]) == ("PENDING", [], {"folder": "in", "width": 100})
-    assert (run["queue"], run["priority"], run["attempt"]) == ("default", 5, 0)
+    assert (run["queue"], run["priority"], run["attempt"]) == ("default", 5, 1)
     assert run["requested_by"] == operator.user.name
     assert run["progress"] is None
     assert run["created_at"].endswith("Z")
@@ -354,13 +354,14 @@ def test_a_finished_run_shows_everything(operator: Any) -> None:
     finish(
         run["id"], "FAILURE", error="ValueError: no", traceback="Traceback …", worker="w1@box",
         started_at=now, runtime_seconds=1.25, progress_at=now, progress_current=3, progress_total=10,
-        progress_message="photo3", result={"partial": [1]}, attempts=[{"attempt": 0}], attempt=1, notices={"result": 9000},
+        progress_message="photo3", result={"partial": [1]}, attempts=[{"attempt": 0}],
+        attempt=1, notices={"result": 9000},
     )  # fmt: skip
     shown = operator.get(f"/runs/{run['id']}").json
     assert shown["progress"] == {"current": 3.0, "total": 10.0, "message": "photo3"}
     assert shown["result"] == {"partial": [1]}
     assert (shown["error"], shown["traceback"]) == ("ValueError: no", "Traceback …")
-    assert (shown["runtime_seconds"], shown["attempt"], shown["worker"]) == (1.25, 1, "w1@box")
+    assert (shown["runtime_seconds"], shown["attempt"], shown["worker"]) == (1.25, 2, "w1@box")
     assert shown["finished_at"] >= shown["started_at"]
     assert shown["notices"] == {"result": 9000}
 

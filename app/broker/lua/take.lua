@@ -1,16 +1,17 @@
--- Notes that a worker took a message, unless its queue is paused or holds everything new: then it goes back to
--- the front of the line, or among the held ones, and must not be run.
+-- Notes that a worker took a message, unless the worker or the queue is paused, or the queue holds everything
+-- new: then it goes back to the front of the line, or among the held ones, and must not be run.
 --
 -- KEYS[1]  kombu's hash of unacknowledged messages   KEYS[2]  its index
 -- KEYS[3]  hash of paused queues                     KEYS[4]  list of the message's level
 -- KEYS[5]  hash of queues that hold everything new   KEYS[6]  ids that the queue lets in
 -- KEYS[7]  list of the held ones                     KEYS[8]  hash of who, when and why
+-- KEYS[9]  hash of paused workers
 -- ARGV[1]  delivery tag      ARGV[2]  now, in epoch seconds   ARGV[3]  the message's bytes
 -- ARGV[4]  its exchange and routing key, each as JSON, separated by a comma
--- ARGV[5]  run id            ARGV[6]  name of the queue
+-- ARGV[5]  run id            ARGV[6]  name of the queue        ARGV[7]  the worker's name, or nothing
 -- Returns  'taken' | 'paused' | 'held'
 
-if redis.call('HEXISTS', KEYS[3], ARGV[6]) == 1 then
+if redis.call('HEXISTS', KEYS[3], ARGV[6]) == 1 or redis.call('HEXISTS', KEYS[9], ARGV[7]) == 1 then
     redis.call('RPUSH', KEYS[4], ARGV[3])
     return 'paused'
 end

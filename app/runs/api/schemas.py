@@ -40,7 +40,7 @@ class RunSummarySchema(Schema):
     state = fields.String(metadata={"enum": list(states.ALL)})
     queue = fields.String(allow_none=True)
     priority = fields.Integer(allow_none=True, metadata={"description": "0 to 9; 9 is the most urgent."})
-    attempt = fields.Integer(metadata={"description": "0 for the first, counted up by Celery's retries."})
+    attempt = fields.Integer(metadata={"description": "1 for the first, counted up by Celery's retries."})
     progress = fields.Nested(ProgressSchema, allow_none=True)
     error = fields.String(allow_none=True)
     worker = fields.String(allow_none=True)
@@ -65,7 +65,11 @@ class RunSummarySchema(Schema):
     )
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        return progress_of(obj) if attr == "progress" else super().get_attribute(obj, attr, default)
+        if attr == "progress":
+            return progress_of(obj)
+        if attr == "attempt":  # Celery counts retries from 0, people attempts from 1
+            return obj.attempt + 1
+        return super().get_attribute(obj, attr, default)
 
 
 class RunSchema(RunSummarySchema):
@@ -74,6 +78,11 @@ class RunSchema(RunSummarySchema):
     result = fields.Raw(allow_none=True)
     traceback = fields.String(allow_none=True)
     attempts = fields.Raw(allow_none=True, metadata={"description": "Earlier attempts that failed."})
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        if attr == "attempts":
+            return [old | {"attempt": old["attempt"] + 1} for old in obj.attempts or []]
+        return super().get_attribute(obj, attr, default)
 
 
 class CancelledRunSchema(RunSchema):

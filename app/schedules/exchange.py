@@ -1,0 +1,77 @@
+"""Import of many schedules: idempotent by name, all or nothing, with a difference to look at first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+from flask_babel import gettext as _
+
+from app.errors import Invalid
+from app.extensions import transaction
+from app.schedules import changes, edits, queries, rows
+from app.schedules.checks import check
+from app.schedules.definition import Definition
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an import does about one schedule: `diff` is `{field: [before, after]}`, empty when nothing."""
+
+    name: str
+    new: bool
+    diff: dict[str, list[Any]]
+
+
+def plan(celery_app: Celery, wanted: Sequence[Mapping[str, Any]], now: datetime) -> list[Step]:
+    """What `apply` would do; raises `Invalid` with messages under `NAME: FIELD`."""
+    _refuse_twice(wanted)
+    known = queries.by_name([one["name"] for one in wanted])
+    errors: dict[str, list[str]] = {}
+    steps = []
+    for one in wanted:
+        row = known.get(one["name"])
+        try:
+            steps.append(_step(celery_app, row, one, now))
+        except Invalid as error:
+            errors |= {f"{one['name']}: {field}": texts for field, texts in error.errors.items()}
+    if errors:
+        raise Invalid(errors)
+    return steps
+
+
+def apply(
+    celery_app: Celery, wanted: Sequence[Mapping[str, Any]], by: str | None, now: datetime
+) -> list[Step]:
+    """Make what is not there and change what differs, in one transaction; returns what was done.
+
+    Schedules that the file does not name stay as they are. Raises as `plan` does, then nothing has changed.
+    """
+    steps = plan(celery_app, wanted, now)
+    with transaction():
+        known = queries.by_name([one["name"] for one in wanted])
+        for one, step in zip(wanted, steps, strict=True):
+            row = known.get(one["name"])
+            if row is None:
+                edits.insert(celery_app, Definition(**one), by, now, "import")
+            elif step.diff:
+                edits.change(celery_app, rows.locked(row.id), one, by, now, "import")
+    rows.announce()
+    return steps
+
+
+def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime) -> Step:
+    if row is None:
+        new = check(celery_app, Definition(**one), None, now)
+        return Step(new.name, True, changes.difference(celery_app, None, new))
+    old = Definition.of(row)
+    new = check(celery_app, edits.merged(old, one, now), old, now, row.id, row.run_count)
+    return Step(new.name, False, changes.difference(celery_app, old, new))
+
+
+def _refuse_twice(wanted: Sequence[Mapping[str, Any]]) -> None:
+    names = [one["name"] for one in wanted]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Invalid({name: [_("This name stands in the file more than once.")] for name in twice})

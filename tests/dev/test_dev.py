@@ -1,0 +1,180 @@
+"""`bin/dev` as a user has it: up, watched, stopped, killed, started again."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from app import embedded_redis
+from app.dev import orphans
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def start(tmp_path: Path, port: int) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], Path]]]:
+    """Starts `bin/dev` on data of its own; gives the process and its log."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(**settings: str) -> tuple[subprocess.Popen[bytes], Path]:
+        log = tmp_path / f"dev-{len(started)}.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CELERIAC_")}
+        environment |= {"PORT": str(port), "CELERIAC_DATA_DIR": str(tmp_path / "data")} | settings
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [PROJECT / "bin/dev"],
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        return process, log
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+    orphans.stop(tmp_path / "data")
+
+
+def text_with(log: Path, words: str, seconds: float = 120.0) -> str:
+    deadline = time.monotonic() + seconds
+    while words not in (text := log.read_text()):
+        assert time.monotonic() < deadline, f"no {words!r} after {seconds} s:\n{text[-3000:]}"
+        time.sleep(0.1)
+    return text
+
+
+def get(address: str, jar: CookieJar | None = None) -> tuple[int, str]:
+    opener = urllib.request.build_opener(
+        urllib.request.HTTPCookieProcessor(jar if jar is not None else CookieJar())
+    )
+    try:
+        with opener.open(address, timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def healthy(port: int, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            status, body = get(f"http://127.0.0.1:{port}/healthz")
+        except OSError as error:
+            status, body = 0, str(error)
+        if status == 200:
+            return
+        assert time.monotonic() < deadline, body
+        time.sleep(0.2)
+
+
+def marked(data: Path) -> list[Any]:
+    return orphans.marked(data)
+
+
+def test_a_whole_day(start: Callable[..., Any], port: int, tmp_path: Path) -> None:
+    """First start, sign-in by the printed link, SIGKILL, second start with everything still there, SIGTERM."""
+    data = tmp_path / "data"
+    first, log = start()
+    text = text_with(log, "Stop with Ctrl-C")
+    link = re.search(r"http://127\.0\.0\.1:\d+/login/link/\S+", text)
+    assert link, text
+    healthy(port)
+    jar = CookieJar()
+    assert "Overview" in get(link.group(), jar)[1]
+    assert get(f"http://127.0.0.1:{port}/tasks/examples.basic.add", jar)[0] == 200
+    assert "Overview" not in get(link.group())[1]  # it worked once
+    assert (data / "redis").stat().st_mode & 0o077 == 0 or (data.stat().st_mode & 0o077) == 0
+
+    first.kill()
+    first.wait(10)
+    assert marked(data)  # the rest is still there: that is what the next start has to cope with
+
+    second, log = start()
+    text_with(log, "Stop with Ctrl-C")
+    healthy(port)
+    assert get(f"http://127.0.0.1:{port}/tasks", jar)[0] == 200  # the session outlived the restart
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(60) == 0
+    assert marked(data) == []
+    assert not embedded_redis.socket_path(data).exists()
+
+
+def test_a_dead_process_is_started_again(start: Callable[..., Any], port: int, tmp_path: Path) -> None:
+    process, log = start()
+    text_with(log, "Stop with Ctrl-C")
+    healthy(port)
+    victims = [one for one in marked(tmp_path / "data") if "recorder" in one.cmdline()]
+    assert len(victims) == 1
+    victims[0].kill()
+    psutil.wait_procs(victims, 10)
+    deadline = time.monotonic() + 60
+    while not any("recorder" in one.cmdline() for one in marked(tmp_path / "data")):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+
+
+def one_line(process: subprocess.Popen[bytes], log: Path) -> str:
+    assert process.wait(120) != 0
+    lines = [
+        line for line in log.read_text().splitlines() if line.startswith("bin/dev:") or "CELERIAC_" in line
+    ]
+    assert len(lines) == 1, log.read_text()
+    return lines[0]
+
+
+def test_a_taken_port_is_said_in_one_line(start: Callable[..., Any], port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        assert f"port {port}" in one_line(*start())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"PORT": "eighty"}, "PORT=eighty"),
+        ({"PORT": "70000"}, "1 to 65535"),
+        ({"CELERIAC_TIMEZONE": "Mars/Olympus"}, "CELERIAC_TIMEZONE=Mars/Olympus"),
+        ({"CELERIAC_REDIS_URL": "http://x"}, "CELERIAC_REDIS_URL=http://x"),
+        ({"CELERIAC_DATABASE_URL": "mysql://x"}, "CELERIAC_DATABASE_URL=mysql://x"),
+        ({"CELERIAC_CONCURRENCY": "0"}, "CELERIAC_CONCURRENCY=0"),
+        ({"CELERIAC_QUEUES": "good,bad name"}, "CELERIAC_QUEUES=good,bad name"),
+    ],
+)
+def test_a_wrong_setting_is_said_in_one_line(
+    start: Callable[..., Any], settings: dict[str, str], words: str
+) -> None:
+    assert words in one_line(*start(**settings))
+
+
+def test_a_second_start_on_the_same_data_is_refused(start: Callable[..., Any], tmp_path: Path) -> None:
+    import fcntl
+
+    (tmp_path / "data").mkdir()
+    with (tmp_path / "data" / "dev.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "already running" in one_line(*start())
