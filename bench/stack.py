@@ -121,9 +121,7 @@ def main() -> None:
             elapsed = time.perf_counter() - started
             tail = statistics.quantiles(latencies, n=100)
             print(f"submit: {len(latencies) / elapsed:.0f} runs/s from {given.clients} connections")
-            print(
-                f"        p50 {tail[49] * 1000:.1f} ms, p95 {tail[94] * 1000:.1f} ms, worker and recorder at work"
-            )
+            print(f"        p50 {tail[49] * 1000:.1f} ms, p95 {tail[94] * 1000:.1f} ms, others at work")
         finally:
             stack.send_signal(signal.SIGTERM)
             stack.wait(60)

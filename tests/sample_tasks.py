@@ -96,3 +96,9 @@ def not_json() -> Any:
 def large_result(size: int) -> str:
     """Return so many characters."""
     return "x" * size
+
+
+@shared_task(acks_late=False)
+def touch_and_sleep_once(path: str, seconds: float) -> None:
+    """The same for a task that may not run twice."""
+    touch_and_sleep.run(path, seconds)

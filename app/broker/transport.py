@@ -138,11 +138,15 @@ class Channel(kombu_redis.Channel):
             return client.eval(TAKE, len(lists), *lists, *arguments)
 
     def _read_pauses(self) -> None:
+        names = self._names
         with self.conn_or_acquire() as client:
-            names = client.execute_command("HKEYS", self._names.paused)
-        paused = frozenset(name.decode() for name in names)
-        if paused != self._paused:
-            self._paused = paused
+            pipe = client.pipeline(transaction=False)
+            pipe.execute_command("HKEYS", names.paused)
+            pipe.execute_command("HEXISTS", names.paused_workers, _worker)
+            queues, worker = pipe.execute()
+        found = frozenset(name.decode() for name in queues), bool(worker)
+        if found != (self._paused, self._worker_paused):
+            self._paused, self._worker_paused = found
             self._update_queue_cycle()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 CHANNEL = "celeriac:schedules"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
 

@@ -14,16 +14,13 @@ from app.web.fields import PageQuery, Schema, page_of
 bp = api.ApiBlueprint("tasks", __name__, description="Tasks that can be run")
 
 
-class TaskSummarySchema(Schema):
+class TaskSchema(Schema):
     name = fields.String()
     summary = fields.String(metadata={"description": "The first sentence of the docstring."})
     queue = fields.String()
     priority = fields.Integer(metadata={"minimum": 0, "maximum": 9, "description": "9 is the most urgent."})
     origin = fields.String(metadata={"enum": ["library", "own"]})
-
-
-class TaskSchema(TaskSummarySchema):
-    doc = fields.String(metadata={"description": "The rest of the docstring."})
+    doc = fields.String(metadata={"description": "The docstring, without what it says of each parameter."})
     parameters = fields.Raw(
         metadata={"type": "object", "description": "JSON Schema of what `kwargs` of POST /runs may hold."}
     )
@@ -45,12 +42,13 @@ def init_app(app: Flask) -> None:
 @bp.route("/tasks")
 @requires("view")
 @bp.arguments(PageQuery, location="query")
-@bp.response(200, page_of(TaskSummarySchema))
+@bp.response(200, page_of(TaskSchema))
 def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
     """Every task, by name"""
     rest = [task for task in catalog.listing(_celery()) if task.name > (query["cursor"] or "")]
     items = rest[: query["limit"]]
-    return {"items": items, "next_cursor": items[-1].name if len(rest) > len(items) else None}
+    cursor = items[-1].name if len(rest) > len(items) else None
+    return {"items": [_shown(info) for info in items], "next_cursor": cursor}
 
 
 @bp.route("/tasks/<task_name>")
@@ -58,8 +56,12 @@ def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
 @bp.response(200, TaskSchema)
 def get_task(task_name: str) -> dict[str, Any]:
     """One task, with the JSON Schema of its parameters"""
-    info = catalog.find(_celery(), task_name)
-    return vars(info) | {"parameters": catalog.schema(info)}
+    return _shown(catalog.find(_celery(), task_name))
+
+
+def _shown(info: catalog.TaskInfo) -> dict[str, Any]:
+    doc = "\n\n".join(part for part in (info.summary, info.doc) if part)
+    return vars(info) | {"doc": doc, "parameters": catalog.schema(info)}
 
 
 def _celery() -> Celery:

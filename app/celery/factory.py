@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from flask import Flask
 from kombu.entity import Queue
 
+from app.broker import transport
 from app.broker.priority import DEFAULT_PRIORITY, PRIORITY_STEPS, to_broker
 from app.celery import presence, signals
 from app.celery.events import EventStream
@@ -27,6 +28,7 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce) -> Celery:
 
     `coerce(task, args, kwargs)` turns the message's JSON into the annotated Python types.
     """
+    transport.install()
     base = type(
         "Task", (CeleriacTask,), {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
     )

@@ -3,7 +3,9 @@
 import json
 import os
 import platform
+import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import celery
@@ -12,19 +14,27 @@ import redis
 from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
-from app.celery import signals
+from app.broker import transport
+from app.celery import limits, remote, signals
 
 WORKERS = "celeriac:workers"
 BEAT_SECONDS = 2.0
 FLUSH_SECONDS = 0.1
 MEMORY_EVERY_SECONDS = 10.0
 RUNNING_MAX = 100
+# Pools whose loop hears at once that a slot is free. The others would wait for the next message to come in.
+WAKING_POOLS = ("prefork", "solo")
 
 
 def install(app: Celery, redis_url: str) -> None:
     """Make every worker of the app tell of itself."""
     app.conf.celeriac_redis_url = redis_url
     app.steps["consumer"].add(Presence)
+
+
+def forget(client: redis.Redis, hostnames: Sequence[str]) -> None:
+    """Take workers out of the hash; one that lives comes back with its next word."""
+    client.hdel(WORKERS, *hostnames)
 
 
 class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
@@ -41,10 +51,16 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._timers: list[Any] = []
         self._memory = (0.0, 0)  # measured at, bytes
         self._last: dict[str, Any] = {}
+        self._stopped = threading.Event()
+        transport.take_as(consumer.hostname)
+        # Without it a worker also takes as many early-acknowledged messages as it has slots ahead of their turn.
+        consumer.app.conf.worker_disable_prefetch = _pool_name(consumer.pool) in WAKING_POOLS
+        remote.answer_with(lambda: self._tell(consumer))
         url = consumer.app.conf.celeriac_redis_url
         self._redis = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
 
     def start(self, consumer: Any) -> None:
+        limits.take_over(consumer, self._redis)
         self._tell(consumer)
         self._timers = [
             consumer.timer.call_repeatedly(BEAT_SECONDS, self._tell, (consumer,)),
@@ -55,15 +71,25 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         for timer in self._timers:
             timer.cancel()
         signals.flush()
+        if consumer.controller.blueprint.state == bootsteps.CLOSE and not self._stopped.is_set():
+            threading.Thread(target=self._tell_while_stopping, args=(consumer,), daemon=True).start()
 
     def shutdown(self, consumer: Any) -> None:
         """Say that the worker leaves; its pool is gone by now, so the rest is as it was last told."""
+        self._stopped.set()
         self.stop(consumer)
         self._write(self._last | {"state": "offline", "heartbeat_at": time.time(), "running": []})
 
-    def _tell(self, consumer: Any) -> None:
+    def _tell_while_stopping(self, consumer: Any) -> None:
+        """The event loop has ended, but running tasks are waited for: silence would look like death."""
+        while not self._stopped.wait(BEAT_SECONDS):
+            self._last |= {"stopping": True, "heartbeat_at": time.time(), "running": _running()}
+            self._write(self._last)
+
+    def _tell(self, consumer: Any) -> dict[str, Any]:
         self._last = self._entry(consumer)
         self._write(self._last)
+        return self._last
 
     def _write(self, entry: dict[str, Any]) -> None:
         try:
@@ -72,23 +98,20 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             return
 
     def _entry(self, consumer: Any) -> dict[str, Any]:
-        running = [
-            {"id": request.id, "task": request.name, "started_at": request.time_start}
-            for request in list(worker_state.active_requests)[:RUNNING_MAX]
-        ]
-        pool = consumer.pool
+        pool, scaler = consumer.pool, consumer.controller.autoscaler
         return {
             "hostname": consumer.hostname,
             "state": "online",
             "heartbeat_at": time.time(),
             "started_at": self._started_at,
             "pid": os.getpid(),
-            "pool": type(pool).__module__.rpartition(".")[2],
+            "pool": _pool_name(pool),
             "slots": pool.num_processes,
+            "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
             "queues": sorted(
                 (consumer.task_consumer and [q.name for q in consumer.task_consumer.queues]) or []
             ),
-            "running": running,
+            "running": _running(),
             "finished": sum(worker_state.total_count.values()),
             "memory_bytes": self._memory_bytes(),
             "load": os.getloadavg()[0],
@@ -100,6 +123,17 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         if time.monotonic() - self._memory[0] > MEMORY_EVERY_SECONDS:
             self._memory = (time.monotonic(), _resident_bytes())
         return self._memory[1]
+
+
+def _pool_name(pool: Any) -> str:
+    return type(pool).__module__.rpartition(".")[2]
+
+
+def _running() -> list[dict[str, Any]]:
+    return [
+        {"id": request.id, "task": request.name, "started_at": request.time_start}
+        for request in list(worker_state.active_requests)[:RUNNING_MAX]
+    ]
 
 
 def _resident_bytes() -> int:

@@ -84,6 +84,15 @@ class EventReader:
             return None
         return _moment(last), _moment(first[0][0])
 
+    def lag_seconds(self) -> float:
+        """By how much the stream is ahead of what every member has recorded, by Redis's own clock."""
+        pending: Any = self._redis.xpending(STREAM, GROUP)
+        last: Any = self._redis.xrevrange(STREAM, count=1)
+        done = pending["min"] or self._last_delivered()
+        if not last or done == last[0][0] and not pending["pending"]:
+            return 0.0
+        return max((_moment(last[0][0]) - _moment(done)).total_seconds(), 0.001)
+
     def waiting(self) -> int:
         """How many entries are in the stream, recorded or not."""
         return int(self._redis.xlen(STREAM))

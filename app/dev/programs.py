@@ -46,8 +46,9 @@ def _commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
     bin_dir = Path(sys.executable).parent
     celery = [str(bin_dir / "celery"), "-A", "celery_worker"]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    gunicorn = [str(bin_dir / "gunicorn"), "wsgi:app", "--no-control-socket"]
     commands = {
-        "web": [str(bin_dir / "gunicorn"), "wsgi:app", "--bind", address, "--threads", str(WEB_THREADS), "--no-control-socket"],
+        "web": [*gunicorn, "--bind", address, "--threads", str(WEB_THREADS)],
         "recorder": [str(bin_dir / "flask"), "--app", "wsgi", "recorder"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],

@@ -15,7 +15,6 @@ OptionalJSON = JSON(none_as_null=True)
 _HAS_SCHEDULE = text("schedule_id IS NOT NULL")
 _UNFINISHED_OF_SCHEDULE = text(f"schedule_id IS NOT NULL AND state IN {states.UNFINISHED}")
 _UNSENT = text("outbox IS NOT NULL")
-_UNSENT_FOR_LATER = text(f"state = '{states.SCHEDULED}' AND outbox IS NOT NULL")
 
 
 class Run(Base):
@@ -77,10 +76,11 @@ class Run(Base):
         Index(None, "root_id"),
         Index("ix_runs_send_at_unsent", "send_at", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
         Index(
-            "ix_runs_send_at_scheduled",
+            "ix_runs_state_send_at_unsent",
+            "state",
             "send_at",
-            sqlite_where=_UNSENT_FOR_LATER,
-            postgresql_where=_UNSENT_FOR_LATER,
+            sqlite_where=_UNSENT,
+            postgresql_where=_UNSENT,
         ),
         Index(
             "ix_runs_schedule_id_created_at_id",

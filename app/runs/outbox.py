@@ -11,7 +11,7 @@ from celery import Celery
 from celery.result import denied_join_result
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis import RedisError
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 
 from app import broker
 from app.broker.priority import to_broker
@@ -168,7 +168,8 @@ def send_scheduled(celery_app: Celery, now: datetime) -> int:
 
     They were never sent before, so nobody has to look for their message: beats do this on time.
     """
-    query = select(Run.id).where(*_scheduled(), Run.send_at <= now).order_by(Run.send_at).limit(BATCH)
+    due = (Run.state == states.SCHEDULED, Run.outbox.is_not(None), Run.send_at <= now)
+    query = select(Run.id).where(*due).order_by(Run.send_at).limit(BATCH)
     return _send_claimed(celery_app, set(db.session.scalars(query)), now)
 
 
@@ -190,11 +191,6 @@ def fail(errors: dict[str, str], now: datetime) -> None:
                     outbox=None, state=states.FAILURE, error=storable(error), ended_at=now, updated_at=now
                 )
             )
-
-
-def _scheduled() -> tuple[Any, ...]:
-    """The condition of the partial index over runs for later: the state must stand in the statement."""
-    return Run.state == bindparam(None, states.SCHEDULED, literal_execute=True), Run.outbox.is_not(None)
 
 
 def _due(now: datetime) -> Sequence[Any]:

@@ -1,5 +1,6 @@
 """The recorder: reads the durable stream in batches and writes history; sends what was not sent."""
 
+import contextlib
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ BLOCK_MS = 500
 SWEEP_SECONDS = 1.0
 STALE_SECONDS = 15.0
 DEATHS_SECONDS = 5.0
+LAG_SECONDS = 2.0  # less than the outbox's patience
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 RECORDERS = "celeriac:recorders"
 
@@ -45,27 +47,32 @@ class Recorder:
         self._reader = EventReader(client, self.name)
         self._stop = threading.Event()
         self._swept = self._claimed = self._looked = 0.0
-        self._recorded = 0
+        self._recorded = self._failures = 0
 
     def run(self) -> None:
         """Work until told to stop (SIGTERM, SIGINT); outages of Redis or the database are waited out."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        failures = 0
         while not self._stop.is_set():
-            try:
-                if failures or not self._swept:
-                    self._reader.join()
-                if self.step() < BATCH:
-                    self.sweep(utcnow())
-                failures = 0
-            except (redis.RedisError, OperationalError, BrokerUnavailable, BrokerDown) as error:
-                delay = BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS) - 1)]
-                failures += 1
-                logger.warning("the recorder waits %s s: %s", delay, _first_line(error))
-                self._reader.reread()
-                self._stop.wait(delay)
-        self._redis.hdel(RECORDERS, self.name)
+            self._stop.wait(self.turn(utcnow()))
+        with contextlib.suppress(redis.RedisError):  # it is gone anyway once its last word is old
+            self._redis.hdel(RECORDERS, self.name)
+
+    def turn(self, now: datetime) -> float:
+        """One turn of `run`: a batch, and what is due when there is no more; returns the seconds to wait."""
+        try:
+            if self._failures or not self._swept:
+                self._reader.join()
+            if self.step() < BATCH:
+                self.sweep(now)
+            self._failures = 0
+            return 0.0
+        except (redis.RedisError, OperationalError, BrokerUnavailable, BrokerDown) as error:
+            delay = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
+            self._failures += 1
+            logger.warning("the recorder waits %s s: %s", delay, _first_line(error))
+            self._reader.reread()
+            return delay
 
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """Read and record one batch, waiting at most `block_ms` for it; returns how many events it had."""
@@ -80,15 +87,18 @@ class Recorder:
             return len(entries)
 
     def sweep(self, now: datetime) -> None:
-        """Send what is due, not more than once a second; only call it when the stream is read to its end.
+        """Send what is due and put dead workers' runs right, not more than once a second.
 
-        A message whose event is still unread would look as if it had never been sent.
+        Only when all recorders together keep up: a message whose event is not recorded yet would look as if
+        it had never been sent.
         """
         if time.monotonic() - self._swept < SWEEP_SECONDS:
             return
         self._swept = time.monotonic()
         state = {"at": time.time(), "recorded": self._recorded, "pid": os.getpid()}
         self._redis.hset(RECORDERS, self.name, json.dumps(state))
+        if self._reader.lag_seconds() > LAG_SECONDS:
+            return
         with self.app.app_context():
             changed = outbox.sweep(self._celery, now) > 0
             if time.monotonic() - self._looked > DEATHS_SECONDS:

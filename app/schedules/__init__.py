@@ -10,6 +10,7 @@ from app.schedules.drift import check as check_drift
 from app.schedules.drift import of as drift_of
 from app.schedules.drift import problems as argument_problems
 from app.schedules.edits import create, delete, duplicate, undelete, update
+from app.schedules.many import change_queue_many, run_many
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.presence import BEATS, Beat, beats
 from app.schedules.previews import arguments_at, preview
@@ -26,12 +27,15 @@ from app.schedules.queries import (
     page,
     strips,
     version,
+    zones,
 )
 from app.schedules.reasons import of_run as reason_of_run
 from app.schedules.running import run_now, run_once_at
 from app.schedules.skipping import moments as skipped_moments
 from app.schedules.skipping import restore, skip
+from app.schedules.standing import late_count, waiting_fires
 from app.schedules.switching import delete_many, disable, disable_many, enable, enable_many, undelete_many
+from app.schedules.undoing import undo
 
 __all__ = [
     "BEATS",
@@ -47,6 +51,7 @@ __all__ = [
     "arguments_at",
     "beats",
     "by_name",
+    "change_queue_many",
     "changes_of",
     "check_drift",
     "code_entries",
@@ -63,6 +68,7 @@ __all__ = [
     "everything",
     "get",
     "ids",
+    "late_count",
     "of_task",
     "overridden",
     "page",
@@ -70,6 +76,7 @@ __all__ = [
     "reason_of_run",
     "reset_to_code",
     "restore",
+    "run_many",
     "run_now",
     "run_once_at",
     "skip",
@@ -78,6 +85,9 @@ __all__ = [
     "sync_code",
     "undelete",
     "undelete_many",
+    "undo",
     "update",
     "version",
+    "waiting_fires",
+    "zones",
 ]

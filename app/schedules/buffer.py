@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from celery import Celery
-from sqlalchemy import and_, bindparam, exists, select
+from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import aliased
 
 from app import runs
@@ -50,8 +50,7 @@ class Buffer:
 
 def buffered(run: Any) -> Any:
     """The condition of a buffered run, of the model or an alias."""
-    scheduled = run.state == bindparam(None, states.SCHEDULED, literal_execute=True)
-    return and_(scheduled, run.outbox.is_not(None), run.send_at.is_(None))
+    return and_(run.state == states.SCHEDULED, run.outbox.is_not(None), run.send_at.is_(None))
 
 
 def _ready() -> Any:

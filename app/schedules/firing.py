@@ -73,8 +73,7 @@ class _Claim:
 
 def agenda() -> Agenda:
     """What comes next: one statement that looks at the first entry of three indexes."""
-    scheduled = Run.state == bindparam(None, states.SCHEDULED, literal_execute=True)
-    for_later = (scheduled, Run.outbox.is_not(None))
+    for_later = (Run.state == states.SCHEDULED, Run.outbox.is_not(None))
     fire_at = select(Schedule.next_run_at).where(Schedule.enabled, Schedule.next_run_at.is_not(None))
     send_at = select(Run.send_at).where(*for_later, Run.send_at.is_not(None))
     query = select(

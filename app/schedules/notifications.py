@@ -8,7 +8,7 @@ import psycopg
 from sqlalchemy import Engine
 
 CHANNEL = "celeriac_schedules"
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 5.0
 
 
 def listen(engine: Engine, on_wake: Callable[[], None], stopped: Callable[[], bool]) -> None:

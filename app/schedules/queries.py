@@ -16,6 +16,7 @@ from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.runs import LIMIT_MAX, Run
 from app.runs.history import storable
+from app.schedules import standing
 from app.schedules.models import CODE, Schedule
 from app.schedules.rows import ID_MAX
 
@@ -26,15 +27,17 @@ ORDERS = ("name", "next")
 
 @dataclass(frozen=True)
 class Filter:
-    """Which schedules; empty fields let all through. `trouble`: with an error, or arguments that drifted."""
+    """Which schedules; empty fields let all through. `late_at`: those that are late at that moment."""
 
     q: str | None = None
     task_name: str | None = None
     task_type: str | None = None
     queue: str | None = None
+    timezone: str | None = None
     enabled: bool | None = None
     origin: str | None = None
-    trouble: bool = False
+    late_at: datetime | None = None
+    failing: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Outcome:
     state: str
     due_at: datetime | None
     created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    runtime_seconds: float | None
 
 
 def get(schedule_id: int) -> Schedule:
@@ -97,13 +103,14 @@ def ids(wanted: Filter, limit: int) -> list[int]:
     return list(db.session.scalars(query))
 
 
-def counts(wanted: Filter) -> dict[str, int]:
-    """How many match: all, enabled, disabled, in trouble; each is counted up to 10,001 ("10,000+")."""
+def counts(wanted: Filter, now: datetime) -> dict[str, int]:
+    """How many match: all, enabled, disabled, late, failing; each is counted up to 10,001 ("10,000+")."""
     parts = {
         "all": _matching(wanted),
         "enabled": _matching(wanted).where(Schedule.enabled),
         "disabled": _matching(wanted).where(~Schedule.enabled),
-        "trouble": _matching(wanted).where(_in_trouble()),
+        "late": _matching(wanted).where(standing.is_late(now)),
+        "failing": _matching(wanted).where(standing.is_failing()),
     }
     return {name: _count(query) for name, query in parts.items()}
 
@@ -120,7 +127,7 @@ def strips(schedule_ids: Sequence[int], length: int = STRIP) -> dict[int, list[O
         return {}
     newest = [
         select(
-            select(Run.schedule_id, Run.id, Run.state, Run.due_at, Run.created_at)
+            select(Run.schedule_id, *_OUTCOME)
             .where(Run.schedule_id == schedule_id)
             .order_by(Run.created_at.desc(), Run.id.desc())
             .limit(length)
@@ -130,10 +137,18 @@ def strips(schedule_ids: Sequence[int], length: int = STRIP) -> dict[int, list[O
     ]
     found: dict[int, list[Outcome]] = {schedule_id: [] for schedule_id in schedule_ids}
     for row in db.session.execute(union_all(*newest)):
-        found[row.schedule_id].append(Outcome(row.id, row.state, row.due_at, row.created_at))
+        found[row.schedule_id].append(Outcome(*row[1:]))
     for outcomes in found.values():
         outcomes.sort(key=lambda one: (one.created_at, one.run_id))
     return found
+
+
+_OUTCOME = (Run.id, Run.state, Run.due_at, Run.created_at, Run.started_at, Run.ended_at, Run.runtime_seconds)
+
+
+def zones() -> list[str]:
+    """The time zones that schedules have, by name."""
+    return list(db.session.scalars(select(Schedule.timezone).distinct().order_by(Schedule.timezone)))
 
 
 def version() -> str:
@@ -147,19 +162,18 @@ def _matching(wanted: Filter) -> Select[Schedule]:
         (Schedule.task_name, wanted.task_name),
         (Schedule.task_type, wanted.task_type),
         (Schedule.queue, wanted.queue),
+        (Schedule.timezone, wanted.timezone),
         (Schedule.origin, wanted.origin),
     ):
         if value:
             query = query.where(column == value)
     if wanted.enabled is not None:
         query = query.where(Schedule.enabled if wanted.enabled else ~Schedule.enabled)
-    if wanted.trouble:
-        query = query.where(_in_trouble())
+    if wanted.late_at is not None:
+        query = query.where(standing.is_late(wanted.late_at))
+    if wanted.failing:
+        query = query.where(standing.is_failing())
     return query.where(_text_matches(wanted.q)) if wanted.q else query
-
-
-def _in_trouble() -> Any:
-    return Schedule.last_error.is_not(None) | Schedule.drift.is_not(None)
 
 
 def _text_matches(text: str) -> Any:

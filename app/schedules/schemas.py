@@ -10,7 +10,7 @@ from app.config import settings
 from app.schedules import code_sync, policies, skipping
 from app.schedules.definition import TASK_TYPES
 from app.schedules.models import Schedule
-from app.web.fields import Flag, Moment, PageQuery, Schema
+from app.web.fields import INTEGER_MAX, Flag, Moment, PageQuery, Schema
 
 PREVIEW_MOST = 100
 OVERLAPS = ("skip", "allow", "buffer_one", "cancel_running")
@@ -167,7 +167,11 @@ class BulkSchema(Schema):
     action = fields.String(
         required=True, validate=validate.OneOf(("enable", "disable", "delete", "undelete"))
     )
-    ids = fields.List(fields.Integer(strict=True), required=True, validate=validate.Length(min=1))
+    ids = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(1, INTEGER_MAX)),
+        required=True,
+        validate=validate.Length(min=1),
+    )
     note = fields.String(load_default="")
 
 

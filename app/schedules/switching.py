@@ -76,27 +76,28 @@ def disable(
 
 def enable_many(celery_app: Celery, ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:
     """`enable` for each; what cannot be done is said, the others are done. At most 500."""
-    return _each(ids, lambda schedule_id: enable(celery_app, schedule_id, by, now).name)
+    return each(ids, lambda schedule_id: enable(celery_app, schedule_id, by, now).name)
 
 
 def disable_many(
     celery_app: Celery, ids: Sequence[int], by: str | None, now: datetime, note: str = ""
 ) -> list[Outcome]:
     """`disable` for each; what cannot be done is said, the others are done. At most 500."""
-    return _each(ids, lambda schedule_id: disable(celery_app, schedule_id, by, now, note).name)
+    return each(ids, lambda schedule_id: disable(celery_app, schedule_id, by, now, note).name)
 
 
 def delete_many(ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:
     """`delete` for each; what cannot be done is said, the others are done. At most 500."""
-    return _each(ids, lambda schedule_id: delete(schedule_id, by, now))
+    return each(ids, lambda schedule_id: delete(schedule_id, by, now))
 
 
 def undelete_many(ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:
     """`undelete` for each: the undo of `delete_many`."""
-    return _each(ids, lambda schedule_id: undelete(schedule_id, by, now).name)
+    return each(ids, lambda schedule_id: undelete(schedule_id, by, now).name)
 
 
-def _each(ids: Sequence[int], act: Callable[[int], str]) -> list[Outcome]:
+def each(ids: Sequence[int], act: Callable[[int], str]) -> list[Outcome]:
+    """Do something with each schedule, which returns its name; an error of one does not stop the others."""
     if len(ids) > BULK_MAX:
         raise Invalid({"ids": [_("At most %(n)s schedules at once.", n=BULK_MAX)]})
     outcomes = []

@@ -29,6 +29,7 @@ Decorator = Callable[[View], View]
 
 PREFIX = "/api/v1"
 VERSION = "1"
+LARGEST_INTEGER = 2**63 - 1
 
 bp = Blueprint("api", __name__, url_prefix=PREFIX)
 
@@ -194,13 +195,14 @@ def init_app(app: Flask) -> None:
     rest.init_app(app)
     rest.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     app.register_blueprint(bp)
-    app.before_request(_refuse_nul)
+    app.before_request(_refuse_impossible)
     app.after_request(_keep_nothing)
 
 
-def _refuse_nul() -> None:
-    """NUL is in no name and no id, and PostgreSQL cannot even compare with it."""
-    if "\x00" in request.path:
+def _refuse_impossible() -> None:
+    """What no database can even compare with: NUL in text (PostgreSQL), a number of over 64 bits (SQLite)."""
+    numbers = [value for value in (request.view_args or {}).values() if isinstance(value, int)]
+    if "\x00" in request.path or any(value > LARGEST_INTEGER for value in numbers):
         abort(404)
     if b"%00" in request.query_string or b"\x00" in request.query_string:
         abort(400)

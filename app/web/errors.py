@@ -6,10 +6,12 @@ from typing import Any
 from flask import Flask, current_app, make_response, render_template
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import CeleriacError, Invalid, Unauthorized
+from app.errors import BrokerUnavailable, CeleriacError, Invalid, Unauthorized
 from app.extensions import login
 from app.web import access, problems
 from app.web.htmx import wants_fragment
@@ -47,6 +49,10 @@ def describe(error: Exception) -> Fault:
             "database-unavailable",
             _title(503),
             _("The database does not answer. Try again in a moment."),
+        )
+    if isinstance(error, RedisError | BrokerError):
+        return Fault(
+            503, BrokerUnavailable.code, _title(503), _("Redis does not answer. Try again in a moment.")
         )
     if isinstance(error, HTTPException) and error.code:
         return Fault(
@@ -121,5 +127,5 @@ def _answer(error: Exception) -> Any:
 
 def init_app(app: Flask) -> None:
     """Answer every error: of pages, and of the API as problem documents."""
-    for kind in (CeleriacError, OperationalError, HTTPException):
+    for kind in (CeleriacError, OperationalError, RedisError, BrokerError, HTTPException):
         app.register_error_handler(kind, _answer)

@@ -1,6 +1,22 @@
-"""Workers: who is alive and what each is doing, from their own heartbeats."""
+"""Workers: who is alive and what each is doing, from their own heartbeats; and changes to them."""
 
+from app.workers.control import change_queues, clear, pause, resize, resume, shutdown
 from app.workers.deaths import put_right
+from app.workers.limits import Limited, set_limits
 from app.workers.presence import OFFLINE_SECONDS, Worker, find, listing
 
-__all__ = ["OFFLINE_SECONDS", "Worker", "find", "listing", "put_right"]
+__all__ = [
+    "OFFLINE_SECONDS",
+    "Limited",
+    "Worker",
+    "change_queues",
+    "clear",
+    "find",
+    "listing",
+    "pause",
+    "put_right",
+    "resize",
+    "resume",
+    "set_limits",
+    "shutdown",
+]

@@ -1,26 +1,29 @@
 """Reads the heartbeats that workers write: no broadcast, one Redis command for all of them."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import redis
 from flask_babel import gettext as _
 
+from app import broker
+from app.broker import WorkerPause
 from app.celery.presence import WORKERS
 from app.errors import BrokerUnavailable, NotFound
 
 OFFLINE_SECONDS = 10.0  # five heartbeats missed
 SOLO_POOL = "solo"  # its loop stands still while a task runs: silence says nothing then
+RESIZABLE_POOLS = ("prefork", "gevent", "eventlet")
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker as it last told of itself."""
+    """A worker as it last told of itself; `autoscale` is [fewest, most] slots where it scales by itself."""
 
     hostname: str
-    state: str  # online or offline
+    state: str  # online, paused or offline
     heartbeat_at: datetime
     started_at: datetime
     pid: int
@@ -32,10 +35,28 @@ class Worker:
     memory_bytes: int = 0
     load: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
+    autoscale: list[int] | None = None
+    stopping: bool = False  # it finishes what runs, then leaves
+    pause: WorkerPause | None = None
 
     @property
     def online(self) -> bool:
-        return self.state == "online"
+        """Whether it is there; a paused worker is."""
+        return self.state != "offline"
+
+    @property
+    def taking(self) -> bool:
+        """Whether it takes runs from its queues."""
+        return self.state == "online" and not self.stopping
+
+    @property
+    def busy(self) -> int:
+        return min(self.slots, len(self.running))
+
+    @property
+    def resizable(self) -> bool:
+        """Whether its pool can grow and shrink while it runs."""
+        return self.pool in RESIZABLE_POOLS
 
 
 def listing(client: redis.Redis, now: datetime) -> list[Worker]:
@@ -44,8 +65,11 @@ def listing(client: redis.Redis, now: datetime) -> list[Worker]:
         entries: Any = client.hgetall(WORKERS)
     except redis.RedisError as error:
         raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
+    pauses = broker.paused_workers() if entries else {}
+    told = (json.loads(raw) for raw in entries.values())
     return sorted(
-        (_worker(json.loads(raw), now) for raw in entries.values()), key=lambda worker: worker.hostname
+        (read(entry, pauses.get(entry["hostname"]), now) for entry in told),
+        key=lambda worker: worker.hostname,
     )
 
 
@@ -57,10 +81,16 @@ def find(client: redis.Redis, hostname: str, now: datetime) -> Worker:
     raise NotFound(_("There is no worker %(name)s.", name=hostname[:80]))
 
 
-def _worker(entry: dict[str, Any], now: datetime) -> Worker:
+def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Worker:
+    """A worker from what it tells; what another version of Celeriac tells beside that is left out."""
     heartbeat_at = datetime.fromtimestamp(entry["heartbeat_at"], UTC)
     silent = (now - heartbeat_at).total_seconds() > OFFLINE_SECONDS
     patient = entry["pool"] == SOLO_POOL and entry["running"]
-    state = "offline" if entry["state"] == "offline" or (silent and not patient) else "online"
+    gone = entry["state"] == "offline" or (silent and not patient)
+    state = "offline" if gone else "paused" if pause else "online"
+    known = {name: value for name, value in entry.items() if name in _FIELDS}
     times = {"heartbeat_at": heartbeat_at, "started_at": datetime.fromtimestamp(entry["started_at"], UTC)}
-    return Worker(**entry | {"state": state} | times)
+    return Worker(**known | {"state": state, "pause": pause} | times)
+
+
+_FIELDS = {one.name for one in fields(Worker)}

@@ -1,6 +1,7 @@
 """What every call of the REST API has in common: identity, strict input, problem documents, lists."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ PUBLIC = {"/api/v1/openapi.json", "/api/v1/docs"}
 
 def routes(app: Flask) -> list[tuple[str, str]]:
     return [
-        (method, rule.rule.replace("<run_id>", "x").replace("<task_name>", "x"))
+        (method, re.sub(r"<[^>]+>", "1", rule.rule))
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/api/") and rule.rule not in PUBLIC
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}

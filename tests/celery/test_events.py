@@ -133,6 +133,19 @@ def test_recorded_entries_leave_the_stream(redis: redis_client.Redis, stream: Ev
     assert one.gap() is None
 
 
+def test_lag_counts_what_any_member_has_not_recorded(redis: redis_client.Redis, stream: EventStream) -> None:
+    one, two = reader(redis, "one"), reader(redis, "two")
+    assert one.lag_seconds() == 0
+    emit(stream, "a")
+    entries = two.read(10, 10)
+    assert one.lag_seconds() > 0  # the other one has it in hand
+    two.acknowledge(entries)
+    assert one.lag_seconds() == 0
+    time.sleep(0.1)
+    emit(stream, "b")
+    assert one.lag_seconds() >= 0.1
+
+
 def test_a_gap_is_noticed(redis: redis_client.Redis, stream: EventStream) -> None:
     one = reader(redis)
     emit(stream, "a")

@@ -94,7 +94,7 @@ def marked(data: Path) -> list[Any]:
 
 
 def test_a_whole_day(start: Callable[..., Any], port: int, tmp_path: Path) -> None:
-    """First start, sign-in by the printed link, SIGKILL, second start with everything still there, SIGTERM."""
+    """First start, sign-in by the printed link, SIGKILL, second start with all still there, SIGTERM."""
     data = tmp_path / "data"
     first, log = start()
     text = text_with(log, "Stop with Ctrl-C")

@@ -173,7 +173,8 @@ def test_a_deleted_schedule_comes_back_whole(
 ) -> None:
     row = make(kwargs={"b": "x"}, note="kept", jitter_seconds=3)
     fire(now + minutes(1.5))
-    kept = {name: getattr(schedules.get(row.id), name) for name in ("name", "kwargs", "anchor_at", "run_count")}
+    row = schedules.get(row.id)
+    kept = {name: getattr(row, name) for name in ("name", "kwargs", "anchor_at", "run_count")}
     schedules.delete(row.id, "ada", now + minutes(2))
     with pytest.raises(NotFound):
         schedules.get(row.id)
@@ -215,7 +216,8 @@ def test_a_schedule_that_cannot_fire_any_more_is_not_enabled(
     renamed = schedules.update(celery_app, once.id, {"name": "renamed"}, "ada", now + minutes(2))
     assert (renamed.name, renamed.enabled) == ("renamed", False)
     moved = {"run_at": now + minutes(5), "enabled": True}
-    assert schedules.update(celery_app, once.id, moved, "ada", now + minutes(2)).next_run_at == now + minutes(5)
+    row = schedules.update(celery_app, once.id, moved, "ada", now + minutes(2))
+    assert row.next_run_at == now + minutes(5)
 
 
 def test_many_at_once(make: Make, celery_app: Any, now: datetime) -> None:

@@ -62,6 +62,8 @@ def _default(parameter: Parameter) -> str:
         return ""
     if parameter.default_json is NO_VALUE:
         return _("set in code")
+    if parameter.default_json is None:
+        return _("empty")
     return (
         _("secret") if parameter.secret and parameter.default_json else one_line(parameter.default_json, 60)
     )

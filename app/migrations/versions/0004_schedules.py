@@ -151,11 +151,11 @@ def upgrade() -> None:
             postgresql_where=sa.text(UNFINISHED),
         )
         batch_op.create_index(
-            "ix_runs_send_at_scheduled",
-            ["send_at"],
+            "ix_runs_state_send_at_unsent",
+            ["state", "send_at"],
             unique=False,
-            sqlite_where=sa.text("state = 'SCHEDULED' AND outbox IS NOT NULL"),
-            postgresql_where=sa.text("state = 'SCHEDULED' AND outbox IS NOT NULL"),
+            sqlite_where=sa.text("outbox IS NOT NULL"),
+            postgresql_where=sa.text("outbox IS NOT NULL"),
         )
 
     if op.get_bind().dialect.name == "postgresql":
@@ -165,9 +165,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_runs_send_at_scheduled",
-            sqlite_where=sa.text("state = 'SCHEDULED' AND outbox IS NOT NULL"),
-            postgresql_where=sa.text("state = 'SCHEDULED' AND outbox IS NOT NULL"),
+            "ix_runs_state_send_at_unsent",
+            sqlite_where=sa.text("outbox IS NOT NULL"),
+            postgresql_where=sa.text("outbox IS NOT NULL"),
         )
         batch_op.drop_index(
             "ix_runs_schedule_id_unfinished",

@@ -1,0 +1,29 @@
+"""Rate and time limits that people set while workers run; workers that start later take them over."""
+
+import json
+from typing import Any
+
+import redis
+
+LIMITS = "celeriac:limits"  # hash: task → {"rate_limit": "10/m", "time_limit": s, "soft_time_limit": s}
+
+
+def kept(client: redis.Redis) -> dict[str, dict[str, Any]]:
+    """The limits that were set, by task; a limit of None was lifted, a missing one is the task's own."""
+    found: Any = client.hgetall(LIMITS)
+    return {name.decode(): json.loads(value) for name, value in found.items()}
+
+
+def keep(client: redis.Redis, task_name: str, limits: dict[str, Any]) -> None:
+    """Keep the limits of a task for workers that start later."""
+    client.hset(LIMITS, task_name, json.dumps(limits))
+
+
+def take_over(consumer: Any, client: redis.Redis) -> None:
+    """Give the tasks of a starting worker the limits that were set."""
+    for name, limits in kept(client).items():
+        task = consumer.app.tasks.get(name)
+        for limit, value in limits.items():
+            if task is not None:
+                setattr(task, limit, value)
+    consumer.reset_rate_limits()

@@ -1,0 +1,35 @@
+"""Celeriac's own remote-control commands: a worker answers with what it is now, so that nothing is assumed."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from celery.worker import state as worker_state
+from celery.worker.control import control_command
+
+from app.broker import transport
+
+TELL = "celeriac_tell"
+STOP = "celeriac_stop"
+
+_tell: Callable[[], dict[str, Any]]
+
+
+def answer_with(tell: Callable[[], dict[str, Any]]) -> None:
+    """Answer with what `tell()` returns: the worker's entry, as it is written for the pages."""
+    global _tell
+    _tell = tell
+
+
+@control_command(name=TELL)  # type: ignore[untyped-decorator]  # Celery ships no types
+def tell(state: Any) -> dict[str, Any]:
+    """Obey the pauses as they are now, and say what the worker is and does."""
+    paused = transport.obey_now()
+    return {"ok": _tell() | {"paused": paused}}
+
+
+@control_command(name=STOP)  # type: ignore[untyped-decorator]  # Celery ships no types
+def stop(state: Any) -> dict[str, Any]:
+    """Finish what runs, take nothing more, then leave; unlike Celery's `shutdown` it answers first."""
+    worker_state.should_stop = os.EX_OK
+    return {"ok": _tell()}

@@ -1,0 +1,61 @@
+"""Asks workers over Celery's remote control, by name and with a short time limit: no broadcast, no guess."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+from celery import Celery
+from flask_babel import gettext as _
+from kombu.exceptions import OperationalError
+
+from app.errors import BrokerUnavailable, Conflict
+
+ANSWER_SECONDS = 2.0
+_BROKEN = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError)
+
+
+def ask(celery_app: Celery, hostname: str, command: str, **arguments: Any) -> Any:
+    """What one worker answers to a command. A command that is not answered in time is not obeyed later.
+
+    Raises `BrokerUnavailable`, and `Conflict`: "no-answer", or "refused" with the worker's own words.
+    """
+    answer = ask_all(celery_app, [hostname], command, **arguments).get(hostname)
+    if answer is None:
+        raise Conflict(
+            _(
+                "%(name)s did not answer, so nothing was changed. A solo worker answers only between tasks.",
+                name=hostname,
+            ),
+            "no-answer",
+        )
+    if "ok" not in answer:
+        said = str(answer.get("error", answer))
+        raise Conflict(_("%(name)s refused: %(words)s", name=hostname, words=said), "refused")
+    return answer["ok"]
+
+
+def ask_all(
+    celery_app: Celery, hostnames: Sequence[str], command: str, **arguments: Any
+) -> dict[str, dict[str, Any]]:
+    """The answers of several workers by name, `{"ok": …}` or `{"error": …}`; the silent ones are missing."""
+    if not hostnames:
+        return {}
+    try:
+        replies = _broadcast(celery_app, hostnames, command, arguments)
+    except _BROKEN:  # a pooled connection that broke while nobody used it: once more with a fresh one
+        try:
+            replies = _broadcast(celery_app, hostnames, command, arguments)
+        except _BROKEN as error:
+            raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
+    return {name: answer for reply in replies for name, answer in reply.items()}
+
+
+def _broadcast(
+    celery_app: Celery, hostnames: Sequence[str], command: str, arguments: dict[str, Any]
+) -> list[dict[str, dict[str, Any]]]:
+    return (
+        celery_app.control.broadcast(
+            command, arguments=arguments, destination=list(hostnames), reply=True, timeout=ANSWER_SECONDS
+        )
+        or []
+    )

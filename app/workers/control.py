@@ -1,0 +1,155 @@
+"""Changes to workers that run: each is confirmed by the worker's own answer, never assumed."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from celery import Celery
+from flask_babel import gettext as _
+
+from app import audit, broker
+from app.celery import presence
+from app.celery.remote import STOP, TELL
+from app.config import QUEUE_PATTERN
+from app.errors import Conflict, Invalid
+from app.extensions import transaction
+from app.workers.asking import ask
+from app.workers.presence import Worker, find, read
+
+SLOTS_MAX = 256
+SETTLE_TRIES, SETTLE_SECONDS = 20, 0.1  # a pool forks, and some loops turn, only after they have answered
+
+
+def pause(celery_app: Celery, hostname: str, by: str, note: str, now: datetime) -> Worker:
+    """Let a worker take nothing more until it is resumed, also after a restart; what runs goes on.
+
+    A worker that is offline obeys when it starts. Raises `NotFound`, and `Conflict` "no-answer".
+    """
+    worker = find(broker.client(), hostname, now)
+    with transaction():
+        broker.pause_worker(hostname, by, note, now)
+        audit.record("worker.pause", now, "worker", hostname, hostname, note=note or None)
+    return _obeyed(celery_app, worker, now)
+
+
+def resume(celery_app: Celery, hostname: str, now: datetime) -> Worker:
+    """Let a paused worker take runs again. Raises like `pause`."""
+    worker = find(broker.client(), hostname, now)
+    with transaction():
+        if broker.resume_worker(hostname):
+            audit.record("worker.resume", now, "worker", hostname, hostname)
+    return _obeyed(celery_app, worker, now)
+
+
+def shutdown(celery_app: Celery, hostname: str, now: datetime) -> Worker:
+    """Let a worker finish what runs (`running` of the answer), take nothing more, and leave.
+
+    Raises `NotFound`, and `Conflict` "offline" or "no-answer".
+    """
+    worker = _online(hostname, now)
+    answer = ask(celery_app, hostname, STOP)
+    _note("worker.shutdown", hostname, now, running=[one["id"] for one in answer["running"]] or None)
+    return read(answer | {"stopping": True}, worker.pause, now)
+
+
+def resize(celery_app: Celery, hostname: str, size: int, now: datetime) -> Worker:
+    """Give a worker's pool so many slots; one that scales by itself gets at most so many.
+
+    Raises `Invalid`, `NotFound`, and `Conflict`: "offline", "no-answer", "unsupported" by its pool, "refused"
+    in the worker's own words (all its processes are busy).
+    """
+    worker = _online(hostname, now)
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= SLOTS_MAX:
+        raise Invalid({"size": [_("Give a number of slots from 1 to %(most)s.", most=SLOTS_MAX)]})
+    if not worker.resizable:
+        words = _("A pool of the kind %(pool)s cannot grow or shrink while it runs.", pool=worker.pool)
+        raise Conflict(words, "unsupported")
+    if worker.autoscale:
+        ask(celery_app, hostname, "autoscale", max=size, min=min(size, worker.autoscale[0]))
+    elif size > worker.slots:
+        ask(celery_app, hostname, "pool_grow", n=size - worker.slots)
+    elif size < worker.slots:
+        ask(celery_app, hostname, "pool_shrink", n=worker.slots - size)
+    _note("worker.pool", hostname, now, before=worker.slots, size=size)
+    if worker.autoscale:
+        return _settled(celery_app, hostname, now, lambda one: (one.autoscale or [0, 0])[1] == size)
+    return _settled(celery_app, hostname, now, lambda one: one.slots == size)
+
+
+def change_queues(
+    celery_app: Celery, hostname: str, add: Sequence[str], drop: Sequence[str], now: datetime
+) -> Worker:
+    """Let a worker listen to more queues, or to some no longer, until it restarts.
+
+    Raises `Invalid`, `NotFound`, and `Conflict` "offline", "no-answer" or "refused".
+    """
+    worker = _online(hostname, now)
+    _check_queues(worker, add, drop)
+    for queue in add:
+        ask(celery_app, hostname, "add_consumer", queue=queue)
+    for queue in drop:
+        ask(celery_app, hostname, "cancel_consumer", queue=queue)
+    _note("worker.queues", hostname, now, add=list(add) or None, drop=list(drop) or None)
+    wanted = (set(worker.queues) | set(add)) - set(drop)
+    return _settled(celery_app, hostname, now, lambda one: set(one.queues) == wanted)
+
+
+def clear(hostname: str, now: datetime) -> None:
+    """Forget a worker that is gone, and its pause. Raises `NotFound`, and `Conflict` "online"."""
+    worker = find(broker.client(), hostname, now)
+    if worker.online:
+        raise Conflict(_("%(name)s is online; shut it down first.", name=hostname), "online")
+    with transaction():
+        broker.resume_worker(hostname)
+        presence.forget(broker.client(), [hostname])
+        audit.record("worker.clear", now, "worker", hostname, hostname)
+
+
+def _obeyed(celery_app: Celery, worker: Worker, now: datetime) -> Worker:
+    """The worker after it has read its pause; a worker that is offline as it is known."""
+    if not worker.online:
+        return find(broker.client(), worker.hostname, now)
+    return _told(celery_app, worker.hostname, now)
+
+
+def _settled(celery_app: Celery, hostname: str, now: datetime, done: Callable[[Worker], bool]) -> Worker:
+    """The worker as soon as it says that the change is done; after two seconds, as it is then."""
+    worker = _told(celery_app, hostname, now)
+    for _try in range(SETTLE_TRIES):
+        if done(worker):
+            break
+        time.sleep(SETTLE_SECONDS)
+        worker = _told(celery_app, hostname, now)
+    return worker
+
+
+def _told(celery_app: Celery, hostname: str, now: datetime) -> Worker:
+    """The worker as it answers right now."""
+    return read(ask(celery_app, hostname, TELL), broker.paused_workers().get(hostname), now)
+
+
+def _online(hostname: str, now: datetime) -> Worker:
+    worker = find(broker.client(), hostname, now)
+    if not worker.online:
+        raise Conflict(_("%(name)s is offline.", name=hostname), "offline")
+    return worker
+
+
+def _check_queues(worker: Worker, add: Sequence[str], drop: Sequence[str]) -> None:
+    problems: dict[str, list[str]] = {}
+    if bad := [name for name in add if not re.fullmatch(QUEUE_PATTERN.rstrip("$"), name)]:
+        problems["add"] = [_("%(name)s cannot be the name of a queue.", name=name[:80]) for name in bad]
+    if strange := [name for name in drop if name not in worker.queues]:
+        problems["drop"] = [_("It does not listen to %(name)s.", name=name[:80]) for name in strange]
+    if both := sorted(set(add) & set(drop)):
+        problems.setdefault("drop", []).append(_("%(name)s is in both lists.", name=both[0]))
+    if not add and not drop:
+        problems["add"] = [_("Name a queue to add or to drop.")]
+    if problems:
+        raise Invalid(problems)
+
+
+def _note(action: str, hostname: str, now: datetime, **details: object) -> None:
+    with transaction():
+        audit.record(action, now, "worker", hostname, hostname, **details)

@@ -1,0 +1,96 @@
+"""Rate and time limits of a task, changed on the workers that run and kept for those to come."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+from flask_babel import gettext as _
+
+from app import audit, broker, catalog
+from app.celery import limits
+from app.errors import Invalid
+from app.extensions import transaction
+from app.workers.asking import ask_all
+from app.workers.presence import listing
+
+NAMES = ("rate_limit", "time_limit", "soft_time_limit")
+TIMING_POOLS = ("prefork",)  # the others ignore time limits, or all but the hard one
+LONGEST_SECONDS = 366 * 86400
+_RATE = re.compile(r"\d{1,9}(\.\d{1,6})?(/[smh])?")
+
+
+@dataclass(frozen=True)
+class Limited:
+    """The limits of a task from now on, and what each online worker answered: "" when it obeys."""
+
+    task_name: str
+    rate_limit: str | None
+    time_limit: float | None
+    soft_time_limit: float | None
+    workers: dict[str, str]
+
+
+def set_limits(celery_app: Celery, task_name: str, given: dict[str, Any], now: datetime) -> Limited:
+    """Change the limits that are `given`; None lifts one. Raises `NotFound` and `Invalid`."""
+    info = catalog.find(celery_app, task_name)
+    client = broker.client()
+    kept = limits.kept(client).get(task_name, {})
+    wanted = {name: getattr(info, name) for name in NAMES} | kept | given
+    _check(given, wanted)
+    with transaction():
+        limits.keep(client, task_name, kept | given)
+        audit.record("task.limits", now, "task", task_name, task_name, **_words(given))
+    return Limited(task_name=task_name, **wanted, workers=_tell(celery_app, task_name, given, wanted, now))
+
+
+def _tell(
+    celery_app: Celery, task_name: str, given: dict[str, Any], wanted: dict[str, Any], now: datetime
+) -> dict[str, str]:
+    online = {one.hostname: one for one in listing(broker.client(), now) if one.online}
+    said = dict.fromkeys(online, "")
+    if "rate_limit" in given:
+        rate = wanted["rate_limit"] or 0
+        answers = ask_all(celery_app, list(online), "rate_limit", task_name=task_name, rate_limit=rate)
+        _collect(said, answers)
+    if {"time_limit", "soft_time_limit"} & set(given):
+        times = {"hard": wanted["time_limit"], "soft": wanted["soft_time_limit"]}
+        _collect(said, ask_all(celery_app, list(online), "time_limit", task_name=task_name, **times))
+        for name, worker in online.items():
+            if worker.pool not in TIMING_POOLS and not said[name]:
+                said[name] = _("Its pool %(pool)s does not obey time limits.", pool=worker.pool)
+    return said
+
+
+def _collect(said: dict[str, str], answers: dict[str, dict[str, Any]]) -> None:
+    for name in said:
+        answer = answers.get(name)
+        if answer is None:
+            said[name] = _("It did not answer; it takes the limit over when it starts again.")
+        elif "ok" not in answer:
+            said[name] = str(answer.get("error", answer))
+
+
+def _check(given: dict[str, Any], wanted: dict[str, Any]) -> None:
+    problems: dict[str, list[str]] = {}
+    rate = given.get("rate_limit")
+    if rate is not None and not _RATE.fullmatch(rate):
+        problems["rate_limit"] = [_("Give a number a second, minute or hour: 10/s, 100/m, 1000/h.")]
+    for name in NAMES[1:]:
+        value = given.get(name)
+        if value is not None and not 0 < value <= LONGEST_SECONDS:
+            problems[name] = [_("Give a number of seconds above 0, at most a year.")]
+    soft, hard = wanted["soft_time_limit"], wanted["time_limit"]
+    if not problems and soft is not None and hard is not None and soft >= hard:
+        problems["soft_time_limit"] = [
+            _("The soft limit comes first: give fewer than %(hard)s s.", hard=f"{hard:g}")
+        ]
+    if not given:
+        problems["rate_limit"] = [_("Give at least one limit.")]
+    if problems:
+        raise Invalid(problems)
+
+
+def _words(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: "none" if value is None else value for name, value in given.items()}

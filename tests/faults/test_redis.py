@@ -1,0 +1,116 @@
+"""Redis is killed and comes back: what was submitted meanwhile is sent once, and only once."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from flask_migrate import upgrade
+
+from app import broker, create_app, embedded_redis, runs
+from app.clock import utcnow
+from app.config import Settings
+from app.extensions import db
+from app.runs import RunRequest, queries, states
+from app.runs.recorder import Recorder
+
+
+class OwnRedis:
+    """An embedded Redis with append-only file that a test may kill."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        binary = embedded_redis.server_binary()
+        assert binary
+        config = str(embedded_redis.prepare(self.data))
+        self.process = subprocess.Popen([binary, config], stdout=subprocess.DEVNULL)
+        client = redis_client.Redis.from_url(embedded_redis.url(self.data))
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                client.ping()
+                break
+            except redis_client.RedisError:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        client.close()
+
+    def kill(self) -> None:
+        assert self.process
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    made = OwnRedis(tmp_path / "data")
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def own_app(own_redis: OwnRedis) -> Iterator[Flask]:
+    app = create_app(Settings(data_dir=own_redis.data, base_url="http://localhost", tasks=["sample_tasks"]))
+    with app.app_context():
+        upgrade()
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+        broker.reset()
+
+
+def submit(app: Flask) -> str:
+    request = RunRequest("sample_tasks.plain", kwargs={"a": 1}, requested_by="mei")
+    return runs.submit(app.extensions["celery"], request, utcnow()).id
+
+
+def work(recorder: Recorder, seconds: float, until: Callable[[], Any] = lambda: False) -> None:
+    """Let the recorder work as its process does, waiting out what fails."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not until():
+        recorder.turn(utcnow())
+        db.session.rollback()
+
+
+def waiting() -> list[str]:
+    return sorted(message.id for message in broker.page("default", limit=200))
+
+
+def test_what_is_submitted_while_redis_is_away_is_sent_once(own_app: Flask, own_redis: OwnRedis) -> None:
+    before = [submit(own_app) for _ in range(3)]
+    recorder = Recorder(own_app, broker.client(), "test")
+    work(recorder, 3, until=lambda: queries.get(before[-1]).sent_at)
+    own_redis.kill()
+    during = [submit(own_app) for _ in range(3)]
+    work(recorder, 2)
+    assert {queries.get(run_id).state for run_id in during} == {states.PENDING}
+    own_redis.start()
+    after = [submit(own_app) for _ in range(3)]
+    work(recorder, 16)  # long enough for every resend there could be
+    assert waiting() == sorted(before + during + after)
+    assert all(queries.get(run_id).outbox is None for run_id in before + during + after)
+
+
+def test_redis_restarting_again_and_again_doubles_nothing(own_app: Flask, own_redis: OwnRedis) -> None:
+    recorder = Recorder(own_app, broker.client(), "test")
+    ids = []
+    for _ in range(4):
+        ids.append(submit(own_app))
+        own_redis.kill()
+        ids.append(submit(own_app))
+        work(recorder, 1)
+        own_redis.start()
+        work(recorder, 2)
+    work(recorder, 14)
+    found = waiting()
+    assert len(found) == len(set(found))
+    assert sorted(found) == sorted(ids)

@@ -1,0 +1,82 @@
+"""Workers take one message for each free slot, so what does not run can still be moved; and obey their pause."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from app import broker, runs
+from app.celery.presence import WORKERS
+from app.clock import utcnow
+
+Submit = Callable[..., str]
+
+
+@pytest.fixture
+def submit(celery_app: Any) -> Submit:
+    def make(task_name: str, **kwargs: Any) -> str:
+        return runs.submit(celery_app, runs.RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs), utcnow()).id
+
+    return make
+
+
+def told(redis: Redis, hostname: str = "w1@test") -> dict[str, Any]:
+    raw: Any = redis.hget(WORKERS, hostname)
+    entry: dict[str, Any] = json.loads(raw)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("pool", "task"),
+    [("prefork", "touch_and_sleep"), ("prefork", "touch_and_sleep_once"), ("threads", "touch_and_sleep")],
+)
+def test_what_does_not_run_can_still_be_moved(
+    processes: Any, submit: Submit, eventually: Any, redis: Redis, tmp_path: Any, pool: str, task: str
+) -> None:
+    processes.worker("-P", pool, "-c", "2")
+    ids = [submit(task, path=str(tmp_path / str(n)), seconds=4 if n < 2 else 0) for n in range(8)]
+    eventually(lambda: len(told(redis)["running"]) == 2)
+    time.sleep(1.5)  # time enough to take more, were it to do so
+    assert [message.id for message in broker.page("default")] == ids[2:]
+    assert set(broker.unacked()) <= set(ids[:2])
+    moved = broker.move("default", ids[7], to="front")
+    assert moved.position == 1
+    eventually(lambda: (tmp_path / "7").exists() and broker.depth("default") == 0)
+    started = [path.name for path in sorted(tmp_path.iterdir(), key=lambda one: one.stat().st_mtime_ns)]
+    assert started.index("7") < started.index("3")
+
+
+def test_a_paused_worker_takes_nothing_even_after_a_restart(
+    processes: Any, submit: Submit, eventually: Any
+) -> None:
+    first = processes.worker("-c", "1")
+    broker.pause_worker("w1@test", "mei", "", utcnow())
+    time.sleep(1.2)
+    submit("plain", a=1)
+    time.sleep(2)
+    assert broker.depth("default") == 1
+    processes.kill(first, signal.SIGKILL)
+    processes.worker("-c", "1")
+    time.sleep(2)
+    assert broker.depth("default") == 1
+    broker.resume_worker("w1@test")
+    eventually(lambda: broker.depth("default") == 0, 5)
+
+
+def test_a_worker_that_finishes_its_runs_before_it_leaves_is_not_taken_for_dead(
+    app: Flask, processes: Any, submit: Submit, eventually: Any, redis: Redis
+) -> None:
+    worker = processes.worker("-c", "1")
+    submit("sleep", seconds=6)
+    eventually(lambda: told(redis)["running"])
+    worker.send_signal(signal.SIGTERM)
+    eventually(lambda: told(redis).get("stopping"))
+    assert told(redis)["running"]
+    assert time.time() - told(redis)["heartbeat_at"] < 3
+    worker.wait(20)
+    assert told(redis)["state"] == "offline"
