@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
@@ -10,8 +9,11 @@ from zoneinfo import available_timezones
 
 from flask import current_app
 from limits import parse_many
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app import embedded_redis
+from app.kept_secret import kept_secret
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 LIBRARY_QUEUES = ("default", "files", "mail", "examples")
@@ -92,6 +94,16 @@ QueueName = Annotated[str, Field(pattern=QUEUE_PATTERN)]
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 
 
+class QueueDetail(BaseModel):
+    """What is said of a queue: for people, and for the tasks that go to it by their names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    description: str = Field("", max_length=200)
+    priority: int | None = Field(None, ge=0, le=9)
+    tasks: list[str] = []
+
+
 class Settings(BaseSettings):
     """The settings of one deployment. A wrong value stops start-up (see `load_settings`)."""
 
@@ -116,6 +128,11 @@ class Settings(BaseSettings):
     )
     queues: Annotated[list[QueueName], NoDecode, BeforeValidator(_split)] = Field(
         [], description="Comma-separated queues to declare beside default, files, mail and examples."
+    )
+    queue_details: Annotated[dict[QueueName, QueueDetail], NoDecode, BeforeValidator(_from_json)] = Field(
+        {},
+        description='More queues to declare, JSON {"billing": {"description": "Money", "priority": 7, '
+        '"tasks": ["billing.*"]}}: words for the page, the priority of its tasks, which tasks go there.',
     )
     concurrency: int = Field(2, ge=1, le=256, description="Processes of the worker that bin/dev starts.")
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
@@ -172,7 +189,7 @@ class Settings(BaseSettings):
 
     @property
     def declared_queues(self) -> list[str]:
-        return list(dict.fromkeys([*LIBRARY_QUEUES, *self.queues]))
+        return list(dict.fromkeys([*LIBRARY_QUEUES, *self.queues, *self.queue_details]))
 
     @property
     def data_path(self) -> Path:
@@ -203,9 +220,7 @@ class Settings(BaseSettings):
         """The Redis URL in redis-py's form, the embedded server's when none is configured."""
         if self.redis_url:
             return self.redis_url
-        from app.embedded_redis import url
-
-        return url(self.data_path)
+        return embedded_redis.url(self.data_path)
 
     @property
     def broker_url(self) -> str:
@@ -235,19 +250,3 @@ def secret_key(given: Settings) -> str:
     if given.secret_key:
         return given.secret_key
     return kept_secret(given.data_path / "secret_key")
-
-
-def kept_secret(path: Path) -> str:
-    """The secret in a file, made on first use; two processes that start together agree on one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(32))
-        try:
-            os.link(draft, path)  # fails when the other process was first: its secret then counts
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()

@@ -8,13 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
+from app.kept_secret import kept_secret
+
 SOCKET_PATH_MAX = 100  # sun_path holds 108 bytes on Linux and 104 on macOS
 
 
 def url(data_path: Path) -> str:
     """The URL (redis-py's form) of the embedded server of a data folder, running or not."""
-    from app.config import kept_secret
-
     password = quote(kept_secret(data_path / "redis" / "password"))
     return f"unix://:{password}@{socket_path(data_path)}?db=0"
 
@@ -47,8 +47,6 @@ def prepare(data_path: Path) -> Path:
     Append-only with one fsync a second: a restart loses nothing that was on disk, and no more than the
     last second on a power cut. `noeviction`: Redis holds queues, which must never be dropped for space.
     """
-    from app.config import kept_secret
-
     folder = data_path.resolve() / "redis"
     socket = socket_path(data_path)
     folder.mkdir(parents=True, exist_ok=True)

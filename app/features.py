@@ -15,7 +15,10 @@ ENTRIES = (
     "app.catalog.views",
     "app.runs.views",
     "app.runs.cli",
+    "app.schedules.views",
     "app.schedules.cli",
+    "app.queues.views",
+    "app.workers.views",
     "app.overview.views",
     "app.health.views",
     "app.health.cli",
@@ -24,6 +27,8 @@ ENTRIES = (
     "app.audit.api",
     "app.catalog.api",
     "app.runs.api",
+    "app.queues.api",
+    "app.workers.api",
     "app.schedules.api",
 )
 

@@ -189,7 +189,7 @@
     for (const one of toasts.querySelectorAll(".toast[data-fades]:not([data-tended])")) {
       one.dataset.tended = "";
       const leave = () => (one.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : one.remove());
-      setTimeout(leave, 8000);
+      setTimeout(leave, 1000 * one.dataset.fades);
     }
   }
 
@@ -309,6 +309,64 @@
       next.focus();
     }
   });
+
+  /* Schedules: rows are chosen for the bar below, and a cron expression is one text or its columns. */
+
+  function showPicked() {
+    const bar = document.getElementById("bulk");
+    if (!bar) return;
+    const picks = [...document.querySelectorAll(".pick")];
+    const picked = picks.filter((pick) => pick.checked);
+    const all = document.querySelector("[data-pick-all]");
+    const rest = bar.querySelector("[data-pick-rest]");
+    const every = picks.length > 0 && picked.length === picks.length;
+    if (all) [all.checked, all.indeterminate] = [every, picked.length > 0 && !every];
+    if (rest) rest.hidden = !every;
+    if (rest && !every) rest.querySelector("input").checked = false;
+    const matching = rest?.querySelector("input:checked")?.dataset.matching;
+    const count = bar.querySelector("[data-picked]");
+    count.textContent = count.dataset.picked.replace("{}", matching || picked.length);
+    for (const button of bar.querySelectorAll("[data-touches]")) {
+      const kind = button.dataset.touches;
+      const touched = picked.filter((pick) => kind === "all" || pick.closest("tr").dataset.on === kind);
+      button.hidden = !matching && touched.length === 0;
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-pick-all]")) {
+      for (const pick of document.querySelectorAll(".pick")) pick.checked = event.target.checked;
+    }
+    if (event.target.matches(".pick, [data-pick-all], [data-pick-rest] input")) showPicked();
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-pick-none]")) return;
+    for (const pick of document.querySelectorAll(".pick")) pick.checked = false;
+    showPicked();
+  });
+  document.addEventListener("htmx:after:swap", showPicked);
+
+  const cron = document.querySelector("[data-cron]");
+
+  function splitCron() {
+    const columns = cron.querySelector("[data-cron-whole]").value.trim().split(/\s+/);
+    const known = columns.length === 5 || columns.length === 6;
+    if (columns.length === 5) columns.unshift("");
+    cron.querySelector(".cron-second").hidden = !known || !columns[0];
+    cron.querySelectorAll("[data-cron-part]").forEach((part, place) => { part.value = known ? columns[place] : ""; });
+  }
+
+  function joinCron() {
+    const columns = [...cron.querySelectorAll("[data-cron-part]")].map((part) => part.value.trim());
+    const seconds = columns.shift();
+    const whole = columns.map((text) => text.replaceAll(/\s+/g, "") || "*");
+    cron.querySelector("[data-cron-whole]").value = [...(seconds ? [seconds] : []), ...whole].join(" ");
+  }
+
+  if (cron) {
+    splitCron();
+    cron.addEventListener("input", (event) => (event.target.matches("[data-cron-whole]") ? splitCron() : joinCron()));
+  }
 
   if (toasts) new MutationObserver(tendToasts).observe(toasts, { childList: true });
   if (toasts) tendToasts();

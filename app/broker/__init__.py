@@ -3,7 +3,7 @@
 from app.broker.changes import hold, move, remove, reprioritise, send_to
 from app.broker.connection import Keys, Level, client, keys, reset
 from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone
-from app.broker.holding import Held, find_held, held, held_count, release, release_all
+from app.broker.holding import Held, find_held, held, held_count, held_ids, release, release_all
 from app.broker.holding_new import HoldingNew, hold_new, holding_new, stop_holding_new, sweep
 from app.broker.line import Depth, by_priority, depth, depths, find, oldest_sent_at, page, position
 from app.broker.messages import Message, parse
@@ -43,6 +43,7 @@ __all__ = [
     "find_held",
     "held",
     "held_count",
+    "held_ids",
     "hold",
     "hold_new",
     "holding_new",

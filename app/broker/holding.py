@@ -40,6 +40,13 @@ def held_count(queue: str) -> int:
 
 
 @reaches_broker
+def held_ids(queue: str) -> set[str]:
+    """The ids of all runs that are held in the queue."""
+    found: Any = client().hkeys(keys().held_facts(queue))
+    return {run_id.decode("utf-8", "replace") for run_id in found}
+
+
+@reaches_broker
 def held(queue: str, offset: int = 0, limit: int = 50) -> list[Held]:
     """Held messages of the queue, those that are held longest first."""
     if limit < 1:

@@ -4,10 +4,11 @@ from typing import Any
 
 from celery import Celery
 from flask import Flask, current_app
-from marshmallow import fields
+from marshmallow import fields, validate
 
-from app import catalog
+from app import catalog, workers
 from app.accounts import requires
+from app.clock import utcnow
 from app.web import api
 from app.web.fields import PageQuery, Schema, page_of
 
@@ -33,6 +34,30 @@ class TaskSchema(Schema):
         metadata={"description": "Whether a run whose worker dies runs again; false: it may not run twice."}
     )
     ignore_result = fields.Boolean()
+
+
+class LimitsSchema(Schema):
+    """What to change; null lifts a limit, what is not given stays."""
+
+    rate_limit = fields.String(
+        allow_none=True, validate=validate.Length(max=40), metadata={"description": "10/s, 100/m, 1000/h"}
+    )
+    time_limit = fields.Float(allow_none=True, metadata={"description": "Seconds until a run is killed."})
+    soft_time_limit = fields.Float(
+        allow_none=True, metadata={"description": "Seconds until a run is asked to end."}
+    )
+
+
+class LimitedSchema(Schema):
+    task_name = fields.String()
+    rate_limit = fields.String(allow_none=True)
+    time_limit = fields.Float(allow_none=True)
+    soft_time_limit = fields.Float(allow_none=True)
+    workers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The online workers; empty words: it obeys, else why it does not."},
+    )
 
 
 def init_app(app: Flask) -> None:
@@ -62,6 +87,15 @@ def get_task(task_name: str) -> dict[str, Any]:
 def _shown(info: catalog.TaskInfo) -> dict[str, Any]:
     doc = "\n\n".join(part for part in (info.summary, info.doc) if part)
     return vars(info) | {"doc": doc, "parameters": catalog.schema(info)}
+
+
+@bp.route("/tasks/<task_name>/limits", methods=["POST"])
+@requires("administer")
+@bp.arguments(LimitsSchema)
+@bp.response(200, LimitedSchema)
+def limit_task(wanted: dict[str, Any], task_name: str) -> workers.Limited:
+    """Change a task's rate and time limits on every worker, also on those that start later"""
+    return workers.set_limits(_celery(), task_name, wanted, utcnow())
 
 
 def _celery() -> Celery:

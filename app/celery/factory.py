@@ -1,6 +1,8 @@
 """Builds the Celery app that belongs to a Flask app."""
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import celery
@@ -29,9 +31,9 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce) -> Celery:
     `coerce(task, args, kwargs)` turns the message's JSON into the annotated Python types.
     """
     transport.install()
-    base = type(
-        "Task", (CeleriacTask,), {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
-    )
+    parts = {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
+    parts["priority_of"] = partial(default_priority, settings)
+    base = type("Task", (CeleriacTask,), parts)
     app = Celery("celeriac", task_cls=base, set_as_current=False)
     app.config_from_object(configuration(settings))
     app.set_default()
@@ -41,6 +43,20 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce) -> Celery:
     flask_app.extensions["celery"] = app
     flask_app.extensions["events"] = stream
     return app
+
+
+def routes(settings: Settings) -> list[tuple[str, dict[str, str]]]:
+    """Celery's routes by name or pattern, as the settings describe the queues."""
+    details = settings.queue_details.items()
+    return [(pattern, {"queue": queue}) for queue, detail in details for pattern in detail.tasks]
+
+
+def default_priority(settings: Settings, task_name: str) -> int | None:
+    """The priority that the settings give to the tasks of its queue, in the broker's numbering."""
+    for detail in settings.queue_details.values():
+        if detail.priority is not None and any(fnmatchcase(task_name, one) for one in detail.tasks):
+            return to_broker(detail.priority)
+    return None
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -58,7 +74,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_default_priority": to_broker(DEFAULT_PRIORITY),  # none would mean the most urgent on Redis
         "task_queues": [Queue(name, routing_key=name) for name in settings.declared_queues],
         "task_create_missing_queues": True,
-        "task_routes": ("app.tasks.routes.route",),  # imported when the first task is sent
+        # The library's router is imported when the first task is sent.
+        "task_routes": (routes(settings), "app.tasks.routes.route"),
         # One message a free slot, so that everything that is not running can still be moved.
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,

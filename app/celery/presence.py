@@ -53,7 +53,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._last: dict[str, Any] = {}
         self._stopped = threading.Event()
         transport.take_as(consumer.hostname)
-        # Without it a worker also takes as many early-acknowledged messages as it has slots ahead of their turn.
+        # Without it a worker takes early-acknowledged messages ahead of their turn, as many as it has slots.
         consumer.app.conf.worker_disable_prefetch = _pool_name(consumer.pool) in WAKING_POOLS
         remote.answer_with(lambda: self._tell(consumer))
         url = consumer.app.conf.celeriac_redis_url

@@ -1,4 +1,4 @@
-"""Celeriac's own remote-control commands: a worker answers with what it is now, so that nothing is assumed."""
+"""Celeriac's own remote-control commands: a worker answers with what it is now; nothing is assumed."""
 
 import os
 from collections.abc import Callable

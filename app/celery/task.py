@@ -19,6 +19,7 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
     abstract = True
     flask_app: ClassVar[Flask]
     coerce: ClassVar[Callable[[Task, Any, Any], tuple[Any, Any]]]
+    priority_of: ClassVar[Callable[[str], int | None]]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task's body; arguments arrive as JSON and leave as the annotated types.
@@ -30,6 +31,13 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
         with self.flask_app.app_context():
             args, kwargs = type(self).coerce(self, args, kwargs)
             return self.run(*args, **kwargs)
+
+    @classmethod
+    def on_bound(cls, app: Any) -> None:
+        """A task that names no priority takes the one of its queue."""
+        given = cls.priority_of(cls.name) if cls.priority == app.conf.task_default_priority else None
+        if given is not None:
+            cls.priority = given
 
     def progress(self, current: float, total: float | None = None, message: str = "") -> None:
         """Report progress: `current` of `total` (None: unknown), with a few words.

@@ -7,6 +7,7 @@ from app.runs.failures import FailureGroup, failures_since
 from app.runs.history import delete_finished
 from app.runs.live import version
 from app.runs.models import Run
+from app.runs.pace import Consumer, Pace, paces, starts_at
 from app.runs.queries import (
     LIMIT_MAX,
     Filter,
@@ -28,9 +29,11 @@ from app.runs.submit import RunRequest, rerun, submit
 __all__ = [
     "LIMIT_MAX",
     "RUNNING",
+    "Consumer",
     "Diagnosis",
     "FailureGroup",
     "Filter",
+    "Pace",
     "Page",
     "Run",
     "RunRequest",
@@ -47,9 +50,11 @@ __all__ = [
     "last_arguments",
     "latest",
     "newer_than",
+    "paces",
     "page",
     "rerun",
     "reruns",
+    "starts_at",
     "submit",
     "version",
 ]

@@ -1,42 +1,33 @@
 """Why a run waits: the first cause that holds, as a code for programs and a sentence for people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
 
 from app import broker
-from app.runs import states
+from app.broker import Message
+from app.runs import pace, states
 from app.runs.models import Run
+from app.runs.pace import Consumer
 
-
-class Consumer(Protocol):
-    """What is asked of a worker: whether it is there, what it listens to and how much of it is free."""
-
-    @property
-    def online(self) -> bool: ...
-    @property
-    def slots(self) -> int: ...
-    @property
-    def queues(self) -> Sequence[str]: ...
-    @property
-    def running(self) -> Sequence[object]: ...
+LOST_AFTER = timedelta(seconds=30)  # until then a message that is nowhere is on its way
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """`reason` is a stable code; `ahead` counts the runs that go first.
 
-    `ahead` and `estimated_start` are None where they are not known.
+    `ahead` and `estimated_start` are None where they are not known. `ruled_out` says what is not the cause.
     """
 
     reason: str
     detail: str
     ahead: int | None = None
     estimated_start: datetime | None = None
+    ruled_out: list[str] = field(default_factory=list)
 
 
 def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
@@ -45,13 +36,17 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosi
         return Diagnosis("finished", _("It has finished."))
     if run.state in states.RUNNING:
         return Diagnosis("running", _("It is running."))
-    if run.state == states.SCHEDULED:
+    if run.state == states.SCHEDULED and run.outbox is not None:
         return _scheduled(run)
-    if run.state == states.RETRY:
-        return _retrying(run)
-    if run.state == states.RECEIVED:
-        return _received(run)
-    return _in_line(run, consumers, now)
+    held = broker.find_held(run.queue or "", run.id)
+    if held:
+        return Diagnosis("held", _held(held))
+    if run.state in (states.SCHEDULED, states.RETRY) and (run.eta_at is None or run.eta_at > now):
+        return _scheduled(run) if run.state == states.SCHEDULED else _retrying(run)
+    message = broker.find(run.queue or "", run.id)
+    if message is None:
+        return _nowhere(run, consumers, now)
+    return _in_line(run, message, consumers, now)
 
 
 def _scheduled(run: Run) -> Diagnosis:
@@ -68,56 +63,122 @@ def _retrying(run: Run) -> Diagnosis:
     return Diagnosis("retry", sentence, estimated_start=run.eta_at)
 
 
-def _received(run: Run) -> Diagnosis:
-    if run.worker:
-        sentence = _("%(worker)s has it and starts it when one of its slots is free.", worker=run.worker)
-        return Diagnosis("received", sentence)
-    return Diagnosis("received", _("A worker has it and starts it when a slot is free."))
-
-
-def _in_line(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
-    queue = run.queue or ""
-    if held := broker.find_held(queue, run.id):
-        return Diagnosis("held", _held(held))
-    place = broker.position(queue, run.id)
-    if place is None and run.outbox is not None and run.send_at is not None and run.send_at <= now:
-        return Diagnosis(
-            "not-sent", _("The broker did not take it yet. It is kept, and sent again by itself in a moment.")
-        )
+def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
+    queue, ahead = message.queue, (message.position or 1) - 1
+    ruled_out = [_("It is not held, and its time has come.")]
     if pause := broker.paused([queue]).get(queue):
-        return Diagnosis("paused", _paused(pause), _ahead(place))
+        return Diagnosis("paused", _paused(pause), ahead, ruled_out=ruled_out)
+    ruled_out.append(_("The queue is not paused."))
     listening = [one for one in consumers if one.online and queue in one.queues]
     if not listening:
-        return Diagnosis(
-            "no-worker",
-            _("No worker that is online listens to the queue %(queue)s.", queue=queue),
-            _ahead(place),
-        )
-    if place is None:
-        return Diagnosis("taken", _("A worker is just taking it."))
-    return _behind_others(queue, place - 1, listening)
-
-
-def _behind_others(queue: str, ahead: int, listening: Sequence[Consumer]) -> Diagnosis:
-    slots = sum(one.slots for one in listening)
-    busy = sum(min(one.slots, len(one.running)) for one in listening)
-    first = (
-        ngettext("%(num)s run goes first.", "%(num)s runs go first.", ahead)
-        if ahead
-        else _("It is the next one.")
+        return Diagnosis("no-worker", _nobody(queue, consumers), ahead, ruled_out=ruled_out)
+    taking = [one for one in listening if one.taking]
+    if not taking:
+        names = ", ".join(one.hostname for one in listening)
+        words = _(
+            "Every worker that listens to %(queue)s is paused or about to stop: %(names)s.",
+            queue=queue,
+            names=names,
+        )  # fmt: skip -- one argument a line says no more
+        return Diagnosis("workers-paused", words, ahead, ruled_out=ruled_out)
+    ruled_out.append(
+        ngettext("%(num)s worker takes runs from it.", "%(num)s workers take runs from it.", len(taking))
     )
+    found = _behind_others(message, ahead, taking)
+    likely = pace.paces(now).get(queue, pace.Pace())
+    starts = pace.starts_at(likely, ahead, ahead * likely.mean_seconds, taking, now)
+    return replace(found, estimated_start=starts, ruled_out=ruled_out)
+
+
+def _behind_others(message: Message, ahead: int, taking: Sequence[Consumer]) -> Diagnosis:
+    slots = sum(one.slots for one in taking)
+    busy = sum(min(one.slots, len(one.running)) for one in taking)
+    first = _first(message, ahead)
     if busy < slots:
-        return Diagnosis("next", first, ahead)
+        return Diagnosis("next" if not ahead else "behind-others", first, ahead)
     full = ngettext(
         "The only slot for the queue %(queue)s is busy.",
         "All %(num)s slots for the queue %(queue)s are busy.",
         slots,
-        queue=queue,
+        queue=message.queue,
     )  # fmt: skip -- one argument a line says no more
     return Diagnosis("busy", _("%(full)s %(first)s", full=full, first=first), ahead)
 
 
+def _first(message: Message, ahead: int) -> str:
+    if not ahead:
+        return _("It is the next one.")
+    first = ngettext("%(num)s run goes first.", "%(num)s runs go first.", ahead)
+    levels = broker.by_priority(message.queue)
+    urgent = min(ahead, sum(count for priority, count in levels.items() if priority > message.priority))
+    if not urgent:
+        return str(first)
+    more = ngettext("%(num)s has a higher priority.", "%(num)s have a higher priority.", urgent)
+    return _("%(first)s %(more)s", first=first, more=more)
+
+
+def _nowhere(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
+    """The message is in no line of its queue: not sent yet, with a worker, in another queue, or lost."""
+    if run.outbox is not None and run.send_at is not None and run.send_at <= now:
+        return Diagnosis(
+            "not-sent", _("The broker did not take it yet. It is kept, and sent again by itself in a moment.")
+        )
+    if running := _at_work(run, consumers):
+        return Diagnosis("running", _("It runs on %(name)s; the history follows.", name=running.hostname))
+    queues = {run.queue or "", *(queue for one in consumers for queue in one.queues)} - {""}
+    place = broker.locate(run.id, sorted(queues))
+    if place and place.where == "waiting":
+        return _in_line(run, place.message, consumers, now)
+    if (place and place.where == "taken") or run.state == states.RECEIVED:
+        return _with_worker(run, consumers)
+    known_at = max(run.sent_at or run.created_at, run.updated_at)
+    if now - known_at < LOST_AFTER:
+        return Diagnosis("taken", _("A worker is just taking it."))
+    return Diagnosis(
+        "lost",
+        _(
+            "Its message is in no queue and no worker has it: somebody removed it, or Redis lost it. "
+            "It will not run; cancel it, then run it again."
+        ),
+    )
+
+
+def _with_worker(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
+    name = run.worker
+    if name and any(one.hostname == name and not one.online for one in consumers):
+        words = _(
+            "%(worker)s took it and has been silent since. It is put back in under a minute.", worker=name
+        )
+        return Diagnosis("worker-silent", words)
+    if name:
+        words = _("%(worker)s has it and starts it when one of its slots is free.", worker=name)
+        return Diagnosis("received", words)
+    return Diagnosis("received", _("A worker has it and starts it when a slot is free."))
+
+
+def _at_work(run: Run, consumers: Sequence[Consumer]) -> Consumer | None:
+    return next(
+        (one for one in consumers if one.online and any(item.get("id") == run.id for item in one.running)),
+        None,
+    )
+
+
+def _nobody(queue: str, consumers: Sequence[Consumer]) -> str:
+    listened = sorted({name for one in consumers if one.online for name in one.queues})
+    if not listened:
+        return _("No worker is online, so nothing takes runs from the queue %(queue)s.", queue=queue)
+    return _(
+        "No worker that is online listens to the queue %(queue)s; they listen to %(names)s.",
+        queue=queue,
+        names=", ".join(listened),
+    )
+
+
 def _held(held: broker.Held) -> str:
+    if held.by_mode:
+        return _(
+            "%(name)s lets the queue hold everything new. It waits until somebody releases it.", name=held.by
+        )
     if held.reason:
         return _(
             "%(name)s set it aside: %(reason)s. It waits until somebody releases it.",
@@ -139,10 +200,6 @@ def _paused(pause: broker.Pause) -> str:
             note=note,
         )
     return _("The queue %(queue)s is paused by %(name)s since %(at)s.", queue=queue, name=name, at=at)
-
-
-def _ahead(place: int | None) -> int | None:
-    return None if place is None else place - 1
 
 
 def _clock(moment: datetime) -> str:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from sqlalchemy import func, select, update
 
 from app import broker
 from app.broker.priority import to_broker
+from app.broker.transport import publishing_held
 from app.celery import signals
 from app.config import settings
 from app.extensions import db, transaction
@@ -35,7 +37,10 @@ logger = logging.getLogger(__name__)
 
 
 class Message(NamedTuple):
-    """What is sent for a run. `expires` is ISO 8601; `ttl_seconds` counts from the sending instead."""
+    """What is sent for a run. `expires` is ISO 8601; `ttl_seconds` counts from the sending instead.
+
+    `hold`: it goes among the held ones, `{"by": name, "at": ISO 8601}`.
+    """
 
     id: str
     task_name: str
@@ -46,6 +51,7 @@ class Message(NamedTuple):
     root_id: str | None
     expires: str | None
     ttl_seconds: int | None = None
+    hold: dict[str, str] | None = None
 
 
 @dataclass
@@ -57,11 +63,15 @@ class Sent:
 
 
 def payload(
-    args: Sequence[Any], kwargs: dict[str, Any], expires_at: datetime | None, ttl_seconds: int | None = None
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    expires_at: datetime | None,
+    ttl_seconds: int | None = None,
+    hold: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """What a row keeps until its message is known to be out: the real arguments, secrets too."""
     kept = {"args": list(args), "kwargs": kwargs, "expires": expires_at.isoformat() if expires_at else None}
-    return kept | ({"ttl_seconds": ttl_seconds} if ttl_seconds else {})
+    return kept | ({"ttl_seconds": ttl_seconds} if ttl_seconds else {}) | ({"hold": hold} if hold else {})
 
 
 def message(row: Mapping[str, Any]) -> Message:
@@ -77,6 +87,7 @@ def message(row: Mapping[str, Any]) -> Message:
         root_id=row["root_id"],
         expires=kept["expires"],
         ttl_seconds=kept.get("ttl_seconds"),
+        hold=kept.get("hold"),
     )
 
 
@@ -146,7 +157,12 @@ def _publish(celery_app: Celery, message: Message, **options: Any) -> None:
     if message.priority is not None:
         options["priority"] = to_broker(message.priority)
     task = celery_app.tasks[message.task_name]
-    task.apply_async(message.args, message.kwargs, retry=False, **options)
+    with _held(message.hold) if message.hold else nullcontext():
+        task.apply_async(message.args, message.kwargs, retry=False, **options)
+
+
+def _held(hold: dict[str, str]) -> AbstractContextManager[None]:
+    return publishing_held(hold["by"], "", datetime.fromisoformat(hold["at"]))
 
 
 def sweep(celery_app: Celery, now: datetime) -> int:
@@ -234,7 +250,10 @@ def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> list[Mess
             .values(send_at=patience, state=states.PENDING, updated_at=now)
             .execution_options(synchronize_session=False)
         )
-    return [message(row._asdict()) for row in rows]
+        messages = [message(row._asdict()) for row in rows]
+        if held := [one.id for one in messages if one.hold]:
+            session.execute(update(Run).where(Run.id.in_(held)).values(state=states.HELD))
+    return messages
 
 
 def _settle(run_ids: Sequence[str], now: datetime) -> None:

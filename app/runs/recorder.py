@@ -17,7 +17,7 @@ from flask import Flask
 from kombu.exceptions import OperationalError as BrokerDown
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app import broker, catalog, workers
+from app import broker, catalog, queues, workers
 from app.broker import topics
 from app.celery.reader import Entry, EventReader
 from app.clock import utcnow
@@ -45,6 +45,7 @@ class Recorder:
         self._redis = client
         self._celery = app.extensions["celery"]
         self._reader = EventReader(client, self.name)
+        self._keeper = queues.Keeper()
         self._stop = threading.Event()
         self._swept = self._claimed = self._looked = 0.0
         self._recorded = self._failures = 0
@@ -101,6 +102,7 @@ class Recorder:
             return
         with self.app.app_context():
             changed = outbox.sweep(self._celery, now) > 0
+            self._keeper.look(now)
             if time.monotonic() - self._looked > DEATHS_SECONDS:
                 self._looked = time.monotonic()
                 outcome = workers.put_right(self._redis, now)

@@ -35,6 +35,7 @@ class RunRequest:
     priority: int | None = None
     message_ttl_seconds: int | None = None
     run_at: datetime | None = None
+    hold: bool = False
     requested_by: str | None = None
     rerun_of: str | None = None
     idempotency_key: str | None = None
@@ -59,7 +60,7 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         if first := _first_with(request):  # the same key, at the same moment
             return first
         raise
-    if run.state == states.PENDING:
+    if run.state != states.SCHEDULED:
         outbox.send(celery_app, run)
     topics.touch(broker.client(), ["runs"])
     return run
@@ -140,7 +141,7 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         created_at=now,
         updated_at=now,
         task_name=info.name,
-        state=states.SCHEDULED if later else states.PENDING,
+        state=states.SCHEDULED if later else states.HELD if request.hold else states.PENDING,
         queue=request.queue or info.queue,
         priority=info.priority if request.priority is None else request.priority,
         requested_by=storable(request.requested_by) if request.requested_by else None,
@@ -152,8 +153,12 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         eta_at=request.run_at,
         expires_at=expires_at,
         send_at=request.run_at if later else now + timedelta(seconds=outbox.PATIENCE_SECONDS),
-        outbox=outbox.payload(arguments.args, arguments.kwargs, expires_at),
+        outbox=outbox.payload(arguments.args, arguments.kwargs, expires_at, hold=_hold(request, now)),
     )
+
+
+def _hold(request: RunRequest, now: datetime) -> dict[str, str] | None:
+    return {"by": request.requested_by or "", "at": now.isoformat()} if request.hold else None
 
 
 def _require_future(run_at: datetime | None, now: datetime) -> None:

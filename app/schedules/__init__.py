@@ -10,7 +10,7 @@ from app.schedules.drift import check as check_drift
 from app.schedules.drift import of as drift_of
 from app.schedules.drift import problems as argument_problems
 from app.schedules.edits import create, delete, duplicate, undelete, update
-from app.schedules.many import change_queue_many, run_many
+from app.schedules.many import change_queue_many, of_ids, run_many
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.presence import BEATS, Beat, beats
 from app.schedules.previews import arguments_at, preview
@@ -69,6 +69,7 @@ __all__ = [
     "get",
     "ids",
     "late_count",
+    "of_ids",
     "of_task",
     "overridden",
     "page",

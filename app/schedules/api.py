@@ -50,8 +50,8 @@ def create_schedule(wanted: dict[str, Any]) -> Any:
 
 @bp.route("/schedules/preview", methods=["POST"])
 @requires("view")
-@bp.arguments(schemas.PreviewQuerySchema)
-@bp.response(200, schemas.PreviewSchema)
+@bp.arguments(schemas.SchedulePreviewRequestSchema)
+@bp.response(200, schemas.SchedulePreviewSchema)
 def preview_schedule(wanted: dict[str, Any]) -> dict[str, Any]:
     """The next fires of a timing, and the timing in words"""
     timing = Timing(**{name: wanted[name] for name in _TIMING})
@@ -66,8 +66,8 @@ def preview_schedule(wanted: dict[str, Any]) -> dict[str, Any]:
 
 @bp.route("/schedules/bulk", methods=["POST"])
 @requires("operate")
-@bp.arguments(schemas.BulkSchema)
-@bp.response(200, schemas.OutcomesSchema)
+@bp.arguments(schemas.ScheduleBulkSchema)
+@bp.response(200, schemas.ScheduleOutcomesSchema)
 def change_schedules(wanted: dict[str, Any]) -> dict[str, Any]:
     """Enable, disable, delete or bring back many schedules; says what happened to each"""
     by, now, ids = current_user.name, utcnow(), wanted["ids"]
@@ -132,7 +132,7 @@ def run_schedule(wanted: dict[str, Any], schedule_id: int) -> Any:
 
 @bp.route("/schedules/<int:schedule_id>/enable", methods=["POST"])
 @requires("operate")
-@bp.arguments(schemas.NoteSchema, required=False)
+@bp.arguments(schemas.ScheduleNoteSchema, required=False)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
 def enable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
@@ -143,7 +143,7 @@ def enable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id:
 
 @bp.route("/schedules/<int:schedule_id>/disable", methods=["POST"])
 @requires("operate")
-@bp.arguments(schemas.NoteSchema, required=False)
+@bp.arguments(schemas.ScheduleNoteSchema, required=False)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
 def disable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
@@ -154,7 +154,7 @@ def disable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id
 
 @bp.route("/schedules/<int:schedule_id>/skip", methods=["POST"])
 @requires("operate")
-@bp.arguments(schemas.SkipSchema, required=False)
+@bp.arguments(schemas.SkippedFireSchema, required=False)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
 def skip_fire(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
@@ -165,7 +165,7 @@ def skip_fire(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) 
 
 @bp.route("/schedules/<int:schedule_id>/restore", methods=["POST"])
 @requires("operate")
-@bp.arguments(schemas.RestoreSchema)
+@bp.arguments(schemas.RestoredFireSchema)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
 def restore_fire(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
@@ -201,7 +201,7 @@ def reset_schedule(schedule_id: int) -> Any:
 
 @bp.route("/schedules/<int:schedule_id>/changes")
 @requires("view")
-@bp.response(200, schemas.HistorySchema)
+@bp.response(200, schemas.ScheduleHistorySchema)
 def list_schedule_changes(schedule_id: int) -> dict[str, Any]:
     """Who changed a schedule, and what"""
     return {"items": schedules.changes_of(schedule_id)}

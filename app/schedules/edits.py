@@ -112,12 +112,16 @@ def insert(
     celery_app: Celery, definition: Definition, by: str | None, now: datetime, action: str = "create"
 ) -> Schedule:
     """`create` inside the caller's transaction."""
-    definition = _anchored(definition, None, now)
-    definition = check(celery_app, definition, None, now)
+    definition = completed(celery_app, definition, now)
     _require_free(definition.name)
     row = _new_row(definition, by, now)
     changes.record(row, action, by, now, changes.difference(celery_app, None, definition))
     return row
+
+
+def completed(celery_app: Celery, definition: Definition, now: datetime) -> Definition:
+    """A new definition as it is saved; raises `Invalid` by field."""
+    return check(celery_app, _anchored(definition, None, now), None, now)
 
 
 def change(

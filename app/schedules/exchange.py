@@ -63,7 +63,7 @@ def apply(
 
 def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime) -> Step:
     if row is None:
-        new = check(celery_app, Definition(**one), None, now)
+        new = edits.completed(celery_app, Definition(**one), now)
         return Step(new.name, True, changes.difference(celery_app, None, new))
     old = Definition.of(row)
     new = check(celery_app, edits.merged(old, one, now), old, now, row.id, row.run_count)

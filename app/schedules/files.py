@@ -14,6 +14,7 @@ NOTICE = f"""\
 # Secret arguments are masked as {catalog.MASK}. On import a masked one keeps the value that the schedule of
 # this name has; for a new schedule write the secret itself in its place.
 """
+_ODD_BREAKS = re.compile("[\x85\u2028\u2029]")
 _JSON_TYPES = {
     "tag:yaml.org,2002:null": (r"null|~|", ["n", "~", ""]),
     "tag:yaml.org,2002:bool": (r"true|false", ["t", "f"]),
@@ -37,6 +38,13 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """PyYAML takes these line breaks for spaces unless they are escaped."""
+        style = '"' if _ODD_BREAKS.search(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 for _tag, (_pattern, _first) in _JSON_TYPES.items():
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), _first)

@@ -16,6 +16,7 @@ UNITS: dict[str, tuple[int, Any]] = {
     "h": (3_600, _l("hours")),
     "d": (86_400, _l("days")),
 }
+_PICKED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,12}", re.ASCII)
 
 
@@ -80,6 +81,12 @@ class MomentField(Field):
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         self.text = _first(valuelist).strip()
+
+    @property
+    def picker_text(self) -> str | None:
+        """The text as a browser's own picker takes it; None for one that it could not show."""
+        text = self.text.replace(" ", "T", 1)
+        return text if not text or _PICKED.fullmatch(text) else None
 
     def moment(self, place: ZoneInfo, known: datetime | None) -> datetime | None:
         """The instant in UTC, None when left empty; the first of two that read alike.

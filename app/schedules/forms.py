@@ -151,7 +151,12 @@ class ScheduleForm:
             self.problems += [Problem(message, label, field_id) for message in messages]
 
     def rebase(
-        self, celery_app: Celery, row: Schedule, wanted: Mapping[str, Any], since: Sequence[ScheduleChange]
+        self,
+        celery_app: Celery,
+        row: Schedule,
+        wanted: Mapping[str, Any],
+        since: Sequence[ScheduleChange],
+        queues: Sequence[str],
     ) -> tuple["ScheduleForm", set[str]]:
         """The form on the schedule as others have left it: what this person did not touch is theirs.
 
@@ -176,7 +181,6 @@ class ScheduleForm:
         kept = {name: value for name, value in wanted.items() if name not in theirs or name in both}
         merged_row = Schedule(id=row.id, version=row.version)
         replace(current, **kept).write(merged_row)
-        queues = [choice.value for choice in self.fields.queue.choices or ()]
         return replace(form_of(celery_app, merged_row, queues), row=row), both
 
     def _read(self) -> tuple[dict[str, Any], dict[str, list[str]]]:

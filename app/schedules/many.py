@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from celery import Celery
+from sqlalchemy import select
 
+from app.extensions import db
 from app.schedules.edits import update
+from app.schedules.models import Schedule
 from app.schedules.queries import get
 from app.schedules.running import run_now
 from app.schedules.switching import Outcome, each
+
+
+def of_ids(ids: Sequence[int]) -> list[Schedule]:
+    """The schedules of these ids that there are, by name."""
+    return list(db.session.scalars(select(Schedule).where(Schedule.id.in_(ids)).order_by(Schedule.name)))
 
 
 def run_many(celery_app: Celery, ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:

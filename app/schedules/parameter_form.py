@@ -32,7 +32,8 @@ class ParameterForm:
         self.due = {name: _text(markers[name]) if name in markers else "" for name in self._dates()}
         if data is not None:
             self.due = {name: str(data.get(PREFIX + name, "")) for name in self.due}
-        for field in self.fields:
+        drawn: list[Any] = list(self.fields)
+        for field in drawn:
             if field.parameter.secret and field.parameter.name in self._known.values and field.render_kw:
                 field.render_kw["placeholder"] = _("kept; type to replace it")
 
@@ -70,7 +71,8 @@ class ParameterForm:
         for name, text in self.due.items():
             if text and not _is_marker(_marker(text)):
                 found[name] = [_("Choose one of the list.")]
-        for field in self.fields:
+        drawn: list[Any] = list(self.fields)
+        for field in drawn:
             name = field.parameter.name
             if field.process_errors and not self.due.get(name):
                 found[name] = [str(message) for message in field.process_errors]

@@ -151,19 +151,19 @@ class RunNowSchema(Schema):
     )
 
 
-class NoteSchema(Schema):
+class ScheduleNoteSchema(Schema):
     note = fields.String(load_default="", metadata={"description": "Why; shown beside the switch."})
 
 
-class SkipSchema(Schema):
+class SkippedFireSchema(Schema):
     due_at = Moment(metadata={"description": "The nominal moment; when left out, the next fire."})
 
 
-class RestoreSchema(Schema):
+class RestoredFireSchema(Schema):
     due_at = Moment(required=True, metadata={"description": "The nominal moment."})
 
 
-class BulkSchema(Schema):
+class ScheduleBulkSchema(Schema):
     action = fields.String(
         required=True, validate=validate.OneOf(("enable", "disable", "delete", "undelete"))
     )
@@ -175,18 +175,18 @@ class BulkSchema(Schema):
     note = fields.String(load_default="")
 
 
-class OutcomeSchema(Schema):
+class ScheduleOutcomeSchema(Schema):
     id = fields.Integer()
     name = fields.String()
     done = Flag()
     problem = fields.String(metadata={"description": "Why nothing was done; empty when it was."})
 
 
-class OutcomesSchema(Schema):
-    outcomes = fields.List(fields.Nested(OutcomeSchema))
+class ScheduleOutcomesSchema(Schema):
+    outcomes = fields.List(fields.Nested(ScheduleOutcomeSchema))
 
 
-class ChangeSchema(Schema):
+class ScheduleChangeSchema(Schema):
     at = Moment()
     by = fields.String(allow_none=True, metadata={"description": "Null: Celeriac itself."})
     action = fields.String()
@@ -195,11 +195,11 @@ class ChangeSchema(Schema):
     diff = fields.Raw(metadata={"description": "{field: [before, after]}; secrets are masked."})
 
 
-class HistorySchema(Schema):
-    items = fields.List(fields.Nested(ChangeSchema))
+class ScheduleHistorySchema(Schema):
+    items = fields.List(fields.Nested(ScheduleChangeSchema))
 
 
-class PreviewQuerySchema(TimingSchema):
+class SchedulePreviewRequestSchema(TimingSchema):
     """Timing fields, and for how many fires from when. Arguments are shown as they would be then."""
 
     count = fields.Integer(
@@ -223,7 +223,7 @@ class PreviewedFireSchema(Schema):
     kwargs = fields.Raw()
 
 
-class PreviewSchema(Schema):
+class SchedulePreviewSchema(Schema):
     words = fields.String()
     fires = fields.List(Moment(), metadata={"description": "The nominal moments."})
     warnings = fields.List(fields.String(), metadata={"description": "About the next clock changes."})

@@ -3,7 +3,7 @@
 from app.workers.control import change_queues, clear, pause, resize, resume, shutdown
 from app.workers.deaths import put_right
 from app.workers.limits import Limited, set_limits
-from app.workers.presence import OFFLINE_SECONDS, Worker, find, listing
+from app.workers.presence import OFFLINE_SECONDS, Worker, find, listing, why
 
 __all__ = [
     "OFFLINE_SECONDS",
@@ -19,4 +19,5 @@ __all__ = [
     "resume",
     "set_limits",
     "shutdown",
+    "why",
 ]

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from celery import Celery
 from flask_babel import gettext as _
@@ -150,6 +151,6 @@ def _check_queues(worker: Worker, add: Sequence[str], drop: Sequence[str]) -> No
         raise Invalid(problems)
 
 
-def _note(action: str, hostname: str, now: datetime, **details: object) -> None:
+def _note(action: str, hostname: str, now: datetime, **details: Any) -> None:
     with transaction():
         audit.record(action, now, "worker", hostname, hostname, **details)

@@ -12,6 +12,7 @@ from app import broker
 from app.broker import WorkerPause
 from app.celery.presence import WORKERS
 from app.errors import BrokerUnavailable, NotFound
+from app.runs import Diagnosis, Run, diagnose
 
 OFFLINE_SECONDS = 10.0  # five heartbeats missed
 SOLO_POOL = "solo"  # its loop stands still while a task runs: silence says nothing then
@@ -79,6 +80,15 @@ def find(client: redis.Redis, hostname: str, now: datetime) -> Worker:
         if worker.hostname == hostname:
             return worker
     raise NotFound(_("There is no worker %(name)s.", name=hostname[:80]))
+
+
+def why(run: Run, now: datetime) -> Diagnosis:
+    """Why a run is not running, from its row, its message and the workers; it never fails for Redis."""
+    try:
+        return diagnose(run, listing(broker.client(), now), now)
+    except BrokerUnavailable:
+        words = _("Redis does not answer, so it is not known what it waits for. What was queued is not lost.")
+        return Diagnosis("broker-unavailable", words)
 
 
 def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Worker:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import audit
-from app.accounts import ensure_first_admin, links, users
+from app.accounts import ensure_first_admin, links, requires, users
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db
 
@@ -59,6 +59,11 @@ def test_roles_that_do_not_exist(app: Flask, now: datetime, role: str) -> None:
 def test_rights_of_each_role(app: Flask, now: datetime, role: str, rights: set[str]) -> None:
     user = users.create("mei", role, now)
     assert {right for right in ("view", "operate", "administer", "fly") if user.can(right)} == rights
+
+
+def test_a_view_cannot_ask_for_a_right_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match="administer, operate, view"):
+        requires("fly")
 
 
 @pytest.mark.parametrize(

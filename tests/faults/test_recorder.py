@@ -1,15 +1,11 @@
 """The recorder is killed, or its database goes away, while runs go on: history has every one of them."""
 
 import signal
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 import sample_tasks
 from flask import Flask
@@ -59,40 +55,14 @@ def test_killing_the_recorder_loses_nothing(
     assert db.session.scalar(select(func.count()).select_from(Run)) == RUNS
 
 
-@contextmanager
-def database_away(app: Flask) -> Iterator[None]:
-    """Nobody can read or write the database meanwhile."""
-    url = app.config["SQLALCHEMY_DATABASE_URI"]
-    db.session.remove()
-    if url.startswith("sqlite"):
-        with closing(
-            sqlite3.connect(Path(url.removeprefix("sqlite:///")), isolation_level=None)
-        ) as connection:
-            connection.execute("BEGIN EXCLUSIVE")
-            yield
-            connection.execute("ROLLBACK")
-        return
-    other = url.replace("postgresql+psycopg", "postgresql").replace("/celeriac?", "/postgres?")
-    with psycopg.connect(other, autocommit=True) as connection:
-        connection.execute("ALTER DATABASE celeriac ALLOW_CONNECTIONS false")
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'celeriac'"
-        )
-        try:
-            yield
-        finally:
-            connection.execute("ALTER DATABASE celeriac ALLOW_CONNECTIONS true")
-    db.engine.dispose()
-
-
 def test_a_database_that_goes_away_loses_nothing(
-    app: Flask, processes: Any, eventually: Callable[..., Any], redis: Any
+    app: Flask, processes: Any, eventually: Callable[..., Any], redis: Any, database_away: Any
 ) -> None:
     processes.worker()
     processes.recorder()
     sample_tasks.plain.delay("first")
     eventually(lambda: succeeded() == 1)
-    with database_away(app):
+    with database_away():
         sender = send()
         sender.join()
         time.sleep(18)  # longer than SQLite's busy timeout: writes fail, they do not only wait

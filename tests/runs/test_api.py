@@ -15,8 +15,8 @@ from app.runs.models import Run
 Callers = Callable[[str], Any]
 CONTRACT_FIELDS = {
     "id", "task_name", "args", "kwargs", "state", "queue", "priority", "attempt", "progress", "result",
-    "error", "traceback", "worker", "schedule_id", "due_at", "rerun_of", "parent_id", "root_id", "requested_by",
-    "created_at", "sent_at", "received_at", "started_at", "finished_at", "runtime_seconds",
+    "error", "traceback", "worker", "schedule_id", "due_at", "rerun_of", "parent_id", "root_id",
+    "requested_by", "created_at", "sent_at", "received_at", "started_at", "finished_at", "runtime_seconds",
 }  # fmt: skip
 RESIZE = {"task_name": "sample_tasks.resize", "kwargs": {"folder": "in", "width": 100}}
 
@@ -83,6 +83,16 @@ def test_run_at_waits_in_the_history_not_in_the_queue(operator: Any, offset: str
     assert datetime.fromisoformat(run["eta_at"]) == datetime.fromisoformat(moment)
     assert datetime.fromisoformat(run["expires_at"]) == datetime.fromisoformat(moment) + timedelta(minutes=1)
     assert waiting() == 0
+
+
+def test_hold(operator: Any) -> None:
+    """The queue's own tests say how it is released."""
+    run = operator.post("/runs", json=RESIZE | {"hold": True}).json
+    assert run["state"] == "HELD"
+    assert waiting() == 0
+    assert [held.message.id for held in broker.held("default")] == [run["id"]]
+    later = operator.post("/runs", json=RESIZE | {"hold": True, "countdown": 60}).json
+    assert later["state"] == "SCHEDULED"
 
 
 def test_countdown(operator: Any) -> None:

@@ -9,6 +9,7 @@ from celery import Celery
 from flask import Flask
 
 from app import broker, runs
+from app.extensions import transaction
 from app.runs import states
 from app.runs.models import Run
 
@@ -20,8 +21,13 @@ class Consumer:
     hostname: str = "w1@host"
     slots: int = 2
     online: bool = True
+    taking: bool = True
     queues: list[str] = field(default_factory=lambda: ["default"])
-    running: list[object] = field(default_factory=list)
+    running: list[dict[str, Any]] = field(default_factory=list)
+
+
+def busy_with(*names: str) -> list[dict[str, Any]]:
+    return [{"id": name, "task": "sample_tasks.plain", "started_at": NOW.timestamp()} for name in names]
 
 
 def send(celery_app: Celery) -> Run:
@@ -32,20 +38,75 @@ def test_nobody_listens(app: Flask, celery_app: Celery) -> None:
     run = send(celery_app)
     for consumers in ([], [Consumer(online=False)], [Consumer(queues=["mail"])]):
         assert runs.diagnose(run, consumers, NOW).reason == "no-worker"
+    assert "listen to mail" in runs.diagnose(run, [Consumer(queues=["mail"])], NOW).detail
+    assert "No worker is online" in runs.diagnose(run, [], NOW).detail
+
+
+def test_the_workers_that_listen_are_paused(app: Flask, celery_app: Celery) -> None:
+    run = send(celery_app)
+    found = runs.diagnose(run, [Consumer(taking=False), Consumer("w2@host", queues=["mail"])], NOW)
+    assert (found.reason, found.ahead) == ("workers-paused", 0)
+    assert "w1@host" in found.detail
+    assert runs.diagnose(run, [Consumer(taking=False), Consumer("w2@host")], NOW).reason == "next"
 
 
 def test_others_go_first(app: Flask, celery_app: Celery) -> None:
     send(celery_app)
     send(celery_app)
     last = send(celery_app)
-    found = runs.diagnose(last, [Consumer(running=[1, 2])], NOW)
+    found = runs.diagnose(last, [Consumer(running=busy_with("a", "b"))], NOW)
     assert (found.reason, found.ahead) == ("busy", 2)
     assert "All 2 slots" in found.detail
     assert "2 runs go first" in found.detail
+    assert "priority" not in found.detail
+    assert "The queue is not paused." in found.ruled_out
+
+
+def test_some_go_first_because_they_are_more_urgent(app: Flask, celery_app: Celery) -> None:
+    send(celery_app)
+    runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1], priority=9), NOW)
+    found = runs.diagnose(send(celery_app), [Consumer(running=busy_with("a"))], NOW)
+    assert (found.reason, found.ahead) == ("behind-others", 2)
+    assert "1 has a higher priority" in found.detail
+
+
+def record_runs(count: int, seconds: float) -> None:
+    with transaction() as session:
+        for n in range(count):
+            at = NOW - timedelta(minutes=3)
+            session.add(
+                Run(id=f"old-{n}", task_name="sample_tasks.plain", queue="default", state=states.SUCCESS,
+                    created_at=at, updated_at=at, ended_at=at, runtime_seconds=seconds)
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "running", "start"),
+    [
+        (19, 2, None),  # too few to judge by
+        (20, 2, NOW + timedelta(seconds=20)),  # two run, two are ahead, each takes ten, two slots
+        (20, 0, NOW + timedelta(seconds=10)),
+    ],
+)
+def test_the_likely_start(
+    app: Flask, celery_app: Celery, known: int, running: int, start: datetime | None
+) -> None:
+    record_runs(known, 10)
+    send(celery_app)
+    send(celery_app)
+    last = send(celery_app)
+    consumer = Consumer(running=busy_with(*"ab"[:running]))
+    assert runs.diagnose(last, [consumer], NOW).estimated_start == start
+
+
+def test_the_next_one_starts_now_when_a_slot_is_free(app: Flask, celery_app: Celery) -> None:
+    record_runs(30, 10)
+    found = runs.diagnose(send(celery_app), [Consumer(running=busy_with("a"))], NOW)
+    assert (found.reason, found.estimated_start) == ("next", NOW)
 
 
 def test_it_is_next(app: Flask, celery_app: Celery) -> None:
-    found = runs.diagnose(send(celery_app), [Consumer(running=[1])], NOW)
+    found = runs.diagnose(send(celery_app), [Consumer(running=busy_with("a"))], NOW)
     assert (found.reason, found.ahead) == ("next", 0)
 
 
@@ -66,10 +127,49 @@ def test_it_is_held(app: Flask, celery_app: Celery) -> None:
     assert "fraud check" in found.detail
 
 
-def test_a_worker_has_it_in_its_hands(app: Flask, celery_app: Celery) -> None:
+def test_the_queue_holds_everything_new(app: Flask, celery_app: Celery) -> None:
+    broker.hold_new("default", "mei", "", NOW)
+    found = runs.diagnose(send(celery_app), [Consumer()], NOW)
+    assert found.reason == "held"
+    assert "everything new" in found.detail
+
+
+def test_a_worker_has_it_in_its_hands_or_it_is_lost(app: Flask, celery_app: Celery) -> None:
     run = send(celery_app)
     broker.remove("default", run.id)
     assert runs.diagnose(run, [Consumer()], NOW).reason == "taken"
+    run.outbox = None
+    assert runs.diagnose(run, [Consumer()], NOW + timedelta(seconds=29)).reason == "taken"
+    lost = runs.diagnose(run, [Consumer()], NOW + timedelta(seconds=31))
+    assert lost.reason == "lost"
+    assert "run it again" in lost.detail
+
+
+def test_it_runs_before_the_history_knows(app: Flask, celery_app: Celery) -> None:
+    run = send(celery_app)
+    broker.remove("default", run.id)
+    found = runs.diagnose(run, [Consumer(running=busy_with(run.id))], NOW)
+    assert (found.reason, "w1@host" in found.detail) == ("running", True)
+
+
+def test_it_waits_in_another_queue(app: Flask, celery_app: Celery) -> None:
+    run = send(celery_app)
+    broker.send_to("default", run.id, "mail")
+    broker.pause("mail", "mei", "", NOW)
+    assert runs.diagnose(run, [Consumer(queues=["mail"])], NOW).reason == "paused"
+
+
+def test_the_worker_that_took_it_is_silent(app: Flask, celery_app: Celery) -> None:
+    run = Run(id="r", task_name="t", state=states.RECEIVED, worker="w1@host", queue="default",
+              created_at=NOW, updated_at=NOW)  # fmt: skip
+    found = runs.diagnose(run, [Consumer(online=False)], NOW)
+    assert (found.reason, "w1@host" in found.detail) == ("worker-silent", True)
+
+
+def test_a_retry_whose_time_has_come_waits_in_line(app: Flask, celery_app: Celery) -> None:
+    run = send(celery_app)
+    run.state, run.eta_at = states.RETRY, NOW - timedelta(seconds=1)
+    assert runs.diagnose(run, [Consumer()], NOW).reason == "next"
 
 
 def test_it_was_not_sent_yet(app: Flask, celery_app: Celery) -> None:
@@ -84,7 +184,7 @@ def test_it_was_not_sent_yet(app: Flask, celery_app: Celery) -> None:
     [
         (states.SUCCESS, {}, "finished", None),
         (states.PROGRESS, {}, "running", None),
-        (states.SCHEDULED, {"eta_at": NOW}, "scheduled", NOW),
+        (states.SCHEDULED, {"eta_at": NOW + timedelta(seconds=9)}, "scheduled", NOW + timedelta(seconds=9)),
         (states.SCHEDULED, {}, "scheduled", None),
         (states.RETRY, {"eta_at": NOW + timedelta(seconds=9)}, "retry", NOW + timedelta(seconds=9)),
         (states.RETRY, {}, "retry", None),
@@ -95,6 +195,8 @@ def test_it_was_not_sent_yet(app: Flask, celery_app: Celery) -> None:
 def test_the_state_alone_tells(
     app: Flask, state: str, fields: dict[str, Any], reason: str, start: datetime | None
 ) -> None:
-    found = runs.diagnose(Run(id="r", task_name="t", state=state, **fields), [], NOW)
+    found = runs.diagnose(
+        Run(id="r", task_name="t", state=state, created_at=NOW, updated_at=NOW, **fields), [], NOW
+    )
     assert (found.reason, found.estimated_start) == (reason, start)
     assert found.detail.endswith(".")

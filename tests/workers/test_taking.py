@@ -1,4 +1,4 @@
-"""Workers take one message for each free slot, so what does not run can still be moved; and obey their pause."""
+"""Workers take one message for each free slot, so what does not run can be moved; and obey their pause."""
 
 import json
 import signal
@@ -20,7 +20,8 @@ Submit = Callable[..., str]
 @pytest.fixture
 def submit(celery_app: Any) -> Submit:
     def make(task_name: str, **kwargs: Any) -> str:
-        return runs.submit(celery_app, runs.RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs), utcnow()).id
+        request = runs.RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs)
+        return runs.submit(celery_app, request, utcnow()).id
 
     return make
 

@@ -31,8 +31,7 @@ def password() -> Response | tuple[str, int]:
         try:
             _require_same(form)
             users.change_password(_me(), form.current.data or "", form.password.data or "", utcnow())
-            flash(_("Your password is changed, and every other computer is signed out"), "success")
-            return begin_session(_me(), url_for(".index"), remember=session.permanent)
+            return _stay_signed_in(_("Your password is changed, and every other computer is signed out"))
         except Invalid as error:
             take_errors(form, error)
     return _page(password=form), 422
@@ -42,8 +41,7 @@ def password() -> Response | tuple[str, int]:
 @requires("view")
 def end_sessions() -> Response:
     users.end_sessions(_me(), utcnow())
-    flash(_("Every other computer is signed out"), "success")
-    return begin_session(_me(), url_for(".index"), remember=session.permanent)
+    return _stay_signed_in(_("Every other computer is signed out"))
 
 
 @bp.post("/preferences")
@@ -105,6 +103,13 @@ def take_errors(form: object, error: Invalid) -> None:
 def _require_same(form: PasswordForm) -> None:
     if form.password.data != form.again.data:
         raise Invalid({"again": [_("This is not the same as the new password.")]})
+
+
+def _stay_signed_in(message: str) -> Response:
+    """Go on with a new session, after all of them were ended."""
+    answer = begin_session(_me(), url_for(".index"), remember=session.permanent)
+    flash(message, "success")
+    return answer
 
 
 def _me() -> User:

@@ -7,7 +7,7 @@ from celery import Celery
 from flask import Flask, Response, current_app, jsonify, url_for
 from flask_login import current_user
 
-from app import catalog, runs
+from app import catalog, runs, workers
 from app.accounts import requires
 from app.clock import utcnow
 from app.errors import Invalid, NotFound
@@ -37,8 +37,6 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
     countdown = wanted.pop("countdown", None)
     if countdown is not None:
         wanted["run_at"] = now + timedelta(seconds=countdown)
-    if not wanted["hold"]:
-        del wanted["hold"]
     request = runs.RunRequest(**wanted, requested_by=current_user.name, idempotency_key=header["key"])
     return _accepted(runs.submit(_celery(), request, now))
 
@@ -59,6 +57,14 @@ def list_runs(query: dict[str, Any]) -> runs.Page:
 def get_run(run_id: str) -> Run:
     """One run, with its result or error"""
     return runs.get(run_id)
+
+
+@bp.route("/runs/<run_id>/diagnosis")
+@requires("view")
+@bp.response(200, schemas.DiagnosisSchema)
+def diagnose_run(run_id: str) -> runs.Diagnosis:
+    """Why a run does not run yet, and when it is likely to"""
+    return workers.why(runs.get(run_id), utcnow())
 
 
 @bp.route("/runs/<run_id>/cancel", methods=["POST"])

@@ -140,6 +140,22 @@ class CancelSchema(Schema):
     terminate = Flag(load_default=False, metadata={"description": "Stop it even if it is running."})
 
 
+class DiagnosisSchema(Schema):
+    """Why a run does not run."""
+
+    reason = fields.String(
+        metadata={
+            "description": "A stable code: held, scheduled, paused, no-worker, workers-paused, busy,"
+            " behind-others, next, taken, received, worker-silent, retry, not-sent, lost,"
+            " broker-unavailable, running, finished."
+        }
+    )
+    detail = fields.String(metadata={"description": "The same as a sentence."})
+    ahead = fields.Integer(allow_none=True, metadata={"description": "How many runs go first."})
+    estimated_start = Moment(allow_none=True)
+    ruled_out = fields.List(fields.String(), metadata={"description": "What is not the cause."})
+
+
 class IdempotencySchema(Schema):
     key = fields.String(
         data_key="Idempotency-Key",

@@ -11,10 +11,9 @@ from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import broker, catalog, runs, workers
+from app import catalog, runs, workers
 from app.accounts import requires
 from app.config import PROJECT_DIR, settings
-from app.errors import BrokerUnavailable
 from app.runs import tracebacks
 from app.runs.timeline import timeline
 from app.runs.views import presentation
@@ -96,10 +95,7 @@ def _why(run: runs.Run) -> str:
     """Why it does not run yet; empty when it does, has ended, or nobody can tell."""
     if run.is_finished or run.state in runs.RUNNING:
         return ""
-    try:
-        return runs.diagnose(run, workers.listing(broker.client(), viewer.now()), viewer.now()).detail
-    except BrokerUnavailable:
-        return _("Redis does not answer, so it is not known what it waits for.")
+    return workers.why(run, viewer.now()).detail
 
 
 def _celery() -> Celery:

@@ -1,0 +1,38 @@
+"""Queues: what waits in them, in which order, and everything that people do about it."""
+
+from app.queues.changes import Change, hold, move, put_back, release, remove, reprioritise, send_to
+from app.queues.facts import Queue, find, held_in_all, listing
+from app.queues.keeping import Keeper
+from app.queues.modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
+from app.queues.several import Outcome, apply
+from app.queues.waiting import Waiting, held, line, one, tasks_at_front
+
+__all__ = [
+    "Change",
+    "Keeper",
+    "Outcome",
+    "Queue",
+    "Waiting",
+    "apply",
+    "find",
+    "held",
+    "held_in_all",
+    "hold",
+    "hold_new",
+    "line",
+    "listing",
+    "move",
+    "one",
+    "pause",
+    "purge",
+    "put_back",
+    "release",
+    "release_all",
+    "remove",
+    "reprioritise",
+    "restore",
+    "resume",
+    "send_to",
+    "stop_holding_new",
+    "tasks_at_front",
+]

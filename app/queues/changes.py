@@ -1,0 +1,146 @@
+"""What people do to one waiting run: the message in Redis, its row and the audit entry change together.
+
+The message is changed inside the transaction: without a database nothing is changed, and what Redis refuses
+leaves no trace.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app import audit, broker
+from app.broker import Message, topics
+from app.broker.holding import ReleaseTo
+from app.errors import Invalid, NotFound
+from app.extensions import transaction
+from app.queues import rows
+from app.queues.names import require
+
+
+@dataclass(frozen=True)
+class Change:
+    """A message before and after; `before` is None where its old place is not known any more."""
+
+    before: Message | None
+    after: Message
+
+    @property
+    def old_position(self) -> int | None:
+        return self.before.position if self.before else None
+
+
+def move(
+    queue: str,
+    run_id: str,
+    now: datetime,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    to: str | None = None,
+    position: int | None = None,
+    hint: int | None = None,
+) -> Change:
+    """Move a waiting run; places and errors as in `broker.move`. `hint`: where it was last seen."""
+    old = broker.find(queue, run_id, hint)
+    with transaction():
+        moved = broker.move(
+            queue,
+            run_id,
+            before=before,
+            after=after,
+            to=to,
+            position=position,
+            hint=old.position if old else hint,
+        )
+        rows.change(run_id, now, priority=moved.priority)
+        _note("queue.move", queue, moved, now, position=moved.position, priority=_changed(old, moved))
+    return _done(Change(old, moved))
+
+
+def put_back(queue: str, run_id: str, position: int, priority: int | None, now: datetime) -> Change:
+    """Undo a move or a change of priority: the old priority, then the old place or the nearest to it.
+
+    Raises like `move`.
+    """
+    if priority is not None:
+        reprioritise(queue, run_id, priority, now)
+    waiting = broker.depth(queue)
+    return move(queue, run_id, now, position=max(1, min(position, waiting)))
+
+
+def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Change:
+    """Give a waiting or held run another priority; raises like `broker.reprioritise`."""
+    old = broker.find(queue, run_id)
+    with transaction():
+        changed = broker.reprioritise(queue, run_id, priority, old.position if old else None)
+        rows.change(run_id, now, priority=changed.priority)
+        _note("queue.priority", queue, changed, now, priority=priority)
+    return _done(Change(old, changed))
+
+
+def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
+    """Send a waiting run to another queue that exists; raises like `broker.send_to`."""
+    _require_target(target)
+    old = broker.find(queue, run_id)
+    with transaction():
+        sent = broker.send_to(queue, run_id, target, old.position if old else None)
+        rows.change(run_id, now, queue=target)
+        _note("queue.send", queue, sent, now, to=target)
+    return _done(Change(old, sent))
+
+
+def hold(queue: str, run_id: str, by: str, reason: str, now: datetime, hint: int | None = None) -> Change:
+    """Set a waiting run aside; raises like `broker.hold`."""
+    old = broker.find(queue, run_id, hint)
+    with transaction():
+        message = broker.hold(queue, run_id, by, reason, now, old.position if old else hint)
+        rows.held([run_id], now)
+        _note("queue.hold", queue, message, now, reason=reason or None)
+    return _done(Change(old, message))
+
+
+def release(
+    queue: str, run_id: str, now: datetime, to: ReleaseTo | None = None, position: int | None = None
+) -> Change:
+    """Put a held run back into the line: `to` its front or back, else last of its priority, or to a position.
+
+    Raises like `broker.release`.
+    """
+    with transaction():
+        message = broker.release(queue, run_id, to)
+        rows.waiting([run_id], now)
+        _note("queue.release", queue, message, now, to=to)
+    if position is not None:
+        return Change(None, put_back(queue, run_id, position, None, now).after)
+    return _done(Change(None, message))
+
+
+def remove(queue: str, run_id: str, by: str, now: datetime) -> Message:
+    """Remove a waiting or held run for good; its row ends as REVOKED. Raises like `broker.remove`."""
+    with transaction():
+        message = broker.remove(queue, run_id)
+        rows.removed([run_id], _("Removed from the queue by %(name)s.", name=by), now)
+        _note("queue.remove", queue, message, now)
+    return _done(Change(message, message)).after
+
+
+def _require_target(target: str) -> None:
+    try:
+        require(target)
+    except NotFound as error:
+        raise Invalid({"queue": [error.detail]}) from None
+
+
+def _changed(old: Message | None, new: Message) -> int | None:
+    return new.priority if old and old.priority != new.priority else None
+
+
+def _note(action: str, queue: str, message: Message, now: datetime, **details: Any) -> None:
+    audit.record(action, now, "run", message.id, message.task_name or "", queue=queue, **details)
+
+
+def _done(change: Change) -> Change:
+    topics.touch(broker.client(), ["runs", f"run:{change.after.id}"])
+    return change

@@ -1,0 +1,125 @@
+"""What is to be said of a queue: how much waits, since when, who takes from it, what stands in the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app import broker, workers
+from app.broker import HoldingNew, Pause
+from app.config import settings
+from app.queues.names import names, require
+from app.runs import Pace, paces, starts_at
+from app.workers import Worker
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One queue at one moment; `listening` are the online workers that listen to it, paused ones too."""
+
+    name: str
+    description: str
+    declared: bool
+    waiting: int
+    held: int
+    by_priority: dict[int, int]
+    pause: Pause | None
+    holding_new: HoldingNew | None
+    listening: list[Worker]
+    oldest_at: datetime | None
+    pace: Pace
+    at: datetime
+
+    @property
+    def paused(self) -> bool:
+        return self.pause is not None
+
+    @property
+    def hold_new(self) -> bool:
+        return self.holding_new is not None
+
+    @property
+    def consumers(self) -> int:
+        return len(self.listening)
+
+    @property
+    def workers(self) -> list[str]:
+        return [worker.hostname for worker in self.listening]
+
+    @property
+    def taking(self) -> list[Worker]:
+        """The workers that take from it now; none while it is paused."""
+        return [] if self.paused else [worker for worker in self.listening if worker.taking]
+
+    @property
+    def slots(self) -> int:
+        return sum(worker.slots for worker in self.listening)
+
+    @property
+    def busy(self) -> int:
+        return sum(worker.busy for worker in self.listening)
+
+    @property
+    def oldest_seconds(self) -> float | None:
+        return None if self.oldest_at is None else max(0.0, (self.at - self.oldest_at).total_seconds())
+
+    @property
+    def in_per_minute(self) -> float:
+        return round(self.pace.in_per_minute, 1)
+
+    @property
+    def out_per_minute(self) -> float:
+        return round(self.pace.out_per_minute, 1)
+
+    @property
+    def drain_seconds(self) -> float | None:
+        """How long until all that waits now has started; None while that cannot be known."""
+        if not self.waiting:
+            return 0.0
+        ends = starts_at(self.pace, self.waiting, self.waiting * self.pace.mean_seconds, self.taking, self.at)
+        return None if ends is None else (ends - self.at).total_seconds()
+
+    @property
+    def unattended(self) -> bool:
+        """Whether runs wait and nobody is there to take them, though nobody has paused the queue."""
+        return bool(self.waiting) and not self.listening and not self.paused
+
+
+def listing(now: datetime) -> list[Queue]:
+    """Every queue, declared ones first. Raises `BrokerUnavailable`."""
+    alive = workers.listing(broker.client(), now)
+    return _read(names(alive), alive, now)
+
+
+def find(queue: str, now: datetime) -> Queue:
+    """One queue; raises `NotFound` and `BrokerUnavailable`."""
+    alive = workers.listing(broker.client(), now)
+    require(queue, alive)
+    return _read([queue], alive, now)[0]
+
+
+def held_in_all() -> int:
+    """How many runs are held in the declared queues: one round trip, for every page."""
+    return sum(depth.held for depth in broker.depths(settings().declared_queues).values())
+
+
+def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
+    depths, oldest = broker.depths(wanted), broker.oldest_sent_at(wanted)
+    pauses, modes, known = broker.paused(), broker.holding_new(), paces(now)
+    details = settings().queue_details
+    return [
+        Queue(
+            name=name,
+            description=details[name].description if name in details else "",
+            declared=name in settings().declared_queues,
+            waiting=depths[name].waiting,
+            held=depths[name].held,
+            by_priority=depths[name].by_priority,
+            pause=pauses.get(name),
+            holding_new=modes.get(name),
+            listening=[worker for worker in alive if worker.online and name in worker.queues],
+            oldest_at=oldest[name],
+            pace=known.get(name, Pace()),
+            at=now,
+        )
+        for name in wanted
+    ]

@@ -1,0 +1,45 @@
+"""Which queues there are: the declared ones, those that workers listen to, and those that hold messages."""
+
+import time
+from collections.abc import Sequence
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app import broker
+from app.config import settings
+from app.errors import NotFound
+from app.workers import Worker
+
+KNOWN_FOR_SECONDS = 10.0  # finding the others walks over all keys of Redis
+
+
+def names(workers: Sequence[Worker]) -> list[str]:
+    """The queues of the list: declared ones first, in their order, then the others by name."""
+    declared = settings().declared_queues
+    listened = {queue for worker in workers if worker.online for queue in worker.queues}
+    others = sorted((_ever_known() | listened | set(broker.paused())) - set(declared))
+    depths = broker.depths(others) if others else {}
+    shown = [name for name in others if name in listened or depths[name].waiting or depths[name].held]
+    return [*declared, *shown]
+
+
+def require(queue: str, workers: Sequence[Worker] = ()) -> None:
+    """Raise `NotFound` for a queue that nobody has ever declared, listens to or has sent anything to."""
+    if queue in settings().declared_queues or any(queue in worker.queues for worker in workers):
+        return
+    if queue in _ever_known():
+        return
+    depth = broker.depths([queue])[queue]
+    if not depth.waiting and not depth.held:
+        raise NotFound(_("There is no queue %(name)s.", name=queue[:80]))
+
+
+def _ever_known() -> set[str]:
+    """Queues that any process has declared on this broker; looked for every ten seconds."""
+    looked_at, found = current_app.extensions.get("celeriac_known_queues", (float("-inf"), set()))
+    if time.monotonic() - looked_at > KNOWN_FOR_SECONDS:
+        found = broker.known_queues()
+        current_app.extensions["celeriac_known_queues"] = (time.monotonic(), found)
+    known: set[str] = found
+    return known

@@ -1,0 +1,127 @@
+"""How long the runs of a queue took lately and how many left it: what estimates are made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.runs import states
+from app.runs.models import Run
+
+SAMPLE = {states.SUCCESS: 1000, states.FAILURE: 200}  # the newest of each, over all queues
+ENOUGH = 20  # below it an estimate would be a guess
+WINDOW = timedelta(minutes=5)
+COUNTED_AT_MOST = 10_000
+
+
+class Consumer(Protocol):
+    """What is asked of a worker: whether it is there, what it listens to and how much of it is free.
+
+    `online`: it lives; `taking`: it also takes runs. `running` holds `{"id", "task", "started_at"}`.
+    """
+
+    @property
+    def hostname(self) -> str: ...
+    @property
+    def online(self) -> bool: ...
+    @property
+    def taking(self) -> bool: ...
+    @property
+    def slots(self) -> int: ...
+    @property
+    def queues(self) -> Sequence[str]: ...
+    @property
+    def running(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The latest runs of one queue: how many were looked at, their mean seconds, and by task.
+
+    `in_per_minute` and `out_per_minute` count the last five minutes.
+    """
+
+    runs: int = 0
+    mean_seconds: float = 0.0
+    by_task: dict[str, float] = field(default_factory=dict)
+    in_per_minute: float = 0.0
+    out_per_minute: float = 0.0
+
+    def seconds_of(self, task_name: str | None) -> float:
+        return self.by_task.get(task_name or "", self.mean_seconds)
+
+
+def paces(now: datetime) -> dict[str, Pace]:
+    """The pace of every queue that had runs lately; costs the same however long the history is."""
+    samples: dict[str, list[Any]] = {}
+    for row in [row for state, most in SAMPLE.items() for row in _newest(state, most)]:
+        samples.setdefault(row.queue, []).append(row)
+    came_in = _came_in(now)
+    return {
+        queue: _pace(samples.get(queue, []), came_in.get(queue, 0), now) for queue in {*samples, *came_in}
+    }
+
+
+def starts_at(
+    pace: Pace, ahead: int, ahead_seconds: float, consumers: Sequence[Consumer], now: datetime
+) -> datetime | None:
+    """When a run is likely to start that `ahead` others (of so many seconds in all) go before.
+
+    From the latest runs and the slots of the workers that take from its queue (`consumers`); None when there
+    are no such slots, or fewer than 20 runs to judge by.
+    """
+    slots = sum(one.slots for one in consumers)
+    if not slots or pace.runs < ENOUGH:
+        return None
+    busy = sum(min(one.slots, len(one.running)) for one in consumers)
+    if ahead < slots - busy:
+        return now
+    left = sum(_left(pace, run, now) for one in consumers for run in one.running)
+    return now + timedelta(seconds=(left + ahead_seconds) / slots)
+
+
+def _left(pace: Pace, running: Mapping[str, Any], now: datetime) -> float:
+    """Seconds that a running run is likely to need still."""
+    started = running.get("started_at")
+    if started is None:
+        return pace.seconds_of(running.get("task"))
+    elapsed = (now - datetime.fromtimestamp(started, UTC)).total_seconds()
+    return max(0.0, pace.seconds_of(running.get("task")) - elapsed)
+
+
+def _newest(state: str, most: int) -> Sequence[Any]:
+    columns = (Run.queue, Run.task_name, Run.runtime_seconds, Run.ended_at)
+    query = select(*columns).where(Run.state == state, Run.queue.is_not(None))
+    return db.session.execute(query.order_by(Run.created_at.desc(), Run.id.desc()).limit(most)).all()
+
+
+def _came_in(now: datetime) -> dict[str, int]:
+    newest = select(Run.queue).where(Run.created_at >= now - WINDOW, Run.queue.is_not(None))
+    rows = newest.order_by(Run.created_at.desc()).limit(COUNTED_AT_MOST).subquery()
+    counted = db.session.execute(select(rows.c.queue, func.count()).group_by(rows.c.queue))
+    return {str(row[0]): row[1] for row in counted}
+
+
+def _pace(sample: Sequence[Any], came_in: int, now: datetime) -> Pace:
+    by_task: dict[str, list[float]] = {}
+    for row in sample:
+        if row.runtime_seconds is not None:
+            by_task.setdefault(row.task_name, []).append(row.runtime_seconds)
+    times = [seconds for found in by_task.values() for seconds in found]
+    minutes = WINDOW.total_seconds() / 60
+    ended = [row.ended_at for row in sample if row.ended_at]
+    if (
+        len(sample) >= min(SAMPLE.values()) and ended
+    ):  # perhaps cut off: do not count minutes it does not reach
+        minutes = min(minutes, max((now - min(ended)).total_seconds(), 1.0) / 60)
+    out = sum(at >= now - WINDOW for at in ended)
+    return Pace(
+        runs=len(times),
+        mean_seconds=sum(times) / len(times) if times else 0.0,
+        by_task={name: sum(found) / len(found) for name, found in by_task.items()},
+        in_per_minute=came_in / (WINDOW.total_seconds() / 60),
+        out_per_minute=out / minutes,
+    )

@@ -1,0 +1,83 @@
+"""The next fires as pages show them: in the schedule's zone and in the viewer's, with their warnings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from babel.dates import format_datetime
+from flask_babel import get_locale, get_timezone
+from flask_babel import gettext as _
+
+from app.schedules.timing import PreviewedFire, zone
+from app.web.words import one_line, zone_name
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ShownFire:
+    """One fire: day, time and the zone's name at that moment; `here` is the viewer's time where it differs.
+
+    `delayed_at` is when it really goes out, where jitter moves it.
+    """
+
+    due_at: datetime
+    day: str
+    clock: str
+    zone: str
+    here: str
+    warning: str = ""
+    delayed_at: datetime | None = None
+    skipped: bool = False
+    arguments: tuple[tuple[str, str], ...] = ()
+
+
+def shown(
+    fires: Sequence[PreviewedFire],
+    timezone: str,
+    now: datetime,
+    skips: Sequence[datetime] = (),
+    arguments: Sequence[Mapping[str, Any]] = (),
+) -> list[ShownFire]:
+    """The fires for a page; `arguments` are, for each of them, those that refer to it, resolved."""
+    place, found = zone(timezone), []
+    for number, fire in enumerate(fires):
+        given = arguments[number] if number < len(arguments) else {}
+        found.append(
+            ShownFire(
+                due_at=fire.due_at,
+                day=_day(fire.due_at, place, now),
+                clock=_clock(fire.due_at, place),
+                zone=fire.zone_name,
+                here=_here(fire.due_at, place, now),
+                warning=fire.warning.text if fire.warning else "",
+                delayed_at=fire.actual_at if fire.actual_at != fire.due_at else None,
+                skipped=fire.due_at in skips,
+                arguments=tuple((name, one_line(value)) for name, value in given.items()),
+            )
+        )
+    return found
+
+
+def _day(moment: datetime, place: Any, now: datetime) -> str:
+    this_year = moment.astimezone(place).year == now.astimezone(place).year
+    return _format(moment, _("EEE d MMM") if this_year else _("EEE d MMM y"), place)
+
+
+def _clock(moment: datetime, place: Any) -> str:
+    return _format(moment, "HH:mm:ss" if moment.second else "HH:mm", place)
+
+
+def _here(moment: datetime, place: Any, now: datetime) -> str:
+    """The viewer's day (where it is another) and time; empty where their clock shows the same."""
+    own = get_timezone()
+    mine, theirs = moment.astimezone(own), moment.astimezone(place)
+    if mine.utcoffset() == theirs.utcoffset():
+        return ""
+    time = f"{_clock(moment, own)} {zone_name(moment)}"
+    return time if mine.date() == theirs.date() else f"{_day(moment, own, now)} {time}"
+
+
+def _format(moment: datetime, pattern: str, place: Any) -> str:
+    return str(format_datetime(moment, pattern, tzinfo=place, locale=get_locale()))

@@ -1,0 +1,112 @@
+"""The page of one schedule, live: facts, next fires, ledger, change history."""
+
+from typing import Any
+
+from flask import render_template, request
+from flask_babel import get_locale
+
+from app import catalog, runs, schedules
+from app.accounts import requires
+from app.errors import NotFound
+from app.runs import Run
+from app.schedules import timing
+from app.schedules.definition import timing_of
+from app.schedules.forms import MISSED_WORDS, OVERLAP_WORDS
+from app.schedules.policies import default_on_missed
+from app.schedules.timing import Preview, TimingError
+from app.schedules.views import changes, fires, listing
+from app.schedules.views.blueprint import bp, celery
+from app.web import live, viewer
+
+LEDGER_SIZE = 20
+_FRESH_SECONDS = 5  # beats tick without touching any version
+
+
+@bp.get("/<int:schedule_id>")
+@requires("view")
+def show(schedule_id: int) -> Any:
+    try:
+        return render_template("schedules/show.html", **_one(schedule_id))
+    except NotFound:
+        history = schedules.changes_of(schedule_id)
+        if not history or history[0].action != "delete":
+            raise
+        return render_template("schedules/gone.html", change=history[0]), 404
+
+
+@bp.get("/<int:schedule_id>/live")
+@requires("view")
+def part(schedule_id: int) -> Any:
+    if live.unchanged(_version()):
+        return live.nothing_new()
+    return render_template("schedules/_schedule.html", **_one(schedule_id))
+
+
+def _version() -> str:
+    own, of_runs = schedules.version(), runs.version()
+    period = int(viewer.now().timestamp() // _FRESH_SECONDS)
+    return f"{own}.{of_runs}.{period}" if own and of_runs else ""
+
+
+def _one(schedule_id: int) -> dict[str, Any]:
+    version = _version()
+    schedule = schedules.get(schedule_id)
+    cursor = request.args.get("cursor")
+    ledger = runs.page(runs.Filter(schedule_id=schedule.id), LEDGER_SIZE, cursor)
+    info = catalog.lookup(celery(), schedule.task_name)
+    preview = _preview(schedule)
+    return {
+        "version": version,
+        **listing.one_row(schedule),
+        "schedule": schedule,
+        "info": info,
+        "given": _arguments(schedule, info),
+        "problems": schedules.drift_of(celery(), schedule, viewer.now()),
+        "overlap": OVERLAP_WORDS.get(schedule.overlap, schedule.overlap),  # type: ignore[call-overload]
+        "on_missed": _missed_words(schedule),
+        "fires": _fires(schedule, preview),
+        "warnings": preview.warnings if preview else [],
+        "ledger": [(run, _delay(run), schedules.reason_of_run(run)) for run in ledger.items],
+        "cursor": cursor,
+        "next_cursor": ledger.next_cursor,
+        "history": [changes.shown(change) for change in schedules.changes_of(schedule.id, changes.SHOWN)],
+        "overridden": [changes.field_word(name) for name in schedules.overridden(schedule)],
+        "beats": listing.beats(),
+    }
+
+
+def _missed_words(schedule: schedules.Schedule) -> Any:
+    policy = schedule.on_missed or default_on_missed(schedule.task_type)  # type: ignore[arg-type]
+    return MISSED_WORDS.get(policy, policy)  # type: ignore[call-overload]
+
+
+def _preview(schedule: schedules.Schedule) -> Preview | None:
+    """The next fires from where beat stands; None for a schedule that does not fire or cannot be read."""
+    if schedule.next_due_at is None:
+        return None
+    try:
+        shape = timing_of(schedule, schedule.id)
+        return timing.preview(shape, viewer.now(), fires.SHOWN, schedule.next_due_at, str(get_locale()))
+    except (TimingError, ValueError):
+        return None
+
+
+def _fires(schedule: schedules.Schedule, preview: Preview | None) -> list[fires.ShownFire]:
+    if preview is None:
+        return []
+    skips = schedules.skipped_moments(schedule)
+    return fires.shown(preview.fires, schedule.timezone, viewer.now(), skips)
+
+
+def _delay(run: Run) -> float | None:
+    """How many seconds after the nominal moment it really began, or was sent."""
+    actual_at = run.started_at or run.sent_at
+    return (actual_at - run.due_at).total_seconds() if run.due_at and actual_at else None
+
+
+def _arguments(schedule: schedules.Schedule, info: catalog.TaskInfo | None) -> list[tuple[str, Any]]:
+    """The arguments by name, secrets masked; what refers to the fire in words."""
+    args, kwargs, _masked = catalog.mask(info, schedule.args, schedule.kwargs)
+    places = info.places(len(args)) if info else []
+    named = [(places[n] if n < len(places) and places[n] else str(n + 1), one) for n, one in enumerate(args)]
+    return [*named, *kwargs.items()]

@@ -1,0 +1,201 @@
+"""Beats are killed, Redis and the database go away while fires come due: each fire happens exactly once."""
+
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from sqlalchemy import func, select
+
+from app import broker, embedded_redis, schedules
+from app.clock import utcnow
+from app.extensions import db
+from app.runs import states
+from app.runs.models import Run
+from app.schedules.models import Schedule
+
+pytestmark = pytest.mark.database
+ONE_SECOND = timedelta(seconds=1)
+
+
+def start_beat(processes: Any, **environment: str) -> subprocess.Popen[bytes]:
+    started: subprocess.Popen[bytes] = processes.start(
+        "beat", "celery", "-A", "celery_worker", "beat", "-l", "INFO", **environment
+    )
+    return started
+
+
+def beats_at_work(client: redis_client.Redis) -> int:
+    return sum(beat.alive for beat in schedules.beats(client, utcnow()))
+
+
+@pytest.fixture
+def every_second(celery_app: Any) -> Callable[[], list[Schedule]]:
+    """Makes schedules that fire every second: some catch up what they missed, some do not."""
+
+    def make() -> list[Schedule]:
+        now = utcnow()
+        return [
+            schedules.create(
+                celery_app,
+                schedules.Definition(
+                    name=f"s{number}",
+                    task_name="sample_tasks.plain",
+                    task_type="interval",
+                    interval_seconds=1,
+                    args=[number],
+                    overlap="allow",
+                    on_missed="skip" if number % 4 == 0 else "run_all",
+                ),
+                "mei",
+                now + timedelta(milliseconds=90 * number),
+            )
+            for number in range(12)
+        ]
+
+    return make
+
+
+def stop_all(celery_app: Any, rows: list[Schedule]) -> None:
+    for row in rows:
+        schedules.disable(celery_app, row.id, "mei", utcnow())
+
+
+def unsent() -> int:
+    return int(db.session.scalar(select(func.count()).where(Run.outbox.is_not(None))) or 0)
+
+
+def waiting(client: redis_client.Redis) -> Counter[str]:
+    """How often each run's message waits, in whatever priority."""
+    raw = [item for level in broker.keys().levels("default") for item in client.lrange(level.key, 0, -1)]
+    return Counter(broker.parse(item, "default", 4).id for item in raw)
+
+
+def assert_exactly_once(rows: list[Schedule], client: redis_client.Redis) -> None:
+    """Every second has one run of each schedule, and every run that was not missed one message."""
+    messages = waiting(client)
+    sent = set()
+    for row in rows:
+        runs = db.session.scalars(select(Run).where(Run.schedule_id == row.id).order_by(Run.due_at)).all()
+        moments = [run.due_at for run in runs]
+        assert moments == seconds_from(moments[0], len(moments)), row.name
+        assert moments[0] == row.anchor_at + ONE_SECOND
+        assert len(moments) > 5
+        caught_up = {states.PENDING} if row.on_missed == "run_all" else {states.PENDING, states.MISSED}
+        assert {run.state for run in runs} <= caught_up
+        counted = db.session.get(Schedule, row.id, populate_existing=True)
+        assert counted is not None
+        assert counted.run_count == sum(run.state == states.PENDING for run in runs)
+        sent |= {run.id for run in runs if run.state == states.PENDING}
+    assert set(messages) == sent
+    assert set(messages.values()) == {1}
+
+
+def seconds_from(first: datetime, count: int) -> list[datetime]:
+    return [first + number * ONE_SECOND for number in range(count)]
+
+
+def test_four_beats_that_are_killed_at_random(
+    app: Flask,
+    celery_app: Any,
+    processes: Any,
+    every_second: Any,
+    eventually: Any,
+    redis: redis_client.Redis,
+) -> None:
+    chance = random.Random(20261120)
+    processes.recorder()
+    beats = [start_beat(processes) for _ in range(4)]
+    eventually(lambda: beats_at_work(redis) == 4, 60)
+    rows = every_second()
+    for _ in range(12):
+        time.sleep(chance.uniform(0.2, 1.2))
+        processes.kill(beats.pop(chance.randrange(len(beats))), signal.SIGKILL)
+        beats.append(start_beat(processes))
+    eventually(lambda: beats_at_work(redis) >= 1, 60)
+    time.sleep(2)
+    stop_all(celery_app, rows)
+    eventually(lambda: unsent() == 0, 30)
+    assert_exactly_once(rows, redis)
+
+
+class Redis:
+    """A Redis of its own, which can be taken away."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.url = embedded_redis.url(folder)
+        self.client = redis_client.Redis.from_url(self.url)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        binary = embedded_redis.server_binary()
+        assert binary
+        self._process = subprocess.Popen(
+            [binary, str(embedded_redis.prepare(self._folder))], stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.client.ping()
+                return
+            except redis_client.ConnectionError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[Redis]:
+    server = Redis(tmp_path)
+    server.start()
+    yield server
+    server.client.close()
+    server.kill()
+
+
+def test_redis_and_the_database_go_away(
+    app: Flask,
+    celery_app: Any,
+    processes: Any,
+    every_second: Any,
+    eventually: Any,
+    own_redis: Redis,
+    database_away: Any,
+) -> None:
+    processes.environment["CELERIAC_REDIS_URL"] = own_redis.url
+    processes.recorder()
+    for _ in range(2):
+        start_beat(processes)
+    eventually(lambda: beats_at_work(own_redis.client) == 2, 60)
+    rows = every_second()
+    time.sleep(2)
+    own_redis.kill()
+    time.sleep(3)
+    own_redis.start()
+    time.sleep(2)
+    with database_away():
+        time.sleep(3)
+    time.sleep(2)
+    with database_away():
+        own_redis.kill()
+        time.sleep(2)
+    own_redis.start()
+    eventually(lambda: beats_at_work(own_redis.client) == 2, 30)
+    time.sleep(2)
+    rows = [schedules.get(row.id) for row in schedules.everything()]
+    stop_all(celery_app, rows)
+    eventually(lambda: unsent() == 0, 30)
+    assert_exactly_once(rows, own_redis.client)

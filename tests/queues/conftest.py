@@ -1,0 +1,42 @@
+"""Runs that wait, and what is said of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from app import broker, runs
+from app.clock import utcnow
+from app.extensions import db
+from app.runs import Run
+
+
+@pytest.fixture
+def submit(celery_app: Celery) -> Callable[..., str]:
+    """Submit a run as somebody: `submit(1, priority=7, queue="mail")`; returns its id."""
+
+    def make(number: int = 0, by: str = "mei", **options: Any) -> str:
+        request = runs.RunRequest("sample_tasks.plain", [number], requested_by=by, **options)
+        return runs.submit(celery_app, request, utcnow()).id
+
+    return make
+
+
+@pytest.fixture
+def order() -> Callable[..., list[str]]:
+    """The ids of a queue's line, the next first."""
+    return lambda queue="default": [message.id for message in broker.page(queue, 0, 1000)]
+
+
+@pytest.fixture
+def row(app: Any) -> Callable[[str], Run]:
+    """The row of a run, as it is in the database now."""
+
+    def read(run_id: str) -> Run:
+        db.session.rollback()
+        found = db.session.get(Run, run_id)
+        assert found is not None
+        return found
+
+    return read

@@ -1,0 +1,74 @@
+"""Saved arguments are checked against the signatures of today."""
+
+from typing import Any
+
+import pytest
+
+from app import schedules
+from app.extensions import db
+
+pytestmark = pytest.mark.database
+
+
+def test_a_renamed_parameter_is_told_before_it_fails(make: Any, celery_app: Any, now: Any) -> None:
+    fits = make("fits", task_name="sample_tasks.resize", kwargs={"folder": "a", "width": 100})
+    drifted = make("drifted", task_name="sample_tasks.resize", kwargs={"folder": "a", "width": 100})
+    drifted.kwargs = {"directory": "a", "width": 100}  # as it was called before the deploy
+    gone = make("gone")
+    gone.task_name = "vanished.task"
+    db.session.commit()
+    assert schedules.check_drift(celery_app, now) == 2
+    db.session.rollback()
+    assert schedules.get(fits.id).drift is None
+    assert set(schedules.get(drifted.id).drift or {}) == {"directory", "folder"}
+    assert "vanished.task" in str(schedules.get(gone.id).drift)
+    assert schedules.get(drifted.id).version == 1  # nobody's edit
+    assert schedules.drift_of(celery_app, schedules.get(drifted.id), now)
+    assert schedules.counts(schedules.Filter(), now)["failing"] == 2
+    schedules.update(celery_app, drifted.id, {"kwargs": {"folder": "a"}}, "ada", now)
+    assert schedules.check_drift(celery_app, now) == 1
+    db.session.rollback()
+    assert schedules.get(drifted.id).drift is None
+
+
+def test_a_new_deploy_changes_the_signature(make: Any, celery_app: Any, now: Any) -> None:
+    @celery_app.task(name="sample_tasks.deployed", shared=False)
+    def before(region: str) -> None: ...
+
+    row = make(task_name="sample_tasks.deployed", kwargs={"region": "emea"})
+    assert schedules.check_drift(celery_app, now) == 0
+    del celery_app.tasks["sample_tasks.deployed"]
+
+    @celery_app.task(name="sample_tasks.deployed", shared=False)
+    def after(area: str) -> None: ...
+
+    try:
+        assert schedules.check_drift(celery_app, now) == 1
+        db.session.rollback()
+        assert "region" in (schedules.get(row.id).drift or {})
+    finally:
+        del celery_app.tasks["sample_tasks.deployed"]
+
+
+def test_markers_and_secrets_do_not_drift(make: Any, celery_app: Any, now: Any) -> None:
+    make("due", task_name="sample_tasks.weekday", kwargs={"day": {"$due": "P0D"}})
+    make("secret", task_name="sample_tasks.fail", kwargs={"password": "hunter2"})
+    assert schedules.check_drift(celery_app, now) == 0
+
+
+def test_arguments_of_a_waiting_message(celery_app: Any, now: Any) -> None:
+    said = schedules.argument_problems(celery_app, "sample_tasks.resize", [], {"folder": 5}, now)
+    assert list(said) == ["folder"]
+    assert schedules.argument_problems(celery_app, "sample_tasks.resize", ["a"], {}, now) == {}
+
+
+def test_many_are_checked_in_batches(make: Any, celery_app: Any, now: Any, monkeypatch: Any) -> None:
+    from app.schedules import drift
+
+    monkeypatch.setattr(drift, "BATCH", 3)
+    for number in range(8):
+        row = make(f"s{number}")
+        if number % 2:
+            row.args = []
+    db.session.commit()
+    assert schedules.check_drift(celery_app, now) == 4

@@ -1,0 +1,81 @@
+"""What is written to a file is read back as the same, and text stays text."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import Invalid
+from app.schedules import files
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=30)
+values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(10**30), 10**30),
+        st.floats(allow_nan=False, allow_infinity=False),
+        texts,
+        st.sampled_from(["no", "12:30", "2026-11-20", "1e5", "0x10", "017", "~", "null", "= ", "<<", "1_0"]),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.dictionaries(texts, values, max_size=5), max_size=3), st.booleans())
+def test_round_trip(schedules: list[dict[str, Any]], as_json: bool) -> None:
+    assert files.read(files.write(schedules, as_json)) == schedules
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["name", "note", "queue"]), texts), max_size=3))
+def test_other_readers_of_yaml_read_the_same_text(schedules: list[dict[str, Any]]) -> None:
+    assert yaml.safe_load(files.write(schedules, as_json=False)) == {"schedules": schedules}
+
+
+def test_yaml_as_people_write_it() -> None:
+    text = """
+schedules:
+- name: Nightly        # a comment
+  cron_schedule: 0 3 * * *
+  run_at: 2026-11-20T10:00:00Z
+  enabled: true
+  note: no
+  args: [12:30, 017, 1.5, null]
+"""
+    assert files.read(text) == [
+        {
+            "name": "Nightly",
+            "cron_schedule": "0 3 * * *",
+            "run_at": "2026-11-20T10:00:00Z",
+            "enabled": True,
+            "note": "no",
+            "args": ["12:30", "017", 1.5, None],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "just text",
+        "schedules: 5",
+        "schedules: [1]",
+        "schedules: []\nother: 1",
+        "{",
+        '{"schedules": [}',
+        "a: b: c",
+        "!!python/object:os.system x",
+        "- " * 3000,
+        json.dumps({"schedules": {}}),
+    ],
+)
+def test_what_is_no_file_of_schedules_is_refused(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        files.read(text)
+    assert list(refused.value.errors) == ["file"]
