@@ -36,10 +36,6 @@ def configure(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_NAME="celeriac_session",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=secure,
-        REMEMBER_COOKIE_NAME="celeriac_remember",
-        REMEMBER_COOKIE_SAMESITE="Lax",
-        REMEMBER_COOKIE_SECURE=secure,
-        REMEMBER_COOKIE_HTTPONLY=True,
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

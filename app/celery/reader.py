@@ -89,7 +89,7 @@ class EventReader:
         pending: Any = self._redis.xpending(STREAM, GROUP)
         last: Any = self._redis.xrevrange(STREAM, count=1)
         done = pending["min"] or self._last_delivered()
-        if not last or done == last[0][0] and not pending["pending"]:
+        if not last or (done == last[0][0] and not pending["pending"]):
             return 0.0
         return max((_moment(last[0][0]) - _moment(done)).total_seconds(), 0.001)
 

@@ -19,6 +19,7 @@ from app.schedules.queries import COUNT_CAP, ORDERS, STRIP, Filter, Outcome
 from app.schedules.standing import LATE_AFTER
 from app.schedules.timing import TimingError
 from app.web.states import look
+from app.web.words import amount
 
 FILTERS = ("state", "task_name", "queue", "timezone", "q", "order")
 STATES: dict[str, tuple[Any, str]] = {
@@ -101,9 +102,10 @@ def capped(count: int) -> str:
 
 @dataclass(frozen=True)
 class Late:
-    """Since when a fire is due, and what keeps it from starting."""
+    """Since when a fire is due, how long ago that is in words, and what keeps it from starting."""
 
     due_at: datetime
+    span: str
     why: str
 
 
@@ -172,11 +174,15 @@ def standing(schedule: Schedule) -> str:
 def late(schedule: Schedule, waits: Run | None, paused: Sequence[str], now: datetime) -> Late | None:
     """Why a fire that is due has not started; None when none is late."""
     if waits is not None and waits.due_at is not None:
-        return Late(waits.due_at, _waits_for(waits, paused))
+        return _late_since(waits.due_at, _waits_for(waits, paused), now)
     next_run_at = schedule.next_run_at if schedule.enabled else None
     if next_run_at is None or next_run_at >= now - LATE_AFTER or schedule.failures:
         return None
-    return Late(schedule.next_due_at or next_run_at, _("no beat has fired it"))
+    return _late_since(schedule.next_due_at or next_run_at, _("no beat has fired it"), now)
+
+
+def _late_since(due_at: datetime, why: str, now: datetime) -> Late:
+    return Late(due_at, amount((now - due_at).total_seconds()), why)
 
 
 def _waits_for(run: Run, paused: Sequence[str]) -> str:
