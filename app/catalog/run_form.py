@@ -37,7 +37,10 @@ class Problem:
 
 @dataclass
 class RunForm:
-    """The form as it is drawn: `mode` says which tab is open, `raw` what the JSON tab holds."""
+    """The form as it is drawn: `mode` says which tab is open, `raw` what the JSON tab holds.
+
+    `start` is the part of the form that says when the run starts; it knows schedules, this does not.
+    """
 
     info: TaskInfo
     parameters: ParameterForm
@@ -46,6 +49,7 @@ class RunForm:
     raw: str = ""
     rerun_of: str = ""
     problems: list[Problem] = field(default_factory=list)
+    start: Any = None
 
     def arguments(self) -> Arguments:
         """The arguments that were entered, checked; raises `Invalid`."""
@@ -81,6 +85,8 @@ class RunForm:
     def refuse(self, error: Invalid) -> None:
         """Keep what is wrong, to be shown at the fields and by the button."""
         for name, messages in error.errors.items():
+            if self.start is not None and name in self.start:
+                self.start[name].errors = list(messages)
             label, field_id = self._place(name)
             self.problems += [Problem(message, label, field_id) for message in messages]
 
@@ -94,9 +100,11 @@ class RunForm:
         return replace(self, mode=FIELDS, parameters=build_form(self.info, values=given))
 
     def _place(self, name: str) -> tuple[str, str]:
-        if self.mode == RAW and name not in self.destination:
+        of_start = self.start is not None and name in self.start
+        if self.mode == RAW and name not in self.destination and not of_start:
             return ("" if name in (RAW, "args", "kwargs") else name), RAW
-        for part in (self.parameters, self.destination):
+        parts: tuple[Any, ...] = (self.start or {}, self.parameters, self.destination)
+        for part in parts:
             if name in part:
                 return str(part[name].label.text), part[name].id
         return name, ""

@@ -20,10 +20,16 @@ def keep(client: redis.Redis, task_name: str, limits: dict[str, Any]) -> None:
 
 
 def take_over(consumer: Any, client: redis.Redis) -> None:
-    """Give the tasks of a starting worker the limits that were set."""
+    """Give the tasks of a worker the limits that were set.
+
+    Its strategies are made anew, because they hold the time limits that a task had when they were made:
+    Celery's own command `time_limit` does not reach them.
+    """
     for name, limits in kept(client).items():
         task = consumer.app.tasks.get(name)
+        if task is None:
+            continue
         for limit, value in limits.items():
-            if task is not None:
-                setattr(task, limit, value)
+            setattr(task, limit, value)
+        consumer.strategies[name] = task.start_strategy(consumer.app, consumer)
     consumer.reset_rate_limits()

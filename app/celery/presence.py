@@ -55,7 +55,9 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         transport.take_as(consumer.hostname)
         # Without it a worker takes early-acknowledged messages ahead of their turn, as many as it has slots.
         consumer.app.conf.worker_disable_prefetch = _pool_name(consumer.pool) in WAKING_POOLS
-        remote.answer_with(lambda: self._tell(consumer))
+        remote.answer_with(
+            tell=lambda: self._tell(consumer), obey_limits=lambda: limits.take_over(consumer, self._redis)
+        )
         url = consumer.app.conf.celeriac_redis_url
         self._redis = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
 

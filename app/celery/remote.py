@@ -11,14 +11,16 @@ from app.broker import transport
 
 TELL = "celeriac_tell"
 STOP = "celeriac_stop"
+LIMIT = "celeriac_limit"
 
 _tell: Callable[[], dict[str, Any]]
+_obey_limits: Callable[[], None]
 
 
-def answer_with(tell: Callable[[], dict[str, Any]]) -> None:
-    """Answer with what `tell()` returns: the worker's entry, as it is written for the pages."""
-    global _tell
-    _tell = tell
+def answer_with(tell: Callable[[], dict[str, Any]], obey_limits: Callable[[], None]) -> None:
+    """How this worker answers: `tell()` returns its entry, as it is written for the pages."""
+    global _tell, _obey_limits
+    _tell, _obey_limits = tell, obey_limits
 
 
 @control_command(name=TELL)  # type: ignore[untyped-decorator]  # Celery ships no types
@@ -33,3 +35,10 @@ def stop(state: Any) -> dict[str, Any]:
     """Finish what runs, take nothing more, then leave; unlike Celery's `shutdown` it answers first."""
     worker_state.should_stop = os.EX_OK
     return {"ok": _tell()}
+
+
+@control_command(name=LIMIT)  # type: ignore[untyped-decorator]  # Celery ships no types
+def limit(state: Any) -> dict[str, Any]:
+    """Obey the limits of tasks as they are now."""
+    _obey_limits()
+    return {"ok": ""}

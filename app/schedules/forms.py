@@ -69,7 +69,7 @@ class Fields(Form):
     on_missed = SelectField(
         _l("Missed fires"), choices=_choices({"": _l("As suits the timing")} | MISSED_WORDS), default=""
     )
-    jitter_seconds = SpanField(_l("Random delay, up to"), unit="s")
+    jitter_seconds = SpanField(_l("Random delay"), unit="s")
     starts_at = MomentField(_l("Starts"))
     ends_at = MomentField(_l("Ends"))
     max_runs = WholeField(_l("Stop after"))
@@ -129,7 +129,7 @@ class ScheduleForm:
         """The timing as it stands in the form; raises `Invalid` for what cannot be read."""
         values, errors = self._read()
         names = ("task_type", "timezone", *MOMENTS, "interval_seconds", "cron_schedule", "jitter_seconds")
-        if found := {name: errors[name] for name in names if name in errors}:
+        if found := {name: errors[name] for name in names[:-1] if name in errors}:
             raise Invalid(found)
         row, anchor_at = self.row, None
         if row is not None and row.interval_seconds == values["interval_seconds"]:
@@ -142,13 +142,21 @@ class ScheduleForm:
 
     def refuse(self, error: Invalid) -> None:
         """Put every message at its field, and keep it for the list by the button."""
-        for name, messages in error.errors.items():
-            found = self._field(name)
+        order = [one.name for one in (*self.fields, *(self.parameters.fields if self.parameters else ()))]
+        placed = [(self._field(name), name, messages) for name, messages in error.errors.items()]
+        for found, name, messages in sorted(
+            placed, key=lambda one: order.index(one[0].name) if one[0] is not None else len(order)
+        ):
             if found is not None:
                 found.errors = list(messages)
-            label = str(found.label.text) if found is not None else name
+            label = self.label_of(name)
             field_id = found.id if found is not None else ""
             self.problems += [Problem(message, label, field_id) for message in messages]
+
+    def label_of(self, name: str) -> str:
+        """What the form calls a field."""
+        found = self._field(name)
+        return str(found.label.text) if found is not None else name
 
     def rebase(
         self,

@@ -39,9 +39,7 @@ class ParameterForm:
 
     def due_choices(self, name: str) -> list[tuple[str, str]]:
         """Key and label of what a date can refer to; a marker that was made elsewhere is among them."""
-        parameter = self.info.parameter(name)
-        date = parameter is not None and parameter.kind is catalog.Kind.DATE
-        choices = [(_text(marker), label) for marker, label in (_dates() if date else _datetimes())]
+        choices = [(_text(marker), label) for marker, label in _markers_for(self.info.parameter(name))]
         chosen = self.due[name]
         if chosen and chosen not in (key for key, _label in choices):
             choices.append((chosen, chosen))
@@ -95,6 +93,11 @@ class ParameterForm:
         return [p.name for p in self.info.parameters if p.kind in kinds]
 
 
+def marker_words(parameter: catalog.Parameter | None, value: Any) -> str:
+    """What a value that refers to the fire means, in words; empty for any other value, and for rare ones."""
+    return next((label for marker, label in _markers_for(parameter) if marker == value), "")
+
+
 class _Known:
     """A stored schedule's arguments by name; `whole` tells whether the task takes them all.
 
@@ -126,6 +129,11 @@ def _marker(text: str) -> Any:
 
 def _text(marker: Mapping[str, Any]) -> str:
     return json.dumps(marker, separators=(",", ":"))
+
+
+def _markers_for(parameter: catalog.Parameter | None) -> list[tuple[dict[str, str], str]]:
+    date = parameter is not None and parameter.kind is catalog.Kind.DATE
+    return _dates() if date else _datetimes()
 
 
 def _dates() -> list[tuple[dict[str, str], str]]:

@@ -9,7 +9,12 @@ from app.web.views import bp
 
 def init_app(app: Flask) -> None:
     """Add what the pages share to the app."""
-    babel.init_app(app, locale_selector=viewer.locale, timezone_selector=viewer.zone)
+    babel.init_app(
+        app,
+        default_translation_directories="app/translations",
+        locale_selector=viewer.locale,
+        timezone_selector=viewer.zone,
+    )
     for part in (viewer, filters, assets, navigation, security, errors):
         part.init_app(app)
     app.register_blueprint(bp)

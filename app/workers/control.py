@@ -70,8 +70,8 @@ def resize(celery_app: Celery, hostname: str, size: int, now: datetime) -> Worke
         ask(celery_app, hostname, "autoscale", max=size, min=min(size, worker.autoscale[0]))
     elif size > worker.slots:
         ask(celery_app, hostname, "pool_grow", n=size - worker.slots)
-    elif size < worker.slots:
-        ask(celery_app, hostname, "pool_shrink", n=worker.slots - size)
+    for _slot in range(0 if worker.autoscale else worker.slots - size):
+        ask(celery_app, hostname, "pool_shrink", n=1)  # one by one: refused in the midst, it miscounts
     _note("worker.pool", hostname, now, before=worker.slots, size=size)
     if worker.autoscale:
         return _settled(celery_app, hostname, now, lambda one: (one.autoscale or [0, 0])[1] == size)

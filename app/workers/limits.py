@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app import audit, broker, catalog
 from app.celery import limits
+from app.celery.remote import LIMIT
 from app.errors import Invalid
 from app.extensions import transaction
 from app.workers.asking import ask_all
@@ -42,34 +43,24 @@ def set_limits(celery_app: Celery, task_name: str, given: dict[str, Any], now: d
     with transaction():
         limits.keep(client, task_name, kept | given)
         audit.record("task.limits", now, "task", task_name, task_name, **_words(given))
-    return Limited(task_name=task_name, **wanted, workers=_tell(celery_app, task_name, given, wanted, now))
+    return Limited(task_name=task_name, **wanted, workers=_tell(celery_app, given, now))
 
 
-def _tell(
-    celery_app: Celery, task_name: str, given: dict[str, Any], wanted: dict[str, Any], now: datetime
-) -> dict[str, str]:
-    online = {one.hostname: one for one in listing(broker.client(), now) if one.online}
-    said = dict.fromkeys(online, "")
-    if "rate_limit" in given:
-        rate = wanted["rate_limit"] or 0
-        answers = ask_all(celery_app, list(online), "rate_limit", task_name=task_name, rate_limit=rate)
-        _collect(said, answers)
-    if {"time_limit", "soft_time_limit"} & set(given):
-        times = {"hard": wanted["time_limit"], "soft": wanted["soft_time_limit"]}
-        _collect(said, ask_all(celery_app, list(online), "time_limit", task_name=task_name, **times))
-        for name, worker in online.items():
-            if worker.pool not in TIMING_POOLS and not said[name]:
-                said[name] = _("Its pool %(pool)s does not obey time limits.", pool=worker.pool)
-    return said
-
-
-def _collect(said: dict[str, str], answers: dict[str, dict[str, Any]]) -> None:
-    for name in said:
-        answer = answers.get(name)
+def _tell(celery_app: Celery, given: dict[str, Any], now: datetime) -> dict[str, str]:
+    online = [one for one in listing(broker.client(), now) if one.online]
+    answers = ask_all(celery_app, [one.hostname for one in online], LIMIT)
+    said = {}
+    for worker in online:
+        answer = answers.get(worker.hostname)
         if answer is None:
-            said[name] = _("It did not answer; it takes the limit over when it starts again.")
+            said[worker.hostname] = _("It did not answer; it takes the limit over when it starts again.")
         elif "ok" not in answer:
-            said[name] = str(answer.get("error", answer))
+            said[worker.hostname] = str(answer.get("error", answer))
+        elif worker.pool not in TIMING_POOLS and {"time_limit", "soft_time_limit"} & set(given):
+            said[worker.hostname] = _("Its pool %(pool)s does not obey time limits.", pool=worker.pool)
+        else:
+            said[worker.hostname] = ""
+    return said
 
 
 def _check(given: dict[str, Any], wanted: dict[str, Any]) -> None:

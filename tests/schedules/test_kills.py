@@ -2,6 +2,7 @@
 
 import os
 import signal
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -66,10 +67,12 @@ def in_a_process_that_dies(app: Flask, prepare: Callable[[], None], work: Callab
         try:
             db.engine.dispose(close=False)
             reset(app)
-            app.extensions["celery"].pool.force_close_all()
+            app.extensions["celery"]._after_fork()
             prepare()
             outbox.BATCH = 10
             work()
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(1)  # it should have died
     _, status = os.waitpid(child, 0)

@@ -1,6 +1,8 @@
 """The pages of tasks: the list, and one task with the form that runs it."""
 
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from celery import Celery
 from flask import Blueprint, Flask, current_app, flash, render_template, request, url_for
@@ -8,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from app import catalog, runs
+from app import catalog, runs, schedules
 from app.accounts import requires
 from app.catalog import wording
 from app.catalog.binding import Arguments
@@ -17,6 +19,7 @@ from app.catalog.run_form import FIELDS, RunForm, empty_form, read_form
 from app.catalog.views import presentation
 from app.config import settings
 from app.errors import Invalid, NotFound
+from app.schedules.start_form import AT, NOW, Start
 from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
@@ -64,12 +67,10 @@ def show(task_name: str) -> str:
 def run(task_name: str) -> Any:
     form = _submitted(task_name)
     try:
-        new = runs.submit(_celery(), _asked(form), viewer.now())
+        return go_to(_started(form))
     except Invalid as error:
         form.refuse(error)
         return _drawn(form), 422
-    flash(_("Sent to the queue %(queue)s", queue=new.queue), "success")
-    return go_to(url_for("runs.show", run_id=new.id))
 
 
 @bp.post("/<path:task_name>/form")
@@ -102,19 +103,56 @@ def _count() -> Count:
 
 
 def _submitted(task_name: str) -> RunForm:
-    return read_form(catalog.find(_celery(), task_name), settings().declared_queues, request.form)
+    form = read_form(catalog.find(_celery(), task_name), settings().declared_queues, request.form)
+    return replace(form, start=Start(request.form))
 
 
-def _asked(form: RunForm) -> runs.RunRequest:
-    arguments = form.arguments()
-    return runs.RunRequest(
+def _started(form: RunForm) -> str:
+    """Send the run, or keep it for its time; returns the page that shows it. Raises `Invalid`."""
+    arguments, options, run_at = _read(form)
+    by, now = current_user.name, viewer.now()
+    if form.start.wanted == AT:
+        row = schedules.run_once_at(
+            _celery(), form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
+            timezone=viewer.zone(), **options,
+        )  # fmt: skip
+        flash(_("It runs once, at the time you gave"), "success")
+        return url_for("schedules.show", schedule_id=row.id)
+    request = runs.RunRequest(
         task_name=form.info.name,
         args=arguments.args,
         kwargs=arguments.kwargs,
-        requested_by=current_user.name,
+        run_at=run_at,
+        requested_by=by,
         rerun_of=_known_run(form.rerun_of),
-        **form.options(),
+        **options,
     )
+    run = runs.submit(_celery(), request, now)
+    flash(
+        _("It is sent when its time has come")
+        if run_at
+        else _("Sent to the queue %(queue)s", queue=run.queue),
+        "success",
+    )
+    return url_for("runs.show", run_id=run.id)
+
+
+def _read(form: RunForm) -> tuple[Arguments, dict[str, Any], Any]:
+    """Arguments, options and start; raises `Invalid` with what is wrong in any of them."""
+    errors: dict[str, list[str]] = {}
+    found: list[Any] = []
+    for part in (form.arguments, form.options, lambda: form.start.moment(_place(), viewer.now())):
+        try:
+            found.append(part())
+        except Invalid as error:
+            errors |= error.errors
+    if errors:
+        raise Invalid(errors)
+    return found[0], found[1], found[2]
+
+
+def _place() -> ZoneInfo:
+    return ZoneInfo(viewer.zone())
 
 
 def _known_run(run_id: str) -> str | None:
@@ -137,12 +175,19 @@ def _code(form: RunForm) -> str | None:
     arguments = form.peek()
     if arguments is None or not form.destination.validate():
         return None
-    return catalog.as_python(form.info, arguments.args, arguments.kwargs, form.options())
+    options = form.options()
+    if form.start is not None and form.start.wanted != NOW:
+        try:
+            options["run_at"] = form.start.moment(_place(), viewer.now())
+        except Invalid:
+            return None
+    return catalog.as_python(form.info, arguments.args, arguments.kwargs, options)
 
 
 def _drawn(form: RunForm) -> str:
     """The form alone for htmx, else the whole page of its task."""
     info = form.info
+    form.start = form.start or Start()
     shown: dict[str, Any] = {
         "info": info,
         "form": form,

@@ -32,7 +32,8 @@ _OWN_WORDS: dict[str, Any] = {
     "kwargs": _l("Arguments"),
     "anchor_at": _l("Counts from"),
     "skips": _l("Skipped fire"),
-    "enabled": _l("On"),
+    "enabled": _l("Enabled"),
+    "cron_schedule": _l("Cron expression"),
 }
 _MOMENTS = ("run_at", "anchor_at", "starts_at", "ends_at", "skips")
 _CHOICES: dict[str, Mapping[Any, Any]] = {
@@ -65,11 +66,12 @@ class ShownChange:
 
 
 def shown(change: ScheduleChange) -> ShownChange:
-    differences = [
-        Difference(name, field_word(name), value_words(name, before), value_words(name, after))
-        for name, (before, after) in change.diff.items()
-        if change.action not in ("enable", "disable") or name != "enabled"
-    ]
+    differences = []
+    for name, (before, after) in change.diff.items():
+        one = Difference(name, field_word(name), value_words(name, before), value_words(name, after))
+        said_by_action = name == "enabled" and change.action in ("enable", "disable")
+        if one.before != one.after and not said_by_action:
+            differences.append(one)
     action = ACTIONS.get(change.action, change.action)
     return ShownChange(change.at, change.by or "", action, change.note or "", differences)
 

@@ -160,7 +160,7 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
         shape = form.timing()
         told = schedules.preview(shape, viewer.now(), fires.SHOWN, None, str(get_locale()))
     except Invalid as error:
-        messages = [message for messages in error.errors.values() for message in messages]
+        messages = [f"{form.label_of(name)}: {' '.join(said)}" for name, said in error.errors.items()]
         return {"unknown": messages, "fires": [], "resolved": []}
     listed = told.fires
     arguments = _resolved(form, shape, listed)
@@ -170,7 +170,7 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
         "resolved": _at_fields(form, arguments[0] if arguments else {}),
         "words": told.words,
         "timing": shape,
-        "fires": fires.shown(listed, shape.timezone, viewer.now(), (), arguments),
+        "fires": fires.shown(listed, shape.timezone, viewer.now(), (), arguments, form.row is not None),
         "warnings": [one.text for one in told.warnings if one.due_at not in {fire.due_at for fire in listed}],
     }
 

@@ -10,7 +10,7 @@ from flask_babel import get_locale, get_timezone
 from flask_babel import gettext as _
 
 from app.schedules.timing import PreviewedFire, zone
-from app.web.words import one_line, zone_name
+from app.web.words import duration, one_line, zone_name
 
 SHOWN = 10
 
@@ -19,7 +19,7 @@ SHOWN = 10
 class ShownFire:
     """One fire: day, time and the zone's name at that moment; `here` is the viewer's time where it differs.
 
-    `delayed_at` is when it really goes out, where jitter moves it.
+    `delay` is by how much jitter moves it, in words.
     """
 
     due_at: datetime
@@ -28,7 +28,7 @@ class ShownFire:
     zone: str
     here: str
     warning: str = ""
-    delayed_at: datetime | None = None
+    delay: str = ""
     skipped: bool = False
     arguments: tuple[tuple[str, str], ...] = ()
 
@@ -39,10 +39,15 @@ def shown(
     now: datetime,
     skips: Sequence[datetime] = (),
     arguments: Sequence[Mapping[str, Any]] = (),
+    jitter_known: bool = True,
 ) -> list[ShownFire]:
-    """The fires for a page; `arguments` are, for each of them, those that refer to it, resolved."""
+    """The fires for a page; `arguments` are, for each of them, those that refer to it, resolved.
+
+    The jitter derives from the schedule's id, so it is not known before the schedule is saved.
+    """
     place, found = zone(timezone), []
     for number, fire in enumerate(fires):
+        later = fire.actual_at - fire.due_at
         given = arguments[number] if number < len(arguments) else {}
         found.append(
             ShownFire(
@@ -52,12 +57,16 @@ def shown(
                 zone=fire.zone_name,
                 here=_here(fire.due_at, place, now),
                 warning=fire.warning.text if fire.warning else "",
-                delayed_at=fire.actual_at if fire.actual_at != fire.due_at else None,
+                delay=duration(later.total_seconds()) if jitter_known and later else "",
                 skipped=fire.due_at in skips,
-                arguments=tuple((name, one_line(value)) for name, value in given.items()),
+                arguments=tuple((name, _plain(value)) for name, value in given.items()),
             )
         )
     return found
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else one_line(value)
 
 
 def _day(moment: datetime, place: Any, now: datetime) -> str:

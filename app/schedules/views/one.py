@@ -3,7 +3,8 @@
 from typing import Any
 
 from flask import render_template, request
-from flask_babel import get_locale
+from flask_babel import format_decimal, get_locale
+from flask_babel import gettext as _
 
 from app import catalog, runs, schedules
 from app.accounts import requires
@@ -12,11 +13,13 @@ from app.runs import Run
 from app.schedules import timing
 from app.schedules.definition import timing_of
 from app.schedules.forms import MISSED_WORDS, OVERLAP_WORDS
+from app.schedules.parameter_form import marker_words
 from app.schedules.policies import default_on_missed
 from app.schedules.timing import Preview, TimingError
 from app.schedules.views import changes, fires, listing
 from app.schedules.views.blueprint import bp, celery
 from app.web import live, viewer
+from app.web.words import duration
 
 LEDGER_SIZE = 20
 _FRESH_SECONDS = 5  # beats tick without touching any version
@@ -98,15 +101,24 @@ def _fires(schedule: schedules.Schedule, preview: Preview | None) -> list[fires.
     return fires.shown(preview.fires, schedule.timezone, viewer.now(), skips)
 
 
-def _delay(run: Run) -> float | None:
-    """How many seconds after the nominal moment it really began, or was sent."""
+def _delay(run: Run) -> str | None:
+    """How long after the nominal moment it really began, or was sent."""
     actual_at = run.started_at or run.sent_at
-    return (actual_at - run.due_at).total_seconds() if run.due_at and actual_at else None
+    if run.due_at is None or actual_at is None:
+        return None
+    return _short(max(0.0, (actual_at - run.due_at).total_seconds()))
 
 
-def _arguments(schedule: schedules.Schedule, info: catalog.TaskInfo | None) -> list[tuple[str, Any]]:
-    """The arguments by name, secrets masked; what refers to the fire in words."""
+def _short(seconds: float) -> str:
+    return _("%(n)s s", n=format_decimal(round(seconds, 1))) if seconds < 10 else duration(seconds)
+
+
+def _arguments(schedule: schedules.Schedule, info: catalog.TaskInfo | None) -> list[tuple[str, Any, str]]:
+    """The arguments by name, secrets masked, and what those mean that refer to the fire."""
     args, kwargs, _masked = catalog.mask(info, schedule.args, schedule.kwargs)
     places = info.places(len(args)) if info else []
     named = [(places[n] if n < len(places) and places[n] else str(n + 1), one) for n, one in enumerate(args)]
-    return [*named, *kwargs.items()]
+    return [
+        (name, value, marker_words(info.parameter(name) if info else None, value))
+        for name, value in [*named, *kwargs.items()]
+    ]
