@@ -34,7 +34,7 @@
     return (
       (part.contains(focused) && focused.matches(":focus-visible, input, textarea, select")) ||
       (selection.rangeCount > 0 && !selection.isCollapsed && selection.containsNode(part, true)) ||
-      part.querySelector(":popover-open, details.menu-holder[open]") !== null
+      part.querySelector(":popover-open, details.menu-holder[open], .pick:checked") !== null
     );
   }
 

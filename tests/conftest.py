@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -202,7 +203,13 @@ class Processes:
         return process
 
     def recorder(self) -> subprocess.Popen[bytes]:
-        return self.start("recorder", "flask", "--app", "wsgi", "recorder")
+        """A recorder that is at work."""
+        process = self.start("recorder", "flask", "--app", "wsgi", "recorder")
+        client = redis_client.Redis.from_url(self.environment["CELERIAC_REDIS_URL"])
+        name = f"{socket.gethostname()}-{process.pid}"
+        wait_until(lambda: client.hexists("celeriac:recorders", name), 60)
+        client.close()
+        return process
 
     def heard(self, hostname: str) -> float:
         """When a worker of this name last started."""

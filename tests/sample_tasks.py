@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from celery import shared_task
@@ -102,3 +102,9 @@ def large_result(size: int) -> str:
 def touch_and_sleep_once(path: str, seconds: float) -> None:
     """The same for a task that may not run twice."""
     touch_and_sleep.run(path, seconds)
+
+
+@shared_task
+def report(day: date, since: datetime | None = None, region: str = "emea", api_key: str = "") -> str:
+    """Build the report of a day."""
+    return f"{day} {since} {region} {bool(api_key)}"

@@ -79,7 +79,7 @@ def unlisted(name: str, shape: Shape, value: Any) -> list[str]:
     if shape.kind is Kind.LIST and shape.item and isinstance(value, list):
         wrong = [n for n, item in enumerate(value, start=1) if _is_unlisted(shape.item, item)]
         problem = wording.allowed(shape.item) if wrong else ""
-        places = [", ".join([name, _("item %(n)s", n=n)]) for n in wrong]
+        places = [_(", ").join([name, _("item %(n)s", n=n)]) for n in wrong]
         return _cut([_("%(place)s: %(problem)s", place=place, problem=problem) for place in places])
     return [wording.allowed(shape)] if _is_unlisted(shape, value) else []
 
@@ -104,7 +104,7 @@ def _sentence(name: str, shape: Shape, value: Any, detail: ErrorDetails) -> str:
     place, part = _place(shape, value, detail)
     if not place:
         return _problem(shape, detail)
-    return _("%(place)s: %(problem)s", place=", ".join([name, *place]), problem=_problem(part, detail))
+    return _("%(place)s: %(problem)s", place=_(", ").join([name, *place]), problem=_problem(part, detail))
 
 
 def _place(shape: Shape, value: Any, detail: ErrorDetails) -> tuple[list[str], Shape | None]:

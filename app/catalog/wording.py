@@ -101,7 +101,7 @@ def bounds_words(shape: Shape) -> str:
     words += _length(bounds, shape.kind)
     if bounds.pattern:
         words.append(_("matching %(pattern)s", pattern=getattr(bounds.pattern, "pattern", bounds.pattern)))
-    return ", ".join(words)
+    return _(", ").join(words)
 
 
 def _between(bounds: Bounds) -> list[str]:

@@ -1,13 +1,14 @@
 """Queues: what waits in them, in which order, and everything that people do about it."""
 
-from app.queues.changes import Change, hold, move, put_back, release, remove, reprioritise, send_to
+from app.queues.changes import Change, hold, move, nudge, put_back, release, remove, reprioritise, send_to
 from app.queues.facts import Queue, find, held_in_all, listing
 from app.queues.keeping import Keeper
 from app.queues.modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
-from app.queues.several import Outcome, apply
+from app.queues.several import MOST, Outcome, apply
 from app.queues.waiting import Waiting, held, line, one, tasks_at_front
 
 __all__ = [
+    "MOST",
     "Change",
     "Keeper",
     "Outcome",
@@ -22,6 +23,7 @@ __all__ = [
     "line",
     "listing",
     "move",
+    "nudge",
     "one",
     "pause",
     "purge",

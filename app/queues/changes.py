@@ -59,6 +59,17 @@ def move(
     return _done(Change(old, moved))
 
 
+def nudge(queue: str, run_id: str, now: datetime, up: bool, hint: int | None = None) -> Change:
+    """Move a waiting run one place up or down the line; at its end nothing changes. Raises like `move`."""
+    old = broker.find(queue, run_id, hint)
+    place = (old.position if old else None) or 1
+    neighbour = [] if up and place == 1 else broker.page(queue, place - 2 if up else place, 1, body_limit=0)
+    if not neighbour or neighbour[0].id == run_id:
+        return move(queue, run_id, now, position=place, hint=place)
+    side = "before" if up else "after"
+    return move(queue, run_id, now, hint=place, **{side: neighbour[0].id})  # type: ignore[arg-type]  # by name
+
+
 def put_back(queue: str, run_id: str, position: int, priority: int | None, now: datetime) -> Change:
     """Undo a move or a change of priority: the old priority, then the old place or the nearest to it.
 

@@ -48,8 +48,12 @@ def locale() -> str:
     chosen = _chosen("locale")
     if chosen in offered:
         return chosen
-    tags = {code.replace("_Hans_CN", "-CN"): code for code in offered}
-    return tags.get(request.accept_languages.best_match(list(tags), default="en") or "en", "en")
+    spoken = {code.split("_")[0]: code for code in offered}
+    for tag, quality in request.accept_languages:  # the best first
+        language = tag.split("-")[0].lower()
+        if quality and language in spoken:
+            return spoken[language]
+    return "en"
 
 
 def zone() -> str:

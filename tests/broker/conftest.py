@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.signals import after_task_publish, before_task_publish
 from flask import Flask
 from flask_babel import Babel
 from kombu import Connection, pools
@@ -42,6 +43,20 @@ def build_app(redis_url: str, data_dir: Path, **options: Any) -> Flask:
     app.config["SETTINGS"] = settings
     app.extensions["celery"] = celery_app
     return app
+
+
+@pytest.fixture(autouse=True)
+def no_recording() -> Iterator[None]:
+    """These tests publish as foreign producers do: signals that other tests' apps connected say nothing."""
+    signals = (before_task_publish, after_task_publish)
+    connected = [one.receivers for one in signals]
+    for one in signals:
+        one.receivers = []
+        one.sender_receivers_cache.clear()
+    yield
+    for one, receivers in zip(signals, connected, strict=True):
+        one.receivers = receivers
+        one.sender_receivers_cache.clear()
 
 
 @pytest.fixture(scope="module")

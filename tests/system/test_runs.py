@@ -107,7 +107,7 @@ def test_a_run_that_a_worker_holds_for_a_retry_is_cancelled(
 ) -> None:
     processes.worker("-c", "1")
     processes.recorder()
-    busy, waiting = submit("sleep", seconds=2), submit("sleep", seconds=0)
+    busy, waiting = submit("sleep", seconds=6), submit("sleep", seconds=0)
     eventually(lambda: queries.get(busy).state == states.STARTED)
     outcome = runs.cancel(celery_app, queries.get(waiting), terminate=False, by="mei", now=utcnow())
     assert outcome in ("removed", "revoked")
@@ -122,7 +122,7 @@ def test_a_killed_workers_run_is_run_by_another(
     trace = tmp_path / "trace"
     victim = processes.worker(name="victim")
     processes.recorder()
-    run_id = submit("touch_and_sleep", path=str(trace), seconds=3)
+    run_id = submit("touch_and_sleep", path=str(trace), seconds=6)
     eventually(lambda: queries.get(run_id).state == states.STARTED)
     processes.kill(victim, signal.SIGKILL)
     processes.worker(name="heir")

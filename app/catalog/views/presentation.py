@@ -102,7 +102,7 @@ def _time_limit(info: TaskInfo) -> str:
         parts.append(_("%(span)s soft", span=duration(info.soft_time_limit)))
     if info.time_limit:
         parts.append(_("%(span)s hard", span=duration(info.time_limit)))
-    return ", ".join(parts) or _("none")
+    return _(", ").join(parts) or _("none")
 
 
 def _rate_limit(info: TaskInfo) -> str:

@@ -158,7 +158,9 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
     """What the panel beside the form shows; `unknown` says why there is nothing to show yet."""
     try:
         shape = form.timing()
-        told = schedules.preview(shape, viewer.now(), fires.SHOWN, None, str(get_locale()))
+        now = viewer.now()
+        start = max(now, shape.starts_at or now)
+        told = schedules.preview(shape, now, fires.SHOWN, start, str(get_locale()))
     except Invalid as error:
         messages = [f"{form.label_of(name)}: {' '.join(said)}" for name, said in error.errors.items()]
         return {"unknown": messages, "fires": [], "resolved": []}

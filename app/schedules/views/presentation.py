@@ -262,7 +262,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     if not outcomes:
         return _("Not run yet")
     counts = Counter(str(look(one.state).word) for one in outcomes)
-    listed = ", ".join(_("%(state)s: %(n)s", n=n, state=word) for word, n in counts.most_common())
+    listed = _(", ").join(_("%(state)s: %(n)s", n=n, state=word) for word, n in counts.most_common())
     return _("Last %(n)s: %(outcomes)s", n=len(outcomes), outcomes=listed)
 
 

@@ -1,0 +1,49 @@
+"""What the forms of the Queues pages send, read and checked."""
+
+from typing import Any
+
+from flask import request
+from flask_babel import gettext as _
+
+from app.errors import Invalid
+
+NOTE_MAX = 500
+PAGE_SIZE = 50
+
+
+def note() -> str:
+    """The note that was sent, which may be empty; raises `Invalid`."""
+    text = request.form.get("note", "").strip()
+    if len(text) > NOTE_MAX:
+        raise Invalid({"note": [_("A note has at most %(most)s characters.", most=NOTE_MAX)]})
+    return text
+
+
+def run_id() -> str:
+    """The run that a form is about; raises `Invalid`."""
+    found = request.form.get("id", "")
+    if not found:
+        raise Invalid({"id": [_("Choose a run.")]})
+    return found
+
+
+def number(name: str, lowest: int, highest: int) -> int:
+    """A whole number that was sent; raises `Invalid`."""
+    text = request.form.get(name, "")
+    if not text.isdecimal() or len(text) > 9 or not lowest <= int(text) <= highest:
+        raise Invalid({name: [_("Give a number from %(low)s to %(high)s.", low=lowest, high=highest)]})
+    return int(text)
+
+
+def optional_number(name: str) -> int | None:
+    """A whole number that may be missing or nonsense: a hint, nothing more."""
+    text = request.values.get(name, "")
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
+
+
+def place() -> dict[str, Any]:
+    """Where to move a run: `before`, `after`, `to` or `position`, whichever was sent; raises `Invalid`."""
+    sent = {name: request.form[name] for name in ("before", "after", "to") if request.form.get(name)}
+    if request.form.get("position"):
+        return {"position": number("position", 1, 10**9), **sent}
+    return sent

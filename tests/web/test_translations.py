@@ -1,0 +1,204 @@
+"""The Simplified Chinese catalogue is complete, and pages are shown in the language that the viewer reads."""
+# ruff: noqa: RUF001 - the Chinese sentences need Chinese punctuation
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.frontend import CommandLineInterface
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT / "app" / "translations" / "zh_Hans_CN" / "LC_MESSAGES"
+EXTRACT = ["extract", "--mapping=pyproject.toml", "--keyword=_l", "--ignore-dirs=.*"]  # as in bin/translate
+
+PLACEHOLDER = re.compile(r"%\(\w+\)[-#0 +]*\d*(?:\.\d+)?[a-zA-Z]")
+DATE_PATTERN = re.compile(r"E*[ d]*MMM[M y,:Hms]*")
+CHINESE = "[\u4e00-\u9fff]"
+WORDS = {
+    "Schedules": "定时计划",
+    "Next fire": "下次触发",
+    "Runs": "运行记录",
+    "Run now": "立即运行",
+    "Tasks": "任务",
+    "Queue": "队列",
+    "Worker": "Worker",
+    "Retry": "重试",
+    "Terminate": "终止",
+    "Waiting": "等待中",
+    "Received": "已接收",
+    "Running": "运行中",
+    "Succeeded": "成功",
+    "Failed": "失败",
+    "Retrying": "重试中",
+    "Cancelled": "已取消",
+    "Held": "已搁置",
+    "Late": "延迟",
+}
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The messages that stand in the code and the templates."""
+    template = tmp_path_factory.mktemp("messages") / "messages.pot"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(PROJECT)
+        CommandLineInterface().run(["pybabel", "--quiet", *EXTRACT, f"--output={template}", "."])
+    with template.open("rb") as file:
+        return read_po(file)
+
+
+@pytest.fixture(scope="module")
+def chinese() -> Catalog:
+    with (FOLDER / "messages.po").open("rb") as file:
+        return read_po(file, locale="zh_Hans_CN", abort_invalid=True)
+
+
+def messages(catalog: Catalog) -> list[Message]:
+    return [message for message in catalog if message.id]
+
+
+def key(message: Message) -> tuple[str, str]:
+    context: str | bytes = message.context or ""  # Babel reads it from a compiled catalogue as bytes
+    return context if isinstance(context, str) else context.decode(), forms(message.id)[0]
+
+
+def forms(texts: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def test_every_message_of_the_code_is_in_the_catalogue_and_no_other(code: Catalog, chinese: Catalog) -> None:
+    wanted, there = {key(one) for one in messages(code)}, {key(one) for one in messages(chinese)}
+    assert len(wanted) > 1000, "the extraction misses a part of the code"
+    assert sorted(wanted - there) == [], "run bin/translate and translate what is new"
+    assert sorted(there - wanted) == [], "run bin/translate, which takes out what is gone"
+    assert chinese.obsolete == {}
+
+
+def test_every_message_is_translated_once_and_for_certain(chinese: Catalog) -> None:
+    assert [key(one) for one in messages(chinese) if len(forms(one.string)) != 1] == []
+    assert [key(one) for one in messages(chinese) if not forms(one.string)[0]] == []
+    assert [key(one) for one in messages(chinese) if one.fuzzy] == []
+
+
+def test_translations_have_the_placeholders_of_the_message(chinese: Catalog) -> None:
+    """Those of one of its forms: "the only slot" and "all 8 slots" may both be "all slots"."""
+    for message in messages(chinese):
+        found = sorted(PLACEHOLDER.findall(forms(message.string)[0]))
+        allowed = [sorted(PLACEHOLDER.findall(form)) for form in forms(message.id)]
+        assert found in allowed, key(message)
+        assert PLACEHOLDER.sub("", forms(message.string)[0]).count("%") == 0, key(message)
+
+
+def test_the_compiled_catalogue_is_that_of_the_text(chinese: Catalog) -> None:
+    with (FOLDER / "messages.mo").open("rb") as file:
+        compiled = read_mo(file)
+    shown = {key(one): forms(one.string) for one in messages(compiled)}
+    assert shown == {key(one): forms(one.string) for one in messages(chinese)}, "run bin/translate"
+
+
+def test_chinese_has_full_width_punctuation_and_space_around_figures(chinese: Catalog) -> None:
+    wrong = re.compile(
+        rf"{CHINESE} ?[,;:!?()]|[,;:!?(] ?{CHINESE}|{CHINESE}\.(?!\w)|{CHINESE}[A-Za-z0-9]|[A-Za-z0-9]{CHINESE}"
+    )
+    for message in messages(chinese):
+        if not DATE_PATTERN.match(key(message)[1]):
+            text = PLACEHOLDER.sub("", forms(message.string)[0])
+            assert not wrong.search(text), text
+
+
+@pytest.mark.parametrize(("english", "expected"), WORDS.items())
+def test_words_that_have_one_translation_everywhere(chinese: Catalog, english: str, expected: str) -> None:
+    message = chinese.get(english)
+    assert message is not None
+    assert message.string == expected
+
+
+def language_of(page: TestResponse) -> str:
+    found = re.search(r'<html lang="([^"]+)"', page.text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "language", "words"),
+    [
+        ("zh-CN", "zh-CN", "登录 Celeriac"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", "登录 Celeriac"),
+        ("zh", "zh-CN", "登录 Celeriac"),
+        ("zh-Hans-CN,en;q=0.8", "zh-CN", "登录 Celeriac"),
+        ("zh-CN;q=0, en;q=0.1", "en", "Sign in to Celeriac"),
+        ("en-GB,en;q=0.9,zh-CN;q=0.5", "en", "Sign in to Celeriac"),
+        ("de-DE,de;q=0.9", "en", "Sign in to Celeriac"),
+        ("", "en", "Sign in to Celeriac"),
+    ],
+)
+def test_the_language_that_the_browser_asks_for(
+    client: FlaskClient, wanted: str, language: str, words: str
+) -> None:
+    page = client.get("/login", headers={"Accept-Language": wanted})
+    assert language_of(page) == language
+    assert words in page.text
+
+
+def test_the_language_kept_on_this_computer_wins(client: FlaskClient) -> None:
+    client.set_cookie("locale", "zh_Hans_CN")
+    page = client.get("/login", headers={"Accept-Language": "en-GB"})
+    assert language_of(page) == "zh-CN"
+    assert "登录 Celeriac" in page.text
+
+
+def test_a_language_that_is_not_there_counts_for_nothing(client: FlaskClient) -> None:
+    client.set_cookie("locale", "tlh")
+    assert language_of(client.get("/login", headers={"Accept-Language": "zh-CN"})) == "zh-CN"
+    assert language_of(client.get("/login")) == "en"
+
+
+def test_the_sign_in_page_offers_the_languages(client: FlaskClient) -> None:
+    page = client.get("/login")
+    assert re.search(r'value="en" lang="en" aria-pressed="true">English<', page.text)
+    assert re.search(r'value="zh_Hans_CN" lang="zh" aria-pressed="false">简体中文<', page.text)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert token
+    choice = {"csrf_token": token[1], "locale": "zh_Hans_CN", "next": "/login"}
+    answer = client.post("/preferences/locale", data=choice)
+    assert answer.status_code == 303
+    assert answer.location == "/login"
+    page = client.get("/login")
+    assert language_of(page) == "zh-CN"
+    assert re.search(r'value="zh_Hans_CN" lang="zh" aria-pressed="true">简体中文<', page.text)
+
+
+def test_a_language_that_is_not_offered_is_refused(
+    signed_in: Callable[..., FlaskClient], post: Callable[..., TestResponse]
+) -> None:
+    browser = signed_in("viewer")
+    assert post(browser, "/preferences/locale", {"locale": "de"}).status_code == 422
+    assert language_of(browser.get("/runs")) == "en"
+
+
+def test_the_language_of_an_account_goes_where_it_goes(
+    signed_in: Callable[..., FlaskClient], post: Callable[..., TestResponse]
+) -> None:
+    browser = signed_in("admin")
+    assert post(browser, "/preferences/locale", {"locale": "zh_Hans_CN"}).status_code == 303
+    browser.delete_cookie("locale")
+    for path, words in {
+        "/": "24 小时内失败",
+        "/tasks": "个任务",
+        "/tasks/examples.basic.add": "立即运行",
+        "/runs": "还没有运行",
+        "/schedules": "定时计划",
+        "/audit": "每一次更改",
+        "/settings": "偏好设置",
+        "/settings/users": "添加用户",
+        "/search?q=zzz": "没有与“zzz”匹配的内容",
+    }.items():
+        page = browser.get(path)
+        assert (page.status_code, language_of(page)) == (200, "zh-CN"), path
+        assert words in page.text, path
