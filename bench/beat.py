@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,6 +93,7 @@ class System:
         }
         self._app = "celery_worker" if ours else self.module
         self._folder = PROJECT if ours else PEERS
+        self.printed: list[float] = []
 
     def command(self, *words: object) -> float:
         """Run one of the peer's commands; returns the time right after its commit."""
@@ -100,7 +101,8 @@ class System:
         done = subprocess.run(line, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{self.name} {words}: {done.stderr[-2000:]}")
-        return float(done.stdout.split()[-1])
+        self.printed = [float(word) for word in done.stdout.split()]
+        return self.printed[-1]
 
     @contextmanager
     def beat(self) -> Iterator[psutil.Process]:
@@ -191,16 +193,16 @@ def burst(system: System, arrivals: Arrivals, first: int) -> str:
 def steady(system: System, arrivals: Arrivals, first: int) -> str:
     numbers = range(first, first + STEADY)
     begun = system.command("rows", first, STEADY, 1, 1, 1 / STEADY)
+    anchor = system.printed[0]  # ours: where the grid of the first one lies
     arrivals.wait_for(numbers, PATIENCE_SECONDS)
     time.sleep(3)
     since = time.time()
     time.sleep(STEADY_SECONDS)
     late: list[float] = []
-    phases = _phases(arrivals, numbers, since) if system.name == "celeriac" else {}
     for number in numbers:
         times = [at for at in arrivals.seen.get(number, []) if at > since - 1]
         if system.name == "celeriac":
-            late += [(at - phases[number]) % 1.0 for at in times]
+            late += [(at - anchor + (number - first) / STEADY) % 1.0 for at in times]
         else:
             late += [max(0.0, later - at - 1.0) for at, later in zip(times, times[1:], strict=False)]
     if len(late) < 2:
@@ -208,18 +210,6 @@ def steady(system: System, arrivals: Arrivals, first: int) -> str:
     tail = statistics.quantiles(late, n=100)
     share = len(late) / (STEADY * STEADY_SECONDS)
     return f"{tail[49] * 1000:.0f} / {tail[98] * 1000:.0f} ms ({min(share, 1.0):.0%} of the fires)"
-
-
-def _phases(arrivals: Arrivals, numbers: range, since: float) -> dict[int, float]:
-    """Where the grid of each of our schedules lies within a second: asked of the table itself."""
-    import sqlite3
-
-    path = next(Path(tempfile.gettempdir()).glob("*/celeriac.db"))
-    rows = sqlite3.connect(path).execute(
-        "SELECT json_extract(args, '$[0]'), strftime('%f', anchor_at), anchor_at FROM schedules"
-        " WHERE interval_seconds = 1"
-    )
-    return {int(number): float("0." + anchor_at.partition(".")[2]) for number, _, anchor_at in rows}
 
 
 def make_venv() -> None:

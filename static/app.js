@@ -203,7 +203,8 @@
   });
 
   document.addEventListener("htmx:after:swap", (event) => {
-    const target = event.detail.ctx.target;
+    const { target: wanted } = event.detail.ctx; // text where the answer's HX-Retarget names it
+    const target = typeof wanted === "string" ? document.querySelector(wanted) : wanted;
     if (target?.id === "dialog" && !target.open && target.childElementCount) target.showModal();
   });
 
@@ -340,6 +341,7 @@
     if (event.target.matches(".pick, [data-pick-all], [data-pick-rest] input")) showPicked();
   });
   document.addEventListener("click", (event) => {
+    event.target.closest(".row-menu button, .row-menu a")?.closest(".row-menu").hidePopover();
     if (!event.target.closest("[data-pick-none]")) return;
     for (const pick of document.querySelectorAll(".pick")) pick.checked = false;
     showPicked();

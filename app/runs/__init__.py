@@ -7,7 +7,7 @@ from app.runs.failures import FailureGroup, failures_since
 from app.runs.history import delete_finished
 from app.runs.live import version
 from app.runs.models import Run
-from app.runs.pace import Consumer, Pace, paces, starts_at
+from app.runs.pace import ENOUGH, Consumer, Pace, paces, starts_at
 from app.runs.queries import (
     LIMIT_MAX,
     Filter,
@@ -28,6 +28,7 @@ from app.runs.submit import RunRequest, rerun, submit
 
 __all__ = [
     "LIMIT_MAX",
+    "ENOUGH",
     "RUNNING",
     "Consumer",
     "Diagnosis",

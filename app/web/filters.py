@@ -1,6 +1,6 @@
 """Jinja filters and globals of every template: times and sizes in words, states, icons' addresses."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
@@ -23,6 +23,16 @@ def at(moment: datetime) -> str:
 def since(moment: datetime) -> float:
     """Filter: seconds from a moment to this request."""
     return max(0.0, (viewer.now() - moment).total_seconds())
+
+
+def until(moment: datetime) -> float:
+    """Filter: seconds from this request to a moment; below 0 when it has passed."""
+    return (moment - viewer.now()).total_seconds()
+
+
+def from_epoch(seconds: float) -> datetime:
+    """Filter: the moment of an epoch second."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def number(value: float) -> str:
@@ -75,6 +85,8 @@ def init_app(app: Flask) -> None:
         "ago": ago,
         "at": at,
         "since": since,
+        "until": until,
+        "from_epoch": from_epoch,
         "number": number,
         "short_id": short_id,
         "last_part": last_part,

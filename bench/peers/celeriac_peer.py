@@ -34,6 +34,7 @@ def rows(first: int, count: int, every: int, age: float, spread: float = 0.0) ->
                 "anchor_at": anchor_at,
                 "timezone": "UTC",
                 "args": [number, 0],
+                "queue": "default",
                 "kwargs": {},
                 "enabled": True,
                 "overlap": "allow",
@@ -53,6 +54,7 @@ def rows(first: int, count: int, every: int, age: float, spread: float = 0.0) ->
         for start in range(0, count, 5000):
             session.connection().execute(insert(Schedule), made[start : start + 5000])
     wakeups.wake(broker.client())
+    print(now.timestamp())
 
 
 def make_due(app, number: int) -> None:

@@ -31,7 +31,7 @@ def say(title: str, text: str = "", undo: str = "", **values: Any) -> None:
     flash(told, "success")  # type: ignore[arg-type]  # any JSON will do
 
 
-def view_query() -> dict[str, str]:
+def view_query() -> dict[str, Any]:
     """Which part of the queue the page shows, as its address or its form says."""
     return {name: request.values[name] for name in ("offset", "tab", "run") if request.values.get(name)}
 

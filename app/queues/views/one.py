@@ -17,7 +17,7 @@ from app.runs import Run
 from app.web import live, viewer
 
 HELD_SHOWN = 5  # below the line; all of them on their own tab
-_FRESH_SECONDS = 10  # estimates age
+_FRESH_SECONDS = 4  # estimates age
 
 
 @bp.get("/<queue>")
@@ -96,7 +96,7 @@ def _version(
         [queue.waiting, queue.held, queue.pause, queue.holding_new],
         [(one.hostname, one.state, one.slots, one.busy) for one in queue.listening],
         selected and (selected["run"].id, selected["run"].position, selected["why"]),
-        int(queue.at.timestamp() // _FRESH_SECONDS) if queue.waiting else 0,
+        int(queue.at.timestamp() // _FRESH_SECONDS) if any(one.starts_at for one in line) else 0,
     )
 
 
