@@ -17,6 +17,13 @@ from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
 
 
+@bp.get("/<int:schedule_id>/menu")
+@requires("operate")
+def menu(schedule_id: int) -> str:
+    """The menu of a line, asked for when it opens: most never do."""
+    return render_template("schedules/_menu.html", one=schedules.get(schedule_id))
+
+
 @bp.post("/<int:schedule_id>/switch")
 @requires("operate")
 def switch(schedule_id: int) -> Any:
