@@ -13,6 +13,7 @@ app.conf.timezone = "UTC"
 app.conf.beat_scheduler = "redbeat.RedBeatScheduler"
 app.conf.redbeat_redis_url = os.environ["BENCH_REDIS"]
 app.conf.redbeat_lock_key = None
+app.conf.beat_max_loop_interval = 5  # the others' default; its own is five minutes
 
 
 def save(number: int, every: int, last_run_at: datetime) -> None:
