@@ -32,6 +32,8 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(PROJECT)  # not this folder: queue.py would hide the standard one
 
+import itertools
+
 import psutil
 import redis
 
@@ -44,7 +46,9 @@ BURST = 500
 STEADY, STEADY_SECONDS = 50, 15
 MONTH = 30 * 86_400
 PATIENCE_SECONDS = 90.0
-LISTS = ["default", "celery"] + [f"{name}\x06\x16{step}" for name in ("default", "celery") for step in range(1, 10)]
+LISTS = ["default", "celery"] + [
+    f"{name}\x06\x16{step}" for name in ("default", "celery") for step in range(1, 10)
+]
 SYSTEMS = ("celeriac", "django", "sqlalchemy", "redbeat")
 
 
@@ -84,7 +88,9 @@ class System:
         ours = name == "celeriac"
         self.bin = PROJECT / ".venv" / "bin" if ours else VENV / "bin"
         url = f"redis://127.0.0.1:{PORT}/0"
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("CELERIAC_")}
+        self.environment = {
+            key: value for key, value in os.environ.items() if not key.startswith("CELERIAC_")
+        }
         self.environment |= {
             "BENCH_REDIS": url,
             "BENCH_DATABASE": str(folder / f"{name}.db"),
@@ -204,7 +210,7 @@ def steady(system: System, arrivals: Arrivals, first: int) -> str:
         if system.name == "celeriac":
             late += [(at - anchor + (number - first) / STEADY) % 1.0 for at in times]
         else:
-            late += [max(0.0, later - at - 1.0) for at, later in zip(times, times[1:], strict=False)]
+            late += [max(0.0, later - at - 1.0) for at, later in itertools.pairwise(times)]
     if len(late) < 2:
         return f"{len(late)} fires in {time.time() - begun:.0f} s"
     tail = statistics.quantiles(late, n=100)
@@ -221,14 +227,18 @@ def make_venv() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--stored", type=int, nargs="+", default=[1000, 50_000, 200_000])
     parser.add_argument("--only", nargs="+", choices=SYSTEMS, default=SYSTEMS)
     parser.add_argument("--idle", type=float, default=20)
     given = parser.parse_args()
     if set(given.only) - {"celeriac"}:
         make_venv()
-    print(f"{'stored':>8}  {'beat':11} {'idle CPU':>9} {'memory':>9} {'edit':>9} {'burst':>9}  late p50 / p99")
+    print(
+        f"{'stored':>8}  {'beat':11} {'idle CPU':>9} {'memory':>9} {'edit':>9} {'burst':>9}  late p50 / p99"
+    )
     for stored in given.stored:
         for name in given.only:
             found = measure(name, stored, given.idle)

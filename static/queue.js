@@ -17,7 +17,8 @@
     const part = [".pick", ".task-name", ".row-more"].find((selector) => active?.matches(selector));
     if (rowOf(active)) focused = [rowOf(active).dataset.id, part || ".row-more"];
     active?.blur?.(); // a row that has the focus is left as it is
-    htmx.ajax("POST", address, { source: form(), target: "#queue", swap: "outerMorph", values });
+    const headers = { "HX-Target": "div#queue" }; // htmx.ajax names the form here, which is the source
+    htmx.ajax("POST", address, { source: form(), target: "#queue", swap: "outerMorph", values, headers });
   }
 
   function look(query) {

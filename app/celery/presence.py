@@ -128,7 +128,9 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
 
 
 def _pool_name(pool: Any) -> str:
-    return type(pool).__module__.rpartition(".")[2]
+    """As `--pool` calls it."""
+    module: str = type(pool).__module__.rpartition(".")[2]
+    return "threads" if module == "thread" else module
 
 
 def _running() -> list[dict[str, Any]]:

@@ -22,9 +22,9 @@ from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import db, transaction
 from app.runs.recorder import RECORDERS
+from app.schedules import BEATS
 
 SILENT_SECONDS = 15.0
-BEATS = "celeriac:beats"
 STREAM_WARNING = 0.5
 
 

@@ -149,7 +149,8 @@ def _due(now: datetime, limit: int, only: int | None) -> Sequence[Any]:
     query = select(*_COLUMNS).where(Schedule.enabled, Schedule.next_run_at <= now)
     if only is not None:
         query = query.where(Schedule.id == only)
-    query = query.order_by(Schedule.next_run_at).limit(limit).with_for_update(skip_locked=True)
+    query = query.order_by(Schedule.next_run_at, Schedule.id).limit(limit)
+    query = query.with_for_update(skip_locked=True)
     return db.session.execute(query).all()
 
 

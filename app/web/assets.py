@@ -3,13 +3,20 @@
 import hashlib
 from pathlib import Path
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, g, request, url_for
 
 _KEEP_SECONDS = 365 * 86400
 
 
 def asset(filename: str) -> str:
-    """The address of a file under static/, with a digest of its content."""
+    """The address of a file under static/, with a digest of its content; looked up once a request."""
+    told: dict[str, str] = g.setdefault("assets", {})
+    if filename not in told:
+        told[filename] = _address(filename)
+    return told[filename]
+
+
+def _address(filename: str) -> str:
     path = Path(str(current_app.static_folder), filename)
     known: dict[str, tuple[float, str]] = current_app.extensions.setdefault("celeriac_assets", {})
     changed_at = path.stat().st_mtime

@@ -50,7 +50,8 @@ def at(moment: datetime, now: datetime) -> str:
 
 def full(moment: datetime) -> str:
     """The whole moment with its zone, for tooltips: "Tue 20 October 2026, 14:29:41 GMT"."""
-    return f"{format_datetime(moment, _('EEE d MMMM y, HH:mm:ss'))} {zone_name(moment)}"
+    shown = format_datetime(moment, _("EEE d MMMM y, HH:mm:ss"))
+    return f"{shown} {zone_name(moment)}"
 
 
 def zone_name(moment: datetime) -> str:

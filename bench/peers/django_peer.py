@@ -1,4 +1,4 @@
-"""django-celery-beat on SQLite, for bench/beat.py: `celery -A django_peer beat`, and the edits as commands."""
+"""django-celery-beat on SQLite, for bench/beat.py: its Celery app, and edits as commands."""
 
 import os
 import sys

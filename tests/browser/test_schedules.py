@@ -226,8 +226,7 @@ def test_a_fire_is_skipped_and_restored_on_the_page(
 def test_without_javascript(app: Flask, visit: Visit, new: Callable[..., Schedule]) -> None:
     row = new()
     page = visit("/schedules", java_script_enabled=False)
-    page.get_by_role("switch", name="Enable Daily").uncheck(force=True)
-    page.get_by_role("button", name="Set").click()
+    page.locator(f"#schedule-{row.id}").get_by_role("button", name="Turn off").click()
     assert not is_on(row)
     page.get_by_label("Choose Daily").check(force=True)
     page.locator("#bulk").get_by_role("button", name="Turn on").click()

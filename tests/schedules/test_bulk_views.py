@@ -74,6 +74,7 @@ def test_many_run_now(app: Flask, signed_in: SignedIn, post: Post, three: list[i
     assert len(runs.page(runs.Filter()).items) == 3
 
 
+@pytest.mark.database
 def test_many_change_their_queue_and_that_is_undone(
     app: Flask, signed_in: SignedIn, post: Post, three: list[int]
 ) -> None:

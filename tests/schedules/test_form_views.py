@@ -486,6 +486,7 @@ def test_what_has_passed_can_still_be_renamed(
     assert fresh(row).enabled
 
 
+@pytest.mark.database
 def test_two_people_editing_do_not_undo_each_other(
     app: Flask, signed_in: SignedIn, post: Post, make: Make
 ) -> None:

@@ -17,7 +17,7 @@ MONTHS = {  # both hold the clock changes of Europe and of America
     "spring": datetime(2027, 3, 5, 5, 17, 3, tzinfo=UTC),
 }
 CRONS = [
-    ("*/30 0-5 * * *", "Europe/Berlin"),
+    ("*/30 1-3 * * *", "Europe/Berlin"),
     ("0 * * * *", "America/New_York"),
     ("30 2 * * *", "America/New_York"),
     ("30 1 * * *", "Europe/London"),
@@ -90,7 +90,7 @@ def test_a_month_of_fires(make: Any, fire: Any, history: Any, celery_app: Any, m
             in_outage = any(low <= run.due_at < high for low, high in away)
             assert run.state == states.PENDING or (run.state == states.MISSED and in_outage)
         ran += sum(run.state == states.PENDING for run in runs)
-    assert sent == ran > 1500
+    assert sent == ran > 1200
     assert len({run.id for schedule_id in expected for run in history(schedule_id)}) == sum(
         map(len, expected.values())
     )

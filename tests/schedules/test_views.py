@@ -18,6 +18,7 @@ from app.runs import states
 from app.runs.models import Run
 from app.schedules.models import Schedule
 from app.schedules.presence import BEATS, Presence
+from app.schedules.views.listing import PAGE_SIZE
 
 SignedIn = Callable[..., FlaskClient]
 Post = Callable[..., TestResponse]
@@ -81,6 +82,7 @@ def names_on(page: str) -> list[str]:
     return re.findall(r'class="schedule-name"[^>]*>([^<]+)<', page)
 
 
+@pytest.mark.database
 def test_a_line_says_when_and_how_it_went(app: Flask, signed_in: SignedIn, new: Make, now: datetime) -> None:
     row = new("Digest", task_name="sample_tasks.weekday", kwargs={"day": "2026-11-20"}, note="for sales")
     add_run(row, states.SUCCESS, now - timedelta(hours=2), runtime_seconds=41.0)
@@ -109,15 +111,15 @@ def test_the_list_is_sorted_by_next_fire_or_name(
 
 
 def test_pages_follow_each_other_without_gaps(app: Flask, signed_in: SignedIn, new: Make) -> None:
-    for number in range(53):
+    for number in range(PAGE_SIZE + 3):
         new(f"S{number:02}")
     browser = signed_in("viewer")
     first = browser.get("/schedules").text
     following = re.search(r'rel="next" href="([^"]+)"', first)
     assert following
     second = browser.get(following[1].replace("&amp;", "&")).text
-    assert len(names_on(first)) == 50
-    assert sorted(names_on(first) + names_on(second)) == [f"S{number:02}" for number in range(53)]
+    assert len(names_on(first)) == PAGE_SIZE
+    assert sorted(names_on(first) + names_on(second)) == [f"S{number:02}" for number in range(PAGE_SIZE + 3)]
 
 
 @pytest.mark.parametrize("cursor", ["x", "////", "WzEsMl0", "bnVsbA", "é"])
@@ -126,6 +128,7 @@ def test_a_bad_cursor_is_refused(app: Flask, signed_in: SignedIn, new: Make, cur
     assert signed_in("viewer").get("/schedules", query_string={"cursor": cursor}).status_code == 422
 
 
+@pytest.mark.database
 def test_filters_stand_in_the_address(app: Flask, signed_in: SignedIn, new: Make) -> None:
     new("Here", timezone="Asia/Shanghai", queue="files", note="quarterly")
     new("There", task_name="sample_tasks.resize", kwargs={"folder": "a"}, args=[])
@@ -296,6 +299,7 @@ def test_the_first_page_explains_and_suggests(
     assert "may look" in viewer
 
 
+@pytest.mark.database
 def test_the_page_of_a_schedule(
     app: Flask, signed_in: SignedIn, celery_app: Celery, new: Make, now: datetime
 ) -> None:

@@ -1,5 +1,6 @@
 """The Simplified Chinese catalogue is complete, and pages are shown in the language that the viewer reads."""
 
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -202,3 +203,23 @@ def test_the_language_of_an_account_goes_where_it_goes(
         page = browser.get(path)
         assert (page.status_code, language_of(page)) == (200, "zh-CN"), path
         assert words in page.text, path
+
+
+def test_no_message_stands_in_an_f_string() -> None:
+    """The extraction does not look into them."""
+    for path in (PROJECT / "app").rglob("*.py"):
+        for text in ast.walk(ast.parse(path.read_text())):
+            if isinstance(text, ast.JoinedStr):
+                called = {
+                    one.func.id
+                    for one in ast.walk(text)
+                    if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)
+                }
+                assert not called & {"_", "_l", "ngettext", "pgettext"}, f"{path}:{text.lineno}"
+
+
+def test_switches_have_the_short_words() -> None:
+    """In Chinese a switch says 开 or 关, but a state says 已启用 or 已停用."""
+    for path in (PROJECT / "templates").rglob("*.html"):
+        for word in re.findall(r'<span class="(?:on|off)">(.*?)</span>', path.read_text()):
+            assert word.startswith("{{ pgettext('switch',"), path

@@ -43,7 +43,7 @@ def test_cards_show_who_is_alive_and_what_each_does(admin: FlaskClient, heard: A
 
 
 @pytest.mark.parametrize(
-    ("pool", "offered"), [("prefork", True), ("gevent", True), ("thread", False), ("solo", False)]
+    ("pool", "offered"), [("prefork", True), ("gevent", True), ("threads", False), ("solo", False)]
 )
 def test_a_pool_that_cannot_grow_offers_it_not(
     admin: FlaskClient, heard: Any, pool: str, offered: bool

@@ -32,8 +32,6 @@ def switch(schedule_id: int) -> Any:
     try:
         _switch(schedule_id, on, "")
     except Conflict as error:
-        if not wants_fragment():
-            raise
         flash({"title": _("It stays off"), "text": error.detail}, "error")  # type: ignore[arg-type]  # any JSON will do
     return _row_or_back(schedule_id)
 

@@ -21,7 +21,7 @@ from app.web import live, viewer, words
 from app.web.htmx import go_to
 from app.web.navigation import Count
 
-PAGE_SIZE = 50
+PAGE_SIZE = 30  # a page of about 100 KB
 TYPE_TO_DELETE = 100  # more than that asks for the number to be typed
 _FRESH_SECONDS = 10  # what is late changes with time alone
 

@@ -261,7 +261,9 @@ def strip(outcomes: Sequence[Outcome]) -> Strip:
 def _summary(outcomes: Sequence[Outcome]) -> str:
     if not outcomes:
         return _("Not run yet")
-    counts = Counter(str(look(one.state).word) for one in outcomes)
+    counts: Counter[str] = Counter()
+    for state, number in Counter(one.state for one in outcomes).items():
+        counts[str(look(state).word)] += number
     listed = _(", ").join(_("%(state)s: %(n)s", n=n, state=word) for word, n in counts.most_common())
     return _("Last %(n)s: %(outcomes)s", n=len(outcomes), outcomes=listed)
 
