@@ -30,8 +30,11 @@ class Diagnosis:
     ruled_out: list[str] = field(default_factory=list)
 
 
-def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
-    """Why the run is not running at `now`; `consumers` are the known workers. Raises `BrokerUnavailable`."""
+def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int | None = None) -> Diagnosis:
+    """Why the run is not running at `now`; `consumers` are the known workers. Raises `BrokerUnavailable`.
+
+    `hint` is the position where it was last seen, which spares a search of the line.
+    """
     if run.is_finished:
         return Diagnosis("finished", _("It has finished."))
     if run.state in states.RUNNING:
@@ -43,7 +46,7 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosi
         return Diagnosis("held", _held(held))
     if run.state in (states.SCHEDULED, states.RETRY) and (run.eta_at is None or run.eta_at > now):
         return _scheduled(run) if run.state == states.SCHEDULED else _retrying(run)
-    message = broker.find(run.queue or "", run.id)
+    message = broker.find(run.queue or "", run.id, hint)
     if message is None:
         return _nowhere(run, consumers, now)
     return _in_line(run, message, consumers, now)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app import audit, broker, catalog
-from app.broker import topics
+from app.broker import topics, wakeups
 from app.celery.events import to_json
 from app.config import settings
 from app.errors import Conflict, Invalid
@@ -60,7 +60,9 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         if first := _first_with(request):  # the same key, at the same moment
             return first
         raise
-    if run.state != states.SCHEDULED:
+    if run.state == states.SCHEDULED:
+        wakeups.wake(broker.client())
+    else:
         outbox.send(celery_app, run)
     topics.touch(broker.client(), ["runs"])
     return run

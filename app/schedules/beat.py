@@ -36,6 +36,7 @@ BUFFER_SHARE = 20  # of the time: looking at many buffered fires may take up 5 %
 BUSY_WAIT_SECONDS = 0.02  # another beat has locked what is due
 BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LISTEN_AGAIN_SECONDS = 1.0
+DRIFT_REST = 4.0  # checking saved arguments may take up a fifth of a core, and must not hold up fires
 
 logger = logging.getLogger(__name__)
 
@@ -94,30 +95,34 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         client = broker.client()
         agenda = firing.agenda()
         due_at = agenda.next_at()
-        busy = False
-        if due_at is not None and due_at <= now:
+        is_due = due_at is not None and due_at <= now
+        if is_due:
             client.ping()
-            busy = True
-        if agenda.fire_at is not None and agenda.fire_at <= now:
-            fired = firing.fire_due(self.app, now)
-            self._presence.fired += fired.sent
-            busy = fired.rows > 0
-        if agenda.send_at is not None and agenda.send_at <= now:
-            self._presence.fired += outbox.send_scheduled(self.app, now)
+        done = self._fire(agenda, now) if is_due else 0
         if agenda.buffered:
             self._look_at_buffer(client, now)
         self._presence.tell(client)
-        if due_at is not None and due_at <= now:
-            return 0.0 if busy else BUSY_WAIT_SECONDS
-        return self._until(due_at, agenda.buffered)
-
-    def _until(self, due_at: datetime | None, buffered: bool) -> float:
+        if is_due:
+            return 0.0 if done else BUSY_WAIT_SECONDS
         wait = LONGEST_WAIT_SECONDS
         if due_at is not None:
             wait = min(wait, (due_at - utcnow()).total_seconds())
-        if buffered:
+        if agenda.buffered:
             wait = min(wait, self._buffer_at - time.monotonic())
         return max(wait, 0.0)
+
+    def _fire(self, agenda: firing.Agenda, now: datetime) -> int:
+        """Fire schedules and send runs for later; returns how many there were."""
+        done = 0
+        if agenda.fire_at is not None and agenda.fire_at <= now:
+            fired = firing.fire_due(self.app, now)
+            self._presence.fired += fired.sent
+            done = fired.rows
+        if agenda.send_at is not None and agenda.send_at <= now:
+            sent = outbox.send_scheduled(self.app, now)
+            self._presence.fired += sent
+            done += sent
+        return done
 
     def _look_at_buffer(self, client: redis.Redis, now: datetime) -> None:
         started = time.monotonic()
@@ -177,6 +182,6 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def _check_drift(self) -> None:
         with self._flask.app_context():
             try:
-                drift.check(self.app, utcnow())
-            except OperationalError as error:
-                logger.warning("saved arguments were not checked: %s", str(error).partition("\n")[0])
+                drift.check(self.app, utcnow(), DRIFT_REST)
+            except Exception:  # the end of a thread: beat itself goes on
+                logger.exception("saved arguments were not checked")

@@ -15,9 +15,9 @@ from app import audit, schedules
 from app.clock import utcnow
 from app.errors import CeleriacError, Invalid
 from app.schedules import exchange, files
+from app.schedules.api.schemas import ScheduleSchema
 from app.schedules.changes import readable
 from app.schedules.definition import FIELDS, Definition
-from app.schedules.schemas import ScheduleSchema
 
 group = AppGroup("schedules", help="Schedules as files, and those that code defines.")
 

@@ -1,5 +1,6 @@
 """Saved arguments against the signatures of today: what will fail is said before it fails."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -47,12 +48,14 @@ def of(celery_app: Celery, row: Any, now: datetime) -> Problems:
     return problems(celery_app, row.task_name, row.args, row.kwargs, now, row.timezone)
 
 
-def check(celery_app: Celery, now: datetime) -> int:
+def check(celery_app: Celery, now: datetime, rest: float = 0.0) -> int:
     """Check every schedule and keep what was found on its row; returns how many do not fit.
 
-    Goes through the table in batches, and writes only where something changed.
+    Goes through the table in batches, and writes only where something changed. `rest`: how many seconds it
+    rests for each one that it works, where something else is to go on beside it.
     """
     last, found, changed = 0, 0, False
+    started = time.monotonic()
     while batch := _batch(last):
         last = batch[-1].id
         new = {
@@ -65,6 +68,8 @@ def check(celery_app: Celery, now: datetime) -> int:
         if differing:
             _keep(differing)
             changed = True
+        time.sleep((time.monotonic() - started) * rest)
+        started = time.monotonic()
     if changed:
         announce()
     return found

@@ -118,7 +118,7 @@ def test_four_beats_that_are_killed_at_random(
     beats = [start_beat(processes) for _ in range(4)]
     eventually(lambda: beats_at_work(redis, beats) == 4, 60)
     rows = every_second()
-    for _ in range(12):
+    for _ in range(8):
         time.sleep(chance.uniform(0.1, 0.9))
         eventually(lambda: beats_at_work(redis, beats) >= 2, 60)
         processes.kill(beats.pop(chance.randrange(len(beats))), signal.SIGKILL)

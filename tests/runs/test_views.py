@@ -184,7 +184,7 @@ def test_the_live_part_of_a_run(app: Flask, signed_in: SignedIn) -> None:
 def test_a_waiting_run_says_why(app: Flask, celery_app: Celery, signed_in: SignedIn) -> None:
     run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
     page = signed_in("viewer").get(f"/runs/{run.id}").text
-    assert "No worker that is online listens to the queue default." in page
+    assert "No worker is online, so nothing takes runs from the queue default." in page
 
 
 def test_cancelling_takes_the_message_away(

@@ -402,6 +402,7 @@ def test_runs_for_later_are_sent_on_time_and_once(celery_app: Any, now: datetime
     request = runs.RunRequest("sample_tasks.plain", [1], run_at=now + minutes(1), message_ttl_seconds=60)
     run = runs.submit(celery_app, request, now)
     assert (run.state, firing.agenda().send_at) == (states.SCHEDULED, now + minutes(1))
+    assert run.expires_at == now + minutes(2)  # from when it is sent
     assert outbox.send_scheduled(celery_app, now + minutes(0.9)) == 0
     assert outbox.send_scheduled(celery_app, now + minutes(1)) == 1
     assert outbox.send_scheduled(celery_app, now + minutes(1)) == 0

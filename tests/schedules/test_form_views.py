@@ -609,3 +609,28 @@ def test_the_code_of_a_later_run(app: Flask, signed_in: SignedIn, post: Post) ->
         signed_in("operator"), "/tasks/sample_tasks.resize/same-as", data | {"start_at": "x"}, htmx=True
     ).text
     assert "apply_async" not in bad
+
+
+@pytest.mark.parametrize("nasty", ["x" * 100_000, "<script>alert(1)</script>", "%(n)s {}\u202e"])
+@pytest.mark.parametrize("path", ["/schedules/{}/edit", "/schedules/preview"])
+def test_no_text_breaks_the_form(
+    app: Flask, signed_in: SignedIn, post: Post, make: Make, nasty: str, path: str
+) -> None:
+    fill_every_field(signed_in("operator"), post, make, nasty, path)
+
+
+@pytest.mark.database
+def test_no_null_character_breaks_the_form(app: Flask, signed_in: SignedIn, post: Post, make: Make) -> None:
+    fill_every_field(signed_in("operator"), post, make, "a\x00b", "/schedules/{}/edit")
+
+
+def fill_every_field(browser: FlaskClient, post: Post, make: Make, nasty: str, path: str) -> None:
+    row = make("Report", datetime.now(UTC), task_name="sample_tasks.report", args=["2026-11-20"])
+    data = shown_in(browser.get(f"/schedules/{row.id}/edit").text) | {"csrf_token": ""}
+    for field in [*data, "due-day", "schedule_id", "then"]:
+        value = [nasty, nasty] if field in SPANS else nasty
+        answer = post(browser, path.format(row.id), data | {field: value})
+        assert answer.status_code in (200, 303, 400, 404, 409, 412, 422), field
+        assert "<script>alert" not in answer.text
+    assert browser.get(f"/schedules/{row.id}").status_code == 200
+    assert browser.get("/schedules").status_code == 200

@@ -82,7 +82,7 @@ def _why(waiting: queues.Waiting, queue: Queue) -> runs.Diagnosis | None:
         run: Run = runs.get(waiting.id)
     except NotFound:  # nobody has recorded it: a message of another program, or its event is still on its way
         run = Run(id=waiting.id, queue=queue.name, state="PENDING", created_at=queue.at, updated_at=queue.at)
-    return runs.diagnose(run, workers.listing(broker.client(), queue.at), queue.at)
+    return runs.diagnose(run, workers.listing(broker.client(), queue.at), queue.at, waiting.position)
 
 
 def _version(

@@ -10,7 +10,7 @@ from app import queues
 from app.accounts import requires
 from app.broker import Message
 from app.clock import utcnow
-from app.queues import schemas
+from app.queues.api import schemas
 from app.web import api
 
 bp = api.ApiBlueprint("queues", __name__, description="What waits, and its order")

@@ -13,7 +13,7 @@ from app.accounts import requires
 from app.clock import utcnow
 from app.errors import Stale
 from app.runs.api.schemas import RunSchema
-from app.schedules import schemas
+from app.schedules.api import schemas
 from app.schedules.models import Schedule
 from app.schedules.timing import Timing
 from app.web import api
