@@ -73,4 +73,3 @@ def register_features(app: Flask) -> None:
     from app import features
 
     features.register(app)
-

@@ -27,8 +27,8 @@ from app.runs.states import RUNNING
 from app.runs.submit import RunRequest, rerun, submit
 
 __all__ = [
-    "LIMIT_MAX",
     "ENOUGH",
+    "LIMIT_MAX",
     "RUNNING",
     "Consumer",
     "Diagnosis",
