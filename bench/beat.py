@@ -8,7 +8,8 @@ outside, by when messages arrive in Redis:
 
 - idle: CPU of the process over some seconds in which nothing is due, and its resident memory
 - edit: from the commit of an edit that makes a schedule due until its message is there (median of 3)
-- burst: 500 schedules that become due with one commit; messages a second from that commit to the last one
+- burst: 500 schedules that become due with one commit; messages a second from that commit to the last one,
+  and messages a second of CPU that the beat used, which does not depend on what else the machine does
 - late: 50 schedules, each every second: how late messages are. Ours are compared with the grid itself,
   peers with their own previous fire (they do not keep a grid), which hides their drift
 """
@@ -166,15 +167,21 @@ def figures(
     if arrivals.wait_for(range(1), 300) is None:
         return {"edit": "no fire within 300 s"}
     time.sleep(6)  # what comes after a start, and after the edit, is over
-    before = process.cpu_times()
+    before = cpu_seconds(process)
     time.sleep(idle_seconds)
-    after = process.cpu_times()
-    used = (after.user + after.system) - (before.user + before.system)
+    used = cpu_seconds(process) - before
     found = {"idle": f"{used / idle_seconds:.2%}", "memory": f"{process.memory_info().rss / 2**20:.0f} MiB"}
     found["edit"] = edits(system, arrivals)
+    before = cpu_seconds(process)
     found["burst"] = burst(system, arrivals, stored)
+    found["cpu"] = f"{BURST / (cpu_seconds(process) - before):.0f}"
     found["late"] = steady(system, arrivals, stored + BURST)
     return found
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def edits(system: System, arrivals: Arrivals) -> str:
@@ -236,13 +243,12 @@ def main() -> None:
     given = parser.parse_args()
     if set(given.only) - {"celeriac"}:
         make_venv()
-    print(
-        f"{'stored':>8}  {'beat':11} {'idle CPU':>9} {'memory':>9} {'edit':>9} {'burst':>9}  late p50 / p99"
-    )
+    titles = " ".join(f"{title:>9}" for title in ("idle CPU", "memory", "edit", "burst", "per CPU s"))
+    print(f"{'stored':>8}  {'beat':11} {titles}  late p50 / p99")
     for stored in given.stored:
         for name in given.only:
             found = measure(name, stored, given.idle)
-            cells = [found.get(column, "-") for column in ("idle", "memory", "edit", "burst")]
+            cells = [found.get(column, "-") for column in ("idle", "memory", "edit", "burst", "cpu")]
             line = " ".join(f"{cell:>9}" for cell in cells)
             print(f"{stored:>8}  {name:11} {line}  {found.get('late', '-')}", flush=True)
     print(f"load average meanwhile: {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores")

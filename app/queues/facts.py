@@ -1,8 +1,9 @@
 """What is to be said of a queue: how much waits, since when, who takes from it, what stands in the way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from app import broker, workers
 from app.broker import HoldingNew, Pause
@@ -14,7 +15,10 @@ from app.workers import Worker
 
 @dataclass(frozen=True)
 class Queue:
-    """One queue at one moment; `listening` are the online workers that listen to it, paused ones too."""
+    """One queue at one moment; `listening` are the online workers that listen to it, paused ones too.
+
+    `paces` is only called, and the database only asked, for what estimates and rates are made from.
+    """
 
     name: str
     description: str
@@ -26,8 +30,12 @@ class Queue:
     holding_new: HoldingNew | None
     listening: list[Worker]
     oldest_at: datetime | None
-    pace: Pace
+    paces: Callable[[], Mapping[str, Pace]]
     at: datetime
+
+    @property
+    def pace(self) -> Pace:
+        return self.paces().get(self.name, Pace())
 
     @property
     def paused(self) -> bool:
@@ -104,7 +112,7 @@ def held_in_all() -> int:
 
 def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
     depths, oldest = broker.depths(wanted), broker.oldest_sent_at(wanted)
-    pauses, modes, known = broker.paused(), broker.holding_new(), paces(now)
+    pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: paces(now))
     details = settings().queue_details
     return [
         Queue(
@@ -118,7 +126,7 @@ def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list
             holding_new=modes.get(name),
             listening=[worker for worker in alive if worker.online and name in worker.queues],
             oldest_at=oldest[name],
-            pace=known.get(name, Pace()),
+            paces=known,
             at=now,
         )
         for name in wanted

@@ -1,11 +1,12 @@
 """How long the runs of a queue took lately and how many left it: what estimates are made from."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.extensions import db
 from app.runs import states
@@ -14,7 +15,7 @@ from app.runs.models import Run
 SAMPLE = {states.SUCCESS: 1000, states.FAILURE: 200}  # the newest of each, over all queues
 ENOUGH = 20  # below it an estimate would be a guess
 WINDOW = timedelta(minutes=5)
-COUNTED_AT_MOST = 10_000
+COUNTED_AT_MOST = 1000
 
 
 class Consumer(Protocol):
@@ -98,14 +99,17 @@ def _newest(state: str, most: int) -> Sequence[Any]:
     return db.session.execute(query.order_by(Run.created_at.desc(), Run.id.desc()).limit(most)).all()
 
 
-def _came_in(now: datetime) -> dict[str, int]:
-    newest = select(Run.queue).where(Run.created_at >= now - WINDOW, Run.queue.is_not(None))
-    rows = newest.order_by(Run.created_at.desc()).limit(COUNTED_AT_MOST).subquery()
-    counted = db.session.execute(select(rows.c.queue, func.count()).group_by(rows.c.queue))
-    return {str(row[0]): row[1] for row in counted}
+def _came_in(now: datetime) -> dict[str, float]:
+    """Runs a minute by queue, of the last minutes or of the newest thousand runs."""
+    newest = select(Run.queue, Run.created_at).where(Run.created_at >= now - WINDOW, Run.queue.is_not(None))
+    rows = db.session.execute(newest.order_by(Run.created_at.desc()).limit(COUNTED_AT_MOST)).all()
+    seconds = WINDOW.total_seconds()
+    if len(rows) == COUNTED_AT_MOST:
+        seconds = max(1.0, (now - rows[-1].created_at).total_seconds())
+    return {queue: 60 * count / seconds for queue, count in Counter(row.queue for row in rows).items()}
 
 
-def _pace(sample: Sequence[Any], came_in: int, now: datetime) -> Pace:
+def _pace(sample: Sequence[Any], in_per_minute: float, now: datetime) -> Pace:
     by_task: dict[str, list[float]] = {}
     for row in sample:
         if row.runtime_seconds is not None:
@@ -122,6 +126,6 @@ def _pace(sample: Sequence[Any], came_in: int, now: datetime) -> Pace:
         runs=len(times),
         mean_seconds=sum(times) / len(times) if times else 0.0,
         by_task={name: sum(found) / len(found) for name, found in by_task.items()},
-        in_per_minute=came_in / (WINDOW.total_seconds() / 60),
+        in_per_minute=in_per_minute,
         out_per_minute=out / minutes,
     )

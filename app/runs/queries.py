@@ -18,6 +18,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
     union_all,
     values,
@@ -169,7 +170,8 @@ def _text_matches(text: str) -> ColumnElement[bool]:
     """Every word is somewhere in the task's name, the id, the arguments or the error."""
     places = (Run.task_name, Run.id, Run.error, cast(Run.args, String), cast(Run.kwargs, String))
     return and_(
-        *(or_(*(place.icontains(word, autoescape=True) for place in places)) for word in text.split()[:10])
+        true(),
+        *(or_(*(place.icontains(word, autoescape=True) for place in places)) for word in text.split()[:10]),
     )
 
 

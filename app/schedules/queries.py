@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, and_, func, or_, select, tuple_, union_all
+from sqlalchemy import Select, and_, func, or_, select, true, tuple_, union_all
 
 from app import broker
 from app.broker import topics
@@ -180,7 +180,7 @@ def _text_matches(text: str) -> Any:
     """Every word is somewhere in the name, the task or the note."""
     columns = (Schedule.name, Schedule.task_name, Schedule.note)
     words = text.split()[:10]
-    return and_(*(or_(*(one.icontains(word, autoescape=True) for one in columns)) for word in words))
+    return and_(true(), *(or_(*(one.icontains(word, autoescape=True) for one in columns)) for word in words))
 
 
 def _count(query: Select[Schedule]) -> int:

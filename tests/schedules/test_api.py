@@ -157,6 +157,7 @@ def test_lists(api: Any) -> None:
     assert [row["name"] for row in api.get("/schedules?enabled=false").json["items"]] == ["s0"]
     assert len(api.get("/schedules?q=S3").json["items"]) == 1
     assert api.get("/schedules?q=%25").json["items"] == []
+    assert len(api.get("/schedules?q=%0D").json["items"]) == 7
     for bad in ("limit=0", "limit=201", "cursor=x", "cursor=W251bGwsIDFd4", "colour=red", "enabled=maybe"):
         assert api.get(f"/schedules?{bad}").status_code == 422, bad
 

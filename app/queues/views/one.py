@@ -10,12 +10,13 @@ from app import broker, queues, runs, workers
 from app.accounts import requires
 from app.config import settings
 from app.errors import NotFound
-from app.queues import Queue
+from app.queues import Queue, Waiting
 from app.queues.forms import PAGE_SIZE, optional_number
 from app.queues.views.blueprint import bp, celery, view_query
-from app.runs import Run
+from app.runs import Diagnosis, Run
 from app.web import live, viewer
 
+WAITING, HELD = "waiting", "held"
 HELD_SHOWN = 5  # below the line; all of them on their own tab
 _FRESH_SECONDS = 4  # estimates age
 
@@ -29,74 +30,85 @@ def show(queue: str) -> str:
 @bp.get("/<queue>/live")
 @requires("view")
 def part(queue: str) -> str | Response:
-    found = shown(queue)
-    if live.unchanged(found["version"]):
+    if live.unchanged(_version(queues.find(queue, viewer.now()))):
         return live.nothing_new()
-    return render_template("queues/_queue.html", **found)
+    return render_template("queues/_queue.html", **shown(queue))
 
 
 def shown(name: str) -> dict[str, Any]:
-    """What the page shows of a queue, with the version that moves when any of it does."""
+    """What the page shows of a queue; the version is read first: a change meanwhile is seen next time."""
     queue = queues.find(name, viewer.now())
-    tab = "held" if request.values.get("tab") == "held" else "waiting"
-    total = queue.held if tab == "held" else queue.waiting
-    offset = min(optional_number("offset") or 0, max(0, (total - 1) // PAGE_SIZE * PAGE_SIZE))
-    line = queues.line(celery(), queue, offset, PAGE_SIZE) if tab == "waiting" else []
-    held = queues.held(
-        celery(), queue, offset if tab == "held" else 0, PAGE_SIZE if tab == "held" else HELD_SHOWN
-    )
+    version, tab, offset = _version(queue), _tab(), _offset(queue)
+    line = queues.line(celery(), queue, offset, PAGE_SIZE) if tab == WAITING else []
+    held = queues.held(celery(), queue, *_held_part(queue))
     selected = _selected(queue)
-    version = _version(queue, line, held, selected)
+    top = _told([one.id for one in line])
     return {
+        "version": version,
         "queue": queue,
         "tab": tab,
         "line": line,
         "held": held,
         "offset": offset,
-        "total": total,
+        "total": _total(queue),
         "page_size": PAGE_SIZE,
         "query": view_query(),
-        "selected": selected["run"] if selected else None,
-        "why": selected["why"] if selected else None,
+        "selected": selected,
+        "why": _why(selected, queue) if selected else None,
         "queues": [one for one in settings().declared_queues if one != name],
-        "top": _told([one.id for one in line]),
-        "moved_on": bool(request.args.get("top")) and request.args["top"] != _told([one.id for one in line]),
-        "version": version,
+        "top": top,
+        "moved_on": request.args.get("top", top) != top,
     }
 
 
-def _selected(queue: Queue) -> dict[str, Any] | None:
+def _tab() -> str:
+    return HELD if request.values.get("tab") == HELD else WAITING
+
+
+def _total(queue: Queue) -> int:
+    return queue.held if _tab() == HELD else queue.waiting
+
+
+def _offset(queue: Queue) -> int:
+    """Where the shown page begins; a page that the line has become too short for is its last one."""
+    last = max(0, (_total(queue) - 1) // PAGE_SIZE * PAGE_SIZE)
+    return min(optional_number("offset") or 0, last)
+
+
+def _held_part(queue: Queue) -> tuple[int, int]:
+    return (_offset(queue), PAGE_SIZE) if _tab() == HELD else (0, HELD_SHOWN)
+
+
+def _selected(queue: Queue) -> Waiting | None:
     """The run that the page explains; None when it waits here no longer."""
     run_id = request.values.get("run")
     if not run_id:
         return None
     try:
-        waiting = queues.one(celery(), queue, run_id, optional_number("hint"))
+        return queues.one(celery(), queue, run_id, optional_number("hint"))
     except NotFound:
         return None
-    return {"run": waiting, "why": _why(waiting, queue)}
 
 
-def _why(waiting: queues.Waiting, queue: Queue) -> runs.Diagnosis | None:
+def _why(waiting: Waiting, queue: Queue) -> Diagnosis:
     try:
-        run: Run = runs.get(waiting.id)
+        run = runs.get(waiting.id)
     except NotFound:  # nobody has recorded it: a message of another program, or its event is still on its way
         run = Run(id=waiting.id, queue=queue.name, state="PENDING", created_at=queue.at, updated_at=queue.at)
     return runs.diagnose(run, workers.listing(broker.client(), queue.at), queue.at, waiting.position)
 
 
-def _version(
-    queue: Queue,
-    line: list[queues.Waiting],
-    held: list[queues.Waiting],
-    selected: dict[str, Any] | None,
-) -> str:
+def _version(queue: Queue) -> str:
+    """Moves with what the page shows; asks the database nothing. Estimates age, so they move it too."""
+    offset, limit = _held_part(queue)
+    line = broker.page(queue.name, _offset(queue), PAGE_SIZE, body_limit=0) if _tab() == WAITING else []
     return _told(
-        [(one.id, one.position, one.priority) for one in (*line, *held)],
+        [(one.id, one.position, one.priority) for one in line],
+        [(one.message.id, one.reason) for one in broker.held(queue.name, offset, limit)],
         [queue.waiting, queue.held, queue.pause, queue.holding_new],
         [(one.hostname, one.state, one.slots, one.busy) for one in queue.listening],
-        selected and (selected["run"].id, selected["run"].position, selected["why"]),
-        int(queue.at.timestamp() // _FRESH_SECONDS) if any(one.starts_at for one in line) else 0,
+        runs.version(),
+        int(queue.at.timestamp() // _FRESH_SECONDS) if queue.waiting and queue.taking else 0,
     )
 
 
