@@ -68,6 +68,7 @@ def test_a_wrong_description_stops_start_up(monkeypatch: pytest.MonkeyPatch, val
         load_settings()
 
 
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")  # Celery would drop it with 6
 @pytest.mark.parametrize(
     ("task", "options", "priority"),
     [("billing.capture", {}, 0), ("billing.capture", {"priority": 7}, 7), ("mine.own", {}, 4)],
