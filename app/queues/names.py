@@ -7,10 +7,12 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from app import broker
+from app.broker.connection import OWN_PREFIX
 from app.config import settings
 from app.errors import NotFound
 from app.workers import Worker
 
+KOMBU_PREFIX = "_kombu."
 KNOWN_FOR_SECONDS = 10.0  # finding the others walks over all keys of Redis
 
 
@@ -26,13 +28,19 @@ def names(workers: Sequence[Worker]) -> list[str]:
 
 def require(queue: str, workers: Sequence[Worker] = ()) -> None:
     """Raise `NotFound` for a queue that nobody has ever declared, listens to or has sent anything to."""
+    if queue.startswith((OWN_PREFIX, KOMBU_PREFIX)) or broker.keys().separator in queue:
+        raise _unknown(queue)  # a key that stands beside the queues, or one level of one
     if queue in settings().declared_queues or any(queue in worker.queues for worker in workers):
         return
     if queue in _ever_known():
         return
     depth = broker.depths([queue])[queue]
     if not depth.waiting and not depth.held:
-        raise NotFound(_("There is no queue %(name)s.", name=queue[:80]))
+        raise _unknown(queue)
+
+
+def _unknown(queue: str) -> NotFound:
+    return NotFound(_("There is no queue %(name)s.", name=queue[:80]))
 
 
 def _ever_known() -> set[str]:

@@ -165,7 +165,15 @@ def test_priority_and_queue_of_a_waiting_run(operator: Any, submit: Submit, orde
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"priority": 10}, {"priority": -1}, {"priority": "5"}, {"queue": "nowhere"}, {"queue": "default"}],
+    [
+        {},
+        {"priority": 10},
+        {"priority": -1},
+        {"priority": "5"},
+        {"queue": "nowhere"},
+        {"queue": "default"},
+        {"queue": "nowhere", "priority": 9},
+    ],
 )
 def test_changes_that_are_refused(operator: Any, submit: Submit, order: Any, body: dict[str, Any]) -> None:
     run_id = submit()
@@ -173,6 +181,7 @@ def test_changes_that_are_refused(operator: Any, submit: Submit, order: Any, bod
     assert answer.status_code == 422
     assert answer.json["errors"]
     assert order() == [run_id]
+    assert broker.by_priority("default") == {5: 1}
 
 
 def test_a_removed_run_ends(operator: Any, submit: Submit, order: Any, row: Any) -> None:
@@ -285,9 +294,19 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
-@pytest.mark.parametrize("name", ["nowhere", "unacked", "_kombu.binding.default", "a b", "\u706b"])
-def test_an_unknown_queue(caller: Any, redis: Any, method: str, path: str, body: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nowhere", "unacked", "_kombu.binding.default", "a b", "\u706b"),
+        *("celeriac:held:default", "default\x06\x164"),  # lists that are no queues
+    ],
+)
+def test_an_unknown_queue(
+    caller: Any, redis: Any, submit: Submit, method: str, path: str, body: Any, name: str
+) -> None:
     redis.hset("unacked", "tag", "{}")
+    submit()
+    broker.hold("default", submit(), "mei", "", utcnow())
     answer = caller("admin")(method, path.replace("Q", name), json=body)
     assert (answer.status_code, answer.json["code"]) == (404, "not-found")
 

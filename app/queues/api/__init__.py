@@ -67,13 +67,12 @@ def move_run(wanted: dict[str, Any], queue: str) -> Message:
 def change_run(wanted: dict[str, Any], queue: str, run_id: str) -> Message:
     """Change the priority of a waiting run, or send it to another queue"""
     now = utcnow()
-    changed = None
-    if "priority" in wanted:
-        changed = queues.reprioritise(queue, run_id, wanted["priority"], now).after
+    target = wanted.get("queue", queue)
     if "queue" in wanted:
-        changed = queues.send_to(queue, run_id, wanted["queue"], now).after
-    assert changed is not None  # noqa: S101 -- the schema asks for one of them
-    return changed
+        sent = queues.send_to(queue, run_id, target, now).after
+        if "priority" not in wanted:
+            return sent
+    return queues.reprioritise(target, run_id, wanted["priority"], now).after
 
 
 @bp.route("/queues/<queue>/messages/<run_id>", methods=["DELETE"])
