@@ -54,7 +54,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._stopped = threading.Event()
         transport.take_as(consumer.hostname)
         # Without it a worker takes early-acknowledged messages ahead of their turn, as many as it has slots.
-        pass
+        consumer.app.conf.worker_disable_prefetch = _pool_name(consumer.pool) in WAKING_POOLS
         remote.answer_with(
             tell=lambda: self._tell(consumer), obey_limits=lambda: limits.take_over(consumer, self._redis)
         )

@@ -36,7 +36,7 @@ BUFFER_SHARE = 20  # of the time: looking at many buffered fires may take up 5 %
 BUSY_WAIT_SECONDS = 0.02  # another beat has locked what is due
 BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LISTEN_AGAIN_SECONDS = 1.0
-DRIFT_REST = 4.0  # checking saved arguments may take up a fifth of a core, and must not hold up fires
+DRIFT_REST = 19.0  # checking saved arguments may take up a twentieth of a core
 
 logger = logging.getLogger(__name__)
 

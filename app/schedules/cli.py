@@ -82,7 +82,7 @@ def sync() -> None:
 @group.command("check")
 def check() -> None:
     """Check saved arguments against the tasks' present signatures; exits 1 when some do not fit."""
-    found = schedules.check_drift(_celery(), utcnow())
+    found = schedules.check_drift(_celery(), utcnow(), everything=True)
     click.echo(f"{found} schedules have arguments that do not fit their task.")
     sys.exit(1 if found else 0)
 

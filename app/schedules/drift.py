@@ -1,8 +1,11 @@
 """Saved arguments against the signatures of today: what will fail is said before it fails."""
 
+import hashlib
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from celery import Celery
@@ -16,7 +19,8 @@ from app.schedules import arguments
 from app.schedules.models import Schedule
 from app.schedules.rows import announce
 
-BATCH = 200
+BATCH = 50  # so few that fires in the same process hardly wait for them
+UNKNOWN = "unknown"
 
 Problems = dict[str, list[str]]
 
@@ -48,26 +52,25 @@ def of(celery_app: Celery, row: Any, now: datetime) -> Problems:
     return problems(celery_app, row.task_name, row.args, row.kwargs, now, row.timezone)
 
 
-def check(celery_app: Celery, now: datetime, rest: float = 0.0) -> int:
-    """Check every schedule and keep what was found on its row; returns how many do not fit.
+def signature(celery_app: Celery, task_name: str) -> str:
+    """A fingerprint of a task's parameters: the same as long as nothing about them changes."""
+    info = catalog.lookup(celery_app, task_name)
+    return UNKNOWN if info is None else _fingerprint(info)
 
-    Goes through the table in batches, and writes only where something changed. `rest`: how many seconds it
-    rests for each one that it works, where something else is to go on beside it.
+
+def check(celery_app: Celery, now: datetime, rest: float = 0.0, everything: bool = False) -> int:
+    """Check schedules and keep what was found on their rows; returns how many of them do not fit.
+
+    Only those whose task has another signature than when they were checked, unless `everything`. `rest`: how
+    many seconds it rests for each one that it works, where something else is to go on beside it.
     """
-    last, found, changed = 0, 0, False
+    found, changed = 0, False
     started = time.monotonic()
-    while batch := _batch(last):
-        last = batch[-1].id
-        new = {
-            row.id: problems(celery_app, row.task_name, row.args, row.kwargs, now, row.timezone)
-            for row in batch
-        }
+    for batch in _batches(celery_app, everything):
+        new = {row.id: of(celery_app, row, now) for row in batch}
         found += sum(bool(said) for said in new.values())
-        differing = {row.id: new[row.id] for row in batch if (row.drift or {}) != new[row.id]}
-        db.session.rollback()  # nothing is held while the next batch is checked
-        if differing:
-            _keep(differing)
-            changed = True
+        changed = changed or any((row.drift or {}) != new[row.id] for row in batch)
+        _keep({row.id: (new[row.id], signature(celery_app, row.task_name)) for row in batch})
         time.sleep((time.monotonic() - started) * rest)
         started = time.monotonic()
     if changed:
@@ -75,19 +78,44 @@ def check(celery_app: Celery, now: datetime, rest: float = 0.0) -> int:
     return found
 
 
-def _batch(after: int) -> Sequence[Any]:
-    query = select(
-        Schedule.id, Schedule.task_name, Schedule.args, Schedule.kwargs, Schedule.timezone, Schedule.drift
+@lru_cache(maxsize=10_000)
+def _fingerprint(info: catalog.TaskInfo) -> str:
+    passing = [(parameter.name, str(parameter.passing)) for parameter in info.parameters]
+    text = json.dumps([passing, catalog.schema(info)], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _batches(celery_app: Celery, everything: bool) -> Iterator[Sequence[Any]]:
+    """The rows to check, by their task and what they were checked against."""
+    seen = select(Schedule.task_name, Schedule.checked_signature).distinct()
+    groups = db.session.execute(seen).all()
+    for task_name, checked in groups:
+        if everything or checked != signature(celery_app, task_name):
+            yield from _group(task_name, checked)
+
+
+def _group(task_name: str, checked: str | None) -> Iterator[Sequence[Any]]:
+    columns = (Schedule.id, Schedule.task_name, Schedule.args, Schedule.kwargs, Schedule.timezone)
+    query = select(*columns, Schedule.drift).where(
+        Schedule.task_name == task_name, Schedule.checked_signature.is_not_distinct_from(checked)
     )
-    return db.session.execute(query.where(Schedule.id > after).order_by(Schedule.id).limit(BATCH)).all()
+    last = 0
+    while True:
+        rows = db.session.execute(query.where(Schedule.id > last).order_by(Schedule.id).limit(BATCH)).all()
+        db.session.rollback()  # nothing is held while they are checked
+        if not rows:
+            return
+        last = rows[-1].id
+        yield rows
 
 
-def _keep(found: Mapping[int, Problems]) -> None:
+def _keep(found: Mapping[int, tuple[Problems, str]]) -> None:
+    """Write what was found, unless the arguments were changed meanwhile: then they were checked with that."""
     with transaction() as session:
-        for schedule_id, said in found.items():
+        for schedule_id, (said, fingerprint) in found.items():
             session.execute(
                 update(Schedule)
                 .where(Schedule.id == schedule_id)
-                .values(drift=said or None)
+                .values(drift=said or None, checked_signature=fingerprint)
                 .execution_options(synchronize_session=False)
             )

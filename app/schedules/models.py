@@ -63,6 +63,7 @@ class Schedule(Base):
     retired_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # it vanished from the code
     # What a task's present signature says against the saved arguments, by parameter; null when they fit.
     drift: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
+    checked_signature: Mapped[str | None] = mapped_column(String(64))  # null: not checked yet
 
     next_due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # nominal
     next_run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when beat looks: nominal + jitter
