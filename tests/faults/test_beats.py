@@ -124,7 +124,7 @@ def test_four_beats_that_are_killed_at_random(
         processes.kill(beats.pop(chance.randrange(len(beats))), signal.SIGKILL)
         beats.append(start_beat(processes))
     eventually(lambda: beats_at_work(redis, beats) >= 1, 60)
-    time.sleep(2)
+    time.sleep(4)
     stop_all(celery_app, rows)
     eventually(lambda: unsent() == 0, 30)
     assert_exactly_once(rows, redis)
