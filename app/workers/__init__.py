@@ -2,7 +2,7 @@
 
 from app.workers.control import change_queues, clear, pause, resize, resume, shutdown
 from app.workers.deaths import put_right
-from app.workers.limits import Limited, set_limits
+from app.workers.limits import Limited, limits_of, set_limits
 from app.workers.presence import OFFLINE_SECONDS, Worker, find, listing, why
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "change_queues",
     "clear",
     "find",
+    "limits_of",
     "listing",
     "pause",
     "put_right",

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from app.errors import BrokerUnavailable, Conflict
 
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 3.0
 _BROKEN = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError)
 
 

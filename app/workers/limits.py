@@ -33,15 +33,20 @@ class Limited:
     workers: dict[str, str]
 
 
+def limits_of(celery_app: Celery, task_name: str) -> dict[str, Any]:
+    """The limits of a task by name: those that people set, else its own. Raises `NotFound`."""
+    info = catalog.find(celery_app, task_name)
+    own = {name: getattr(info, name) for name in NAMES}
+    return own | limits.kept(broker.client()).get(task_name, {})
+
+
 def set_limits(celery_app: Celery, task_name: str, given: dict[str, Any], now: datetime) -> Limited:
     """Change the limits that are `given`; None lifts one. Raises `NotFound` and `Invalid`."""
-    info = catalog.find(celery_app, task_name)
-    client = broker.client()
-    kept = limits.kept(client).get(task_name, {})
-    wanted = {name: getattr(info, name) for name in NAMES} | kept | given
+    wanted = limits_of(celery_app, task_name) | given
     _check(given, wanted)
+    client = broker.client()
     with transaction():
-        limits.keep(client, task_name, kept | given)
+        limits.keep(client, task_name, limits.kept(client).get(task_name, {}) | given)
         audit.record("task.limits", now, "task", task_name, task_name, **_words(given))
     return Limited(task_name=task_name, **wanted, workers=_tell(celery_app, given, now))
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from app import broker, runs, workers
 from app.accounts import requires
 from app.config import settings
-from app.errors import BrokerUnavailable
+from app.errors import BrokerUnavailable, Invalid
 from app.web import live, viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
@@ -123,6 +123,53 @@ def clear(hostname: str) -> Response:
     workers.clear(hostname, viewer.now())
     _say(_("%(name)s is cleared", name=hostname))
     return go_to(url_for("workers.index"))
+
+
+@bp.get("/-/limits/<task_name>")
+@requires("administer")
+def ask_limits(task_name: str) -> str:
+    found = workers.limits_of(_celery(), task_name)
+    shown = {
+        name: "" if value is None else f"{value:.10g}" if name != "rate_limit" else value
+        for name, value in found.items()
+    }
+    return _limits_form(task_name, shown, {})
+
+
+@bp.post("/-/limits/<task_name>")
+@requires("administer")
+def limits(task_name: str) -> Any:
+    sent = {
+        name: request.form.get(name, "").strip() for name in ("rate_limit", "time_limit", "soft_time_limit")
+    }
+    try:
+        told = workers.set_limits(_celery(), task_name, _limits(sent), viewer.now())
+    except Invalid as error:
+        return _limits_form(task_name, sent, error.errors), 422
+    refused = "; ".join(f"{name}: {words}" for name, words in told.workers.items() if words)
+    _say(_("The limits of %(task)s are changed", task=task_name), refused)
+    return go_to(url_for("tasks.show", task_name=task_name))
+
+
+def _limits(sent: dict[str, str]) -> dict[str, Any]:
+    """The limits that a form sends; an empty field lifts one. Raises `Invalid`."""
+    given: dict[str, Any] = {"rate_limit": sent["rate_limit"] or None}
+    for name in ("time_limit", "soft_time_limit"):
+        try:
+            given[name] = float(sent[name]) if sent[name] else None
+        except ValueError:
+            raise Invalid({name: [_("Give a number of seconds, such as 90 or 0.5.")]}) from None
+    return given
+
+
+def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
+    template = "workers/_limits.html" if wants_fragment() else "workers/limits.html"
+    fields = (
+        ("rate_limit", _("Rate limit"), _("10/s, 100/m or 1000/h on each worker; empty: none")),
+        ("time_limit", _("Hard time limit"), _("seconds until a run is killed; empty: none")),
+        ("soft_time_limit", _("Soft time limit"), _("seconds until a run is asked to end; empty: none")),
+    )
+    return render_template(template, task_name=task_name, fields=fields, shown=shown, problems=problems)
 
 
 def _all() -> dict[str, Any]:

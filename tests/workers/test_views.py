@@ -117,3 +117,31 @@ def test_only_admins_change_workers(signed_in: Any, post: Any, heard: Any, path:
     operator = signed_in("operator")
     assert post(operator, f"{W}/{path}").status_code == 403
     assert f'action="{W}' not in operator.get(W).text
+
+
+def test_the_limits_of_a_task(admin: FlaskClient, post: Any, heard: Any) -> None:
+    address = "/workers/-/limits/sample_tasks.too_long"
+    assert f'href="{address}"' in admin.get("/tasks/sample_tasks.too_long").text
+    assert 'name="time_limit" value="1"' in admin.get(address).text
+    post(admin, address, {"rate_limit": "10/m", "time_limit": "90.5", "soft_time_limit": ""})
+    text = admin.get(address).text
+    assert 'name="rate_limit" value="10/m"' in text
+    assert 'name="time_limit" value="90.5"' in text
+    post(admin, address, {"rate_limit": "", "time_limit": "", "soft_time_limit": ""})
+    assert 'name="time_limit" value=""' in admin.get(address).text
+
+
+@pytest.mark.parametrize(
+    "fields", [{"rate_limit": "often"}, {"time_limit": "soon"}, {"time_limit": "-1"}, {"time_limit": "nan"},
+               {"time_limit": "5", "soft_time_limit": "6"}]
+)  # fmt: skip
+def test_wrong_limits_stay_in_the_form(admin: FlaskClient, post: Any, fields: dict[str, str]) -> None:
+    answer = post(admin, "/workers/-/limits/sample_tasks.sleep", fields)
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert all(f'value="{value}"' in answer.text for value in fields.values())
+
+
+def test_limits_are_for_admins_and_known_tasks(admin: FlaskClient, signed_in: Any, post: Any) -> None:
+    assert admin.get("/workers/-/limits/no.such").status_code == 404
+    assert post(signed_in("operator"), "/workers/-/limits/sample_tasks.sleep").status_code == 403
