@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from typing import Any
@@ -63,11 +63,6 @@ class EventStream:
     def emit_later(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Keep an event for the next `flush` (the worker's main process flushes on a timer)."""
         self._backlog.append(encode(event, raw))
-
-    def emit_encoded(self, texts: Iterable[str]) -> None:
-        """Write events that `encode` has made, in as few round trips as they need."""
-        self._backlog.extend(texts)
-        self.flush()
 
     def is_cancelled(self, run_id: str) -> bool:
         """Whether somebody cancelled the run after a worker had taken it; False while Redis is away."""

@@ -31,7 +31,7 @@ from celery.signals import (
 from celery.worker import state as worker_state
 
 from app.broker.priority import DEFAULT_PRIORITY, from_broker
-from app.celery.events import EventStream, encode, to_json
+from app.celery.events import EventStream, to_json
 
 HEADER = "celeriac"  # a message that carries it was recorded when it was sent
 ROUTE_FIELDS = ("root_id", "parent_id", "group")
@@ -40,7 +40,7 @@ _stream: EventStream
 _received: deque[Any] = deque()
 _result_max_bytes = 0
 _arguments_max_bytes = 0
-_kept_back: ContextVar[list[str] | None] = ContextVar("celeriac_kept_back", default=None)
+_quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
 
 
 def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int) -> None:
@@ -76,19 +76,16 @@ def flush() -> None:
 
 
 @contextmanager
-def publishing_in_batch() -> Iterator[None]:
-    """Say of the messages published in this block that they were sent when it ends, not before.
+def publishing_quietly() -> Iterator[None]:
+    """Messages published in this block are not told of in the stream: who sends them notes it themselves.
 
-    Celery's signal comes before a batch is flushed. When the block raises, nobody knows which messages are
-    out, and nothing is said: the outbox looks for them.
+    For batches: Celery's signal comes before a batch is flushed, when nothing is sent yet.
     """
-    texts: list[str] = []
-    token = _kept_back.set(texts)
+    token = _quiet.set(True)
     try:
         yield
     finally:
-        _kept_back.reset(token)
-    _stream.emit_encoded(texts)
+        _quiet.reset(token)
 
 
 def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
@@ -98,13 +95,11 @@ def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_:
 
 
 def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
+    if _quiet.get():
+        return
     event = {"type": "sent", "at": headers[HEADER]["sent_at"], "queue": routing_key}
     event |= {"priority": headers[HEADER]["priority"]} | _identity(headers)
-    kept_back = _kept_back.get()
-    if kept_back is None:
-        _stream.emit(event, _arguments(body[0], body[1]))
-    else:
-        kept_back.append(encode(event, _arguments(body[0], body[1])))
+    _stream.emit(event, _arguments(body[0], body[1]))
 
 
 def _on_received(sender: Any, request: Any, **_: Any) -> None:

@@ -70,7 +70,7 @@ def check(celery_app: Celery, now: datetime, rest: float = 0.0, everything: bool
         new = {row.id: of(celery_app, row, now) for row in batch}
         found += sum(bool(said) for said in new.values())
         changed = changed or any((row.drift or {}) != new[row.id] for row in batch)
-        _keep({row.id: (new[row.id], signature(celery_app, row.task_name)) for row in batch})
+        _keep(batch, new, signature(celery_app, batch[0].task_name))
         time.sleep((time.monotonic() - started) * rest)
         started = time.monotonic()
     if changed:
@@ -95,8 +95,8 @@ def _batches(celery_app: Celery, everything: bool) -> Iterator[Sequence[Any]]:
 
 
 def _group(task_name: str, checked: str | None) -> Iterator[Sequence[Any]]:
-    columns = (Schedule.id, Schedule.task_name, Schedule.args, Schedule.kwargs, Schedule.timezone)
-    query = select(*columns, Schedule.drift).where(
+    columns = (Schedule.id, Schedule.version, Schedule.task_name, Schedule.args, Schedule.kwargs)
+    query = select(*columns, Schedule.timezone, Schedule.drift).where(
         Schedule.task_name == task_name, Schedule.checked_signature.is_not_distinct_from(checked)
     )
     last = 0
@@ -109,13 +109,13 @@ def _group(task_name: str, checked: str | None) -> Iterator[Sequence[Any]]:
         yield rows
 
 
-def _keep(found: Mapping[int, tuple[Problems, str]]) -> None:
-    """Write what was found, unless the arguments were changed meanwhile: then they were checked with that."""
+def _keep(batch: Sequence[Any], found: Mapping[int, Problems], fingerprint: str) -> None:
+    """Write what was found; what was edited meanwhile is left alone, for that checked it too."""
     with transaction() as session:
-        for schedule_id, (said, fingerprint) in found.items():
+        for row in batch:
             session.execute(
                 update(Schedule)
-                .where(Schedule.id == schedule_id)
-                .values(drift=said or None, checked_signature=fingerprint)
+                .where(Schedule.id == row.id, Schedule.version == row.version)
+                .values(drift=found[row.id] or None, checked_signature=fingerprint)
                 .execution_options(synchronize_session=False)
             )

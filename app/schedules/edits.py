@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 from app.errors import Conflict
 from app.extensions import db, transaction
 from app.runs import Run, states
-from app.schedules import arguments, changes, rows, timing
+from app.schedules import arguments, changes, drift, rows, timing
 from app.schedules.buffer import buffered
 from app.schedules.checks import check
-from app.schedules.definition import OWN_TIMING, TIMING, WINDOW, Definition, timing_of
+from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
 from app.schedules.models import CODE, PAGE, Schedule
 from app.schedules.snapshots import from_json, snapshot
 
@@ -115,6 +115,7 @@ def insert(
     definition = completed(celery_app, definition, now)
     _require_free(definition.name)
     row = _new_row(definition, by, now)
+    row.checked_signature = drift.signature(celery_app, row.task_name)
     changes.record(row, action, by, now, changes.difference(celery_app, None, definition))
     return row
 
@@ -142,6 +143,8 @@ def change(
     if new.name != old.name:
         _require_free(new.name)
     write(row, new, by, now, note)
+    if set(diff) & set(ARGUMENTS):
+        row.checked_signature = drift.signature(celery_app, row.task_name)
     changes.record(row, action, by, now, diff, note)
     return row
 
@@ -151,6 +154,8 @@ def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: s
     old = Definition.of(row)
     new.write(row)
     rows.touched(row, by, now)
+    if any(getattr(row, name) != getattr(old, name) for name in ARGUMENTS):
+        row.drift = row.checked_signature = None
     _switched(row, old, by, now, note)
     _moved(row, old, now)
 

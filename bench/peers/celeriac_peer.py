@@ -14,12 +14,14 @@ from app import broker, create_app, schedules
 from app.broker import wakeups
 from app.clock import utcnow
 from app.extensions import transaction
+from app.schedules import drift
 from app.schedules.models import Schedule
 
 TASK = "examples.basic.add"
 
 
-def rows(first: int, count: int, every: int, age: float, spread: float = 0.0) -> None:
+def rows(app, first: int, count: int, every: int, age: float, spread: float = 0.0) -> None:
+    checked = drift.signature(app.extensions["celery"], TASK)  # as an edit on the page leaves it
     now = utcnow()
     made = []
     for number in range(first, first + count):
@@ -48,6 +50,7 @@ def rows(first: int, count: int, every: int, age: float, spread: float = 0.0) ->
                 "updated_at": now,
                 "next_due_at": due_at,
                 "next_run_at": due_at,
+                "checked_signature": checked,
             }
         )
     with transaction() as session:
@@ -72,7 +75,7 @@ def main() -> None:
         if command == "prepare":
             upgrade()
         elif command == "rows":
-            rows(int(numbers[0]), int(numbers[1]), int(numbers[2]), *numbers[3:])
+            rows(app, int(numbers[0]), int(numbers[1]), int(numbers[2]), *numbers[3:])
         else:
             make_due(app, int(numbers[0]))
     print(time.time())

@@ -135,7 +135,7 @@ def test_sync_and_check(run: Any, app: Flask, make: Any) -> None:
     assert run("sync").output == "Nothing has changed.\n"
     assert run("check").exit_code == 0
     row = make()
-    row.args = []
+    row.args = []  # as an edit in SQL would
     db.session.commit()
     assert run("check").exit_code == 1
 

@@ -14,7 +14,6 @@ from flask import Flask
 
 from app import broker
 from app.broker.connection import reset
-from app.celery.events import EventStream
 from app.extensions import db
 from app.runs import bulk, outbox, states
 from app.runs.recorder import Recorder
@@ -52,9 +51,9 @@ STAGES: dict[str, Callable[[], None]] = {
     "some messages are sent": lambda: setattr(
         outbox, "_publish_batch", dying_after(outbox._publish_batch, calls=2)
     ),
-    "the messages are sent, nobody is told": lambda: setattr(EventStream, "emit_encoded", die),
-    "the messages are sent and told": lambda: setattr(
-        EventStream, "emit_encoded", dying_after(EventStream.emit_encoded, calls=3)
+    "the messages are sent, which is not noted": lambda: setattr(outbox, "_settle", die),
+    "the messages are sent, which is noted": lambda: setattr(
+        outbox, "_settle", dying_after(outbox._settle, calls=3)
     ),
 }
 
