@@ -73,6 +73,15 @@ class Channel(kombu_redis.Channel):
     _paused: frozenset[str] = frozenset()
     _worker_paused = False
     _pauses_read_at = float("-inf")
+    _kept_client: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """One client a pool; kombu makes a new one for every acknowledgement, a quarter of a worker's work."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._kept_client is None or self._kept_client.connection_pool is not self.pool:
+            self._kept_client = super()._create_client()
+        return self._kept_client
 
     @cached_property
     def _names(self) -> Keys:

@@ -55,6 +55,8 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         transport.take_as(consumer.hostname)
         # Without it a worker takes early-acknowledged messages ahead of their turn, as many as it has slots.
         consumer.app.conf.worker_disable_prefetch = _pool_name(consumer.pool) in WAKING_POOLS
+        if _pool_name(consumer.pool) == "prefork":
+            signals.tell_starts()
         remote.answer_with(
             tell=lambda: self._tell(consumer), obey_limits=lambda: limits.take_over(consumer, self._redis)
         )

@@ -2,9 +2,11 @@
 
 Which signal fires in which process, by case: prerun, success, failure and retry where the task runs;
 received, revoked, unknown, time limits and lost children in the worker's main process; publish where the
-task is sent.
+task is sent. With prefork the main process also tells of starts, and only of runs that are not over within
+a tenth of a second: the others are told in one event, by the process that ran them.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ from celery.signals import (
     task_revoked,
     task_success,
     task_unknown,
+    worker_process_init,
     worker_process_shutdown,
     worker_shutdown,
 )
@@ -37,6 +40,9 @@ HEADER = "celeriac"  # a message that carries it was recorded when it was sent
 ROUTE_FIELDS = ("root_id", "parent_id", "group")
 
 _stream: EventStream
+_home_pid = 0
+_is_child = False  # whether this is a process of a prefork pool
+_tells_starts = False  # whether this is the main process of such a pool
 _received: deque[Any] = deque()
 _result_max_bytes = 0
 _arguments_max_bytes = 0
@@ -45,7 +51,8 @@ _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
 
 def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int) -> None:
     """Record from now on to `stream`; the last call counts."""
-    global _stream, _result_max_bytes, _arguments_max_bytes
+    global _home_pid, _stream, _result_max_bytes, _arguments_max_bytes
+    _home_pid = os.getpid()
     _stream, _result_max_bytes, _arguments_max_bytes = stream, result_max_bytes, arguments_max_bytes
     for signal, receiver in (
         (before_task_publish, _on_before_publish),
@@ -58,14 +65,27 @@ def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int
         (task_postrun, _on_ended),
         (task_revoked, _on_revoked),
         (task_unknown, _on_unknown),
+        (worker_process_init, _on_process),
         (worker_process_shutdown, _on_shutdown),
         (worker_shutdown, _on_shutdown),
     ):
         signal.connect(receiver, dispatch_uid=f"celeriac.{receiver.__name__}", weak=False)
 
 
+def tell_starts() -> None:
+    """This is the main process of a prefork pool: from now on `flush` tells of the runs that have started."""
+    global _tells_starts
+    _tells_starts = True
+
+
 def flush() -> None:
-    """Write what was kept for later, and which runs this worker has received and not yet started."""
+    """Write what was kept for later, and which runs this worker has received and not yet started, or runs."""
+    for request in list(worker_state.active_requests) if _tells_starts else ():
+        headers = request.request_dict
+        if "celeriac_told" not in headers:
+            headers["celeriac_told"] = True
+            event = {"type": "started", "at": request.time_start, "worker": request.hostname}
+            _stream.emit_later(event | _identity(headers) | _received_at(headers), _unrecorded(headers))
     while _received:
         request = _received.popleft()
         if request in worker_state.reserved_requests and request not in worker_state.active_requests:
@@ -111,14 +131,21 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
     _received.append(request)
 
 
+def _on_process(**_: Any) -> None:
+    global _is_child, _tells_starts
+    if os.getpid() != _home_pid:  # a pool without processes sends this signal too, from the main one
+        _is_child, _tells_starts = True, False
+        _received.clear()
+
+
 def _on_started(task: Task, task_id: str, **_: Any) -> None:
     request = task.request
     facts = request.__dict__
     request.celeriac_started = time.monotonic()
-    event = {"type": "started", "at": time.time(), "worker": request.hostname} | _identity(facts)
-    if received_at := facts.get("celeriac_received_at"):
-        event["received_at"] = received_at
-    _stream.emit(event, _unrecorded(facts))
+    request.celeriac_started_at = time.time()
+    if not _is_child:
+        event = {"type": "started", "at": request.celeriac_started_at, "worker": request.hostname}
+        _stream.emit(event | _identity(facts) | _received_at(facts), _unrecorded(facts))
     # A message that waited in a worker may have been cancelled there; any other was in its queue till now.
     waited = request.retries or request.eta or (request.delivery_info or {}).get("redelivered")
     if waited and _stream.is_cancelled(task_id):
@@ -127,27 +154,25 @@ def _on_started(task: Task, task_id: str, **_: Any) -> None:
 
 
 def _on_succeeded(sender: Task, result: Any, **_: Any) -> None:
-    request = sender.request
-    _stream.emit(_about("succeeded", request) | {"runtime": _runtime(request)}, _capped("result", result))
+    _emit_end("succeeded", sender.request, {}, _capped("result", result))
 
 
 def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_: Any) -> None:
-    request = sender.request
-    event: dict[str, Any] = {"type": "failed", "at": time.time(), "id": task_id, "task": sender.name}
-    if request.id == task_id:  # in the main process (lost child, time limit) there is no current request
-        event |= {"attempt": request.retries or 0, "worker": request.hostname, "runtime": _runtime(request)}
-    _stream.emit(event | _failure(exception, einfo))
+    if sender.request.id == task_id:
+        _emit_end("failed", sender.request, _failure(exception, einfo))
+    else:  # in the main process (lost child, time limit) there is no current request
+        event = {"type": "failed", "at": time.time(), "id": task_id, "task": sender.name}
+        _stream.emit(event | _failure(exception, einfo))
 
 
 def _on_retried(sender: Task, request: Any, reason: Any, einfo: Any = None, **_: Any) -> None:
     cause = getattr(reason, "exc", None) or reason
-    event = _about("retried", request) | {"runtime": _runtime(request), "next_at": _when(reason)}
-    _stream.emit(event | _failure(cause, einfo))
+    _emit_end("retried", request, {"next_at": _when(reason)} | _failure(cause, einfo))
 
 
 def _on_ended(task: Task, state: str | None = None, **_: Any) -> None:
     if state in ("IGNORED", "REJECTED"):  # the other ends have signals of their own
-        _emit(state.lower(), task.request, runtime=_runtime(task.request))
+        _emit_end(state.lower(), task.request, {})
 
 
 def _on_revoked(request: Any, terminated: bool, signum: Any, expired: bool, **_: Any) -> None:
@@ -181,6 +206,16 @@ def _emit(kind: str, request: Any, **fields: Any) -> None:
     _stream.emit(_about(kind, request) | fields)
 
 
+def _emit_end(kind: str, request: Any, fields: dict[str, Any], raw: dict[str, str] | None = None) -> None:
+    """The end of an attempt, with all that its start would have told."""
+    facts = request.__dict__
+    event = {"type": kind, "at": time.time(), "worker": request.hostname, "runtime": _runtime(request)}
+    if started_at := facts.get("celeriac_started_at"):
+        event["started_at"] = started_at
+    event |= _identity(facts) | _received_at(facts) | fields
+    _stream.emit(event, (raw or {}) | _unrecorded(facts))
+
+
 def _about(kind: str, request: Any) -> dict[str, Any]:
     return {
         "type": kind,
@@ -197,6 +232,11 @@ def _identity(headers: dict[str, Any]) -> dict[str, Any]:
     facts = {name: headers.get(name) for name in (*ROUTE_FIELDS, "eta", "expires", "origin")}
     kept = {name: value for name, value in facts.items() if value}
     return {"id": headers["id"], "task": headers["task"], "attempt": headers.get("retries") or 0} | kept
+
+
+def _received_at(headers: dict[str, Any]) -> dict[str, float]:
+    received_at = headers.get("celeriac_received_at")
+    return {"received_at": received_at} if received_at else {}
 
 
 def _unrecorded(headers: dict[str, Any]) -> dict[str, str]:

@@ -130,9 +130,9 @@ def _fold_times(row: Row, event: Mapping[str, Any]) -> None:
     if kind in ("received", "started"):
         field = f"{kind}_at"
         row[field] = at if row[field] is None else max(row[field], at)
-    if event.get("received_at"):
-        received_at = _time(event["received_at"])
-        row["received_at"] = max(row["received_at"] or received_at, received_at)
+    for field in ("received_at", "started_at"):
+        if event.get(field):
+            row[field] = max(row[field] or _time(event[field]), _time(event[field]))
     if kind == "progress" and (row["progress_at"] is None or at >= row["progress_at"]):
         row["progress_at"] = at
         row |= {f"progress_{name}": event.get(name) for name in ("current", "total", "message")}
