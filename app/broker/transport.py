@@ -76,7 +76,7 @@ class Channel(kombu_redis.Channel):
     _kept_client: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
-        """One client a pool; kombu makes a new one for every acknowledgement, a quarter of a worker's work."""
+        """One client a pool: kombu's new one for every acknowledgement is a quarter of a worker's work."""
         if asynchronous:
             return super()._create_client(asynchronous=True)
         if self._kept_client is None or self._kept_client.connection_pool is not self.pool:
