@@ -3,4 +3,4 @@
 from app import create_app
 
 # Celery looks for an attribute `app` first: a Flask app must not be called that here.
-celery = create_app().extensions["celery"]
+celery = create_app(pages=False).extensions["celery"]

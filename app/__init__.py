@@ -8,8 +8,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.config import PROJECT_DIR, Settings, load_settings, secret_key
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The app with its extensions, Celery, pages, API and commands; it connects on first use."""
+def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
+    """The app with its extensions, Celery, pages, API and commands; it connects on first use.
+
+    Workers and beat do without `pages`, API and commands: they start sooner and need less memory.
+    """
     settings = settings or load_settings()
     app = Flask(
         __name__,
@@ -20,7 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure(app, settings)
     bind_extensions(app)
     build_celery(app, settings)
-    register_features(app)
+    register_features(app, pages)
     return app
 
 
@@ -68,8 +71,8 @@ def build_celery(app: Flask, settings: Settings) -> None:
     app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
 
 
-def register_features(app: Flask) -> None:
-    """Pages, API, commands and error handling of every feature."""
+def register_features(app: Flask, pages: bool) -> None:
+    """Pages, API, commands and error handling of every feature; without `pages` only what tasks may use."""
     from app import features
 
-    features.register(app)
+    features.register(app, features.ENTRIES if pages else features.SHARED)

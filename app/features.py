@@ -1,13 +1,15 @@
 """The entry modules of every feature: pages, API and commands, registered on the app in one place."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 
 from flask import Flask
 
 # Each module offers `init_app(app)`.
+SHARED = ("app.web",)  # languages, formats and templates
 ENTRIES = (
-    "app.web",
+    *SHARED,
     "app.web.limits",
     "app.accounts.views",
     "app.accounts.cli",
@@ -33,8 +35,8 @@ ENTRIES = (
 )
 
 
-def register(app: Flask) -> None:
-    """Register every feature; an import that fails stops start-up."""
-    for name in ENTRIES:
+def register(app: Flask, entries: Sequence[str]) -> None:
+    """Register features by their entry modules; an import that fails stops start-up."""
+    for name in entries:
         if find_spec(name) is not None:
             import_module(name).init_app(app)

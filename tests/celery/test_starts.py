@@ -1,0 +1,64 @@
+"""Who tells of a run's start: a prefork worker in one event with the end, or before it when the run lasts."""
+
+import json
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from kombu.utils.uuid import uuid
+
+from app.celery.events import STREAM
+
+
+def events(client: redis_client.Redis, run_id: str) -> list[dict[str, Any]]:
+    told = [json.loads(fields[b"e"]) for _, fields in client.xrange(STREAM)]
+    return [event for event in told if event["id"] == run_id]
+
+
+def kinds(client: redis_client.Redis, run_id: str) -> list[str]:
+    return [event["type"] for event in events(client, run_id)]
+
+
+@pytest.mark.parametrize(
+    ("pool", "short"), [("prefork", []), ("solo", ["started"]), ("threads", ["started"])]
+)
+def test_a_short_run_and_a_long_one(
+    app: Flask,
+    celery_app: Any,
+    redis: redis_client.Redis,
+    processes: Any,
+    eventually: Any,
+    pool: str,
+    short: list[str],
+) -> None:
+    processes.worker("-c", "2", "-P", pool)
+    quick = celery_app.send_task("examples.basic.add", kwargs={"x": 1, "y": 2}).id
+    eventually(lambda: "succeeded" in kinds(redis, quick), 20)
+    assert kinds(redis, quick) == ["sent", *short, "succeeded"]
+    end = events(redis, quick)[-1]
+    assert end["received_at"] <= end["started_at"] <= end["at"]
+    assert end["worker"] == "w1@test"
+
+    slow = celery_app.send_task("examples.basic.slow", kwargs={"seconds": 3}).id
+    eventually(lambda: "started" in kinds(redis, slow), 2)
+    assert "succeeded" not in kinds(redis, slow)
+    eventually(lambda: "succeeded" in kinds(redis, slow), 20)
+    assert kinds(redis, slow).count("started") == 1
+
+
+def test_arguments_of_a_foreign_producer_come_with_the_end(
+    app: Flask, redis: redis_client.Redis, processes: Any, eventually: Any
+) -> None:
+
+    processes.worker("-c", "1")
+    run_id = uuid()
+    with app.extensions["celery"].producer_or_acquire() as producer:
+        producer.publish(
+            [[], {"x": 1, "y": 2}, {}],
+            routing_key="default",
+            headers={"id": run_id, "task": "examples.basic.add", "lang": "py"},
+            serializer="json",
+        )
+    eventually(lambda: "succeeded" in kinds(redis, run_id), 20)
+    assert events(redis, run_id)[-1]["kwargs"] == {"x": 1, "y": 2}
