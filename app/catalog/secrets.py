@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _ABOUT_ENDS = frozenset(
 _ABOUT_STARTS = frozenset({"max", "min", "num", "n", "has", "is", "use", "show", "reset"})
 
 
+@lru_cache(maxsize=4096)  # the same few names come with every run
 def is_secret(name: str) -> bool:
     """True when a parameter, key or header of that name looks as if it held a secret."""
     words = re.findall(r"[a-z]+|[0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())

@@ -4,6 +4,7 @@ Any number of beats run side by side. What a beat costs grows with what is due, 
 asks one statement for the next due moment and waits for it, at most a second, woken by every change.
 """
 
+import gc
 import logging
 import threading
 import time
@@ -142,6 +143,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         except Exception:  # what code defines must not keep the rest from firing
             logger.exception("the schedules defined in code were not taken over")
         self._prepared = True
+        gc.freeze()  # what is loaded by now stays: a burst need not look through it again and again
         self._listener("drift", self._check_drift)
 
     def _back_off(self) -> float:
