@@ -48,7 +48,7 @@ def _shown() -> dict[str, Any]:
 @search_bp.get("/search")
 @requires("view")
 def results() -> str | Response:
-    """Tasks and runs that match; a whole run id leads straight to its run."""
+    """Tasks, schedules and runs that match; a whole run id leads straight to its run."""
     text = request.args.get("q", "").strip()[:MAX_TEXT]
     found = overview.search(current_app.extensions["celery"], text)
     if found.run_id:

@@ -12,7 +12,7 @@ from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import overview, runs
+from app import overview, runs, schedules
 from app.extensions import transaction
 from app.runs import states
 from app.runs.models import Run
@@ -114,6 +114,21 @@ def test_the_page_stands_without_redis(app: Flask, signed_in: SignedIn, redis: r
 def test_search(app: Flask, signed_in: SignedIn, text: str, found: str) -> None:
     add("r1", states.FAILURE, error="KeyError: 'fx_rate'")
     assert found in signed_in("viewer").get("/search", query_string={"q": text}).text
+
+
+def test_search_finds_schedules(app: Flask, signed_in: SignedIn) -> None:
+    definition = schedules.Definition(
+        name="Nightly sums",
+        note="for the books",
+        task_name="examples.basic.add",
+        task_type="interval",
+        interval_seconds=60,
+        kwargs={"x": 1, "y": 2},
+    )
+    made = schedules.create(app.extensions["celery"], definition, "ada", NOW)
+    page = signed_in("viewer").get("/search?q=nightly+books").text
+    assert f"/schedules/{made.id}" in page
+    assert "Nothing matches" not in page
 
 
 def test_a_whole_id_leads_to_its_run(app: Flask, signed_in: SignedIn) -> None:
