@@ -16,14 +16,13 @@ from celery.worker import state as worker_state
 
 from app.broker import transport
 from app.celery import limits, remote, signals
+from app.celery.slots import Slots
 
 WORKERS = "celeriac:workers"
 BEAT_SECONDS = 2.0
 FLUSH_SECONDS = 0.1
 MEMORY_EVERY_SECONDS = 10.0
 RUNNING_MAX = 100
-# Pools whose loop hears at once that a slot is free. The others would wait for the next message to come in.
-WAKING_POOLS = ("prefork", "solo")
 
 
 def install(app: Celery, redis_url: str) -> None:
@@ -53,8 +52,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._last: dict[str, Any] = {}
         self._stopped = threading.Event()
         transport.take_as(consumer.hostname)
-        # Without it a worker takes early-acknowledged messages ahead of their turn, as many as it has slots.
-        consumer.app.conf.worker_disable_prefetch = _pool_name(consumer.pool) in WAKING_POOLS
+        self._slots = Slots(consumer, _pool_name(consumer.pool))
         if _pool_name(consumer.pool) == "prefork":
             signals.tell_starts()
         remote.answer_with(
@@ -64,6 +62,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._redis = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
 
     def start(self, consumer: Any) -> None:
+        self._slots.listen(consumer)
         limits.take_over(consumer, self._redis)
         self._tell(consumer)
         self._timers = [

@@ -34,7 +34,12 @@ def told(redis: Redis, hostname: str = "w1@test") -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("pool", "task"),
-    [("prefork", "touch_and_sleep"), ("prefork", "touch_and_sleep_once"), ("threads", "touch_and_sleep")],
+    [
+        ("prefork", "touch_and_sleep"),
+        ("prefork", "touch_and_sleep_once"),
+        ("threads", "touch_and_sleep"),
+        ("threads", "touch_and_sleep_once"),
+    ],
 )
 def test_what_does_not_run_can_still_be_moved(
     processes: Any, submit: Submit, eventually: Any, redis: Redis, tmp_path: Any, pool: str, task: str

@@ -1,0 +1,54 @@
+"""A worker takes one message for each free slot, so that everything that does not run can be moved.
+
+Celery's `worker_disable_prefetch` counts what a worker has; the pool must then tell its loop when a slot is
+free. Prefork and solo do. A pool of threads is made to, here; the others keep Celery's own limit, which lets
+tasks that are acknowledged early be taken one round ahead.
+"""
+
+import os
+from concurrent.futures import Future
+from typing import Any
+
+TELLING_POOLS = ("prefork", "solo")
+
+
+class Slots:
+    """Sees to it for one worker; `listen` is called whenever its consumer starts."""
+
+    def __init__(self, consumer: Any, pool_name: str) -> None:
+        self._wakes = pool_name == "threads" and consumer.hub is not None
+        if self._wakes:
+            self._read_end, self._write_end = os.pipe()
+            os.set_blocking(self._read_end, False)
+            os.set_blocking(self._write_end, False)
+            _after_each(consumer.pool.executor, self._wake)
+        consumer.app.conf.worker_disable_prefetch = self._wakes or pool_name in TELLING_POOLS
+
+    def listen(self, consumer: Any) -> None:
+        """Let the consumer's loop go on as soon as a thread has finished."""
+        if self._wakes:
+            consumer.hub.add_reader(self._read_end, self._clear)
+
+    def _wake(self, _: "Future[Any]") -> None:
+        try:
+            os.write(self._write_end, b".")
+        except BlockingIOError:  # so full that the loop wakes up anyway
+            return
+
+    def _clear(self) -> None:
+        try:
+            os.read(self._read_end, 4096)
+        except BlockingIOError:
+            return
+
+
+def _after_each(executor: Any, told: Any) -> None:
+    """Call `told` after each piece of work that the executor has done."""
+    submit = executor.submit
+
+    def submitted(*args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = submit(*args, **kwargs)
+        future.add_done_callback(told)
+        return future
+
+    executor.submit = submitted
