@@ -85,19 +85,19 @@ def recorder(now: datetime) -> Check:
 
 
 def _heard(name: str, key: str, hint: str) -> Check:
-    """Whether one of a kind of process said within 15 s that it works."""
+    """Whether one of a kind of process said within 15 s that it works; each is named with its last word."""
     try:
         entries: Any = broker.client().hgetall(key)
     except redis.RedisError as error:
         return Check(name, False, _first_line(error), hint)
-    ages = [time.time() - json.loads(raw)["at"] for raw in entries.values()]
-    fresh = [age for age in ages if age <= SILENT_SECONDS]
-    if fresh:
-        return Check(
-            name, True, _("%(n)s at work, the last word %(age).1f s ago", n=len(fresh), age=min(fresh))
-        )
-    detail = _("the last word was %(age).0f s ago", age=min(ages)) if ages else _("none has been heard of")
-    return Check(name, False, detail, hint)
+    ages = {process.decode(): time.time() - json.loads(raw)["at"] for process, raw in entries.items()}
+    told = ", ".join(
+        _("%(name)s %(age).1f s ago", name=process, age=max(age, 0.0))
+        for process, age in sorted(ages.items())
+    )
+    if any(age <= SILENT_SECONDS for age in ages.values()):
+        return Check(name, True, told)
+    return Check(name, False, told or _("none has been heard of"), hint)
 
 
 def worker(now: datetime) -> Check:

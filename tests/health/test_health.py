@@ -1,0 +1,154 @@
+"""The probes, `doctor` and the metrics, with everything up and with parts away."""
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import text
+
+from app import broker, create_app
+from app.config import Settings
+from app.extensions import db, transaction
+from app.runs import states
+from app.runs.models import Run
+from app.runs.recorder import RECORDERS
+from app.schedules import BEATS
+
+
+@pytest.fixture
+def say(redis: redis_client.Redis) -> Callable[..., None]:
+    """A process of a kind says that it works, as it would have so many seconds ago."""
+
+    def said(key: str, name: str, age: float = 0.0, **more: Any) -> None:
+        redis.hset(key, name, json.dumps({"at": time.time() - age, "pid": 1} | more))
+
+    return said
+
+
+@pytest.fixture
+def worker_online(redis: redis_client.Redis) -> None:
+    entry = {"hostname": "w1@here", "state": "online", "heartbeat_at": time.time(), "pid": 1, "slots": 2}
+    entry |= {"started_at": time.time() - 60, "pool": "prefork", "autoscale": None, "queues": ["default"]}
+    entry |= {"running": [], "finished": 0, "memory_bytes": 0, "load": 0.0, "versions": {}}
+    redis.hset("celeriac:workers", "w1@here", json.dumps(entry))
+
+
+def parts(client: FlaskClient, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
+    answer = client.get(path)
+    assert answer.json
+    return answer.status_code, answer.json["parts"]
+
+
+@pytest.mark.database
+def test_everything_is_well(client: FlaskClient, say: Callable[..., None], worker_online: None) -> None:
+    say(BEATS, "vm-1", 0.4)
+    say(BEATS, "vm-2", 3.0)
+    say(RECORDERS, "vm-3", 1.0)
+    status, found = parts(client)
+    assert status == 200
+    assert found["beat"]["detail"].startswith("vm-1 0.")  # each beat with its last tick
+    assert ", vm-2 3." in found["beat"]["detail"]
+    assert found["worker"] == {"ok": True, "detail": "w1@here"}
+    assert client.get("/healthz").json["status"] == "ok"  # type: ignore[index]
+
+
+def test_one_beat_of_two_is_enough(
+    client: FlaskClient, say: Callable[..., None], worker_online: None
+) -> None:
+    say(BEATS, "dead", 90)
+    say(BEATS, "alive", 1)
+    say(RECORDERS, "r", 1)
+    assert parts(client)[0] == 200
+
+
+@pytest.mark.parametrize("silent", [BEATS, RECORDERS])
+def test_silence_fails_and_is_named(
+    client: FlaskClient, say: Callable[..., None], worker_online: None, silent: str
+) -> None:
+    for key in (BEATS, RECORDERS):
+        say(key, "vm-1", 60 if key == silent else 1)
+    status, found = parts(client)
+    name = "beat" if silent == BEATS else "recorder"
+    assert status == 503
+    assert [part for part, told in found.items() if not told["ok"]] == [name]
+    assert "vm-1 60." in found[name]["detail"]
+
+
+def test_nothing_runs_yet(client: FlaskClient) -> None:
+    status, found = parts(client)
+    assert status == 503
+    assert found["beat"] == {"ok": False, "detail": "none has been heard of"}
+    assert found["worker"]["detail"] == "none is online"
+    assert parts(client, "/readyz")[0] == 200  # the web process itself can work
+
+
+def test_redis_away(tmp_path: Any) -> None:
+    away = create_app(
+        Settings(data_dir=tmp_path, redis_url=f"unix://{tmp_path}/none.sock", base_url="http://localhost")
+    )
+    browser = away.test_client()
+    assert browser.get("/livez").status_code == 200
+    answer = browser.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json
+    assert not answer.json["parts"]["redis"]["ok"]
+    with away.app_context():
+        upgrade()
+    assert "celeriac_redis_up 0.0" in browser.get("/metrics").text
+
+
+def test_a_database_that_cannot_be_written_to(client: FlaskClient) -> None:
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("a pragma of SQLite")
+    with db.engine.connect() as connection:
+        connection.execute(text("PRAGMA query_only = 1"))
+        connection.commit()
+    try:
+        status, found = parts(client, "/readyz")
+    finally:
+        with db.engine.connect() as connection:
+            connection.execute(text("PRAGMA query_only = 0"))
+    assert (status, found["database"]["ok"]) == (503, False)
+
+
+def test_metrics(app: Flask, client: FlaskClient, worker_online: None) -> None:
+    at = datetime.now(UTC)
+    with transaction() as session:
+        session.add(
+            Run(id="r1", created_at=at, updated_at=at, task_name="t", state=states.FAILURE, attempt=0)
+        )
+    broker.client().lpush("mail", "{}")
+    told = client.get("/metrics").text
+    assert 'celeriac_runs{state="FAILURE"} 1.0' in told
+    assert 'celeriac_queue_waiting{queue="mail"} 1.0' in told
+    assert "celeriac_worker_slots 2.0" in told
+    assert "celeriac_redis_up 1.0" in told
+
+
+def test_metrics_can_ask_for_a_token(app: Flask, client: FlaskClient) -> None:
+    settings = app.config["SETTINGS"]
+    app.config["SETTINGS"] = settings.model_copy(update={"metrics_token": "s3cret"})
+    try:
+        assert client.get("/metrics").status_code == 401
+        assert client.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401
+        assert client.get("/metrics", headers={"Authorization": "Bearer s3cret"}).status_code == 200
+    finally:
+        app.config["SETTINGS"] = settings
+
+
+def test_doctor(app: Flask, say: Callable[..., None], worker_online: None) -> None:
+    runner = app.test_cli_runner()
+    failing = runner.invoke(args=["doctor"])
+    assert failing.exit_code == 1
+    assert "FAIL  beat" in failing.output
+    assert "→ Start one: celery -A celery_worker beat" in failing.output
+    say(BEATS, "vm-1")
+    say(RECORDERS, "vm-1")
+    assert runner.invoke(args=["doctor"]).exit_code == 0, failing.output
