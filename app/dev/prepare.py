@@ -11,7 +11,7 @@ from app.clock import utcnow
 
 def main() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with create_app().app_context():
+    with create_app(pages=False).app_context():
         upgrade()
         print(ensure_first_admin(utcnow()))
 
