@@ -67,7 +67,7 @@ def build_celery(app: Flask, settings: Settings) -> None:
     from app import catalog
     from app.celery import make_celery
 
-    celery_app = make_celery(app, settings, catalog.coerce)
+    celery_app = make_celery(app, settings, catalog.coerce, catalog.secrets_of)
     app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
 
 

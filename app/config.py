@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     arguments_max_bytes: int = Field(
         1_048_576, ge=1024, description="The most JSON bytes of arguments that a run may be submitted with."
     )
+    log_max_bytes: int = Field(
+        262_144, ge=1024, description="How much of a run's log is kept: its beginning and its newest lines."
+    )
     request_max_bytes: int = Field(
         2_097_152, ge=1024, description="A request with a larger body is refused before it is read."
     )

@@ -21,6 +21,7 @@ ENTRIES = (
     "app.schedules.cli",
     "app.queues.views",
     "app.workers.views",
+    "app.workflows.views",
     "app.overview.views",
     "app.health.views",
     "app.health.cli",

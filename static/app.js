@@ -130,6 +130,23 @@
   }
   document.addEventListener("visibilitychange", () => { if (!document.hidden) askNow(); });
 
+  /* A log follows its end until its reader scrolls up or says otherwise. */
+
+  const follows = (box) => [box, document.getElementById(box.dataset.follow)];
+  const toEnd = () => {
+    for (const [box, log] of [...document.querySelectorAll("[data-follow]")].map(follows)) {
+      if (box.checked && log) log.scrollTop = log.scrollHeight;
+    }
+  };
+  document.addEventListener("htmx:after:swap", toEnd);
+  document.addEventListener("change", (event) => event.target.matches?.("[data-follow]") && toEnd());
+  document.addEventListener("wheel", (event) => {
+    const log = event.target.closest?.(".log");
+    const box = log && document.querySelector(`[data-follow="${log.id}"]`);
+    if (box && event.deltaY < 0) box.checked = false;
+    else if (box && log.scrollHeight - log.scrollTop - log.clientHeight < 40) box.checked = true;
+  }, { passive: true });
+
   /* Times that go on by themselves. The same steps as app/web/words.py. */
 
   function amount(seconds) {
@@ -331,6 +348,8 @@
       const kind = button.dataset.touches;
       const touched = picked.filter((pick) => kind === "all" || pick.closest("tr").dataset.on === kind);
       button.hidden = !matching && touched.length === 0;
+      const number = button.querySelector("[data-number]");
+      if (number) number.textContent = matching ? "" : touched.length;
     }
   }
 

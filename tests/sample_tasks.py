@@ -1,5 +1,6 @@
 """A team's own tasks, as their modules look: plain Celery, no import of ours."""
 
+import logging
 import os
 import signal
 import time
@@ -7,6 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from celery import shared_task
+from celery.utils.log import get_task_logger
 from pydantic import Field
 
 
@@ -108,3 +110,32 @@ def touch_and_sleep_once(path: str, seconds: float) -> None:
 def report(day: date, since: datetime | None = None, region: str = "emea", api_key: str = "") -> str:
     """Build the report of a day."""
     return f"{day} {since} {region} {bool(api_key)}"
+
+
+@shared_task
+def talk(name: str, password: str = "") -> None:
+    """Log and print in every way."""
+    get_task_logger(__name__).info("hello %s", name)
+    print(f"printed by {name}")
+    logging.getLogger("somewhere.else").warning("\x1b[33mcolour\x1b[0m")
+    print("bytes: \udcff")
+    logging.getLogger(__name__).debug("too quiet to be kept")
+    logging.getLogger(__name__).info("the password is %s", password)
+    try:
+        raise ValueError("inside")
+    except ValueError:
+        logging.getLogger(__name__).exception("it broke")
+
+
+@shared_task
+def talk_slowly(seconds: float) -> None:
+    """Say something and go on."""
+    logging.getLogger(__name__).info("begun")
+    time.sleep(seconds)
+
+
+@shared_task
+def talk_much(lines: int) -> None:
+    """Log without end."""
+    for number in range(1, lines + 1):
+        logging.getLogger(__name__).info("line %s", number)

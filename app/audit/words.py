@@ -8,6 +8,7 @@ ACTIONS: dict[str, Any] = {
     "run.submit": _l("Ran a task"),
     "run.rerun": _l("Ran again"),
     "run.cancel": _l("Cancelled a run"),
+    "run.bulk": _l("Changed many runs at once"),
     "run.delete": _l("Deleted runs from the history"),
     "schedule.create": _l("Made a schedule"),
     "schedule.update": _l("Changed a schedule"),

@@ -6,7 +6,7 @@ from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone
 from app.broker.holding import Held, find_held, held, held_count, held_ids, release, release_all
 from app.broker.holding_new import HoldingNew, hold_new, holding_new, stop_holding_new, sweep
 from app.broker.line import Depth, by_priority, depth, depths, find, oldest_sent_at, page, position
-from app.broker.messages import Message, parse
+from app.broker.messages import Message, parse, workflow_options
 from app.broker.pausing import (
     Pause,
     WorkerPause,
@@ -75,4 +75,5 @@ __all__ = [
     "stop_holding_new",
     "sweep",
     "unacked",
+    "workflow_options",
 ]

@@ -115,6 +115,17 @@ def id_of(raw: bytes) -> str:
     return parse(raw, "", 0, body_limit=0).id
 
 
+def workflow_options(raw: bytes) -> dict[str, Any]:
+    """The third part of a task message's body: `chain`, `chord`, `callbacks` …; empty if unreadable."""
+    envelope = _json_object(raw)
+    if envelope is None:
+        return {}
+    body, _unread = _body(
+        envelope, _dict(envelope.get("headers")), _dict(envelope.get("properties")), BODY_LIMIT_BYTES
+    )
+    return _dict(body[2]) if isinstance(body, list) and len(body) > 2 else {}
+
+
 def given_step(raw: bytes) -> Any:
     """What the message itself says of its priority, in kombu's numbering and unchecked; None when nothing."""
     envelope = _json_object(raw)

@@ -5,7 +5,7 @@ from app.catalog.call import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load
 from app.catalog.forms import ParameterForm, build_form
-from app.catalog.info import TaskInfo, find, listing, lookup, matching
+from app.catalog.info import TaskInfo, find, listing, lookup, matching, secrets_of
 from app.catalog.json_text import parse_json, parse_raw, to_raw
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.schema import schema
@@ -38,6 +38,7 @@ __all__ = [
     "parse_json",
     "parse_raw",
     "schema",
+    "secrets_of",
     "to_raw",
     "validate",
 ]

@@ -78,6 +78,30 @@ def mask(
     return new_args, new_kwargs, list(dict.fromkeys(masked))
 
 
+def secret_texts(info: "TaskInfo | None", args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """The texts and numbers that `mask` would hide, as text, the longest first."""
+    hidden = mask(info, args, kwargs)
+    pairs: list[tuple[Any, Any]] = [(list(args), hidden[0]), (dict(kwargs), hidden[1])]
+    found: list[str] = []
+    while pairs:
+        value, shown = pairs.pop()
+        if shown == MASK:
+            found += [str(one) for one in _leaves(value)]
+        elif isinstance(shown, Mapping):
+            pairs += [(value[key], shown[key]) for key in shown]
+        elif isinstance(shown, list):
+            pairs += list(zip(value, shown, strict=True))
+    return sorted(found, key=len, reverse=True)
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None or isinstance(value, bool) else [value]
+
+
 def _hide(value: Any) -> Any:
     return value if isinstance(value, bool) or value in (None, "", [], {}) else MASK
 

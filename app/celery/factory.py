@@ -13,22 +13,24 @@ from kombu.entity import Queue
 
 from app.broker import transport
 from app.broker.priority import DEFAULT_PRIORITY, PRIORITY_STEPS, to_broker
-from app.celery import presence, signals
+from app.celery import logs, presence, signals
 from app.celery.events import EventStream
 from app.celery.task import CeleriacTask
 from app.config import Settings
 
 Coerce = Callable[[celery.Task, Any, Any], tuple[Any, Any]]
+Secrets = Callable[[celery.Task, Any, Any], list[str]]
 
 # A message that a worker took is given back only after this long. Late acknowledgement keeps a message
 # unacknowledged while its task runs, so a shorter time would start long tasks twice.
 VISIBILITY_TIMEOUT_SECONDS = 7 * 86400
 
 
-def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce) -> Celery:
+def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: Secrets) -> Celery:
     """The Celery app: configured from the settings, default for `@shared_task`, recording to the stream.
 
-    `coerce(task, args, kwargs)` turns the message's JSON into the annotated Python types.
+    `coerce(task, args, kwargs)` turns the message's JSON into the annotated Python types; `secrets(…)` finds
+    the texts in it that nobody is to see.
     """
     transport.install()
     parts = {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
@@ -39,6 +41,11 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce) -> Celery:
     app.set_default()
     stream = EventStream(settings.redis, settings.stream_max_events)
     signals.connect(stream, settings.result_max_bytes, settings.arguments_max_bytes)
+    logs.install(
+        stream,
+        settings.log_max_bytes,
+        lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}),
+    )
     presence.install(app, settings.redis)
     flask_app.extensions["celery"] = app
     flask_app.extensions["events"] = stream

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from celery import Task
 from celery.signals import (
@@ -34,6 +35,7 @@ from celery.signals import (
 from celery.worker import state as worker_state
 
 from app.broker.priority import DEFAULT_PRIORITY, from_broker
+from app.celery import logs
 from app.celery.events import EventStream, to_json
 
 HEADER = "celeriac"  # a message that carries it was recorded when it was sent
@@ -44,6 +46,7 @@ _home_pid = 0
 _is_child = False  # whether this is a process of a prefork pool
 _tells_starts = False  # whether this is the main process of such a pool
 _received: deque[Any] = deque()
+_taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # requests that this worker has, by run
 _result_max_bytes = 0
 _arguments_max_bytes = 0
 _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
@@ -129,6 +132,7 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
     """
     request.request_dict["celeriac_received_at"] = time.time()
     _received.append(request)
+    _taken[request.id] = request
 
 
 def _on_process(**_: Any) -> None:
@@ -136,6 +140,7 @@ def _on_process(**_: Any) -> None:
     if os.getpid() != _home_pid:  # a pool without processes sends this signal too, from the main one
         _is_child, _tells_starts = True, False
         _received.clear()
+        logs.after_fork()
 
 
 def _on_started(task: Task, task_id: str, **_: Any) -> None:
@@ -162,7 +167,7 @@ def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any =
         _emit_end("failed", sender.request, _failure(exception, einfo))
     else:  # in the main process (lost child, time limit) there is no current request
         event = {"type": "failed", "at": time.time(), "id": task_id, "task": sender.name}
-        _stream.emit(event | _failure(exception, einfo))
+        _stream.emit(event | _started_at(task_id, {}) | _failure(exception, einfo))
 
 
 def _on_retried(sender: Task, request: Any, reason: Any, einfo: Any = None, **_: Any) -> None:
@@ -209,10 +214,9 @@ def _emit(kind: str, request: Any, **fields: Any) -> None:
 def _emit_end(kind: str, request: Any, fields: dict[str, Any], raw: dict[str, str] | None = None) -> None:
     """The end of an attempt, with all that its start would have told."""
     facts = request.__dict__
+    logs.end(request.id, facts.get("celeriac_started_at"))
     event = {"type": kind, "at": time.time(), "worker": request.hostname, "runtime": _runtime(request)}
-    if started_at := facts.get("celeriac_started_at"):
-        event["started_at"] = started_at
-    event |= _identity(facts) | _received_at(facts) | fields
+    event |= _identity(facts) | _started_at(request.id, facts) | _received_at(facts) | fields
     _stream.emit(event, (raw or {}) | _unrecorded(facts))
 
 
@@ -232,6 +236,12 @@ def _identity(headers: dict[str, Any]) -> dict[str, Any]:
     facts = {name: headers.get(name) for name in (*ROUTE_FIELDS, "eta", "expires", "origin")}
     kept = {name: value for name, value in facts.items() if value}
     return {"id": headers["id"], "task": headers["task"], "attempt": headers.get("retries") or 0} | kept
+
+
+def _started_at(run_id: str, facts: dict[str, Any]) -> dict[str, float]:
+    """When the attempt started: as the process that ran it noted, or as the main process heard."""
+    started_at = facts.get("celeriac_started_at") or getattr(_taken.get(run_id), "time_start", None)
+    return {"started_at": started_at} if started_at else {}
 
 
 def _received_at(headers: dict[str, Any]) -> dict[str, float]:

@@ -3,17 +3,18 @@
 from app.runs.cancel import cancel
 from app.runs.cleanup import clean_up
 from app.runs.diagnosis import Diagnosis, diagnose
-from app.runs.failures import FailureGroup, failures_since
+from app.runs.failures import FailureGroup, Failures, failures_since, grouped_failures
+from app.runs.filters import Filter
 from app.runs.history import delete_finished
 from app.runs.live import version
 from app.runs.models import Run
 from app.runs.pace import ENOUGH, Consumer, Pace, paces, starts_at
 from app.runs.queries import (
     LIMIT_MAX,
-    Filter,
     Page,
     children,
     counts,
+    counts_of,
     cursor_of,
     gaps,
     get,
@@ -33,6 +34,7 @@ __all__ = [
     "Consumer",
     "Diagnosis",
     "FailureGroup",
+    "Failures",
     "Filter",
     "Pace",
     "Page",
@@ -42,12 +44,14 @@ __all__ = [
     "children",
     "clean_up",
     "counts",
+    "counts_of",
     "cursor_of",
     "delete_finished",
     "diagnose",
     "failures_since",
     "gaps",
     "get",
+    "grouped_failures",
     "last_arguments",
     "latest",
     "newer_than",

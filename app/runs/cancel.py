@@ -17,17 +17,35 @@ from app.runs.models import Run
 
 FLAG_SECONDS = 7 * 86400  # as long as a taken message may wait in a worker for its next try
 
+SIGNALS = (
+    "SIGTERM",
+    "SIGKILL",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGUSR1",
+)  # the first is sent unless another is asked for
+
 REMOVED = "removed"
 REVOKED = "revoked"
 TERMINATED = "terminated"
 
 
-def cancel(celery_app: Celery, run: Run, terminate: bool, by: str, now: datetime) -> str:
+def cancel(
+    celery_app: Celery,
+    run: Run,
+    terminate: bool,
+    by: str,
+    now: datetime,
+    audited: bool = True,
+    signal: str = SIGNALS[0],
+) -> str:
     """Cancel a run; returns what happened: "removed", "revoked" or "terminated".
 
     removed: no worker had it; it will not run. revoked: a worker has it; it will not start if it has not
-    yet, and runs on if it has. terminated: its process is being stopped; the worker reports the end.
-    Raises `Conflict` (code "finished") for a run that has ended.
+    yet, and runs on if it has. terminated: its process gets
+    `signal` (one of `SIGNALS`); the worker reports the end.
+    Raises `Conflict` (code "finished") for a run that has ended. Not `audited` is one of many runs, which
+    have one entry together.
     """
     if run.is_finished:
         raise Conflict(_("This run has already finished."), code="finished")
@@ -38,8 +56,8 @@ def cancel(celery_app: Celery, run: Run, terminate: bool, by: str, now: datetime
     else:
         running = run.state in states.RUNNING
         outcome = TERMINATED if terminate and running else REVOKED
-        celery_app.control.revoke(run.id, terminate=terminate and running, signal="SIGTERM")
-    _record(run, outcome, by, now)
+        celery_app.control.revoke(run.id, terminate=terminate and running, signal=signal)
+    _record(run, outcome, by, now, audited)
     topics.touch(client, ["runs", f"run:{run.id}"])
     return outcome
 
@@ -69,12 +87,13 @@ def _removed(run: Run) -> bool:
     return True
 
 
-def _record(run: Run, outcome: str, by: str, now: datetime) -> None:
+def _record(run: Run, outcome: str, by: str, now: datetime, audited: bool) -> None:
     """Write who cancelled; and the end, when no worker is going to report it."""
     run_id, task_name = run.id, run.task_name
     ends = outcome == REMOVED or run.state == states.RETRY
     with transaction() as session:
-        audit.record("run.cancel", now, "run", run_id, task_name, outcome=outcome)
+        if audited:
+            audit.record("run.cancel", now, "run", run_id, task_name, outcome=outcome)
         if ends:
             reason = _("Cancelled by %(name)s.", name=by)
             session.execute(

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from app.extensions import db, transaction
-from app.runs import bulk, states
+from app.runs import bulk, logs, states
 from app.runs.folding import Row, fold, new_row
 from app.runs.models import HistoryGap, Run
+from app.runs.text import storable
 
 Event = dict[str, Any]
 Mask = Callable[[str, Any, Any], tuple[Any, Any, list[str]]]
@@ -24,7 +25,10 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
     (PostgreSQL) or the database is (SQLite) before they are read. Recording a batch twice changes nothing.
     """
     by_run: dict[str, list[Event]] = {}
+    logged = [event for event in events if event["type"] == "log"]
     for event in events:
+        if event["type"] == "log":
+            continue
         by_run.setdefault(event["id"], []).append(_clean(event, mask))
     ids = sorted(by_run)  # always in the same order: two recorders cannot wait for each other
     with transaction():
@@ -38,7 +42,8 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
         for run_id, row in known.items():
             _folded(row, by_run[run_id])
         bulk.update_all(list(known.values()))
-    return ids
+        logs.keep(logged)
+    return list({*ids, *(event["id"] for event in logged)})
 
 
 def record_gap(from_at: datetime, until_at: datetime, now: datetime) -> None:
@@ -59,7 +64,19 @@ def delete_finished(wanted: Sequence[str], before: datetime, limit: int) -> int:
         ids = session.scalars(oldest).all()
         if ids:
             session.execute(delete(Run).where(Run.id.in_(ids)).execution_options(synchronize_session=False))
+            logs.forget(ids)
     return len(ids)
+
+
+def delete_these(ids: Sequence[str]) -> int:
+    """Delete those of a few runs that have finished; returns how many."""
+    with transaction() as session:
+        finished = session.scalars(
+            select(Run.id).where(Run.id.in_(ids), Run.state.in_(states.FINISHED))
+        ).all()
+        session.execute(delete(Run).where(Run.id.in_(finished)).execution_options(synchronize_session=False))
+        logs.forget(finished)
+    return len(finished)
 
 
 def _folded(row: Row, events: Iterable[Event]) -> Row:
@@ -86,8 +103,3 @@ def _clean(event: Mapping[str, Any], mask: Mask) -> Event:
         masked = mask(cleaned.get("task", ""), cleaned["args"], cleaned["kwargs"])
         cleaned["args"], cleaned["kwargs"], cleaned["masked"] = masked[0], masked[1], masked[2] or None
     return cleaned
-
-
-def storable(text: str) -> str:
-    """Text without NUL and lone surrogates, which PostgreSQL does not take."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -15,6 +15,10 @@ OptionalJSON = JSON(none_as_null=True)
 _HAS_SCHEDULE = text("schedule_id IS NOT NULL")
 _UNFINISHED_OF_SCHEDULE = text(f"schedule_id IS NOT NULL AND state IN {states.UNFINISHED}")
 _UNSENT = text("outbox IS NOT NULL")
+_HAS_WORKER = text("worker IS NOT NULL")
+_HAS_REQUESTER = text("requested_by IS NOT NULL")
+_IS_RERUN = text("rerun_of IS NOT NULL")
+IS_FAILED = f"state IN {states.FAILED}"
 
 
 class Run(Base):
@@ -90,6 +94,31 @@ class Run(Base):
             sqlite_where=_HAS_SCHEDULE,
             postgresql_where=_HAS_SCHEDULE,
         ),
+        Index(
+            "ix_runs_worker_created_at_id",
+            "worker",
+            "created_at",
+            "id",
+            sqlite_where=_HAS_WORKER,
+            postgresql_where=_HAS_WORKER,
+        ),
+        Index(
+            "ix_runs_requested_by_created_at_id",
+            "requested_by",
+            "created_at",
+            "id",
+            sqlite_where=_HAS_REQUESTER,
+            postgresql_where=_HAS_REQUESTER,
+        ),
+        Index(
+            "ix_runs_failed",
+            "task_name",
+            "created_at",
+            "id",
+            sqlite_where=text(IS_FAILED),
+            postgresql_where=text(IS_FAILED),
+        ),
+        Index("ix_runs_rerun_of", "rerun_of", sqlite_where=_IS_RERUN, postgresql_where=_IS_RERUN),
         Index(
             "ix_runs_schedule_id_unfinished",
             "schedule_id",

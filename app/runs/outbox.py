@@ -23,8 +23,8 @@ from app.clock import utcnow
 from app.config import settings
 from app.extensions import db, transaction
 from app.runs import states
-from app.runs.history import storable
 from app.runs.models import Run
+from app.runs.text import storable
 
 PATIENCE_SECONDS = 5.0
 # A sender that was halted for longer leaves the rest: somebody else may look after it by now.

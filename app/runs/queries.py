@@ -2,32 +2,19 @@
 
 import base64
 import binascii
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    String,
-    and_,
-    cast,
-    column,
-    func,
-    literal,
-    or_,
-    select,
-    true,
-    tuple_,
-    union_all,
-    values,
-)
+from sqlalchemy import String, column, func, literal, select, tuple_, union_all, values
 from sqlalchemy.orm import undefer
 
 from app.errors import Invalid, NotFound
 from app.extensions import db
-from app.runs import states
+from app.runs import filters, states
+from app.runs.filters import Filter, Lead, Place
 from app.runs.models import HistoryGap, Run
 
 COUNT_CAP = 10_000
@@ -35,26 +22,51 @@ LIMIT_MAX = 200
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which runs; empty fields let every run through."""
+class Budget:
+    """How far a question that no index answers may look: so many runs, and about so many seconds."""
 
-    state: Sequence[str] = ()
-    task_name: str | None = None
-    queue: str | None = None
-    worker: str | None = None
-    schedule_id: int | None = None
-    requested_by: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    q: str | None = None
+    runs: int
+    seconds: float
+
+
+FILTER_BUDGET = Budget(20_000, 0.02)
+TEXT_BUDGET = Budget(100_000, 0.2)
+_NARROWEST_LOOK, _FIRST_LOOK, _WIDEST_LOOK = 50, 250, 2000
+_PROBE = 2000
+
+
+@dataclass(frozen=True)
+class Looked:
+    """How far a search went when it did not go to the end: so many runs, back to a moment."""
+
+    runs: int
+    back_to: datetime
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of runs, newest first, and the cursor of the next one."""
+    """One page of runs, newest first, and the cursor of the next one.
+
+    `looked` is set when not everything was looked at: the next page looks further back. Such a page may have
+    few runs or none.
+    """
 
     items: list[Run] = field(default_factory=list)
     next_cursor: str | None = None
+    looked: Looked | None = None
+
+    @property
+    def looked_until(self) -> datetime | None:
+        return self.looked.back_to if self.looked else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Places of matching runs, newest first; `looked` and `stopped_at` when the budget ended the search."""
+
+    places: list[Place]
+    looked: Looked | None = None
+    stopped_at: Place | None = None
 
 
 def get(run_id: str) -> Run:
@@ -67,34 +79,83 @@ def get(run_id: str) -> Run:
 
 def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
     """Runs that match, newest first, by keyset over (created_at, id); raises `Invalid` for a bad cursor."""
-    query = _matching(wanted).order_by(Run.created_at.desc(), Run.id.desc())
-    if cursor:
-        query = query.where(tuple_(Run.created_at, Run.id) < tuple_(*_decode(cursor)))
-    found = list(db.session.scalars(query.limit(limit + 1)).all())
-    items = found[:limit]
-    return Page(items, _encode(items[-1]) if len(found) > limit else None)
+    found = places(wanted, limit + 1, _decode(cursor) if cursor else None)
+    shown = found.places[:limit]
+    items = _rows([run_id for _at, run_id in shown])
+    if len(found.places) > limit:
+        return Page(items, _encode(shown[-1]))
+    if found.stopped_at:
+        return Page(items, _encode(found.stopped_at), found.looked)
+    return Page(items)
+
+
+def places(wanted: Filter, limit: int, after: Place | None = None, budget: Budget | None = None) -> Found:
+    """Where the newest matching runs are, at most `limit`, older than `after`.
+
+    One index leads to them; what it does not answer is checked row by row, no further than the budget.
+    """
+    if known := _by_id(wanted, limit, after):
+        return known
+    budget = budget or (TEXT_BUDGET if wanted.q else FILTER_BUDGET)
+    lead = _best_lead(wanted, after)
+    columns = filters.rest_columns(wanted, lead)
+    size = limit if not columns else max(_FIRST_LOOK, limit)
+    found: list[Place] = []
+    looked, started = 0, time.monotonic()
+    while True:
+        rows = filters.looked_at(wanted, lead, size, after, columns)
+        checks = filters.rest(wanted, lead, rows.c)
+        matching = select(rows.c.created_at, rows.c.id).where(*checks)
+        newest = matching.order_by(rows.c.created_at.desc(), rows.c.id.desc()).limit(limit - len(found))
+        found += [(at, run_id) for at, run_id in db.session.execute(newest)]
+        if not checks or len(found) >= limit:
+            return Found(found)
+        after = _last_of(wanted, lead, size, after)
+        looked += size
+        if after is None:
+            return Found(found)
+        size = _next_size(budget, looked, size, time.monotonic() - started)
+        if not size:
+            return Found(found, Looked(looked, after[0]), after)
 
 
 def newer_than(wanted: Filter, first: str) -> int:
     """How many matching runs are newer than the run at a cursor (at most 100 are counted)."""
-    query = _matching(wanted).where(tuple_(Run.created_at, Run.id) > tuple_(*_decode(first)))
-    return int(
-        db.session.scalar(
-            select(func.count()).select_from(query.with_only_columns(Run.id).limit(100).subquery())
-        )
-        or 0
-    )
+    newest, top = places(wanted, 100), _decode(first)
+    return sum(place > top for place in newest.places)
 
 
 def counts() -> dict[str, int]:
     """How many runs are in each state, each counted up to 10,001 (meaning "more than 10,000")."""
-    parts = [
-        select(literal(state), func.count()).select_from(
-            select(Run.id).where(Run.state == state).limit(COUNT_CAP + 1).subquery()
-        )
-        for state in states.ALL
-    ]
+    return _counts(Filter())
+
+
+def counts_of(wanted: Filter) -> dict[str, int] | None:
+    """As `counts`, of a filter whatever state it asks for; None when that would take long.
+
+    With more than a time to check, only as many runs are counted as one look reads.
+    """
+    wanted = replace(wanted, state=())
+    return _few_counts(wanted) if wanted.narrowed else _counts(wanted)
+
+
+def _counts(wanted: Filter) -> dict[str, int]:
+    parts = []
+    for state in states.ALL:
+        lead = Lead("state", [Run.state == state])
+        rows = filters.looked_at(wanted, lead, COUNT_CAP + 1, None, ())
+        parts.append(select(literal(state), func.count()).select_from(rows))
     return {state: number for state, number in db.session.execute(union_all(*parts)) if number}
+
+
+def _few_counts(wanted: Filter) -> dict[str, int] | None:
+    lead = _best_lead(wanted, None)
+    if _size(wanted, lead, None) > _PROBE:
+        return None
+    rows = filters.looked_at(wanted, lead, _PROBE, None, [*filters.rest_columns(wanted, lead), Run.state])
+    query = select(rows.c.state, func.count()).where(*filters.rest(wanted, lead, rows.c))
+    found = db.session.execute(query.group_by(rows.c.state))
+    return {state: number for state, number in found}  # noqa: C416 -- dict() does not know a row's types
 
 
 def last_arguments(task_name: str) -> Run | None:
@@ -143,44 +204,63 @@ def gaps(now: datetime, days: int = 7) -> list[HistoryGap]:
 
 def cursor_of(run: Run) -> str:
     """The cursor that stands at a run."""
-    return _encode(run)
+    return _encode((run.created_at, run.id))
 
 
-def _matching(wanted: Filter) -> Select[Run]:
-    query = select(Run)
-    if wanted.state:
-        query = query.where(Run.state.in_(wanted.state))
-    for place, value in (
-        (Run.task_name, wanted.task_name),
-        (Run.queue, wanted.queue),
-        (Run.worker, wanted.worker),
-        (Run.schedule_id, wanted.schedule_id),
-        (Run.requested_by, wanted.requested_by),
-    ):
-        if value:
-            query = query.where(place == value)
-    if wanted.since:
-        query = query.where(Run.created_at >= wanted.since)
-    if wanted.until:
-        query = query.where(Run.created_at < wanted.until)
-    return query.where(_text_matches(wanted.q)) if wanted.q else query
+def _by_id(wanted: Filter, limit: int, after: Place | None) -> Found | None:
+    """The runs whose id the text is, however old; None when it is no id."""
+    condition = filters.id_of(wanted.q)
+    if condition is None:
+        return None
+    ids = list(db.session.scalars(select(Run.id).where(condition).limit(LIMIT_MAX)))
+    if not ids:
+        return None
+    query = select(Run.created_at, Run.id).where(Run.id.in_(ids), *filters.every_condition(wanted))
+    if after:
+        query = query.where(tuple_(Run.created_at, Run.id) < tuple_(*after))
+    newest = query.order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+    return Found([(at, run_id) for at, run_id in db.session.execute(newest)])
 
 
-def _text_matches(text: str) -> ColumnElement[bool]:
-    """Every word is somewhere in the task's name, the id, the arguments or the error."""
-    places = (Run.task_name, Run.id, Run.error, cast(Run.args, String), cast(Run.kwargs, String))
-    return and_(
-        true(),
-        *(or_(*(place.icontains(word, autoescape=True) for place in places)) for word in text.split()[:10]),
-    )
+def _best_lead(wanted: Filter, after: Place | None) -> Lead:
+    """The index that leads to the fewest runs; each is asked for no more than a look can read."""
+    found = filters.leads(wanted)
+    return found[0] if len(found) == 1 else min(found, key=lambda lead: _size(wanted, lead, after))
 
 
-def _encode(run: Run) -> str:
-    raw = f"{run.created_at.isoformat()}|{run.id}"
+def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
+    """How many runs the next look may read, at the speed so far; 0 when the budget is spent."""
+    affordable = int((budget.seconds - spent) * looked / max(spent, 1e-6))
+    wider = min(size * 2, _WIDEST_LOOK, budget.runs - looked, affordable)
+    return wider if wider >= _NARROWEST_LOOK else 0
+
+
+def _size(wanted: Filter, lead: Lead, after: Place | None) -> int:
+    rows = filters.looked_at(wanted, lead, _PROBE + 1, after, ())
+    return int(db.session.scalar(select(func.count()).select_from(rows)) or 0)
+
+
+def _last_of(wanted: Filter, lead: Lead, size: int, after: Place | None) -> Place | None:
+    """The oldest of the rows of a look; None when there are no older ones behind it."""
+    rows = filters.looked_at(wanted, lead, size, after, ())
+    query = select(rows.c.created_at, rows.c.id).order_by(rows.c.created_at.desc(), rows.c.id.desc())
+    last = db.session.execute(query.offset(size - 1)).first()
+    return (last[0], last[1]) if last else None
+
+
+def _rows(ids: Sequence[str]) -> list[Run]:
+    if not ids:
+        return []
+    query = select(Run).where(Run.id.in_(ids)).order_by(Run.created_at.desc(), Run.id.desc())
+    return list(db.session.scalars(query))
+
+
+def _encode(place: Place) -> str:
+    raw = f"{place[0].isoformat()}|{place[1]}"
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[datetime, str]:
+def _decode(cursor: str) -> Place:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         created_at, _found, run_id = raw.partition("|")

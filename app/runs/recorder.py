@@ -22,7 +22,7 @@ from app.broker import topics
 from app.celery.reader import Entry, EventReader
 from app.clock import utcnow
 from app.errors import BrokerUnavailable
-from app.runs import history, outbox
+from app.runs import history, many, outbox
 
 BATCH = 1000
 BLOCK_MS = 500
@@ -103,6 +103,7 @@ class Recorder:
         with self.app.app_context():
             changed = outbox.sweep(self._celery, now) > 0
             self._keeper.look(now)
+            many.look_after(self._celery, now)
             if time.monotonic() - self._looked > DEATHS_SECONDS:
                 self._looked = time.monotonic()
                 outcome = workers.put_right(self._redis, now)

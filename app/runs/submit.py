@@ -18,8 +18,8 @@ from app.config import settings
 from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import outbox, states
-from app.runs.history import storable
 from app.runs.models import Run
+from app.runs.text import storable
 
 CLOCKS_DIFFER_SECONDS = 60.0
 
@@ -41,12 +41,12 @@ class RunRequest:
     idempotency_key: str | None = None
 
 
-def submit(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
+def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool = True) -> Run:
     """Validate, write the row, commit, send; returns the run.
 
     Raises `NotFound` for an unknown task and `Invalid` naming the argument; then nothing is queued. When
     the broker does not answer, the run is kept and sent later. A repeated idempotency key of the same
-    requester returns the first run.
+    requester returns the first run. Not `audited` is one of many runs, which have one entry together.
     """
     if first := _first_with(request):
         return first
@@ -55,7 +55,9 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         with transaction() as session:
             session.add(run)
             action = "run.rerun" if run.rerun_of else "run.submit"
-            audit.record(action, now, "run", run.id, run.task_name, queue=run.queue, rerun_of=run.rerun_of)
+            details = {"queue": run.queue, "rerun_of": run.rerun_of}
+            if audited:
+                audit.record(action, now, "run", run.id, run.task_name, **details)
     except IntegrityError:
         if first := _first_with(request):  # the same key, at the same moment
             return first
@@ -76,6 +78,7 @@ def rerun(
     args: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
+    audited: bool = True,
 ) -> Run:
     """A new run of the same task with the same or changed arguments, pointing at the old one.
 
@@ -97,7 +100,7 @@ def rerun(
         rerun_of=old.id,
         idempotency_key=idempotency_key,
     )
-    return submit(celery_app, request, now)
+    return submit(celery_app, request, now, audited)
 
 
 def _changed(

@@ -1,7 +1,7 @@
 """The way of a run through its stages, as steps and the spans between them; pure."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.runs import states
@@ -55,8 +55,11 @@ class Leg:
     weight: int = 1
 
 
-def timeline(run: Run, now: datetime) -> list[Step | Leg]:
-    """Steps and legs in turn, from the queue to the end or to what is still to come."""
+def timeline(run: Run, now: datetime, usual_seconds: float | None = None) -> list[Step | Leg]:
+    """Steps and legs in turn, from the queue to the end or to what is still to come.
+
+    `usual_seconds` is how long runs of the task take, where enough are known to say when this one ends.
+    """
     line: list[Step | Leg] = [Step(Stage.QUEUED, run.sent_at or run.created_at, states.SUCCESS)]
     for stage, at in ((Stage.RECEIVED, run.received_at), (Stage.STARTED, run.started_at)):
         if at is not None:
@@ -64,7 +67,7 @@ def timeline(run: Run, now: datetime) -> list[Step | Leg]:
     if run.is_finished:
         _walk_to(line, Step(Stage.ENDED, run.ended_at, run.state), run, now)
     else:
-        _to_come(line, run, now)
+        _to_come(line, run, now, usual_seconds)
     return line
 
 
@@ -76,7 +79,7 @@ def _walk_to(line: list[Step | Leg], step: Step, run: Run, now: datetime) -> Non
     line += [Leg(_span_after(before, run), _colour(before, step), seconds, weight=share), step]
 
 
-def _to_come(line: list[Step | Leg], run: Run, now: datetime) -> None:
+def _to_come(line: list[Step | Leg], run: Run, now: datetime, usual_seconds: float | None) -> None:
     """Add where the run is now and what comes next."""
     if run.state == states.RETRY:
         _walk_to(line, Step(Stage.FAILED_TRY, run.ended_at, states.RETRY), run, now)
@@ -89,7 +92,9 @@ def _to_come(line: list[Step | Leg], run: Run, now: datetime) -> None:
     since = _last_step(line).at
     line.append(Leg(Span.RUNNING if running else Span.WAITING, run.state, since=since, weight=3))
     line.append(Step(Stage.NOW, now, run.state))
-    ahead = Step(Stage.WILL_END, None, states.PENDING, to_come=True)
+    left = seconds_left(run, now, usual_seconds) if running else None
+    ends_at = None if left is None else now + timedelta(seconds=left)
+    ahead = Step(Stage.WILL_END, ends_at, states.PENDING, to_come=True)
     if not running:
         ahead = Step(
             Stage.WILL_START,
@@ -97,7 +102,25 @@ def _to_come(line: list[Step | Leg], run: Run, now: datetime) -> None:
             states.PENDING,
             True,
         )
-    line += [Leg(Span.TO_COME, states.PENDING), ahead]
+    line += [Leg(Span.TO_COME, states.PENDING, left), ahead]
+
+
+def seconds_left(run: Run, now: datetime, usual_seconds: float | None) -> float | None:
+    """How long a running run is likely to need: from its own progress, else from the task's usual time.
+
+    None when neither tells: too little is done to judge by, or it has run longer than usual already.
+    """
+    if run.started_at is None:
+        return None
+    elapsed = (now - run.started_at).total_seconds()
+    if run.progress_at and run.progress_total and run.progress_current:
+        share = run.progress_current / run.progress_total
+        if 0.05 <= share < 1:
+            until_report = (run.progress_at - run.started_at).total_seconds()
+            return max(0.0, until_report / share - elapsed)
+    if usual_seconds is None or elapsed >= usual_seconds:
+        return None
+    return usual_seconds - elapsed
 
 
 def _span_after(before: Step, run: Run) -> Span:

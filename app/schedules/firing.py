@@ -21,7 +21,7 @@ from app import broker
 from app.broker import topics
 from app.extensions import db, transaction
 from app.runs import Run, bulk, outbox, states
-from app.runs.history import storable
+from app.runs.text import storable
 from app.schedules.decisions import RUN_COLUMNS, Decision, Unfinished, decide
 from app.schedules.models import Schedule
 

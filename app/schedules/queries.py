@@ -15,7 +15,7 @@ from app.broker import topics
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.runs import LIMIT_MAX, Run
-from app.runs.history import storable
+from app.runs.text import storable
 from app.schedules import standing
 from app.schedules.models import CODE, Schedule
 from app.schedules.rows import ID_MAX

@@ -99,9 +99,9 @@ class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest shi
 
     ARGUMENTS_PARSER = StrictParser()
 
-    def __init__(self, name: str, import_name: str, description: str) -> None:
+    def __init__(self, name: str, import_name: str, description: str, tag: str = "") -> None:
         super().__init__(f"{name}_api", import_name, url_prefix=PREFIX, description=description)
-        self.tag = name
+        self.tag = tag or name
 
     def route(self, rule: str, **options: Any) -> Decorator:
         """As flask-smorest's."""
@@ -145,7 +145,8 @@ class RestApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
         self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
         self._app.register_blueprint(blueprint)
         blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
-        self.spec.tag({"name": blueprint.tag, "description": blueprint.description})
+        if blueprint.name == f"{blueprint.tag}_api":  # not one that adds calls to another's
+            self.spec.tag({"name": blueprint.tag, "description": blueprint.description})
 
     def _register_error_handlers(self) -> None:
         pass

@@ -52,7 +52,8 @@ def test_failures_are_put_together(app: Flask) -> None:
         ("KeyError: 'x'", "KeyError"),
         ("TimeLimitExceeded(10,)", "TimeLimitExceeded"),
         ("requests.exceptions.ReadTimeout: timed out", "requests.exceptions.ReadTimeout"),
-        ("the disk is full", ""),
+        ("the disk is full", "the disk is full"),
+        ("no order 5\nat all", "no order 5"),
         ("", ""),
     ],
 )

@@ -7,15 +7,14 @@ from celery import Celery
 from flask import Flask, Response, current_app, jsonify, url_for
 from flask_login import current_user
 
-from app import catalog, runs, workers
+from app import catalog, runs, workers, workflows
 from app.accounts import requires
 from app.clock import utcnow
 from app.errors import Invalid, NotFound
-from app.runs import states
-from app.runs.api import schemas
+from app.runs import logs, states
+from app.runs.api import many, schemas, workflow
 from app.runs.models import Run
 from app.web import api
-from app.web.fields import page_of
 
 bp = api.ApiBlueprint("runs", __name__, description="Requested executions of tasks")
 _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of the run."}}
@@ -23,6 +22,7 @@ _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The addr
 
 def init_app(app: Flask) -> None:
     api.register(bp)
+    api.register(many.bp)
 
 
 @bp.route("/runs", methods=["POST"])
@@ -44,7 +44,7 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
 @bp.route("/runs")
 @requires("view")
 @bp.arguments(schemas.RunsQuery, location="query")
-@bp.response(200, page_of(schemas.RunSummarySchema))
+@bp.response(200, schemas.RunsPageSchema)
 def list_runs(query: dict[str, Any]) -> runs.Page:
     """Runs, newest first"""
     limit, cursor = query.pop("limit"), query.pop("cursor")
@@ -67,13 +67,37 @@ def diagnose_run(run_id: str) -> runs.Diagnosis:
     return workers.why(runs.get(run_id), utcnow())
 
 
+@bp.route("/runs/<run_id>/log")
+@requires("view")
+@bp.arguments(schemas.LogQuery, location="query")
+@bp.response(200, schemas.LogSchema)
+def get_log(query: dict[str, int], run_id: str) -> logs.Log:
+    """What a run logged and printed, oldest first"""
+    return logs.read(runs.get(run_id).id, **query)
+
+
+@bp.route("/runs/<run_id>/workflow")
+@requires("view")
+@bp.response(200, workflow.WorkflowSchema)
+def get_workflow(run_id: str) -> dict[str, Any]:
+    """The chain, group or chord that a run belongs to"""
+    return workflow.document(workflows.workflow_of(runs.get(run_id)) or workflows.Workflow())
+
+
 @bp.route("/runs/<run_id>/cancel", methods=["POST"])
 @requires("operate")
 @bp.arguments(schemas.CancelSchema, required=False)
 @bp.response(200, schemas.CancelledRunSchema)
 def cancel_run(wanted: dict[str, Any], run_id: str) -> Response:
     """Cancel a run that has not finished"""
-    outcome = runs.cancel(_celery(), runs.get(run_id), wanted["terminate"], current_user.name, utcnow())
+    outcome = runs.cancel(
+        _celery(),
+        runs.get(run_id),
+        wanted["terminate"],
+        current_user.name,
+        utcnow(),
+        signal=wanted["signal"],
+    )
     return jsonify(schemas.RunSchema().dump(runs.get(run_id)) | {"outcome": outcome})
 
 

@@ -1,11 +1,14 @@
 """Runs as the REST API takes and gives them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.config import QUEUE_PATTERN
 from app.runs import states
+from app.runs.cancel import SIGNALS
+from app.runs.explanation import explain
 from app.runs.models import Run
 from app.web.fields import (
     INTEGER_MAX,
@@ -19,8 +22,10 @@ from app.web.fields import (
     Several,
 )
 
+LOG_LIMIT_MAX = 10_000
 TEN_YEARS_SECONDS = 10 * 366 * 86400
 _name = validate.Length(max=255)
+_KIND = "The kind of a failure: its exception's class, or how the error begins when it names none."
 _STATE = "There is no state {input}; allowed: {choices}."
 
 
@@ -72,14 +77,31 @@ class RunSummarySchema(Schema):
         return super().get_attribute(obj, attr, default)
 
 
+class ExplanationSchema(Schema):
+    """What the state of a run means."""
+
+    code = fields.String(
+        metadata={
+            "description": "Stable: waiting, held, scheduled, received, running, retry, success, failure,"
+            " cancelled, rejected, ignored, expired, lost, missed, skipped; and for failures unregistered,"
+            " soft-time-limit, time-limit, worker-lost, undecodable, result-not-json."
+        }
+    )
+    what = fields.String(metadata={"description": "What happened, as a sentence."})
+    advice = fields.String(metadata={"description": "What to do about it; may be empty."})
+
+
 class RunSchema(RunSummarySchema):
     """One run, whole."""
 
     result = fields.Raw(allow_none=True)
     traceback = fields.String(allow_none=True)
     attempts = fields.Raw(allow_none=True, metadata={"description": "Earlier attempts that failed."})
+    explanation = fields.Nested(ExplanationSchema)
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        if attr == "explanation":
+            return explain(obj)
         if attr == "attempts":
             return [old | {"attempt": old["attempt"] + 1} for old in obj.attempts or []]
         return super().get_attribute(obj, attr, default)
@@ -138,6 +160,11 @@ class RerunSchema(Schema):
 
 class CancelSchema(Schema):
     terminate = Flag(load_default=False, metadata={"description": "Stop it even if it is running."})
+    signal = fields.String(
+        load_default=SIGNALS[0],
+        validate=validate.OneOf(SIGNALS, error="Choose one of {choices}."),
+        metadata={"description": "What its process gets when it is terminated."},
+    )
 
 
 class DiagnosisSchema(Schema):
@@ -165,6 +192,56 @@ class IdempotencySchema(Schema):
     )
 
 
+_seconds = validate.Range(0, 10**9, error="Give a number of seconds from {min} to {max}.")
+
+
+class FilterSchema(Schema):
+    """Which runs; what is left out lets every run through."""
+
+    state = Several(fields.String(validate=validate.OneOf(states.ALL, error=_STATE)))
+    task_name = fields.String(validate=_name)
+    queue = fields.String(validate=_name)
+    worker = fields.String(validate=_name)
+    schedule_id = fields.Integer(strict=True, validate=validate.Range(1, INTEGER_MAX))
+    requested_by = fields.String(validate=_name)
+    since = Moment(metadata={"description": "Created at this moment or later."})
+    until = Moment(metadata={"description": "Created before this moment."})
+    min_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or longer."})
+    max_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or less."})
+    error = fields.String(validate=_name, metadata={"description": _KIND})
+    q = fields.String(
+        validate=_name, metadata={"description": "Words to find in task, id, arguments and error."}
+    )
+
+    @validates_schema
+    def _bounds(self, data: dict[str, Any], **_: Any) -> None:
+        require_order(data)
+
+
+class LogQuery(Schema):
+    after = QueryInteger(
+        load_default=0,
+        validate=validate.Range(0, INTEGER_MAX),
+        metadata={"description": "The number of the last line that is known already."},
+    )
+    limit = QueryInteger(load_default=1000, validate=validate.Range(1, LOG_LIMIT_MAX))
+
+
+class LogLineSchema(Schema):
+    number = fields.Integer(metadata={"description": "From 1, over all attempts."})
+    at = fields.DateTime()
+    level = fields.String(
+        metadata={"description": "As Python's logging names it; PRINT for what was printed."}
+    )
+    text = fields.String()
+    left_out = fields.Integer(metadata={"description": "How many lines before this one were not kept."})
+
+
+class LogSchema(Schema):
+    lines = fields.List(fields.Nested(LogLineSchema))
+    after = fields.Integer(metadata={"description": "Ask after this number for the next lines."})
+
+
 class RunsQuery(PageQuery):
     state = fields.List(fields.String(validate=validate.OneOf(states.ALL, error=_STATE)))
     task_name = fields.String(validate=_name)
@@ -174,9 +251,39 @@ class RunsQuery(PageQuery):
     requested_by = fields.String(validate=_name)
     since = QueryMoment(metadata={"description": "Created at this moment or later."})
     until = QueryMoment(metadata={"description": "Created before this moment."})
+    min_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or longer."})
+    max_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or less."})
+    error = fields.String(validate=_name, metadata={"description": _KIND})
     q = fields.String(
         validate=_name, metadata={"description": "Words to find in task, id, arguments and error."}
     )
+
+    @validates_schema
+    def _bounds(self, data: dict[str, Any], **_: Any) -> None:
+        require_order(data)
+
+
+class RunsPageSchema(Schema):
+    """Runs, newest first."""
+
+    items = fields.List(fields.Nested(RunSummarySchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    looked_until = Moment(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Set when no index answers the filter and the search stopped at this moment: the"
+            " page may be short or empty, and next_cursor looks further back. Else null."
+        },
+    )
+
+
+def require_order(data: Mapping[str, Any]) -> None:
+    """Bounds that leave nothing in between are a mistake."""
+    if "since" in data and "until" in data and data["until"] <= data["since"]:
+        raise ValidationError("Give a time after since.", "until")
+    if "min_seconds" in data and "max_seconds" in data and data["max_seconds"] < data["min_seconds"]:
+        raise ValidationError("Give no less than min_seconds.", "max_seconds")
 
 
 class DeletionQuery(Schema):

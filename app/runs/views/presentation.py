@@ -1,7 +1,7 @@
-"""What the Runs pages make of the domain: state chips, filters from the address, named arguments; pure."""
+"""What the Runs pages make of the domain: state chips, filters in words, named arguments; pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import format_decimal
@@ -9,29 +9,11 @@ from flask_babel import gettext as _
 
 from app.runs import states
 from app.runs.models import Run
-from app.runs.queries import COUNT_CAP, Filter
+from app.runs.queries import COUNT_CAP
+from app.runs.views.asked import GROUPS, LABELS, QUICK_WORDS, Wanted
 from app.web.states import look
 
-# A chip's key in the address stands for one or more states; any state's own name works there too.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "running": states.RUNNING,
-    "waiting": (states.PENDING,),
-    "scheduled": (states.SCHEDULED,),
-    "received": (states.RECEIVED,),
-    "retrying": (states.RETRY,),
-    "succeeded": (states.SUCCESS,),
-    "failed": states.FAILED,
-    "rejected": (states.REJECTED,),
-    "cancelled": (states.REVOKED,),
-    "expired": (states.EXPIRED,),
-    "held": (states.HELD,),
-    "missed": (states.MISSED,),
-    "skipped": (states.SKIPPED,),
-    "ignored": (states.IGNORED,),
-}
 ALWAYS_SHOWN = ("running", "waiting", "succeeded", "failed")
-FILTERS = ("state", "task_name", "queue", "worker", "requested_by", "q")
-_LENGTH = 300
 
 
 @dataclass(frozen=True)
@@ -47,36 +29,25 @@ class Chip:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the address asks for: the fields as they stand there, and the filter they mean."""
+class Tag:
+    """A filter that is in force, in words, and the address's fields without it."""
 
-    query: dict[str, str] = field(default_factory=dict)
-    filter: Filter = field(default_factory=Filter)
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether anything but a state is asked for."""
-        return any(name != "state" for name in self.query)
+    label: Any
+    value: Any
+    query: dict[str, str]
+    error: str = ""
 
 
-def wanted(arguments: Mapping[str, str]) -> Wanted:
-    """The filter that an address asks for; empty fields and unknown states ask for nothing."""
-    query = {name: arguments[name].strip()[:_LENGTH] for name in FILTERS if arguments.get(name, "").strip()}
-    asked = query.get("state", "")
-    chosen = GROUPS.get(asked.lower()) or ((asked.upper(),) if asked.upper() in states.ALL else ())
-    if not chosen:
-        query.pop("state", None)
-    fields: dict[str, Any] = {name: query.get(name) for name in FILTERS if name != "state"}
-    return Wanted(query, Filter(state=chosen, **fields))
+def chips(counts: Mapping[str, int] | None, shown: Wanted) -> list[Chip]:
+    """The chip of all runs, then those of the groups that have runs or always stand there.
 
-
-def chips(counts: Mapping[str, int], shown: Wanted) -> list[Chip]:
-    """The chip of all runs, then those of the groups that have runs or always stand there."""
+    They have no numbers when nobody counted (see `runs.counts`).
+    """
     others = {name: value for name, value in shown.query.items() if name != "state"}
     row = [Chip(_("All"), capped(counts, states.ALL), others, not shown.filter.state)]
     for key, members in GROUPS.items():
         current = tuple(shown.filter.state) == members
-        if current or key in ALWAYS_SHOWN or any(counts.get(state) for state in members):
+        if current or key in ALWAYS_SHOWN or any((counts or {}).get(state) for state in members):
             face = look(members[0])
             row.append(
                 Chip(
@@ -86,8 +57,31 @@ def chips(counts: Mapping[str, int], shown: Wanted) -> list[Chip]:
     return row
 
 
-def capped(counts: Mapping[str, int], members: tuple[str, ...]) -> str:
+def tags(shown: Wanted, schedule_name: str | None) -> list[Tag]:
+    """The filters in force but the state, which its chip shows; each can be taken away alone."""
+    found = []
+    for name, value in shown.query.items():
+        if name == "state" and name not in shown.errors:
+            continue
+        rest = {other: text for other, text in shown.query.items() if other != name}
+        found.append(Tag(LABELS[name], _said(name, value, schedule_name), rest, shown.errors.get(name, "")))
+    return found
+
+
+def _said(name: str, value: str, schedule_name: str | None) -> Any:
+    if name == "last":
+        return QUICK_WORDS.get(value, value)
+    if name in ("min_seconds", "max_seconds"):
+        return _("%(n)s s", n=value)
+    if name in ("since", "until"):
+        return value.replace("T", " ")
+    return schedule_name if name == "schedule_id" and schedule_name else value
+
+
+def capped(counts: Mapping[str, int] | None, members: tuple[str, ...]) -> str:
     """The sum of some states' counts; "10,000+" as soon as one of them was not counted to its end."""
+    if counts is None:
+        return ""
     numbers = [counts.get(state, 0) for state in members]
     if any(number > COUNT_CAP for number in numbers):
         return f"{format_decimal(sum(min(number, COUNT_CAP) for number in numbers))}+"

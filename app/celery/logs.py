@@ -1,0 +1,213 @@
+"""The log of a run: what its task logs or prints while it runs, sent to the durable stream in batches.
+
+Celery sends what a task prints through its logger `celery.redirected`, so one handler hears all of it. What
+Celery itself says about a run is left out. Lines wait up to half a second in the process that runs the task,
+or until the attempt ends; a run that logs nothing costs nothing.
+
+The beginning of a long log is kept as it comes. Of the rest only the newest lines are kept, and sent now and
+then, so that a task that logs without end neither fills the stream nor waits for it.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from celery import current_task
+from celery.signals import after_setup_logger, after_setup_task_logger
+
+from app.celery.events import EventStream
+
+FLUSH_SECONDS = 0.5
+TAIL_SECONDS = 5.0
+LINE_MAX = 2000  # characters; longer lines are cut
+TAIL_SHARE = 0.25  # of a run's bytes, for its newest lines
+TAIL = 1_000_000  # the place of the piece that holds them; each new one takes the place of the last
+
+MASK = "••••••"
+_FRAMEWORK = (
+    "celery.app",
+    "celery.worker",
+    "celery.pool",
+    "celery.bootsteps",
+    "celery.beat",
+    "celery.backends",
+)
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+MASK_FROM = 4  # characters: a shorter secret may stand in any line by chance
+
+Line = list[Any]  # [number, epoch second, level, text]
+Secrets = Callable[[Any], list[str]]
+
+
+class RunLog:
+    """The lines of one attempt that are still to be sent."""
+
+    def __init__(self, run_id: str, started_at: float, max_bytes: int, secrets: list[str]) -> None:
+        self.run_id = run_id
+        self.started_at = started_at
+        self._secrets = [one for one in secrets if len(one) >= MASK_FROM]
+        self._room = int(max_bytes * (1 - TAIL_SHARE))
+        self._tail_room = max_bytes - self._room
+        self._count = self._pieces = self._tail_bytes = 0
+        self._head: list[Line] = []
+        self._tail: deque[Line] = deque()
+        self._tail_sent_at = 0.0
+        self._tail_grew = False
+
+    def add(self, at: float, level: str, text: str) -> None:
+        """Take a line in, without the secrets among the run's arguments."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        self._count += 1
+        line: Line = [self._count, at, level, text]
+        size = _size(text)
+        if not self._tail and size <= self._room:
+            self._room -= size
+            self._head.append(line)
+            return
+        self._tail.append(line)
+        self._tail_grew = True
+        self._tail_bytes += size
+        while self._tail_bytes > self._tail_room and len(self._tail) > 1:
+            self._tail_bytes -= _size(self._tail.popleft()[3])
+
+    def due(self, ended: bool) -> list[dict[str, Any]]:
+        """The events to send now."""
+        events = []
+        if self._head:
+            events.append(self._event(self._pieces, self._head))
+            self._pieces += 1
+            self._head = []
+        if self._tail_grew and (ended or time.monotonic() - self._tail_sent_at > TAIL_SECONDS):
+            events.append(self._event(TAIL, list(self._tail)))
+            self._tail_sent_at = time.monotonic()
+            self._tail_grew = False
+        return events
+
+    def waits(self) -> bool:
+        return bool(self._head) or self._tail_grew
+
+    def _event(self, piece: int, lines: list[Line]) -> dict[str, Any]:
+        event = {"type": "log", "id": self.run_id, "at": time.time(), "started_at": self.started_at}
+        return event | {"piece": piece, "lines": lines}
+
+
+class RunLogHandler(logging.Handler):
+    """Gives each record to the run that is running where it was logged; records of no run are not its."""
+
+    def __init__(self, stream: EventStream, max_bytes: int, secrets: Secrets) -> None:
+        super().__init__()
+        self._stream = stream
+        self._max_bytes = max_bytes
+        self._secrets = secrets
+        self._logs: dict[tuple[str, float], RunLog] = {}
+        self._flusher: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record in, under the handler's lock. Never raises: a log line must not fail a task."""
+        if record.name.startswith(_FRAMEWORK) or not current_task:
+            return
+        request = current_task.request
+        started_at = getattr(request, "celeriac_started_at", None)
+        if started_at is None:
+            return
+        try:
+            text = self.format(record)
+        except Exception as error:  # anybody's arguments to a format string
+            text = f"{record.msg!r} could not be formatted: {type(error).__name__}: {error}"
+        key = (str(request.id), started_at)
+        if key not in self._logs:
+            self._logs[key] = RunLog(*key, self._max_bytes, self._secrets(current_task))
+        printed = record.name == "celery.redirected" and record.levelno <= logging.INFO
+        for line in plain(text).split("\n"):
+            self._logs[key].add(record.created, "PRINT" if printed else record.levelname, line)
+        self._flush_soon()
+
+    def end(self, run_id: str, started_at: float) -> None:
+        """Send what the attempt still has, before its end is told."""
+        if (run_id, started_at) not in self._logs:
+            return
+        with self._locked():
+            events = self._logs.pop((run_id, started_at)).due(ended=True)
+        for event in events:
+            self._stream.emit(event)
+
+    def after_fork(self) -> None:
+        """Forget the parent's lock, thread and lines, in a process that was forked from it."""
+        self.createLock()
+        self._logs, self._flusher = {}, None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _flush_soon(self) -> None:
+        if self._flusher is None:
+            self._flusher = threading.Thread(target=self._flush, name="celeriac-logs", daemon=True)
+            self._flusher.start()
+
+    def _flush(self) -> None:
+        """The thread's work while there are lines; the first line after its end starts another."""
+        while True:
+            time.sleep(FLUSH_SECONDS)
+            with self._locked():
+                events = [event for log in self._logs.values() for event in log.due(ended=False)]
+                if not any(log.waits() for log in self._logs.values()) and not events:
+                    self._flusher = None
+                    return
+            for event in events:
+                self._stream.emit(event)
+
+
+_handler: RunLogHandler | None = None
+
+
+def install(stream: EventStream, max_bytes: int, secrets: Secrets) -> None:
+    """Hear of everything that workers of this process log from now on; the last call counts.
+
+    `secrets(task)` gives the secret texts among the arguments of the run that a task is running.
+    """
+    global _handler
+    _handler = RunLogHandler(stream, max_bytes, secrets)
+    for signal in (after_setup_logger, after_setup_task_logger):
+        signal.connect(_add, dispatch_uid=f"celeriac.logs.{id(signal)}", weak=False)
+
+
+def end(run_id: str, started_at: float | None) -> None:
+    """The attempt has ended: its last lines are sent."""
+    if _handler is not None and started_at is not None:
+        _handler.end(run_id, started_at)
+
+
+def after_fork() -> None:
+    """In a child of a prefork pool."""
+    if _handler is not None:
+        _handler.after_fork()
+
+
+def plain(text: str) -> str:
+    """Text without colours and control characters; carriage returns of progress bars become lines."""
+    text = _COLOURS.sub("", text).replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    text = "".join(sign if sign in "\n\t" or sign.isprintable() else "\ufffd" for sign in text)
+    return "\n".join(line if len(line) <= LINE_MAX else f"{line[:LINE_MAX]} …" for line in text.split("\n"))
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace")) + 40  # what stands beside the text in JSON
+
+
+def _add(logger: logging.Logger, **_: Any) -> None:
+    for old in [one for one in logger.handlers if isinstance(one, RunLogHandler)]:
+        logger.removeHandler(old)
+    if _handler is not None:
+        logger.addHandler(_handler)

@@ -1,0 +1,58 @@
+"""What an action would do to a run as it is now: act, or leave it out and why."""
+
+from dataclasses import dataclass
+
+from celery import Celery
+
+from app import catalog
+from app.errors import Invalid
+from app.runs import states
+from app.runs.models import Run
+
+RERUN, CANCEL, TERMINATE, DELETE = "rerun", "cancel", "terminate", "delete"
+ACTIONS = (RERUN, CANCEL, TERMINATE, DELETE)
+
+ACT = "act"
+WAITING = "waiting"
+RUNNING = "running"
+FINISHED = "finished"
+CHANGED = "changed"
+SECRET = "secret"  # noqa: S105 -- a verdict: secrets of its arguments were not kept
+TOO_LARGE = "too-large"
+UNKNOWN = "unknown"
+GONE = "gone"
+VERDICTS = (ACT, RUNNING, WAITING, FINISHED, CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`code` is one of `VERDICTS`; `detail` says what no longer fits the task's signature."""
+
+    code: str
+    detail: str | None = None
+
+
+def judge(celery_app: Celery, action: str, run: Run | None) -> Verdict:
+    """What the action would do to the run; a run that is no more is None."""
+    if run is None:
+        return Verdict(GONE)
+    standing = FINISHED if run.is_finished else RUNNING if run.state in states.RUNNING else WAITING
+    if action == RERUN:
+        return _rerun(celery_app, run) if standing == FINISHED else Verdict(standing)
+    fits = {CANCEL: WAITING, TERMINATE: RUNNING, DELETE: FINISHED}[action]
+    return Verdict(ACT if standing == fits else standing)
+
+
+def _rerun(celery_app: Celery, run: Run) -> Verdict:
+    info = catalog.lookup(celery_app, run.task_name)
+    if info is None:
+        return Verdict(UNKNOWN)
+    if run.args is None or run.kwargs is None:
+        return Verdict(TOO_LARGE)
+    if run.masked or catalog.is_masked([run.args, run.kwargs]):
+        return Verdict(SECRET)
+    try:
+        catalog.validate(info, list(run.args), dict(run.kwargs))
+    except Invalid as error:
+        return Verdict(CHANGED, "; ".join(f"{name}: {' '.join(said)}" for name, said in error.errors.items()))
+    return Verdict(ACT)

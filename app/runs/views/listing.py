@@ -1,0 +1,88 @@
+"""What the list of runs and the page of failures show."""
+
+from typing import Any
+
+from celery import Celery
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from app import broker, catalog, runs, schedules, workers
+from app.config import settings
+from app.errors import BrokerUnavailable, NotFound
+from app.runs import many
+from app.runs.views import asked, presentation
+from app.web import viewer
+
+PAGE_SIZE = 50
+_OFFERED_MOST = 200
+
+
+def parts(celery_app: Celery) -> dict[str, Any]:
+    """What the list shows; the version is read first, so that a change meanwhile is seen at the next poll."""
+    version = runs.version()
+    wanted = asked.wanted(request.args, viewer.now(), viewer.zone())
+    cursor, top = request.args.get("cursor"), request.args.get("top")
+    page = runs.page(wanted.filter, PAGE_SIZE, cursor)
+    newer = runs.newer_than(wanted.filter, top) if top and not cursor else 0
+    query = wanted.query | ({"cursor": cursor} if cursor else {})
+    return {
+        "version": version,
+        "runs": page.items,
+        "looked": page.looked,
+        "top": runs.cursor_of(page.items[0]) if page.items and not cursor else None,
+        "newer": newer,
+        "newer_words": ngettext("%(num)s newer run", "%(num)s newer runs", newer),
+        "chips": presentation.chips(runs.counts_of(wanted.filter), wanted),
+        "tags": presentation.tags(wanted, _schedule_name(wanted.filter.schedule_id)),
+        "errors": wanted.errors,
+        "query": query,
+        "first_query": wanted.query,
+        "next_query": wanted.query | {"cursor": page.next_cursor},
+        "next_cursor": page.next_cursor,
+        "filtered": wanted.narrowed,
+        "bulk_most": many.MOST,
+    } | _choices(celery_app, wanted.query)
+
+
+def failures() -> dict[str, Any]:
+    """The failures of a time in groups, the largest first."""
+    last = request.args.get("last", "24h")
+    chosen = last if last in asked.QUICK else "24h"
+    found = runs.grouped_failures(viewer.now() - asked.QUICK[chosen])
+    groups = sorted(found.groups, key=lambda group: -group.count)
+    return {
+        "last": chosen,
+        "bad": "" if last == chosen else last[:80],
+        "ranges": asked.QUICK_WORDS,
+        "found": found,
+        "groups": groups,
+    }
+
+
+def _choices(celery_app: Celery, query: dict[str, str]) -> dict[str, Any]:
+    """The drop-down filters, and what is offered while one types; a chosen value stays in its list."""
+    tasks = [info.name for info in catalog.listing(celery_app)]
+    selects = [("task_name", _("Task"), tasks), ("queue", _("Queue"), list(settings().declared_queues))]
+    kept = [
+        (name, label, values if query.get(name, "") in ("", *values) else [*values, query[name]])
+        for name, label, values in selects
+    ]
+    names = [(row.id, row.name) for row in schedules.page(schedules.Filter(), _OFFERED_MOST).items]
+    return {"selects": kept, "ranges": asked.QUICK_WORDS, "workers": _workers(), "schedules": names}
+
+
+def _workers() -> list[str]:
+    try:
+        return [worker.hostname for worker in workers.listing(broker.client(), viewer.now())]
+    except BrokerUnavailable:
+        return []
+
+
+def _schedule_name(schedule_id: int | None) -> str | None:
+    if schedule_id is None:
+        return None
+    try:
+        return schedules.get(schedule_id).name
+    except NotFound:
+        return None

@@ -1,0 +1,118 @@
+"""The list of runs: filters, choosing rows while the list lives, and a change of many runs."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app import broker
+from app.broker import topics
+from app.extensions import transaction
+from app.runs import states
+from app.runs.models import Run
+
+pytestmark = pytest.mark.browser
+NOW = datetime.now(UTC)
+Visit = Callable[..., Page]
+
+
+def put(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
+    """Write a run into the history, or change it, as the recorder does."""
+    at = NOW - timedelta(minutes=90) + timedelta(seconds=number)
+    values: dict[str, Any] = {
+        "task_name": "sample_tasks.plain",
+        "queue": "default",
+        "args": [number],
+        "kwargs": {},
+    }
+    with transaction() as session:
+        session.merge(
+            Run(id=f"row-{number}", created_at=at, updated_at=at, state=state, attempt=0, **values | fields)
+        )
+    topics.touch(broker.client(), ["runs", f"run:row-{number}"])
+    return f"#run-row-{number}"
+
+
+def test_chosen_rows_stay_chosen_and_in_place_while_runs_come_in(visit: Visit) -> None:
+    first, second = put(1), put(2, states.STARTED, started_at=NOW)
+    page = visit("/runs")
+    page.locator(f"{first} .pick").check()
+    page.mouse.move(5, 5)
+    expect(page.locator("#bulk")).to_be_visible()
+    before = page.locator(first).bounding_box()
+    third = put(3)
+    put(2, states.SUCCESS, started_at=NOW, ended_at=NOW)
+    expect(page.locator(f"{second} .badge")).to_contain_text("Succeeded", timeout=6000)
+    expect(page.locator("#newer-runs")).to_contain_text("1 newer run", timeout=6000)
+    assert page.locator(third).count() == 0
+    expect(page.locator(f"{first} .pick")).to_be_checked()
+    assert page.locator("[data-picked]").inner_text() == "1 chosen"
+    after = page.locator(first).bounding_box()
+    assert before
+    assert after
+    assert before["x"] == after["x"]
+    page.locator("[data-pick-none]").click()
+    page.mouse.move(5, 5)
+    page.evaluate("document.activeElement.blur()")
+    expect(page.locator(third)).to_be_visible(timeout=6000)
+
+
+def test_focus_and_scroll_stay_while_runs_come_in(visit: Visit) -> None:
+    for number in range(40):
+        put(number)
+    page = visit("/runs")
+    page.mouse.move(5, 5)
+    page.evaluate("scrollTo(0, 500)")
+    page.locator("#run-row-20 .task-name").focus()
+    place = page.evaluate("scrollY")
+    with page.expect_response(lambda answer: "/runs/table" in answer.url and answer.status == 200):
+        put(50)
+    page.wait_for_timeout(300)
+    assert page.evaluate("scrollY") == place
+    assert page.evaluate("document.activeElement.closest('tr').id") == "run-row-20"
+    assert page.locator("#run-row-50").count() == 0
+
+
+def test_the_open_filters_are_left_alone(visit: Visit) -> None:
+    put(1)
+    page = visit("/runs")
+    page.get_by_text("More filters").click()
+    page.get_by_label("Ran at least, seconds").fill("12")
+    with page.expect_response(lambda answer: "/runs/table" in answer.url and answer.status == 200):
+        put(2)
+    page.wait_for_timeout(300)
+    assert page.get_by_label("Ran at least, seconds").input_value() == "12"
+    page.get_by_label("Ran at least, seconds").press("Enter")
+    expect(page).to_have_url(re.compile("min_seconds=12"))
+    expect(page.get_by_role("link", name="Remove the filter At least: 12 s")).to_be_visible()
+    expect(page.get_by_label("Ran at least, seconds")).to_be_visible()
+    page.get_by_role("link", name="Remove the filter At least: 12 s").click()
+    expect(page).to_have_url(re.compile(r"^((?!min_seconds=12).)*$"))
+
+
+def test_chosen_runs_are_rerun_after_a_dry_run(visit: Visit) -> None:
+    first, second = put(1), put(2)
+    put(3, states.STARTED, started_at=NOW)
+    page = visit("/runs")
+    page.locator("[data-pick-all]").check()
+    page.get_by_role("button", name="Rerun").click()
+    expect(page.get_by_text("2 will rerun")).to_be_visible()
+    expect(page.get_by_text("1 running, left out")).to_be_visible()
+    page.get_by_role("button", name="Rerun 2").click()
+    expect(page.get_by_text("2 of 2 runs done")).to_be_visible(timeout=15000)
+    page.reload()
+    expect(page.get_by_text("2 of 2 runs done")).to_be_visible()
+    assert broker.depth("default") == 2
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    "path", ["/runs?task_name=sample_tasks.plain&min_seconds=x&last=24h", "/runs/failures"]
+)
+def test_nothing_scrolls_sideways_on_a_phone(visit: Visit, path: str) -> None:
+    put(1, states.FAILURE, error="KeyError: " + "x" * 300)
+    page = visit(path, width=380)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380

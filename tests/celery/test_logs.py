@@ -1,0 +1,73 @@
+"""What a run logs: cleaned, batched, capped, without its secrets."""
+
+from typing import Any
+
+import pytest
+
+from app.celery.logs import LINE_MAX, MASK, TAIL, RunLog, plain
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("plain", "plain"),
+        ("\x1b[31mred\x1b[0m and \x1b[1;4mbold", "red and bold"),
+        ("10 %\r20 %\r\n30 %\n", "10 %\n20 %\n30 %"),
+        ("a\x00b\x07c\udcff", "a�b�c�"),
+        ("tab\tstays, so does 东京", "tab\tstays, so does 东京"),
+        ("x" * (LINE_MAX + 1), "x" * LINE_MAX + " …"),
+    ],
+)
+def test_text_is_cleaned(text: str, kept: str) -> None:
+    assert plain(text) == kept
+
+
+def log(max_bytes: int = 100_000, secrets: list[str] | None = None) -> RunLog:
+    return RunLog("r1", 10.0, max_bytes, secrets or [])
+
+
+def texts(event: dict[str, Any]) -> list[str]:
+    return [text for _number, _at, _level, text in event["lines"]]
+
+
+def test_lines_go_in_batches() -> None:
+    made = log()
+    assert not made.waits()
+    made.add(1.0, "INFO", "one")
+    made.add(1.5, "ERROR", "two")
+    (event,) = made.due(ended=False)
+    assert event["lines"] == [[1, 1.0, "INFO", "one"], [2, 1.5, "ERROR", "two"]]
+    assert (event["id"], event["started_at"], event["piece"]) == ("r1", 10.0, 0)
+    assert made.due(ended=False) == []
+    made.add(2.0, "INFO", "three")
+    (event,) = made.due(ended=True)
+    assert (event["piece"], event["lines"][0][0]) == (1, 3)
+
+
+def test_of_a_long_log_the_beginning_and_the_newest_lines_are_kept() -> None:
+    made = log(max_bytes=10_000)
+    events = []
+    for number in range(1, 5001):
+        made.add(0.0, "INFO", f"line {number}")
+        if number % 100 == 0:
+            events += made.due(ended=False)
+    events += made.due(ended=True)
+    pieces = {event["piece"]: event for event in events}  # a piece takes the place of an earlier one
+    assert sum(len(text) + 40 for event in pieces.values() for text in texts(event)) <= 10_000
+    assert texts(pieces[0])[0] == "line 1"
+    assert texts(pieces[TAIL])[-1] == "line 5000"
+    # The newest lines are not sent with every batch: here, all within a moment, at first and at the end.
+    assert sum(event["piece"] == TAIL for event in events) == 2
+
+
+def test_one_line_larger_than_everything_is_kept() -> None:
+    made = log(max_bytes=1024)
+    made.add(0.0, "INFO", "x" * 2000)
+    (event,) = made.due(ended=True)
+    assert texts(event) == ["x" * 2000]
+
+
+def test_secrets_of_the_arguments_do_not_show() -> None:
+    made = log(secrets=["hunter22", "abc"])
+    made.add(0.0, "INFO", "signing in with hunter22 at abc")
+    assert texts(made.due(ended=True)[0]) == [f"signing in with {MASK} at abc"]  # "abc" may be any word

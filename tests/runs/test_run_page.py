@@ -1,0 +1,144 @@
+"""The page of one run: code and message, deleting, terminating with a signal, what is still to come."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery import Celery
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import runs
+from app.extensions import transaction
+from app.runs import states
+from app.runs.models import Run
+from app.runs.timeline import Leg, Stage, Step, seconds_left, timeline
+
+NOW = datetime.now(UTC)
+SignedIn = Callable[[str], FlaskClient]
+HUGE = 2**70 + 1
+
+
+def add(run_id: str, state: str = states.SUCCESS, **fields: Any) -> str:
+    values: dict[str, Any] = {
+        "task_name": "sample_tasks.plain",
+        "queue": "default",
+        "args": [1],
+        "kwargs": {},
+    }
+    values |= {"attempt": 0, "priority": 5}
+    with transaction() as session:
+        session.add(Run(id=run_id, created_at=NOW, updated_at=NOW, state=state, **values | fields))
+    return run_id
+
+
+def test_the_message_of_a_waiting_run_is_shown_and_of_an_ended_one_gone(
+    app: Flask, celery_app: Celery, signed_in: SignedIn
+) -> None:
+    run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [HUGE]), NOW)
+    page = signed_in("viewer").get(f"/runs/{run.id}/message").text
+    assert "It waits in its queue." in page
+    assert page.count(str(HUGE)) == 3  # as curl, as Python and in the message, to the last digit
+    assert "curl " in page
+    assert "apply_async(" in page
+    ended = add("ended")
+    assert "It is gone" in signed_in("operator").get(f"/runs/{ended}/message").text
+
+
+def test_a_run_whose_task_is_not_known_has_no_code(app: Flask, signed_in: SignedIn) -> None:
+    add("old", task_name="old.gone")
+    assert "cannot be shown" in signed_in("viewer").get("/runs/old/message").text
+
+
+def test_the_page_says_what_became_of_it_and_what_to_do(app: Flask, signed_in: SignedIn, caller: Any) -> None:
+    add("bad", states.FAILURE, error="WorkerLostError: signal 9", ended_at=NOW)
+    assert "Look at the memory" in signed_in("viewer").get("/runs/bad").text
+    told = caller("viewer").get("/runs/bad").json["explanation"]
+    assert told["code"] == "worker-lost"
+    assert told["advice"].startswith("Look at the memory")
+
+
+def test_deleting_asks_deletes_and_is_audited(
+    app: Flask, signed_in: SignedIn, post: Any, caller: Any
+) -> None:
+    add("done", ended_at=NOW)
+    admin = signed_in("admin")
+    assert "Keep the run" in admin.get("/runs/done/delete").text
+    assert post(admin, "/runs/done/delete").status_code == 303
+    assert admin.get("/runs/done").status_code == 404
+    entry = caller("admin").get("/audit?action=run.delete").json["items"][0]
+    assert (entry["action"], entry["object_id"]) == ("run.delete", "done")
+
+
+def test_a_run_that_goes_on_is_not_deleted(app: Flask, signed_in: SignedIn, post: Any) -> None:
+    add("on", states.STARTED, started_at=NOW)
+    assert post(signed_in("admin"), "/runs/on/delete").status_code == 409
+    assert runs.get("on").state == states.STARTED
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_only_an_admin_deletes(app: Flask, signed_in: SignedIn, post: Any, role: str) -> None:
+    add("done", ended_at=NOW)
+    browser = signed_in(role)
+    assert post(browser, "/runs/done/delete").status_code == 403
+    assert browser.get("/runs/done/delete").status_code == 403
+    assert "/runs/done/delete" not in browser.get("/runs/done").text
+
+
+def test_a_signal_is_chosen_from_a_list(app: Flask, signed_in: SignedIn, post: Any, caller: Any) -> None:
+    add("on", states.STARTED, started_at=NOW)
+    browser = signed_in("operator")
+    assert "SIGKILL" in browser.get("/runs/on/terminate").text
+    assert post(browser, "/runs/on/cancel", {"terminate": "1", "signal": "SIGSTOP"}).status_code == 422
+    refused = caller("operator").post("/runs/on/cancel", json={"terminate": True, "signal": "rm"})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["signal"])
+
+
+def test_big_integers_are_exact_on_the_page_and_in_the_api(
+    app: Flask, signed_in: SignedIn, caller: Any
+) -> None:
+    add("big", args=[HUGE], kwargs={"b": -HUGE}, result={"n": HUGE})
+    assert signed_in("viewer").get("/runs/big").text.count(str(HUGE)) >= 3
+    found = caller("viewer").get("/runs/big").json
+    assert (found["args"], found["kwargs"], found["result"]) == ([HUGE], {"b": -HUGE}, {"n": HUGE})
+
+
+def test_a_megabyte_of_traceback_has_a_page(app: Flask, signed_in: SignedIn) -> None:
+    frame = '  File "/srv/jobs.py", line 7, in deep\n    deep(n + 1)\n'
+    text = "Traceback (most recent call last):\n" + frame * 17_000 + "RecursionError: too deep\n"
+    add("deep", states.FAILURE, error="RecursionError: too deep", traceback=text, ended_at=NOW)
+    answer = signed_in("viewer").get("/runs/deep")
+    assert answer.status_code == 200
+    assert "RecursionError: too deep" in answer.text
+
+
+def running(**fields: Any) -> Run:
+    values: dict[str, Any] = {"id": "r", "state": states.STARTED, "attempt": 0, "created_at": NOW}
+    return Run(**values | {"started_at": NOW - timedelta(seconds=30)} | fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "usual", "left"),
+    [
+        ({}, None, None),
+        ({}, 50.0, 20.0),
+        ({}, 20.0, None),
+        ({"progress_at": NOW, "progress_current": 60, "progress_total": 100}, 500.0, 20.0),
+        ({"progress_at": NOW, "progress_current": 1, "progress_total": 100}, 50.0, 20.0),
+        ({"progress_at": NOW, "progress_current": 5, "progress_total": 0}, None, None),
+        ({"started_at": None}, 50.0, None),
+    ],
+)
+def test_what_is_left_comes_from_progress_or_from_the_usual_time(
+    fields: dict[str, Any], usual: float | None, left: float | None
+) -> None:
+    found = seconds_left(running(**fields), NOW, usual)
+    assert found == (None if left is None else pytest.approx(left))
+
+
+def test_the_line_ends_where_it_is_likely_to() -> None:
+    *_line, leg, step = timeline(running(), NOW, 50.0)
+    assert isinstance(leg, Leg)
+    assert isinstance(step, Step)
+    assert (leg.seconds, step.stage, step.at) == (20.0, Stage.WILL_END, NOW + timedelta(seconds=20))
