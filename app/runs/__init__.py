@@ -12,7 +12,6 @@ from app.runs.pace import ENOUGH, Consumer, Pace, paces, starts_at
 from app.runs.queries import (
     LIMIT_MAX,
     Page,
-    children,
     counts,
     counts_of,
     cursor_of,
@@ -41,7 +40,6 @@ __all__ = [
     "Run",
     "RunRequest",
     "cancel",
-    "children",
     "clean_up",
     "counts",
     "counts_of",

@@ -188,12 +188,6 @@ def reruns(run_id: str) -> list[Run]:
     )
 
 
-def children(run_id: str) -> list[Run]:
-    """Runs that a run sent from its body, oldest first."""
-    query = select(Run).where(Run.root_id == run_id, Run.id != run_id)
-    return list(db.session.scalars(query.order_by(Run.created_at).limit(200)))
-
-
 def gaps(now: datetime, days: int = 7) -> list[HistoryGap]:
     """Spans of the last days of which events were lost."""
     since = now - timedelta(days=days)

@@ -28,6 +28,8 @@ class Frame:
     function: str
     source: str
     installed: bool
+    file: str = ""  # the whole path, on the machine of the worker
+    around: tuple[tuple[int, str], ...] = ()  # see `app.runs.source_lines`
 
     @property
     def is_internal(self) -> bool:
@@ -83,8 +85,9 @@ def _parse_one(lines: list[str], folders: Sequence[str]) -> Raised | None:
                 source = lines[position].strip()
             position += 1
         path = _shortened(match["path"], folders)
+        installed = _INSTALLED in match["path"]
         frames.append(
-            Frame(path, int(match["line"]), match["function"] or "", source, _INSTALLED in match["path"])
+            Frame(path, int(match["line"]), match["function"] or "", source, installed, match["path"])
         )
     rest = "\n".join(lines[position:]).strip()
     link = _LINK.search(rest)

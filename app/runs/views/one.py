@@ -14,7 +14,7 @@ from app import catalog, runs, workers, workflows
 from app.accounts import requires
 from app.config import PROJECT_DIR, settings
 from app.errors import BrokerUnavailable, Invalid
-from app.runs import tracebacks
+from app.runs import source_lines, tracebacks
 from app.runs.cancel import SIGNALS
 from app.runs.deletion import delete as delete_run
 from app.runs.explanation import explain
@@ -109,6 +109,7 @@ def _one(run_id: str) -> dict[str, Any]:
     run = runs.get(run_id)
     info = _info(run)
     workflow = workflows.workflow_of(run)
+    folders = [str(PROJECT_DIR), os.getcwd()]
     return {
         "version": version,
         "run": run,
@@ -116,7 +117,7 @@ def _one(run_id: str) -> dict[str, Any]:
         "line": timeline(run, viewer.now(), _usual_seconds(run)),
         "why": _why(run),
         "explanation": explain(run),
-        "errors": tracebacks.parse(run.traceback or "", [str(PROJECT_DIR), os.getcwd()]),
+        "errors": source_lines.around(tracebacks.parse(run.traceback or "", folders), folders),
         "given": presentation.named_arguments(run, info.places(len(run.args or [])) if info else []),
         "workflow": workflow,
         "reruns": runs.reruns(run.id),
