@@ -23,6 +23,8 @@ from app.runs.queries import (
     page,
     reruns,
 )
+from app.runs.retention import Rule, boundary
+from app.runs.retention import count as count_old
 from app.runs.states import RUNNING
 from app.runs.submit import RunRequest, rerun, submit
 
@@ -37,10 +39,13 @@ __all__ = [
     "Filter",
     "Pace",
     "Page",
+    "Rule",
     "Run",
     "RunRequest",
+    "boundary",
     "cancel",
     "clean_up",
+    "count_old",
     "counts",
     "counts_of",
     "cursor_of",

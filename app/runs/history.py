@@ -52,14 +52,18 @@ def record_gap(from_at: datetime, until_at: datetime, now: datetime) -> None:
         session.add(HistoryGap(from_at=from_at, until_at=until_at, found_at=now))
 
 
-def delete_finished(wanted: Sequence[str], before: datetime, limit: int) -> int:
+def delete_finished(wanted: Sequence[str], before: datetime, limit: int, task_name: str = "") -> int:
     """Delete up to `limit` finished runs in one of the `wanted` states that were created before a time.
+
+    With `task_name` only runs of that task.
 
     Returns how many were deleted; callers loop until it is 0, so that nobody waits long for a lock.
     """
     if unknown := set(wanted) - set(states.FINISHED):
         raise ValueError(f"only finished runs can be deleted, not {', '.join(sorted(unknown))}")
     oldest = select(Run.id).where(Run.state.in_(wanted), Run.created_at < before).limit(limit)
+    if task_name:
+        oldest = oldest.where(Run.task_name == task_name)
     with transaction() as session:
         ids = session.scalars(oldest).all()
         if ids:

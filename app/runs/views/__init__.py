@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from app import runs
 from app.accounts import requires
-from app.runs.views import listing, log, many
+from app.runs.views import clean_up, listing, log, many
 from app.runs.views import one as one  # its routes are on the blueprint
 from app.runs.views.blueprint import bp
 from app.web import live, viewer
@@ -16,6 +16,7 @@ from app.web.navigation import Entry, register
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
+    app.register_blueprint(clean_up.bp)
     app.register_blueprint(log.bp)
     app.register_blueprint(many.bp)
     register(app, Entry("runs.index", _l("Runs"), "list-checks", 50))

@@ -51,18 +51,28 @@ def clean_history(
     states: Annotated[
         list[Finished] | None, Field(description="Only runs that ended in these states; empty: in any")
     ] = None,
+    keep_newest: Annotated[
+        int | None,
+        Field(ge=1, le=100_000_000, description="Also those beyond so many newest ones; empty: any number"),
+    ] = None,
+    task_name: Annotated[
+        str | None, Field(max_length=255, description="Only runs of this task; empty: of all tasks")
+    ] = None,
 ) -> dict[str, Any]:
     """Remove old finished runs from the history.
 
-    Runs that wait or work are never removed. It works in small batches, so pages and workers go on
-    meanwhile.
+    A run goes when it is too old, or when there are enough newer ones. Runs that wait or work are never
+    removed. It works in small batches, so pages and workers go on meanwhile. For other limits by state or
+    task, make a schedule of this task for each.
     """
     from app import runs
 
     days = settings().retention_days if older_than_days is None else older_than_days
-    before = utcnow() - timedelta(days=days)
+    oldest = utcnow() - timedelta(days=days)
+    rule = runs.Rule(oldest, keep_newest, states or get_args(Finished), task_name or "")
+    before = runs.boundary(rule) or oldest
     deleted = 0
-    while count := runs.delete_finished(states or get_args(Finished), before, BATCH_RUNS):
+    while count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name):
         deleted += count
         self.progress(deleted, None, f"{deleted:,} runs removed")
     return {"deleted": deleted, "before": before.isoformat(), "states": states or "any"}

@@ -1,0 +1,122 @@
+"""Which runs leave the history, and cleaning up now with the number named first."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import runs
+from app.extensions import db, transaction
+from app.runs import states
+from app.runs.models import Run
+from app.tasks.maintenance import clean_history
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def history(app: Flask) -> None:
+    """Ten successes of one task, five failures of another, a day between each and the next; one waits."""
+    with transaction() as session:
+        for number in range(15):
+            name, state = ("t.good", states.SUCCESS) if number < 10 else ("t.bad", states.FAILURE)
+            at = NOW - timedelta(days=number % 10, hours=1)
+            session.add(
+                Run(
+                    id=f"{name}{number % 10}",
+                    created_at=at,
+                    updated_at=at,
+                    task_name=name,
+                    state=state,
+                    attempt=0,
+                )
+            )
+        old = NOW - timedelta(days=400)
+        session.add(
+            Run(
+                id="waits", created_at=old, updated_at=old, task_name="t.bad", state=states.PENDING, attempt=0
+            )
+        )
+
+
+def left() -> set[str]:
+    db.session.rollback()
+    return set(db.session.scalars(db.select(Run.id)))
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("rule", "number"),
+    [
+        (runs.Rule(NOW - timedelta(days=7)), 3),
+        (runs.Rule(keep=4, task_name="t.good"), 6),
+        (runs.Rule(keep=4, states=[states.FAILURE]), 1),
+        (runs.Rule(keep=100), 0),
+        (runs.Rule(NOW - timedelta(days=3), keep=9, task_name="t.good"), 7),  # whichever takes more
+        (runs.Rule(NOW - timedelta(days=8), keep=2, task_name="t.good"), 8),
+        (runs.Rule(NOW, states=[states.FAILURE], task_name="t.good"), 0),
+        (runs.Rule(), 0),
+    ],
+)
+def test_the_number_named_is_the_number_deleted(history: None, rule: runs.Rule, number: int) -> None:
+    assert runs.count_old(rule) == number
+    before, deleted = runs.boundary(rule), 0
+    while before and (count := runs.delete_finished(rule.ends, before, 2, rule.task_name)):
+        deleted += count
+    assert deleted == number
+    assert len(left()) == 16 - number
+    assert "waits" in left()
+
+
+def test_the_task_keeps_the_newest_of_a_task(history: None) -> None:
+    assert clean_history.apply(kwargs={"keep_newest": 3, "task_name": "t.good"}).get()["deleted"] == 7
+    assert {one for one in left() if one.startswith("t.good")} == {"t.good0", "t.good1", "t.good2"}
+    assert {"t.bad0", "waits"} <= left()
+
+
+def test_the_number_is_named_first(history: None, signed_in: Callable[[str], Any], post: Any) -> None:
+    browser = signed_in("admin")
+    assert "would go" not in browser.get("/runs/clean-up").text
+    page = browser.get("/runs/clean-up?look=1&keep_newest=4&states=SUCCESS&older_than_days=").text
+    assert "6 runs would go" in page
+    assert 'name="keep_newest" value="4"' in page
+    assert 'name="states" value="SUCCESS"' in page
+    assert len(left()) == 16
+    answer = post(browser, "/runs/clean-up", {"keep_newest": "4", "states": ["SUCCESS"]})
+    assert answer.status_code == 303
+    run = runs.get(answer.location.rsplit("/", 1)[1])
+    assert (run.task_name, run.kwargs) == (
+        "maintenance.clean_history",
+        {"keep_newest": 4, "states": ["SUCCESS"]},
+    )
+    assert "0 runs would go" in browser.get("/runs/clean-up?look=1&older_than_days=300").text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("older_than_days=-1", "Give a number of days from 0 to 36,500."),
+        ("older_than_days=soon", "Not a valid float value"),
+        ("keep_newest=0", "Give a number from 1 to 100,000,000."),
+        ("keep_newest=many", "Not a valid integer value"),
+        ("states=STARTED", "not a valid choice"),
+    ],
+)
+def test_bad_limits_change_nothing(
+    history: None, signed_in: Callable[[str], Any], post: Any, query: str, said: str
+) -> None:
+    browser = signed_in("admin")
+    answer = browser.get(f"/runs/clean-up?look=1&{query}")
+    assert (answer.status_code, said in answer.text) == (422, True)
+    name, value = query.split("=")
+    assert post(browser, "/runs/clean-up", {name: value}).status_code == 422
+    assert len(left()) == 16
+
+
+def test_only_an_admin_cleans_up(history: None, signed_in: Callable[[str], Any], post: Any) -> None:
+    browser = signed_in("operator")
+    assert browser.get("/runs/clean-up").status_code == 403
+    assert post(browser, "/runs/clean-up", {}).status_code == 403
+    assert "/runs/clean-up" not in browser.get("/runs").text
