@@ -11,7 +11,7 @@ import redis as redis_client
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import text
+from sqlalchemy import event
 
 from app import broker, create_app
 from app.config import Settings
@@ -104,17 +104,14 @@ def test_redis_away(tmp_path: Any) -> None:
     assert "celeriac_redis_up 0.0" in browser.get("/metrics").text
 
 
-def test_a_database_that_cannot_be_written_to(client: FlaskClient) -> None:
-    if db.engine.dialect.name != "sqlite":
-        pytest.skip("a pragma of SQLite")
-    with db.engine.connect() as connection:
-        connection.execute(text("PRAGMA query_only = 1"))
-        connection.commit()
-    try:
-        status, found = parts(client, "/readyz")
-    finally:
-        with db.engine.connect() as connection:
-            connection.execute(text("PRAGMA query_only = 0"))
+def test_a_database_that_cannot_be_written_to(redis_server: str, tmp_path: Any) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=redis_server, base_url="http://localhost")
+    full = create_app(settings)  # of its own: no other test meets its connections
+    with full.app_context():
+        upgrade()
+        event.listen(db.engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = 1"))
+        db.engine.dispose()
+    status, found = parts(full.test_client(), "/readyz")
     assert (status, found["database"]["ok"]) == (503, False)
 
 
