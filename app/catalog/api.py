@@ -1,16 +1,18 @@
 """`/tasks`: what can be run, and with which arguments."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from celery import Celery
 from flask import Flask, current_app
 from marshmallow import fields, validate
 
-from app import catalog, workers
+from app import catalog, runs, workers
 from app.accounts import requires
 from app.clock import utcnow
+from app.config import settings
 from app.web import api
-from app.web.fields import PageQuery, Schema, page_of
+from app.web.fields import Moment, PageQuery, Schema, page_of
 
 bp = api.ApiBlueprint("tasks", __name__, description="Tasks that can be run")
 
@@ -34,6 +36,35 @@ class TaskSchema(Schema):
         metadata={"description": "Whether a run whose worker dies runs again; false: it may not run twice."}
     )
     ignore_result = fields.Boolean()
+
+
+class SpanQuery(Schema):
+    last = fields.String(load_default="7d", validate=validate.OneOf(runs.SPANS))
+
+
+class SecondsSchema(Schema):
+    p50 = fields.Float(allow_none=True)
+    p95 = fields.Float(allow_none=True)
+
+
+class IntervalSchema(Schema):
+    """Runs that ended in [from, until); durations are within 5 %, null when there is none."""
+
+    from_at = Moment(data_key="from")
+    until_at = Moment(data_key="until")
+    runs = fields.Integer()
+    succeeded = fields.Integer()
+    failed = fields.Integer(metadata={"description": "Runs in the state FAILURE or LOST."})
+    success_rate = fields.Float(
+        allow_none=True, metadata={"description": "0 to 1, among those that succeeded or failed."}
+    )
+    run_seconds = fields.Nested(SecondsSchema)
+    wait_seconds = fields.Nested(SecondsSchema)
+
+
+class NumbersSchema(IntervalSchema):
+    task_name = fields.String()
+    intervals = fields.List(fields.Nested(IntervalSchema), metadata={"description": "Oldest first."})
 
 
 class LimitsSchema(Schema):
@@ -82,6 +113,26 @@ def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
 def get_task(task_name: str) -> dict[str, Any]:
     """One task, with the JSON Schema of its parameters"""
     return _shown(catalog.find(_celery(), task_name))
+
+
+@bp.route("/tasks/<task_name>/numbers")
+@requires("view")
+@bp.arguments(SpanQuery, location="query")
+@bp.response(200, NumbersSchema)
+def task_numbers(query: dict[str, Any], task_name: str) -> dict[str, Any]:
+    """How its runs ended and how long they took: 24 hours by hour, 7 days by 3 hours, 30 days by day"""
+    catalog.find(_celery(), task_name)
+    found = runs.numbers_of(task_name, query["last"], utcnow(), ZoneInfo(settings().timezone))
+    intervals = [_interval(one) for one in found.intervals]
+    return _interval(found.whole) | {"task_name": task_name, "intervals": intervals}
+
+
+def _interval(one: runs.Interval) -> dict[str, Any]:
+    names = ("from_at", "until_at", "runs", "succeeded", "failed", "success_rate")
+    return {name: getattr(one, name) for name in names} | {
+        "run_seconds": {"p50": one.run_p50, "p95": one.run_p95},
+        "wait_seconds": {"p50": one.wait_p50, "p95": one.wait_p95},
+    }
 
 
 def _shown(info: catalog.TaskInfo) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from app.runs.filters import Filter
 from app.runs.history import delete_finished
 from app.runs.live import version
 from app.runs.models import Run
+from app.runs.numbers import SPANS, Interval, Numbers, forget_before, numbers_of, usual_seconds
 from app.runs.pace import ENOUGH, Consumer, Pace, paces, starts_at
 from app.runs.queries import (
     LIMIT_MAX,
@@ -23,6 +24,7 @@ from app.runs.queries import (
     page,
     reruns,
 )
+from app.runs.resending import resend
 from app.runs.retention import Rule, boundary
 from app.runs.retention import count as count_old
 from app.runs.states import RUNNING
@@ -32,11 +34,14 @@ __all__ = [
     "ENOUGH",
     "LIMIT_MAX",
     "RUNNING",
+    "SPANS",
     "Consumer",
     "Diagnosis",
     "FailureGroup",
     "Failures",
     "Filter",
+    "Interval",
+    "Numbers",
     "Pace",
     "Page",
     "Rule",
@@ -52,17 +57,21 @@ __all__ = [
     "delete_finished",
     "diagnose",
     "failures_since",
+    "forget_before",
     "gaps",
     "get",
     "grouped_failures",
     "last_arguments",
     "latest",
     "newer_than",
+    "numbers_of",
     "paces",
     "page",
     "rerun",
     "reruns",
+    "resend",
     "starts_at",
     "submit",
+    "usual_seconds",
     "version",
 ]

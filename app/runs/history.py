@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from app.extensions import db, transaction
-from app.runs import bulk, logs, states
+from app.runs import bulk, logs, numbers, states
 from app.runs.folding import Row, fold, new_row
 from app.runs.models import HistoryGap, Run
 from app.runs.text import storable
@@ -39,9 +39,13 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
                 fresh[run_id] = _folded(new_row(by_run[run_id][0]), by_run[run_id])
         faster = set(fresh) - bulk.insert_new(list(fresh.values()))  # another recorder was
         known |= _locked(sorted(faster))
+        open_before = {run_id for run_id, row in known.items() if not states.is_finished(row["state"])}
         for run_id, row in known.items():
             _folded(row, by_run[run_id])
         bulk.update_all(list(known.values()))
+        new = [row for run_id, row in fresh.items() if run_id not in faster]
+        changed = [*new, *(known[run_id] for run_id in open_before)]
+        numbers.count(row for row in changed if states.is_finished(row["state"]))
         logs.keep(logged)
     return list({*ids, *(event["id"] for event in logged)})
 

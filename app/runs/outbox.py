@@ -16,13 +16,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from app import broker
+from app.broker import copies
 from app.broker.priority import to_broker
 from app.broker.transport import publishing_held
 from app.celery import signals
 from app.clock import utcnow
 from app.config import settings
 from app.extensions import db, transaction
-from app.runs import states
+from app.runs import numbers, states
 from app.runs.models import Run
 from app.runs.text import storable
 
@@ -32,6 +33,16 @@ FRESH_SECONDS = PATIENCE_SECONDS / 2
 BATCH = 200
 REPR_MAX = 1024  # Celery's own limit
 BROKER_DOWN = (OperationalError, BatchPublishError, RedisError, OSError)
+# How long a sender tries, on Redis and on RabbitMQ: the pool there does not see that a connection broke, and
+# a RabbitMQ that is out of memory takes a message without a word.
+_PATIENCE: dict[bool, dict[str, Any]] = {
+    False: {"retry": False},
+    True: {
+        "retry": True,
+        "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
+        "confirm_timeout": 3.0,
+    },
+}
 _MESSAGE = ("id", "task_name", "queue", "priority", "root_id", "outbox")
 NOT_TAKEN = (states.PENDING, states.HELD, states.SCHEDULED)
 
@@ -154,6 +165,12 @@ def _publish_batch(celery_app: Celery, messages: Sequence[Message], sent: Sent) 
         logger.warning("%d messages are out, which is noted later: %s", len(ids), error)
 
 
+def publish(celery_app: Celery, message: Message, copy: str) -> None:
+    """Publish a message as a named copy, untold: who asks notes it. Raises kombu's OperationalError."""
+    with signals.publishing_quietly(), denied_join_result():
+        _publish(celery_app, message, headers={copies.HEADER: copy})
+
+
 def _publish(celery_app: Celery, message: Message, **options: Any) -> None:
     options |= {"task_id": message.id, "root_id": message.root_id}
     # Celery's own way to these takes a tenth of the time of a message.
@@ -165,7 +182,7 @@ def _publish(celery_app: Celery, message: Message, **options: Any) -> None:
         options["priority"] = to_broker(message.priority)
     task = celery_app.tasks[message.task_name]
     with _held(message.hold) if message.hold else nullcontext():
-        task.apply_async(message.args, message.kwargs, retry=False, **options)
+        task.apply_async(message.args, message.kwargs, **_PATIENCE[broker.is_rabbitmq()], **options)
 
 
 def _held(hold: dict[str, str]) -> AbstractContextManager[None]:
@@ -205,15 +222,13 @@ def fail(errors: dict[str, str], now: datetime) -> None:
     """Note that messages can never be sent, each with its reason."""
     if not errors:
         return
+    values = {"outbox": None, "state": states.FAILURE, "ended_at": now, "updated_at": now}
     with transaction() as session:
         for run_id, error in errors.items():
-            session.execute(
-                update(Run)
-                .where(Run.id == run_id, Run.state.not_in(states.FINISHED))
-                .values(
-                    outbox=None, state=states.FAILURE, error=storable(error), ended_at=now, updated_at=now
-                )
-            )
+            waiting = update(Run).where(Run.id == run_id, Run.state.not_in(states.FINISHED))
+            failed = waiting.values(error=storable(error), **values)
+            if session.connection().execute(failed).rowcount:
+                numbers.count_these([run_id])
 
 
 def _due(now: datetime) -> Sequence[Any]:

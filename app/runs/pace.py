@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.runs import states
 from app.runs.models import Run
+from app.runs.numbers.reading import mean_seconds
 
 SAMPLE = {states.SUCCESS: 1000, states.FAILURE: 200}  # the newest of each, over all queues
 ENOUGH = 20  # below it an estimate would be a guess
@@ -42,6 +43,7 @@ class Consumer(Protocol):
 class Pace:
     """The latest runs of one queue: how many were looked at, their mean seconds, and by task.
 
+    Tasks that are not among them have the mean of their last week, from the hourly numbers.
     `in_per_minute` and `out_per_minute` count the last five minutes.
     """
 
@@ -60,9 +62,10 @@ def paces(now: datetime) -> dict[str, Pace]:
     samples: dict[str, list[Any]] = {}
     for row in [row for state, most in SAMPLE.items() for row in _newest(state, most)]:
         samples.setdefault(row.queue, []).append(row)
-    came_in = _came_in(now)
+    came_in, usual = _came_in(now), mean_seconds(now)
     return {
-        queue: _pace(samples.get(queue, []), came_in.get(queue, 0), now) for queue in {*samples, *came_in}
+        queue: _pace(samples.get(queue, []), usual, came_in.get(queue, 0), now)
+        for queue in {*samples, *came_in}
     }
 
 
@@ -109,7 +112,7 @@ def _came_in(now: datetime) -> dict[str, float]:
     return {queue: 60 * count / seconds for queue, count in Counter(row.queue for row in rows).items()}
 
 
-def _pace(sample: Sequence[Any], in_per_minute: float, now: datetime) -> Pace:
+def _pace(sample: Sequence[Any], usual: Mapping[str, float], in_per_minute: float, now: datetime) -> Pace:
     by_task: dict[str, list[float]] = {}
     for row in sample:
         if row.runtime_seconds is not None:
@@ -125,7 +128,7 @@ def _pace(sample: Sequence[Any], in_per_minute: float, now: datetime) -> Pace:
     return Pace(
         runs=len(times),
         mean_seconds=sum(times) / len(times) if times else 0.0,
-        by_task={name: sum(found) / len(found) for name, found in by_task.items()},
+        by_task={**usual, **{name: sum(found) / len(found) for name, found in by_task.items()}},
         in_per_minute=in_per_minute,
         out_per_minute=out / minutes,
     )

@@ -126,6 +126,8 @@ def _unknown_words(old: Run) -> str:
 
 def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
     info = catalog.find(celery_app, request.task_name)
+    if request.hold and not broker.supports_hold():
+        raise broker.NotSupported
     arguments = catalog.validate(info, list(request.args), dict(request.kwargs))
     size = len(to_json(arguments.args)) + len(to_json(arguments.kwargs))
     if size > settings().arguments_max_bytes:

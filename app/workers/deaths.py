@@ -14,7 +14,7 @@ from app.broker import recovery
 from app.broker.whereabouts import Taken
 from app.celery.presence import WORKERS
 from app.extensions import db, transaction
-from app.runs import states
+from app.runs import numbers, states
 from app.runs.models import Run
 from app.workers.presence import Worker, listing
 
@@ -110,9 +110,10 @@ def _lose(run: Run, reason: str, now: datetime, lost: list[str]) -> None:
 
 def _set(run_id: str, now: datetime, **values: object) -> None:
     with transaction() as session:
-        session.execute(
-            update(Run).where(Run.id == run_id, Run.state.in_(_TAKEN)).values(updated_at=now, **values)
-        )
+        still = update(Run).where(Run.id == run_id, Run.state.in_(_TAKEN))
+        changed = session.connection().execute(still.values(updated_at=now, **values)).rowcount
+        if changed and values["state"] == states.LOST:
+            numbers.count_these([run_id])
 
 
 def _orphans(workers: Sequence[Worker], now: datetime) -> list[str]:

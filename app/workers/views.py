@@ -194,12 +194,8 @@ def _one(hostname: str) -> dict[str, Any]:
 
 
 def _usual(found: list[Worker]) -> dict[str, float]:
-    """The mean seconds of the latest runs of each task that runs now, where there are enough of them."""
-    names = {run["task"] for worker in found for run in worker.running}
-    if not names:
-        return {}
-    means = [pace.by_task for pace in runs.paces(viewer.now()).values() if pace.runs >= runs.ENOUGH]
-    return {name: seconds for by_task in means for name, seconds in by_task.items() if name in names}
+    """The usual seconds of each task that runs now, where enough of its runs are known."""
+    return runs.usual_seconds({run["task"] for worker in found for run in worker.running}, viewer.now())
 
 
 def _version(found: list[Worker], *more: Any) -> str:

@@ -16,6 +16,7 @@ from app.catalog import wording
 from app.catalog.binding import Arguments
 from app.catalog.json_text import RAW
 from app.catalog.run_form import FIELDS, RunForm, empty_form, read_form
+from app.catalog.views import numbers as charted
 from app.catalog.views import presentation
 from app.config import settings
 from app.errors import Invalid, NotFound
@@ -31,7 +32,11 @@ RECENT = 6
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.jinja_env.globals.update(
-        bounds_words=wording.bounds_words, how_to_write=wording.how_to_write, type_name=wording.type_name
+        bounds_words=wording.bounds_words,
+        how_to_write=wording.how_to_write,
+        type_name=wording.type_name,
+        short=charted.short,
+        share=charted.share,
     )
     register(app, Entry("tasks.index", _l("Tasks"), "package", 20, count=_count))
 
@@ -60,6 +65,13 @@ def show(task_name: str) -> str:
     rerun_of = request.args.get("rerun", "")
     values = _earlier(rerun_of or request.args.get("run", ""))
     return _drawn(empty_form(info, settings().declared_queues, mode, values, rerun_of if values else ""))
+
+
+@bp.get("/<path:task_name>/numbers")
+@requires("view")
+def numbers(task_name: str) -> str:
+    info = catalog.find(_celery(), task_name)
+    return render_template("tasks/_numbers.html", info=info, **_numbers(info))
 
 
 @bp.post("/<path:task_name>/run")
@@ -197,6 +209,20 @@ def _drawn(form: RunForm) -> str:
     }
     if wants_fragment():
         return render_template("tasks/_run_form.html", **shown)
+    shown |= _numbers(info)
     recent = runs.page(runs.Filter(task_name=info.name), limit=RECENT).items
     paragraphs, limits = presentation.paragraphs(info.doc), presentation.limits(info)
     return render_template("tasks/show.html", recent=recent, paragraphs=paragraphs, limits=limits, **shown)
+
+
+def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
+    """What the numbers show; of another span than those there are, the usual one."""
+    wanted = request.args.get("last", "")
+    span = wanted if wanted in charted.SPAN_WORDS else charted.DEFAULT_SPAN
+    found = runs.numbers_of(info.name, span, viewer.now(), _place())
+    return {
+        "numbers": found,
+        "spans": charted.SPAN_WORDS,
+        "chart": charted.chart(found) if found.whole.runs else None,
+        "usual": runs.usual_seconds([info.name], viewer.now()).get(info.name),
+    }

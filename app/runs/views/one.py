@@ -132,11 +132,10 @@ def _why(run: runs.Run) -> str:
 
 
 def _usual_seconds(run: runs.Run) -> float | None:
-    """How long runs of this task took lately, while this one runs; None when too few did."""
-    if run.state not in runs.RUNNING or not run.queue:
+    """How long runs of this task usually take, while this one runs; None when too few did."""
+    if run.state not in runs.RUNNING:
         return None
-    pace = runs.paces(viewer.now()).get(run.queue)
-    return pace.by_task.get(run.task_name) if pace and pace.runs >= runs.ENOUGH else None
+    return runs.usual_seconds([run.task_name], viewer.now()).get(run.task_name)
 
 
 def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
