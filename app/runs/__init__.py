@@ -15,6 +15,7 @@ from app.runs.queries import (
     Page,
     counts,
     counts_of,
+    cursor_at,
     cursor_of,
     gaps,
     get,
@@ -22,6 +23,7 @@ from app.runs.queries import (
     latest,
     newer_than,
     page,
+    place_of,
     reruns,
 )
 from app.runs.resending import resend
@@ -53,6 +55,7 @@ __all__ = [
     "count_old",
     "counts",
     "counts_of",
+    "cursor_at",
     "cursor_of",
     "delete_finished",
     "diagnose",
@@ -67,6 +70,7 @@ __all__ = [
     "numbers_of",
     "paces",
     "page",
+    "place_of",
     "rerun",
     "reruns",
     "resend",

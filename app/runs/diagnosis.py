@@ -46,6 +46,8 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int |
         return Diagnosis("held", _held(held))
     if run.state in (states.SCHEDULED, states.RETRY) and (run.eta_at is None or run.eta_at > now):
         return _scheduled(run) if run.state == states.SCHEDULED else _retrying(run)
+    if not broker.supports_reading():
+        return _unseen(run, consumers, now)
     message = broker.find(run.queue or "", run.id, hint)
     if message is None:
         return _nowhere(run, consumers, now)
@@ -68,14 +70,30 @@ def _retrying(run: Run) -> Diagnosis:
 
 def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
     queue, ahead = message.queue, (message.position or 1) - 1
-    ruled_out = [_("It is not held, and its time has come.")]
+    ruled_out: list[str] = []
+    if obstacle := _obstacle(queue, consumers, ruled_out):
+        return replace(obstacle, ahead=ahead)
+    taking = _taking(queue, consumers)
+    found = _behind_others(message, ahead, taking)
+    likely = pace.paces(now).get(queue, pace.Pace())
+    starts = pace.starts_at(likely, ahead, ahead * likely.mean_seconds, taking, now)
+    return replace(found, estimated_start=starts, ruled_out=ruled_out)
+
+
+def _taking(queue: str, consumers: Sequence[Consumer]) -> list[Consumer]:
+    return [one for one in consumers if one.online and one.taking and queue in one.queues]
+
+
+def _obstacle(queue: str, consumers: Sequence[Consumer], ruled_out: list[str]) -> Diagnosis | None:
+    """What keeps the whole queue from moving; what does not is added to `ruled_out`."""
+    ruled_out.append(_("It is not held, and its time has come."))
     if pause := broker.paused([queue]).get(queue):
-        return Diagnosis("paused", _paused(pause), ahead, ruled_out=ruled_out)
+        return Diagnosis("paused", _paused(pause), ruled_out=ruled_out)
     ruled_out.append(_("The queue is not paused."))
     listening = [one for one in consumers if one.online and queue in one.queues]
     if not listening:
-        return Diagnosis("no-worker", _nobody(queue, consumers), ahead, ruled_out=ruled_out)
-    taking = [one for one in listening if one.taking]
+        return Diagnosis("no-worker", _nobody(queue, consumers), ruled_out=ruled_out)
+    taking = _taking(queue, consumers)
     if not taking:
         names = ", ".join(one.hostname for one in listening)
         words = _(
@@ -83,29 +101,33 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
             queue=queue,
             names=names,
         )  # fmt: skip -- one argument a line says no more
-        return Diagnosis("workers-paused", words, ahead, ruled_out=ruled_out)
+        return Diagnosis("workers-paused", words, ruled_out=ruled_out)
     ruled_out.append(
         ngettext("%(num)s worker takes runs from it.", "%(num)s workers take runs from it.", len(taking))
     )
-    found = _behind_others(message, ahead, taking)
-    likely = pace.paces(now).get(queue, pace.Pace())
-    starts = pace.starts_at(likely, ahead, ahead * likely.mean_seconds, taking, now)
-    return replace(found, estimated_start=starts, ruled_out=ruled_out)
+    return None
 
 
 def _behind_others(message: Message, ahead: int, taking: Sequence[Consumer]) -> Diagnosis:
-    slots = sum(one.slots for one in taking)
-    busy = sum(min(one.slots, len(one.running)) for one in taking)
     first = _first(message, ahead)
-    if busy < slots:
-        return Diagnosis("next" if not ahead else "behind-others", first, ahead)
-    full = ngettext(
-        "The only slot for the queue %(queue)s is busy.",
-        "All %(num)s slots for the queue %(queue)s are busy.",
-        slots,
-        queue=message.queue,
-    )  # fmt: skip -- one argument a line says no more
-    return Diagnosis("busy", _("%(full)s %(first)s", full=full, first=first), ahead)
+    if full := _full(message.queue, taking):
+        return Diagnosis("busy", _("%(full)s %(first)s", full=full, first=first), ahead)
+    return Diagnosis("next" if not ahead else "behind-others", first, ahead)
+
+
+def _full(queue: str, taking: Sequence[Consumer]) -> str:
+    """That every slot is busy; empty when one is free."""
+    slots = sum(one.slots for one in taking)
+    if sum(min(one.slots, len(one.running)) for one in taking) < slots:
+        return ""
+    return str(
+        ngettext(
+            "The only slot for the queue %(queue)s is busy.",
+            "All %(num)s slots for the queue %(queue)s are busy.",
+            slots,
+            queue=queue,
+        )
+    )
 
 
 def _first(message: Message, ahead: int) -> str:
@@ -122,18 +144,51 @@ def _first(message: Message, ahead: int) -> str:
 
 def _nowhere(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
     """The message is in no line of its queue: not sent yet, with a worker, in another queue, or lost."""
-    if run.outbox is not None and run.send_at is not None and run.send_at <= now:
-        return Diagnosis(
-            "not-sent", _("The broker did not take it yet. It is kept, and sent again by itself in a moment.")
-        )
-    if running := _at_work(run, consumers):
-        return Diagnosis("running", _("It runs on %(name)s; the history follows.", name=running.hostname))
+    if found := _unsent_or_at_work(run, consumers, now):
+        return found
     queues = {run.queue or "", *(queue for one in consumers for queue in one.queues)} - {""}
     place = broker.locate(run.id, sorted(queues))
     if place and place.where == "waiting":
         return _in_line(run, place.message, consumers, now)
     if (place and place.where == "taken") or run.state == states.RECEIVED:
         return _with_worker(run, consumers)
+    return _vanished(run, now)
+
+
+def _unsent_or_at_work(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis | None:
+    if run.outbox is not None and run.send_at is not None and run.send_at <= now:
+        return Diagnosis(
+            "not-sent", _("The broker did not take it yet. It is kept, and sent again by itself in a moment.")
+        )
+    if running := _at_work(run, consumers):
+        return Diagnosis("running", _("It runs on %(name)s; the history follows.", name=running.hostname))
+    return None
+
+
+def _unseen(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
+    """RabbitMQ tells how much waits, not what."""
+    if found := _unsent_or_at_work(run, consumers, now):
+        return found
+    if run.state == states.RECEIVED or broker.is_out(run.id, []):
+        return _with_worker(run, consumers)
+    queue, ruled_out = run.queue or "", list[str]()
+    waiting = broker.depth(queue)
+    if not waiting:
+        return _vanished(run, now)
+    if obstacle := _obstacle(queue, consumers, ruled_out):
+        return obstacle
+    first = ngettext(
+        "It is the only one that waits in RabbitMQ.",
+        "It waits in RabbitMQ, at most %(ahead)s ahead; their order cannot be seen.",
+        waiting,
+        ahead=waiting - 1,
+    )
+    full = _full(queue, _taking(queue, consumers))
+    words = _("%(full)s %(first)s", full=full, first=first) if full else first
+    return Diagnosis("busy" if full else "behind-others", words, ruled_out=ruled_out)
+
+
+def _vanished(run: Run, now: datetime) -> Diagnosis:
     known_at = max(run.sent_at or run.created_at, run.updated_at)
     if now - known_at < LOST_AFTER:
         return Diagnosis("taken", _("A worker is just taking it."))

@@ -17,6 +17,7 @@ _UNFINISHED_OF_SCHEDULE = text(f"schedule_id IS NOT NULL AND state IN {states.UN
 _UNSENT = text("outbox IS NOT NULL")
 _HAS_WORKER = text("worker IS NOT NULL")
 _HAS_REQUESTER = text("requested_by IS NOT NULL")
+_IN_GROUP = text("group_id IS NOT NULL")
 _IS_RERUN = text("rerun_of IS NOT NULL")
 IS_FAILED = f"state IN {states.FAILED}"
 
@@ -118,6 +119,7 @@ class Run(Base):
             sqlite_where=text(IS_FAILED),
             postgresql_where=text(IS_FAILED),
         ),
+        Index("ix_runs_group_id", "group_id", sqlite_where=_IN_GROUP, postgresql_where=_IN_GROUP),
         Index("ix_runs_rerun_of", "rerun_of", sqlite_where=_IS_RERUN, postgresql_where=_IS_RERUN),
         Index(
             "ix_runs_schedule_id_unfinished",

@@ -79,13 +79,13 @@ def get(run_id: str) -> Run:
 
 def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
     """Runs that match, newest first, by keyset over (created_at, id); raises `Invalid` for a bad cursor."""
-    found = places(wanted, limit + 1, _decode(cursor) if cursor else None)
+    found = places(wanted, limit + 1, place_of(cursor) if cursor else None)
     shown = found.places[:limit]
     items = _rows([run_id for _at, run_id in shown])
     if len(found.places) > limit:
-        return Page(items, _encode(shown[-1]))
+        return Page(items, cursor_at(shown[-1]))
     if found.stopped_at:
-        return Page(items, _encode(found.stopped_at), found.looked)
+        return Page(items, cursor_at(found.stopped_at), found.looked)
     return Page(items)
 
 
@@ -121,7 +121,7 @@ def places(wanted: Filter, limit: int, after: Place | None = None, budget: Budge
 
 def newer_than(wanted: Filter, first: str) -> int:
     """How many matching runs are newer than the run at a cursor (at most 100 are counted)."""
-    newest, top = places(wanted, 100), _decode(first)
+    newest, top = places(wanted, 100), place_of(first)
     return sum(place > top for place in newest.places)
 
 
@@ -198,7 +198,25 @@ def gaps(now: datetime, days: int = 7) -> list[HistoryGap]:
 
 def cursor_of(run: Run) -> str:
     """The cursor that stands at a run."""
-    return _encode((run.created_at, run.id))
+    return cursor_at((run.created_at, run.id))
+
+
+def cursor_at(place: Place) -> str:
+    """The cursor of a place in the list, newest first."""
+    raw = f"{place[0].isoformat()}|{place[1]}"
+    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+
+def place_of(cursor: str) -> Place:
+    """The place that a cursor stands at; raises `Invalid` for one that no list returned."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        created_at, _found, run_id = raw.partition("|")
+        if "\x00" in run_id:  # PostgreSQL cannot even compare with it
+            raise ValueError(cursor)
+        return datetime.fromisoformat(created_at).astimezone(UTC), run_id
+    except (ValueError, binascii.Error, OverflowError):
+        raise Invalid({"cursor": [_("This cursor is not one that a list returned.")]}) from None
 
 
 def _by_id(wanted: Filter, limit: int, after: Place | None) -> Found | None:
@@ -247,19 +265,3 @@ def _rows(ids: Sequence[str]) -> list[Run]:
         return []
     query = select(Run).where(Run.id.in_(ids)).order_by(Run.created_at.desc(), Run.id.desc())
     return list(db.session.scalars(query))
-
-
-def _encode(place: Place) -> str:
-    raw = f"{place[0].isoformat()}|{place[1]}"
-    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> Place:
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created_at, _found, run_id = raw.partition("|")
-        if "\x00" in run_id:  # PostgreSQL cannot even compare with it
-            raise ValueError(cursor)
-        return datetime.fromisoformat(created_at).astimezone(UTC), run_id
-    except (ValueError, binascii.Error, OverflowError):
-        raise Invalid({"cursor": [_("This cursor is not one that a list returned.")]}) from None

@@ -1,6 +1,8 @@
 """Workflows: runs that Celery's canvas ties together, drawn as a tree."""
 
-from app.workflows.reading import Listed, Workflow, latest, workflow_of
+from app.workflows.labels import labels
+from app.workflows.listing import Listed, Workflows, latest
+from app.workflows.reading import Workflow, workflow_of
 from app.workflows.tree import Group, Item, Member, Planned, Step, tree
 
 __all__ = [
@@ -11,6 +13,8 @@ __all__ = [
     "Planned",
     "Step",
     "Workflow",
+    "Workflows",
+    "labels",
     "latest",
     "tree",
     "workflow_of",

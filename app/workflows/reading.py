@@ -1,11 +1,10 @@
-"""Reads workflows from the history: the runs of one, and the latest ones."""
+"""Reads one workflow from the history: its runs, and what their messages say comes next."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app import broker
 from app.errors import BrokerUnavailable
@@ -16,10 +15,7 @@ from app.workflows.canvas import follows
 from app.workflows.tree import Follows, Item, Member, tree
 
 RUNS_MAX = 5000
-LOOK = 5000  # how many of the newest runs are looked at to find the latest workflows
 ASKED_MAX = 12  # how many unfinished runs' messages are read for what follows
-# Members of a group that no task sent have nothing in common but the group's id and their moment.
-SENT_WITHIN = timedelta(seconds=10)
 _COLUMNS = (
     Run.id,
     Run.task_name,
@@ -50,24 +46,6 @@ class Workflow:
         return sum(number for state, number in self.counts.items() if run_states.is_finished(state))
 
 
-@dataclass(frozen=True)
-class Listed:
-    """One workflow of the list: the run it began with and its runs by state."""
-
-    first_id: str
-    task_name: str
-    created_at: datetime
-    counts: Mapping[str, int]
-
-    @property
-    def size(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def done(self) -> int:
-        return sum(number for state, number in self.counts.items() if run_states.is_finished(state))
-
-
 def workflow_of(run: Run) -> Workflow | None:
     """The workflow that a run belongs to; None when it stands alone and nothing is known to follow it."""
     members = _members(run)
@@ -78,48 +56,12 @@ def workflow_of(run: Run) -> Workflow | None:
     return Workflow(tree(members.values(), ahead), counts, cut=len(members) >= RUNS_MAX)
 
 
-def latest() -> list[Listed]:
-    """The latest workflows, newest first: those with a run among the newest 5,000 of the history."""
-    newest = select(Run.id, Run.root_id, Run.group_id, Run.state, Run.task_name, Run.created_at)
-    newest = newest.order_by(Run.created_at.desc(), Run.id.desc()).limit(LOOK)
-    roots: dict[str, None] = {}
-    groups: dict[str, list[tuple[str, str, str, datetime]]] = {}
-    for run_id, root_id, group_id, state, task_name, created_at in db.session.execute(newest):
-        if root_id and root_id != run_id:
-            roots[root_id] = None
-        elif group_id:
-            groups.setdefault(group_id, []).append((run_id, state, task_name, created_at))
-    found = _of_roots(list(roots)[:200])
-    for members in groups.values():
-        first = members[-1]
-        if len(members) > 1:
-            counts = Counter(state for _id, state, _name, _at in members)
-            found.append(Listed(first[0], first[2], first[3], counts))
-    return sorted(found, key=lambda one: one.created_at, reverse=True)[:100]
-
-
-def _of_roots(roots: list[str]) -> list[Listed]:
-    if not roots:
-        return []
-    counts: dict[str, Counter[str]] = {}
-    counting = select(Run.root_id, Run.state, func.count()).where(Run.root_id.in_(roots))
-    for root_id, state, number in db.session.execute(counting.group_by(Run.root_id, Run.state)):
-        counts.setdefault(root_id or "", Counter())[state] = number
-    firsts = select(Run.id, Run.task_name, Run.created_at).where(Run.id.in_(roots))
-    return [
-        Listed(run_id, task_name, created_at, counts[run_id])
-        for run_id, task_name, created_at in db.session.execute(firsts)
-        if run_id in counts
-    ]
-
-
 def _members(run: Run) -> dict[str, Member]:
     members = _read(Run.root_id == (run.root_id or run.id))
     if run.id not in members:
         members |= _read(Run.id == run.id)
     if alone := next((one for one in members.values() if one.group_id and one.parent_id is None), None):
-        around = (alone.created_at - SENT_WITHIN, alone.created_at + SENT_WITHIN)
-        beside = _read(Run.created_at.between(*around), Run.group_id == alone.group_id)
+        beside = _read(Run.group_id == alone.group_id)  # no task sent them: they have only this in common
         if others := sorted(set(beside) - set(members))[:RUNS_MAX]:
             members |= beside
             members |= _read(Run.root_id.in_(others[:500]))

@@ -1,6 +1,8 @@
 """The page of the latest workflows."""
 
-from flask import Blueprint, Flask, render_template
+from typing import Any
+
+from flask import Blueprint, Flask, render_template, request
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
@@ -22,13 +24,18 @@ def init_app(app: Flask) -> None:
 @bp.get("")
 @requires("view")
 def index() -> str:
-    return render_template("workflows/index.html", version=runs.version(), found=workflows.latest())
+    return render_template("workflows/index.html", **_shown())
 
 
 @bp.get("/table")
 @requires("view")
 def table() -> str | Response:
-    version = runs.version()
-    if live.unchanged(version):
+    if live.unchanged(runs.version()):
         return live.nothing_new()
-    return render_template("workflows/_table.html", version=version, found=workflows.latest())
+    return render_template("workflows/_table.html", **_shown())
+
+
+def _shown() -> dict[str, Any]:
+    """One page; the version is read first: a change meanwhile is seen next time."""
+    version, cursor = runs.version(), request.args.get("cursor") or None
+    return {"version": version, "found": workflows.latest(cursor), "cursor": cursor}

@@ -55,6 +55,6 @@ def test_a_workflow_becomes_a_tree(
     assert found["states"] == {"SUCCESS": found["size"]}
     page = signed_in("viewer").get(f"/runs/{run.id}").text
     assert 'id="run-workflow"' in page
-    listed = workflows.latest()
+    listed = workflows.latest().items
     assert [(one.first_id, one.size, one.done) for one in listed] == [(run.id, found["size"], found["size"])]
     assert run.id in signed_in("viewer", "another").get("/workflows").text

@@ -120,6 +120,7 @@ def _one(run_id: str) -> dict[str, Any]:
         "errors": source_lines.around(tracebacks.parse(run.traceback or "", folders), folders),
         "given": presentation.named_arguments(run, info.places(len(run.args or [])) if info else []),
         "workflow": workflow,
+        "labels": workflows.labels(workflow, run.id) if workflow else {},
         "reruns": runs.reruns(run.id),
     }
 
