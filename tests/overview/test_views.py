@@ -1,6 +1,7 @@
 """The start page and the search."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -82,6 +83,20 @@ def test_the_page(app: Flask, redis: redis_client.Redis, signed_in: SignedIn) ->
     assert "No worker is online" not in page
 
 
+def test_failures_of_a_kind_are_retried_together(app: Flask, signed_in: SignedIn) -> None:
+    for run_id in ("r1", "r2"):
+        add(run_id, states.FAILURE, error=f"KeyError: '{run_id}'", args=[], kwargs={})
+    add("other", states.FAILURE, error="ValueError: x", args=[], kwargs={})
+    assert "Retry 2" not in signed_in("viewer").get("/").text
+    operator = signed_in("operator")
+    page = operator.get("/").text
+    form = page[page.index('action="/runs/bulk"') : page.index("Retry 2")]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    shown = operator.post("/runs/bulk", data=fields, follow_redirects=True)
+    assert shown.status_code == 200
+    assert "2 runs were looked at; nothing has been done yet" in shown.text
+
+
 def test_nothing_wrong_is_one_calm_line(app: Flask, signed_in: SignedIn) -> None:
     page = signed_in("viewer").get("/").text
     assert "No failed runs in 24 h" in page
@@ -104,7 +119,7 @@ def test_the_page_stands_without_redis(app: Flask, signed_in: SignedIn, redis: r
     redis.set("celeriac:workers", "not a hash")
     page = browser.get("/")
     assert page.status_code == 200
-    assert "Redis does not answer" in page.text
+    assert "The broker does not answer" in page.text
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """What the numbers say of a task over a day, a week or a month, and how long its runs usually take."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -14,9 +15,17 @@ from app.runs.numbers.histogram import Histogram, merged, percentile, size
 from app.runs.numbers.models import TaskHour
 
 SPANS = ("24h", "7d", "30d")
-USUAL_OVER = timedelta(days=30)
+USUAL_HOURS = 48  # what is usual is read from so many of the latest hours that had runs
 USUAL_FROM = 5  # with fewer runs nothing is usual
 _HOUR = timedelta(hours=1)
+_COLUMNS = (
+    TaskHour.hour_at,
+    TaskHour.succeeded,
+    TaskHour.failed,
+    TaskHour.others,
+    TaskHour.run_times,
+    TaskHour.waits,
+)
 
 
 @dataclass(frozen=True)
@@ -74,11 +83,11 @@ def numbers_of(task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numb
     Days begin at midnight in `zone`. Raises KeyError for another span.
     """
     edges = _EDGES[span](now, zone)
-    query = select(TaskHour).where(
+    query = select(*_COLUMNS).where(
         TaskHour.task_name == task_name, TaskHour.hour_at >= edges[0] - _HOUR, TaskHour.hour_at < edges[-1]
     )
-    hours: list[list[TaskHour]] = [[] for _edge in edges[1:]]
-    for hour in db.session.scalars(query):
+    hours: list[list[Any]] = [[] for _edge in edges[1:]]
+    for hour in db.session.execute(query):
         place = bisect_right(edges, hour.hour_at) - 1
         if 0 <= place < len(hours):
             hours[place].append(hour)
@@ -88,19 +97,22 @@ def numbers_of(task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numb
     return Numbers(task_name, span, _interval(edges[0], edges[-1], every), intervals)
 
 
-def usual_seconds(task_names: Collection[str], now: datetime) -> dict[str, float]:
-    """The median run time of each task over the last 30 days; tasks with fewer than 5 runs are left out."""
-    if not task_names:
-        return {}
-    query = select(TaskHour.task_name, TaskHour.run_times).where(
-        TaskHour.task_name.in_(task_names), TaskHour.hour_at > now - USUAL_OVER
-    )
-    found: dict[str, list[Histogram]] = {}
-    for task_name, run_times in db.session.execute(query):
-        found.setdefault(task_name, []).append(run_times)
-    times = {name: merged(histograms) for name, histograms in found.items()}
-    medians = {name: percentile(one, 0.5) for name, one in times.items() if size(one) >= USUAL_FROM}
-    return {name: seconds for name, seconds in medians.items() if seconds is not None}
+def usual_seconds(task_names: Iterable[str], now: datetime) -> dict[str, float]:
+    """The median run time of each task in its latest 48 hours that had runs, none older than 90 days.
+
+    Tasks with fewer than 5 runs in them are left out.
+    """
+    usual = {}
+    for name in task_names:
+        query = select(TaskHour.run_times).where(
+            TaskHour.task_name == name, TaskHour.hour_at > now - timedelta(days=90)
+        )
+        latest = query.order_by(TaskHour.hour_at.desc()).limit(USUAL_HOURS)
+        times = merged(db.session.scalars(latest))
+        median = percentile(times, 0.5)
+        if median is not None and size(times) >= USUAL_FROM:
+            usual[name] = median
+    return usual
 
 
 def mean_seconds(now: datetime) -> dict[str, float]:
@@ -111,7 +123,7 @@ def mean_seconds(now: datetime) -> dict[str, float]:
     return {name: float(mean) for name, mean in rows}
 
 
-def _interval(from_at: datetime, until_at: datetime, hours: Sequence[TaskHour]) -> Interval:
+def _interval(from_at: datetime, until_at: datetime, hours: Sequence[Any]) -> Interval:
     return Interval(
         from_at,
         until_at,
