@@ -12,6 +12,7 @@ from app import broker
 from app.broker import topics
 from app.extensions import transaction
 from app.runs import states
+from app.runs.history import record
 from app.runs.models import Run
 
 pytestmark = pytest.mark.browser
@@ -116,3 +117,51 @@ def test_nothing_scrolls_sideways_on_a_phone(visit: Visit, path: str) -> None:
     put(1, states.FAILURE, error="KeyError: " + "x" * 300)
     page = visit(path, width=380)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_what_is_copied_stands_in_the_clipboard(visit: Visit, secure: bool) -> None:
+    """With and without the clipboard of the browser, which only secure pages have."""
+    put(7)
+    page = visit("/runs/row-7/message", permissions=["clipboard-read", "clipboard-write"])
+    if not secure:
+        page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    button = page.locator("[data-copy='as-curl']")
+    button.click()
+    expect(button).to_contain_text("Copied")
+    wanted = page.locator("#as-curl").inner_text()
+    assert '"sample_tasks.plain"' in wanted
+    page.evaluate("document.body.append(Object.assign(document.createElement('textarea'), {id: 'pasted'}))")
+    page.locator("#pasted").focus()
+    page.keyboard.press("Control+V")
+    assert page.locator("#pasted").input_value().split() == wanted.split()
+
+
+def test_a_rerun_with_changes_starts_from_what_was_given(visit: Visit) -> None:
+    put(1, states.FAILURE, task_name="sample_tasks.resize", args=["in"], kwargs={"width": 320, "fmt": "jpeg"})
+    page = visit("/runs/row-1")
+    page.get_by_role("link", name="Rerun with changes").click()
+    expect(page.get_by_text("Filled in from the run")).to_be_visible()
+    assert page.locator("[name='p-folder']").input_value() == "in"
+    assert page.locator("[name='p-width']").input_value() == "320"
+    assert page.locator("[name='p-fmt'][value*='jpeg']").is_checked()
+    page.locator("[name='p-width']").fill("640")
+    page.locator("#run-form").get_by_role("button", name="Run now").click()
+    expect(page).to_have_url(re.compile("/runs/(?!row-1)"))
+    expect(page.get_by_text("rerun of")).to_be_visible()
+    expect(page.get_by_text("640", exact=True)).to_be_visible()
+
+
+def test_the_numbers_of_a_task_show_another_time(visit: Visit) -> None:
+    start = NOW.timestamp() - 60
+    base = {"id": "row-1", "task": "sample_tasks.plain", "attempt": 0, "worker": "w@h"}
+    events = [
+        base | {"type": "started", "at": start},
+        base | {"type": "succeeded", "at": start + 5, "runtime": 5.0},
+    ]
+    record(events, lambda name, args, kwargs: (args, kwargs, []))
+    page = visit("/tasks/sample_tasks.plain")
+    expect(page.locator("#numbers figure")).to_have_attribute("aria-label", re.compile("^1 run, median"))
+    page.locator("#numbers").get_by_role("link", name="24 h").click()
+    expect(page.locator("#numbers [aria-current]")).to_have_text("24 h")
+    expect(page.locator("#numbers .chart-plot.times circle")).to_have_count(1)
