@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 _FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
@@ -17,6 +17,7 @@ _LINK = re.compile(
 _INSTALLED = "site-packages/"
 _CELERY = ("celery/", "billiard/", "kombu/", "vine/")
 _BASE_TASK = "app/celery/task.py"
+FIRST, LAST = 20, 40  # of a deeper traceback only so many frames are kept: where it began and where it ended
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Frame:
     installed: bool
     file: str = ""  # the whole path, on the machine of the worker
     around: tuple[tuple[int, str], ...] = ()  # see `app.runs.source_lines`
+    left_out: int = 0  # how many frames stood before this one
 
     @property
     def is_internal(self) -> bool:
@@ -92,7 +94,15 @@ def _parse_one(lines: list[str], folders: Sequence[str]) -> Raised | None:
     rest = "\n".join(lines[position:]).strip()
     link = _LINK.search(rest)
     message = rest[: link.start()].strip() if link else rest
-    return Raised(message, frames, link[0] if link else "") if message else None
+    return Raised(message, _ends(frames), link[0] if link else "") if message else None
+
+
+def _ends(frames: list[Frame]) -> list[Frame]:
+    """The first and the last frames of very many."""
+    if len(frames) <= FIRST + LAST:
+        return frames
+    last = frames[-LAST:]
+    return [*frames[:FIRST], replace(last[0], left_out=len(frames) - FIRST - LAST), *last[1:]]
 
 
 def _shortened(path: str, folders: Sequence[str]) -> str:

@@ -122,3 +122,11 @@ def test_no_lines_of_other_files_or_of_changed_ones(tmp_path: Path) -> None:
     assert not source_lines.around(parse(trace), [str(tmp_path)])[0].frames[-1].around
     gone = trace.replace("secret.txt", "gone.py")
     assert not source_lines.around(parse(gone), [str(tmp_path)])[0].frames[-1].around
+
+
+def test_a_very_deep_traceback_keeps_its_beginning_and_its_end() -> None:
+    frames = "".join(f'  File "/srv/a.py", line {n}, in f{n}\n    f{n + 1}()\n' for n in range(1, 16001))
+    (raised,) = parse(f"Traceback (most recent call last):\n{frames}KeyError: 'x'\n")
+    assert [frame.line for frame in raised.frames] == [*range(1, 21), *range(15961, 16001)]
+    assert [frame.left_out for frame in raised.frames if frame.left_out] == [15940]
+    assert raised.frames[20].left_out
