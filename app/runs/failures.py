@@ -10,7 +10,7 @@ from app.runs import filters, states
 from app.runs.filters import Filter, kind_of
 from app.runs.models import Run
 
-READ_AT_MOST = 3000
+READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
 _ENOUGH_OF_AN_ERROR = 200
 

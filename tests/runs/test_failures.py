@@ -1,9 +1,11 @@
 """Recent failures by task and kind of error; the newest run of each task."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app import runs
 from app.extensions import transaction
@@ -68,3 +70,23 @@ def test_the_newest_run_of_each_task(app: Flask) -> None:
     found = runs.latest(["t.a", "t.b", "t.c"])
     assert {name: run.id for name, run in found.items()} == {"t.a": "r1", "t.b": "r3"}
     assert runs.latest([]) == {}
+
+
+def test_the_page_shows_the_most_frequent_first_and_the_rest_on_demand(
+    app: Flask, signed_in: Callable[[str], FlaskClient]
+) -> None:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        for number in range(60):
+            for again in range(1 + (number == 59)):
+                values = {"task_name": f"t.task{number}", "state": states.FAILURE, "error": "KeyError: 1"}
+                at = now - timedelta(minutes=number)
+                session.add(Run(id=f"r{number}-{again}", created_at=at, updated_at=at, attempt=0, **values))
+    viewer = signed_in("viewer")
+    page = viewer.get("/runs/failures").text
+    assert page.count('class="mono task-name cut"') == 50
+    assert page.index("t.task59") < page.index("t.task0<")
+    assert "Show 10 more groups" in page
+    whole = viewer.get("/runs/failures?last=24h&all=1").text
+    assert whole.count('class="mono task-name cut"') == 60
+    assert "more groups" not in whole

@@ -15,6 +15,7 @@ from app.runs.views import asked, presentation
 from app.web import viewer
 
 PAGE_SIZE = 50
+GROUPS_SHOWN = 50
 _OFFERED_MOST = 200
 
 
@@ -51,12 +52,14 @@ def failures() -> dict[str, Any]:
     chosen = last if last in asked.QUICK else "24h"
     found = runs.grouped_failures(viewer.now() - asked.QUICK[chosen])
     groups = sorted(found.groups, key=lambda group: -group.count)
+    shown = groups if request.args.get("all") else groups[:GROUPS_SHOWN]
     return {
         "last": chosen,
         "bad": "" if last == chosen else last[:80],
         "ranges": asked.QUICK_WORDS,
         "found": found,
-        "groups": groups,
+        "groups": shown,
+        "hidden": len(groups) - len(shown),
     }
 
 
