@@ -18,6 +18,7 @@ With `--seed-only` the history is left in a data folder that `CELERIAC_DATA_DIR=
 import argparse
 import contextvars
 import cProfile
+import gc
 import io
 import os
 import pstats
@@ -73,6 +74,7 @@ class Viewer:
     """A signed-in viewer, and the same one's token for REST."""
 
     def __init__(self, app: Flask) -> None:
+        gc.freeze()  # as wsgi.py does
         with app.app_context():
             now = utcnow()
             user = users.create("viewer", "viewer", now)
