@@ -12,7 +12,7 @@ from app.config import Settings
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
 
-GROUND = {"config", "clock", "extensions", "errors", "embedded_redis", "kept_secret"}
+GROUND = {"config", "clock", "extensions", "errors", "embedded_redis", "kept_secret", "languages"}
 RANKS = dict.fromkeys(GROUND, 1)
 RANKS |= dict.fromkeys(["celery", "broker"], 2)
 RANKS |= dict.fromkeys(["catalog", "runs", "accounts", "audit"], 3)

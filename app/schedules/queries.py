@@ -5,10 +5,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, and_, func, or_, select, true, tuple_, union_all
+from sqlalchemy import CompoundSelect, Select, and_, bindparam, func, or_, select, true, tuple_, union_all
 
 from app import broker
 from app.broker import topics
@@ -125,22 +126,29 @@ def strips(schedule_ids: Sequence[int], length: int = STRIP) -> dict[int, list[O
     """The last runs of each schedule, oldest first: one look into the index for each."""
     if not schedule_ids:
         return {}
-    newest = [
-        select(
-            select(Run.schedule_id, *_OUTCOME)
-            .where(Run.schedule_id == schedule_id)
-            .order_by(Run.created_at.desc(), Run.id.desc())
-            .limit(length)
-            .subquery()
-        )
-        for schedule_id in schedule_ids
-    ]
     found: dict[int, list[Outcome]] = {schedule_id: [] for schedule_id in schedule_ids}
-    for row in db.session.execute(union_all(*newest)):
+    places = {f"id_{place}": schedule_id for place, schedule_id in enumerate(schedule_ids)}
+    for row in db.session.execute(_newest_of_each(len(places), length), places):
         found[row.schedule_id].append(Outcome(*row[1:]))
     for outcomes in found.values():
         outcomes.sort(key=lambda one: (one.created_at, one.run_id))
     return found
+
+
+@lru_cache(maxsize=200)
+def _newest_of_each(number: int, length: int) -> CompoundSelect[Any]:
+    """The newest runs of so many schedules; a statement of so many parts is made once."""
+    newest = [
+        select(
+            select(Run.schedule_id, *_OUTCOME)
+            .where(Run.schedule_id == bindparam(f"id_{place}"))
+            .order_by(Run.created_at.desc(), Run.id.desc())
+            .limit(length)
+            .subquery()
+        )
+        for place in range(number)
+    ]
+    return union_all(*newest)
 
 
 _OUTCOME = (Run.id, Run.state, Run.due_at, Run.created_at, Run.started_at, Run.ended_at, Run.runtime_seconds)

@@ -55,23 +55,25 @@ def latest(cursor: str | None = None) -> Workflows:
     newest = select(Run.id, Run.root_id, Run.group_id, Run.created_at)
     if top:
         newest = newest.where(tuple_(Run.created_at, Run.id) < tuple_(*top))
-    rows = db.session.execute(newest.order_by(Run.created_at.desc(), Run.id.desc()).limit(LOOK)).all()
+    newest = newest.order_by(Run.created_at.desc(), Run.id.desc())
+    looked_at = newest.limit(LOOK).subquery()
+    tied = (looked_at.c.root_id != looked_at.c.id) | looked_at.c.group_id.is_not(None)
+    rows = db.session.execute(
+        select(looked_at).where(tied).order_by(looked_at.c.created_at.desc(), looked_at.c.id.desc())
+    )
     roots: dict[str, None] = {}
     groups: dict[str, None] = {}
-    looked = 0
-    for looked, row in enumerate(rows, 1):  # noqa: B007 -- how many it was is read below
+    for row in rows:
         if row.root_id and row.root_id != row.id:
             roots[row.root_id] = None
-        elif row.group_id:
+        else:
             groups[row.group_id] = None
         if len(roots) + len(groups) >= PAGE:
-            break
+            items = _listed(roots, groups, top[0] if top else None)
+            return Workflows(items, cursor_at((row.created_at, row.id)))
     items = _listed(roots, groups, top[0] if top else None)
-    if looked < len(rows) or looked == LOOK:
-        end = rows[looked - 1]
-        back_to = end.created_at if looked == LOOK else None
-        return Workflows(items, cursor_at((end.created_at, end.id)), back_to)
-    return Workflows(items)
+    end = db.session.execute(newest.offset(LOOK - 1).limit(1)).first()
+    return Workflows(items, cursor_at((end.created_at, end.id)), end.created_at) if end else Workflows(items)
 
 
 def _listed(roots: Collection[str], groups: Collection[str], top: datetime | None) -> list[Listed]:

@@ -4,12 +4,15 @@ import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.frontend import CommandLineInterface
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
+from babel.support import Translations
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -223,3 +226,25 @@ def test_switches_have_the_short_words() -> None:
     for path in (PROJECT / "templates").rglob("*.html"):
         for word in re.findall(r'<span class="(?:on|off)">(.*?)</span>', path.read_text()):
             assert word.startswith("{{ pgettext('switch',"), path
+
+
+def test_the_messages_of_a_language_are_read_once(
+    app: Flask, signed_in: Callable[[str], FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[str]] = []
+    load = Translations.load
+
+    def counting(folder: str, locales: list[str], domain: str) -> Any:
+        read.append([str(locale) for locale in locales])
+        return load(folder, locales, domain)
+
+    monkeypatch.setattr(Translations, "load", counting)
+    browser = signed_in("viewer")
+    browser.set_cookie("locale", "zh_Hans_CN")
+    app.extensions["babel"].instance.domain_instance.cache.clear()
+    with app.app_context():
+        first = browser.get("/runs").text
+    with app.app_context():
+        assert 'lang="zh-CN"' in browser.get("/runs").text
+    assert 'lang="zh-CN"' in first
+    assert read == [["zh_Hans_CN"]]

@@ -15,7 +15,7 @@ from app.runs.views import asked, presentation
 from app.web import viewer
 
 PAGE_SIZE = 50
-GROUPS_SHOWN = 50
+GROUPS_SHOWN = 30
 _OFFERED_MOST = 200
 
 

@@ -10,11 +10,11 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import catalog, runs, workers, workflows
+from app import broker, catalog, runs, workers, workflows
 from app.accounts import requires
 from app.config import PROJECT_DIR, settings
 from app.errors import BrokerUnavailable, Invalid
-from app.runs import source_lines, tracebacks
+from app.runs import source_lines, states, tracebacks
 from app.runs.cancel import SIGNALS
 from app.runs.deletion import delete as delete_run
 from app.runs.explanation import explain
@@ -50,7 +50,9 @@ def message(run_id: str) -> str:
         found = raw_message(run, _info(run))
     except BrokerUnavailable:
         away = True
-    return render_template("runs/message.html", run=run, found=found, away=away, codes=_codes(run))
+    unseen = not broker.supports_reading() and not run.is_finished
+    shown = {"found": found, "away": away, "unseen": unseen, "codes": _codes(run)}
+    return render_template("runs/message.html", run=run, **shown)
 
 
 @bp.get("/<run_id>/terminate")
@@ -122,7 +124,16 @@ def _one(run_id: str) -> dict[str, Any]:
         "workflow": workflow,
         "labels": workflows.labels(workflow, run.id) if workflow else {},
         "reruns": runs.reruns(run.id),
+        "other_queues": _other_queues(run),
     }
+
+
+def _other_queues(run: runs.Run) -> list[str] | None:
+    """Where a run may go whose message can only be sent once more; None where it cannot, or need not."""
+    waits = run.state == states.PENDING and run.queue and current_user.can("operate")
+    if broker.supports_order() or not waits:
+        return None
+    return [name for name in settings().declared_queues if name != run.queue]
 
 
 def _why(run: runs.Run) -> str:
