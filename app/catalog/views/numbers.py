@@ -116,7 +116,7 @@ def _told(one: Interval) -> str:
         parts.append(_("%(n)s failed", n=one.failed))
     if one.run_p50 is not None and one.run_p95 is not None:
         parts.append(_("median %(span)s", span=short(one.run_p50)))
-        parts.append(_("slowest 5 %% %(span)s", span=short(one.run_p95)))
+        parts.append(_("p95 %(span)s", span=short(one.run_p95)))
     return _(", ").join(parts)
 
 
