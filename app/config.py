@@ -40,6 +40,21 @@ def _redis_url(value: str | None) -> str | None:
     return value or None
 
 
+def _broker_url(value: str | None) -> str | None:
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or out of range
+        valid = False
+    if not valid:
+        raise ValueError(
+            "allowed: amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://…; unset: queues in Redis"
+        )
+    return value
+
+
 def _database_url(value: str | None) -> str | None:
     """PostgreSQL is always reached through psycopg 3, whatever way the URL spells it."""
     if not value:
@@ -117,6 +132,10 @@ class Settings(BaseSettings):
     )
     redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(
         None, description="redis://, rediss:// or unix://; unset: the embedded Redis that bin/dev starts."
+    )
+    broker_url: Annotated[str | None, AfterValidator(_broker_url)] = Field(
+        None,
+        description="amqp:// or amqps:// of a RabbitMQ that holds the queues; unset: they lie in Redis.",
     )
     secret_key: str | None = Field(
         None,
@@ -226,8 +245,18 @@ class Settings(BaseSettings):
         return embedded_redis.url(self.data_path)
 
     @property
-    def broker_url(self) -> str:
-        """The same Redis in kombu's spelling (`redis+socket://` for a Unix socket)."""
+    def uses_rabbitmq(self) -> bool:
+        """Whether the queues lie in RabbitMQ; everything else lies in Redis in either case."""
+        return self.broker_url is not None
+
+    @property
+    def celery_broker_url(self) -> str:
+        """Where Celery's queues lie."""
+        return self.broker_url or self.celery_redis_url
+
+    @property
+    def celery_redis_url(self) -> str:
+        """The Redis in kombu's spelling (`redis+socket://` for a Unix socket)."""
         return self.redis.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
 
 

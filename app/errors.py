@@ -65,7 +65,7 @@ class Invalid(CeleriacError):
 
 
 class BrokerUnavailable(CeleriacError):
-    """Redis does not answer (503)."""
+    """Redis, or the RabbitMQ that holds the queues, does not answer (503)."""
 
     status = 503
     code = "broker-unavailable"

@@ -39,12 +39,23 @@ babel = Languages()
 limiter = Limiter(key_func=get_remote_address)
 
 
+# Forty megabytes of log before it is written into the file: in a long history runs lie far apart, and pages
+# that change again and again are then written once.
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "wal_autocheckpoint=10000",
+    "busy_timeout=15000",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+)
+
+
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, record: object) -> None:
     """WAL lets readers and one writer work side by side; a writer waits for its turn instead of failing."""
     if type(connection).__module__.startswith("sqlite3"):
         connection.isolation_level = None  # SQLAlchemy's BEGIN below, not the driver's own
-        for pragma in ("journal_mode=WAL", "busy_timeout=15000", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
 

@@ -113,6 +113,11 @@ class Browser(FlaskClient):
 
 
 @pytest.fixture(scope="session")
+def browser_class() -> type[FlaskClient]:
+    return Browser
+
+
+@pytest.fixture(scope="session")
 def flask_app(database: str | None, data_dir: Path, redis_server: str) -> Iterator[Flask]:
     app = create_app(
         Settings(data_dir=data_dir, database_url=database, base_url="http://localhost", tasks=[SAMPLE_TASKS])

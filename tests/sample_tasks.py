@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from celery import shared_task
+from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 from pydantic import Field
 
@@ -139,3 +140,27 @@ def talk_much(lines: int) -> None:
     """Log without end."""
     for number in range(1, lines + 1):
         logging.getLogger(__name__).info("line %s", number)
+
+
+@shared_task(soft_time_limit=1)
+def too_slow() -> None:
+    """Run into its soft time limit."""
+    time.sleep(30)
+
+
+@shared_task
+def ignore() -> None:
+    """Ask Celery to forget how it ended."""
+    raise Ignore
+
+
+@shared_task
+def reject() -> None:
+    """Reject its own message."""
+    raise Reject("not for me", requeue=False)
+
+
+@shared_task(bind=True)
+def retry_later(self: Any) -> None:
+    """Fail, to be tried again in an hour."""
+    raise self.retry(exc=ConnectionError("not yet"), countdown=3600)

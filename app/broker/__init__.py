@@ -1,12 +1,20 @@
-"""What waits in the broker: kombu's Redis lists, read and changed atomically."""
+"""What waits in the broker: kombu's Redis lists, read and changed atomically; or what RabbitMQ tells."""
 
+from app.broker.abilities import (
+    NotSupported,
+    is_rabbitmq,
+    supports_hold,
+    supports_order,
+    supports_reading,
+    supports_undo_purge,
+)
 from app.broker.changes import hold, move, remove, reprioritise, send_to
 from app.broker.connection import Keys, Level, client, keys, reset
 from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone
 from app.broker.holding import Held, find_held, held, held_count, held_ids, release, release_all
 from app.broker.holding_new import HoldingNew, hold_new, holding_new, stop_holding_new, sweep
 from app.broker.line import Depth, by_priority, depth, depths, find, oldest_sent_at, page, position
-from app.broker.messages import Message, parse, workflow_options
+from app.broker.messages import Message, parse, unread, workflow_options
 from app.broker.pausing import (
     Pause,
     WorkerPause,
@@ -18,7 +26,7 @@ from app.broker.pausing import (
     resume_worker,
 )
 from app.broker.purging import Purged, purge, purged, restore
-from app.broker.whereabouts import Place, Taken, is_out, known_queues, locate, out, unacked
+from app.broker.whereabouts import Place, Taken, is_declared, is_out, known_queues, locate, out, unacked
 
 __all__ = [
     "AlreadyTaken",
@@ -30,6 +38,7 @@ __all__ = [
     "Level",
     "Message",
     "NeighbourGone",
+    "NotSupported",
     "Pause",
     "Place",
     "Purged",
@@ -47,7 +56,9 @@ __all__ = [
     "hold",
     "hold_new",
     "holding_new",
+    "is_declared",
     "is_out",
+    "is_rabbitmq",
     "keys",
     "known_queues",
     "locate",
@@ -73,7 +84,12 @@ __all__ = [
     "resume_worker",
     "send_to",
     "stop_holding_new",
+    "supports_hold",
+    "supports_order",
+    "supports_reading",
+    "supports_undo_purge",
     "sweep",
     "unacked",
+    "unread",
     "workflow_options",
 ]

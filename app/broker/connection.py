@@ -1,4 +1,7 @@
-"""The Redis connection and the key names of the broker, both as kombu derives them from the Celery app."""
+"""The Redis connection and the key names of the broker, both as kombu derives them from the Celery app.
+
+Where the queues lie in RabbitMQ, Redis holds the rest: events, heartbeats, pauses and which copies count.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,9 +14,11 @@ import redis
 from celery import Celery
 from flask import Flask, current_app
 from flask_babel import gettext as _
+from kombu.connection import Connection
 from redis.commands.core import Script
 from redis.maint_notifications import MaintNotificationsConfig
 
+from app.broker.priority import PRIORITY_STEPS
 from app.errors import BrokerUnavailable, NotFound
 
 OWN_PREFIX = "celeriac:"
@@ -92,6 +97,10 @@ class Keys:
         """Hash: paused worker → who, when and why."""
         return self._own("paused-workers")
 
+    def copies(self, run_id: str) -> str:
+        """Hash: which copy of a run's message counts (see `copies`)."""
+        return self._own(f"copy:{run_id}")
+
     def trash(self, queue: str, token: str, step: int) -> str:
         """List of purged messages of one level, kept until the undo expires."""
         return self._own(f"trash:{queue}:{token}:{step}")
@@ -137,7 +146,7 @@ def broker(app: Flask | None = None) -> Broker:
     flask_app = app or current_app
     found = flask_app.extensions.get("broker")
     if found is None:
-        found = flask_app.extensions.setdefault("broker", _connect(flask_app.extensions["celery"]))
+        found = flask_app.extensions.setdefault("broker", _connect(_to_redis(flask_app)))
     assert isinstance(found, Broker)  # noqa: S101 -- extensions are untyped; only this module sets the entry
     return found
 
@@ -174,8 +183,17 @@ def named_errors() -> Iterator[None]:
         raise NotFound(_("There is no queue of this name.")) from error
 
 
-def _connect(celery_app: Celery) -> Broker:
-    channel = _channel(celery_app)
+def _to_redis(flask_app: Flask) -> Any:
+    """Kombu's connection to Redis, unopened: Celery's own, or with its options beside a RabbitMQ."""
+    celery_app: Celery = flask_app.extensions["celery"]
+    settings = flask_app.config["SETTINGS"]
+    if not settings.uses_rabbitmq:
+        return celery_app.connection_for_write()
+    return Connection(settings.celery_redis_url, transport_options={"priority_steps": PRIORITY_STEPS})
+
+
+def _connect(connection: Any) -> Broker:
+    channel = _channel(connection)
     options = dict(channel._connparams())
     options["socket_timeout"] = options.get("socket_timeout") or SOCKET_TIMEOUT_SECONDS
     if "path" not in options:
@@ -184,14 +202,13 @@ def _connect(celery_app: Celery) -> Broker:
     # With these notifications on (the default with RESP3) the pool no longer notices, when it hands out
     # a connection, that the server has closed it.
     options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
-    connection = redis.Redis(connection_pool=redis.ConnectionPool(**options))
-    scripts = {path.stem: connection.register_script(path.read_text()) for path in LUA_FOLDER.glob("*.lua")}
-    return Broker(connection, keys_of(channel), scripts)
+    client = redis.Redis(connection_pool=redis.ConnectionPool(**options))
+    scripts = {path.stem: client.register_script(path.read_text()) for path in LUA_FOLDER.glob("*.lua")}
+    return Broker(client, keys_of(channel), scripts)
 
 
-def _channel(celery_app: Celery) -> Any:
+def _channel(connection: Any) -> Any:
     """A kombu channel that knows its options but was never opened: kombu's own constructor would connect."""
-    connection = celery_app.connection_for_write()
     transport = connection.transport
     channel = transport.Channel.__new__(transport.Channel)
     channel.connection = transport

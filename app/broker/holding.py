@@ -3,11 +3,13 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Literal
 
 from flask_babel import gettext as _
 
 from app.broker import search
+from app.broker.abilities import on_rabbitmq, refuse, unseen
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.edits import priority_cut
 from app.broker.errors import IsHeld
@@ -33,12 +35,14 @@ def facts(by: str, reason: str, now: datetime) -> str:
     return json.dumps({"by": by, "at": now.timestamp(), "reason": reason})
 
 
+@on_rabbitmq(unseen(int))
 @reaches_broker
 def held_count(queue: str) -> int:
     """How many messages of the queue are held."""
     return client().llen(keys().held(queue))
 
 
+@on_rabbitmq(unseen(set))
 @reaches_broker
 def held_ids(queue: str) -> set[str]:
     """The ids of all runs that are held in the queue."""
@@ -46,6 +50,7 @@ def held_ids(queue: str) -> set[str]:
     return {run_id.decode("utf-8", "replace") for run_id in found}
 
 
+@on_rabbitmq(unseen(list))
 @reaches_broker
 def held(queue: str, offset: int = 0, limit: int = 50) -> list[Held]:
     """Held messages of the queue, those that are held longest first."""
@@ -55,6 +60,7 @@ def held(queue: str, offset: int = 0, limit: int = 50) -> list[Held]:
     return _with_facts(queue, raws[::-1])
 
 
+@on_rabbitmq(unseen(NoneType))
 @reaches_broker
 def find_held(queue: str, run_id: str) -> Held | None:
     """The held message of a run, or None."""
@@ -69,6 +75,7 @@ def find_held(queue: str, run_id: str) -> Held | None:
     return _with_facts(queue, [found[1]])[0] if found is not None else None
 
 
+@on_rabbitmq(refuse)
 @reaches_broker
 def release(queue: str, run_id: str, to: ReleaseTo | None = None) -> Message:
     """Put a held message back into the line; returns it with its new position.
@@ -86,6 +93,7 @@ def release(queue: str, run_id: str, to: ReleaseTo | None = None) -> Message:
     return message
 
 
+@on_rabbitmq(unseen(list))
 @reaches_broker
 def release_all(queue: str, to: ReleaseTo | None = None) -> list[str]:
     """Release every message that is held now, in order; returns their run ids. See `release`.

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.broker import line, whereabouts
+from app.broker.abilities import on_rabbitmq, refuse, unseen
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.messages import id_of
 
@@ -29,6 +30,7 @@ class HoldingNew:
     reason: str
 
 
+@on_rabbitmq(refuse)
 @reaches_broker
 def hold_new(queue: str, by: str, reason: str, now: datetime) -> HoldingNew:
     """Hold everything that is sent to the queue from now on. What waits or runs already goes on."""
@@ -42,6 +44,7 @@ def hold_new(queue: str, by: str, reason: str, now: datetime) -> HoldingNew:
     return _read(queue, pipe.execute()[-1])
 
 
+@on_rabbitmq(unseen(bool))
 @reaches_broker
 def stop_holding_new(queue: str) -> bool:
     """Let new messages into the line again; those that are held stay held. False when it was not so."""
@@ -51,6 +54,7 @@ def stop_holding_new(queue: str) -> bool:
     return bool(pipe.execute()[0])
 
 
+@on_rabbitmq(unseen(dict))
 @reaches_broker
 def holding_new(queues: Sequence[str] | None = None) -> dict[str, HoldingNew]:
     """The queues that hold everything new (None: all of them) by name."""

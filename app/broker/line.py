@@ -3,8 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import NoneType
 
-from app.broker import search
+from app.broker import rabbitmq, search
+from app.broker.abilities import on_rabbitmq, unseen
 from app.broker.connection import Level, client, keys, reaches_broker
 from app.broker.messages import BODY_LIMIT_BYTES, Message, id_of, parse
 from app.broker.priority import from_broker
@@ -23,9 +25,14 @@ class Depth:
     held: int
 
 
+def _counted(queues: Sequence[str]) -> dict[str, Depth]:
+    return {queue: Depth(queue, waiting, {}, 0) for queue, waiting in rabbitmq.counts(queues).items()}
+
+
+@on_rabbitmq(_counted)
 @reaches_broker
 def depths(queues: Sequence[str]) -> dict[str, Depth]:
-    """The depths of several queues, in one round trip."""
+    """The depths of several queues, in one round trip; RabbitMQ does not tell the priorities."""
     names = keys()
     pipe = client().pipeline(transaction=False)
     for queue in queues:
@@ -50,6 +57,7 @@ def by_priority(queue: str) -> dict[int, int]:
     return depths([queue])[queue].by_priority
 
 
+@on_rabbitmq(unseen(list))
 @reaches_broker
 def page(
     queue: str, offset: int = 0, limit: int = 50, body_limit: int | None = BODY_LIMIT_BYTES
@@ -64,6 +72,7 @@ def page(
     ]
 
 
+@on_rabbitmq(dict.fromkeys)
 @reaches_broker
 def oldest_sent_at(queues: Sequence[str]) -> dict[str, datetime | None]:
     """When the longest waiting message of each queue was sent, in one round trip.
@@ -84,6 +93,7 @@ def oldest_sent_at(queues: Sequence[str]) -> dict[str, datetime | None]:
     return found
 
 
+@on_rabbitmq(unseen(NoneType))
 @reaches_broker
 def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
     """The waiting message of a run with its position, or None.
@@ -113,6 +123,7 @@ def position(queue: str, run_id: str, hint: int | None = None) -> int | None:
     return message.position if message else None
 
 
+@on_rabbitmq(unseen(set))
 @reaches_broker
 def among(queue: str, run_ids: Collection[str]) -> set[str]:
     """Which of the runs wait in the queue or are held: one look for all of them, however long the line."""
@@ -120,6 +131,7 @@ def among(queue: str, run_ids: Collection[str]) -> set[str]:
     return {id_of(raw) for raw in search.every(lists, search.Wanted(run_ids))}
 
 
+@on_rabbitmq(unseen(set))
 @reaches_broker
 def ids(queue: str) -> set[str]:
     """The ids of all that wait."""

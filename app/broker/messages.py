@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any
 
-from app.broker.priority import from_broker
+from app.broker.priority import from_broker, to_broker
 
 FOREIGN_PREFIX = "foreign-"
 STAMP_HEADER = "celeriac"  # what our own senders add: {"sent_at": epoch seconds, "priority": 0..9}
@@ -24,7 +24,7 @@ class Message:
 
     `foreign`: no Celery task message (or no JSON at all); its id is then made from its bytes.
     `args` and `kwargs` are None when they are not shown, and `unread` says why: `serializer` (pickle, YAML
-    … are never decoded), `compression`, `too-large`, `undecodable`, `foreign`.
+    … are never decoded), `compression`, `too-large`, `undecodable`, `foreign`, `broker`.
     `position` counts from 1 (the next one to be taken); None where the message is not in the line.
     """
 
@@ -102,6 +102,19 @@ def parse(
         redelivered=bool(headers.get("redelivered") or delivery.get("redelivered")),
         headers=headers,
         position=position,
+    )
+
+
+def unread(run_id: str, queue: str, priority: int, task_name: str | None = None) -> Message:
+    """A message of which only this much is known, because it lies where nobody can read it."""
+    return Message(
+        id=run_id,
+        queue=queue,
+        raw=b"",
+        priority=priority,
+        step=to_broker(priority),
+        task_name=task_name,
+        unread="broker",
     )
 
 

@@ -1,17 +1,29 @@
-"""The one place that maps our priorities (9 is the most urgent) to Redis steps (0 is the most urgent)."""
+"""The one place that maps our priorities (9 is the most urgent) to the broker's numbers.
+
+Redis counts steps, 0 first; RabbitMQ counts as we do. A process talks to one broker only.
+"""
 
 HIGHEST = 9
 DEFAULT_PRIORITY = 5
 PRIORITY_STEPS = list(range(HIGHEST + 1))
 
+_reversed = True
+
+
+def number_for(rabbitmq: bool) -> None:
+    """Say which broker this process talks to; the last call counts."""
+    global _reversed
+    _reversed = not rabbitmq
+
 
 def to_broker(priority: int) -> int:
-    """The Redis step of a priority; raises ValueError outside 0 to 9."""
+    """The broker's number of a priority; raises ValueError outside 0 to 9."""
     if not 0 <= priority <= HIGHEST:
         raise ValueError(f"priority must be 0 to {HIGHEST}, not {priority}")
-    return HIGHEST - priority
+    return HIGHEST - priority if _reversed else priority
 
 
-def from_broker(step: int) -> int:
-    """The priority of a Redis step; what lies outside 0 to 9 counts as the nearest."""
-    return HIGHEST - min(max(step, 0), HIGHEST)
+def from_broker(number: int) -> int:
+    """The priority of a broker's number; what lies outside 0 to 9 counts as the nearest."""
+    nearest = min(max(number, 0), HIGHEST)
+    return HIGHEST - nearest if _reversed else nearest

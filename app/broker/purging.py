@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from flask_babel import gettext as _
 
-from app.broker import search
+from app.broker import rabbitmq, search
+from app.broker.abilities import on_rabbitmq, refuse, unseen
 from app.broker.connection import broker, keys, named_errors, reaches_broker
 from app.broker.messages import Message, parse
 from app.errors import Conflict
@@ -17,7 +18,7 @@ TRASH_SECONDS = 60  # the page offers undo for ten; the rest is for slow clicks 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """A purge that can be undone with its token until `until`."""
+    """A purge that can be undone with its token until `until`; without a token it cannot."""
 
     queue: str
     token: str
@@ -25,6 +26,11 @@ class Purged:
     until: datetime
 
 
+def _for_good(queue: str, now: datetime) -> Purged:
+    return Purged(queue, "", rabbitmq.empty(queue), now)
+
+
+@on_rabbitmq(_for_good)
 @reaches_broker
 def purge(queue: str, now: datetime) -> Purged:
     """Remove every waiting message of the queue in one step, at any length. Held ones stay."""
@@ -33,6 +39,7 @@ def purge(queue: str, now: datetime) -> Purged:
     return Purged(queue, token, removed, now + timedelta(seconds=TRASH_SECONDS))
 
 
+@on_rabbitmq(refuse)
 @reaches_broker
 def restore(queue: str, token: str) -> int:
     """Undo a purge: its messages stand in front again, in their order. Returns how many.
@@ -45,6 +52,7 @@ def restore(queue: str, token: str) -> int:
     return restored
 
 
+@on_rabbitmq(unseen(lambda: iter(())))
 def purged(queue: str, token: str) -> Iterator[Message]:
     """The messages of a purge, in the order in which they stood, as long as it can be undone."""
     with named_errors():

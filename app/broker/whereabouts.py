@@ -4,11 +4,13 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, Literal
 
 import redis
 
-from app.broker import holding, line
+from app.broker import copies, holding, line, rabbitmq
+from app.broker.abilities import is_rabbitmq, on_rabbitmq, unseen
 from app.broker.connection import Keys, client, keys, reaches_broker
 from app.broker.messages import Message, given_step, parse
 
@@ -34,6 +36,7 @@ class Place:
     message: Message
 
 
+@on_rabbitmq(unseen(dict))
 @reaches_broker
 def unacked() -> dict[str, Taken]:
     """The messages that workers took and have not acknowledged, by run id.
@@ -51,6 +54,7 @@ def unacked() -> dict[str, Taken]:
     return found
 
 
+@on_rabbitmq(unseen(NoneType))
 @reaches_broker
 def locate(run_id: str, queues: Sequence[str]) -> Place | None:
     """Where the run's message is: among the held ones, taken, or in the line of one of the queues.
@@ -69,12 +73,14 @@ def locate(run_id: str, queues: Sequence[str]) -> Place | None:
     return _locate_taken(run_id)  # taken while we looked
 
 
+@on_rabbitmq(lambda run_ids, queues: copies.taken(run_ids))
 @reaches_broker
 def out(run_ids: Collection[str], queues: Sequence[str]) -> set[str]:
     """Which of the runs have a message in the broker, anywhere: in line, held or taken.
 
     What is about to be sent again asks this first. The lines are read twice, because a message can go back
     into one (a worker shuts down) while the taken ones are read. See `locate` for the one gap.
+    RabbitMQ shows only what was taken; there a message that is sent twice is run once.
     """
     wanted = set(run_ids)
     found = _in_lines(queues, wanted)
@@ -88,6 +94,7 @@ def is_out(run_id: str, queues: Sequence[str]) -> bool:
     return run_id in out([run_id], queues)
 
 
+@on_rabbitmq(unseen(set))
 @reaches_broker
 def known_queues() -> set[str]:
     """Every task queue that any process has ever declared on this broker, whoever it was.
@@ -104,6 +111,14 @@ def known_queues() -> set[str]:
     return {
         queue for queue in queues if not queue.startswith(EVENT_QUEUES) and not queue.endswith(CONTROL_QUEUES)
     }
+
+
+def is_declared(queue: str) -> bool:
+    """Whether RabbitMQ has a queue of this name, empty or not; on Redis whether anything waits or is held."""
+    if is_rabbitmq():
+        return rabbitmq.exists(queue)
+    depth = line.depths([queue])[queue]
+    return bool(depth.waiting or depth.held)
 
 
 def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:

@@ -29,7 +29,7 @@ def as_python(
 ) -> str:
     """The `apply_async` call of this run, secrets masked; `options` are those of `POST /runs`.
 
-    Celery hands its `priority` to Redis as it is, where 0 is the most urgent. The number is therefore not
+    Celery hands its `priority` to the broker as it is; for Redis 0 is the most urgent. The number is then not
     the one on the page, and a comment says so. `hold` is not Celery's and left out.
     """
     args, kwargs, _ = mask(info, args, kwargs)
@@ -43,9 +43,9 @@ def as_python(
         if value is None or name == "hold":
             continue
         if name == "priority":
-            lines.append(
-                f"priority={to_broker(value)},  # {value} on the page: Redis counts the other way round"
-            )
+            number = to_broker(value)
+            turned = "" if number == value else f"  # {value} on the page: Redis counts the other way round"
+            lines.append(f"priority={number},{turned}")
         else:
             lines.append(_written(_CELERY_NAMES.get(name, name), value))
     body = textwrap.indent("\n".join(lines), "    ")

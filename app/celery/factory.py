@@ -12,8 +12,8 @@ from flask import Flask
 from kombu.entity import Queue
 
 from app.broker import transport
-from app.broker.priority import DEFAULT_PRIORITY, PRIORITY_STEPS, to_broker
-from app.celery import logs, presence, signals
+from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, PRIORITY_STEPS, number_for, to_broker
+from app.celery import logs, presence, rabbitmq, signals
 from app.celery.events import EventStream
 from app.celery.task import CeleriacTask
 from app.config import Settings
@@ -24,6 +24,8 @@ Secrets = Callable[[celery.Task, Any, Any], list[str]]
 # A message that a worker took is given back only after this long. Late acknowledgement keeps a message
 # unacknowledged while its task runs, so a shorter time would start long tasks twice.
 VISIBILITY_TIMEOUT_SECONDS = 7 * 86400
+# RabbitMQ gives back what a worker had that has been silent for so long; that of a killed one at once.
+HEARTBEAT_SECONDS = 15
 
 
 def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: Secrets) -> Celery:
@@ -33,20 +35,25 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     the texts in it that nobody is to see.
     """
     transport.install()
+    number_for(rabbitmq=settings.uses_rabbitmq)
     parts = {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
-    parts["priority_of"] = partial(default_priority, settings)
+    parts |= {"priority_of": partial(default_priority, settings), "on_rabbitmq": settings.uses_rabbitmq}
     base = type("Task", (CeleriacTask,), parts)
     app = Celery("celeriac", task_cls=base, set_as_current=False)
     app.config_from_object(configuration(settings))
     app.set_default()
     stream = EventStream(settings.redis, settings.stream_max_events)
-    signals.connect(stream, settings.result_max_bytes, settings.arguments_max_bytes)
+    signals.connect(
+        stream, settings.result_max_bytes, settings.arguments_max_bytes, copies=settings.uses_rabbitmq
+    )
     logs.install(
         stream,
         settings.log_max_bytes,
         lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}),
     )
     presence.install(app, settings.redis)
+    if settings.uses_rabbitmq:
+        rabbitmq.install(app)
     flask_app.extensions["celery"] = app
     flask_app.extensions["events"] = stream
     return app
@@ -66,11 +73,41 @@ def default_priority(settings: Settings, task_name: str) -> int | None:
     return None
 
 
+def queue_arguments(settings: Settings) -> dict[str, Any] | None:
+    """How RabbitMQ is to declare the queues that the settings name; None on Redis.
+
+    Celery declares those that are made on the fly in the same way (`task_queue_max_priority`).
+    """
+    return {"x-max-priority": HIGHEST} if settings.uses_rabbitmq else None
+
+
+def _on_redis() -> dict[str, Any]:
+    return {
+        "broker_transport_options": {
+            "priority_steps": PRIORITY_STEPS,  # the default merges ten levels into four
+            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+        },
+    }
+
+
+def _on_rabbitmq() -> dict[str, Any]:
+    return {
+        "task_queue_max_priority": HIGHEST,
+        "broker_heartbeat": HEARTBEAT_SECONDS,
+        "broker_transport_options": {
+            "confirm_publish": True,  # a message counts as sent when RabbitMQ says that it has it
+            "max_retries": 1,  # what cannot be sent at once is sent later, out of the outbox
+        },
+    }
+
+
 def configuration(settings: Settings) -> dict[str, Any]:
     """Celery's configuration. Where it differs from Celery's defaults, the reason stands beside it."""
     return {
-        "broker_url": settings.broker_url,
-        "result_backend": settings.broker_url,
+        "broker_url": settings.celery_broker_url,
+        "result_backend": settings.celery_redis_url,
         "result_expires": settings.result_expires_seconds,
         "result_extended": False,  # history keeps names and arguments; Redis need not
         "timezone": "UTC",
@@ -79,7 +116,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "accept_content": ["json"],
         "task_default_queue": "default",
         "task_default_priority": to_broker(DEFAULT_PRIORITY),  # none would mean the most urgent on Redis
-        "task_queues": [Queue(name, routing_key=name) for name in settings.declared_queues],
+        "task_queues": [
+            Queue(name, routing_key=name, queue_arguments=queue_arguments(settings))
+            for name in settings.declared_queues
+        ],
         "task_create_missing_queues": True,
         # The library's router is imported when the first task is sent.
         "task_routes": (routes(settings), "app.tasks.routes.route"),
@@ -89,12 +129,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         # QUIT: running tasks get five seconds, then go back to their queue (TERM waits for them without end).
         "worker_soft_shutdown_timeout": 5.0,
-        "broker_transport_options": {
-            "priority_steps": PRIORITY_STEPS,  # the default merges ten levels into four
-            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-        },
+        **(_on_rabbitmq() if settings.uses_rabbitmq else _on_redis()),
         "worker_send_task_events": False,  # signals record runs: lossless, and a third cheaper
         "worker_redirect_stdouts_level": "INFO",
         "beat_scheduler": "app.schedules.beat:BeatScheduler",

@@ -52,7 +52,8 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._last: dict[str, Any] = {}
         self._stopped = threading.Event()
         transport.take_as(consumer.hostname)
-        self._slots = Slots(consumer, _pool_name(consumer.pool))
+        self._slots = Slots(consumer, _pool_name(consumer.pool), on_redis=not consumer.app.Task.on_rabbitmq)
+        signals.tell_unreadable(consumer)
         if _pool_name(consumer.pool) == "prefork":
             signals.tell_starts()
         remote.answer_with(
@@ -111,9 +112,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             "pool": _pool_name(pool),
             "slots": pool.num_processes,
             "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
-            "queues": sorted(
-                (consumer.task_consumer and [q.name for q in consumer.task_consumer.queues]) or []
-            ),
+            "queues": _queues(consumer),
             "running": _running(),
             "finished": sum(worker_state.total_count.values()),
             "memory_bytes": self._memory_bytes(),
@@ -132,6 +131,12 @@ def _pool_name(pool: Any) -> str:
     """As `--pool` calls it."""
     module: str = type(pool).__module__.rpartition(".")[2]
     return "threads" if module == "thread" else module
+
+
+def _queues(consumer: Any) -> list[str]:
+    """What the worker listens to, paused or not."""
+    consumed = [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else []
+    return sorted({*consumed, *getattr(consumer, "celeriac_aside", ())})
 
 
 def _running() -> list[dict[str, Any]]:

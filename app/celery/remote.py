@@ -15,6 +15,7 @@ LIMIT = "celeriac_limit"
 
 _tell: Callable[[], dict[str, Any]]
 _obey_limits: Callable[[], None]
+_obey_pauses: Callable[[], bool] = transport.obey_now
 
 
 def answer_with(tell: Callable[[], dict[str, Any]], obey_limits: Callable[[], None]) -> None:
@@ -23,10 +24,16 @@ def answer_with(tell: Callable[[], dict[str, Any]], obey_limits: Callable[[], No
     _tell, _obey_limits = tell, obey_limits
 
 
+def obey_pauses_with(obey: Callable[[], bool]) -> None:
+    """How this worker obeys the pauses as they are now; `obey()` returns whether it is paused itself."""
+    global _obey_pauses
+    _obey_pauses = obey
+
+
 @control_command(name=TELL)  # type: ignore[untyped-decorator]  # Celery ships no types
 def tell(state: Any) -> dict[str, Any]:
     """Obey the pauses as they are now, and say what the worker is and does."""
-    paused = transport.obey_now()
+    paused = _obey_pauses()
     return {"ok": _tell() | {"paused": paused}}
 
 

@@ -24,6 +24,7 @@ from celery.signals import (
     task_postrun,
     task_prerun,
     task_received,
+    task_rejected,
     task_retry,
     task_revoked,
     task_success,
@@ -34,6 +35,8 @@ from celery.signals import (
 )
 from celery.worker import state as worker_state
 
+from app.broker.copies import HEADER as COPY_HEADER
+from app.broker.copies import new_copy
 from app.broker.priority import DEFAULT_PRIORITY, from_broker
 from app.celery import logs
 from app.celery.events import EventStream, to_json
@@ -49,13 +52,19 @@ _received: deque[Any] = deque()
 _taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # requests that this worker has, by run
 _result_max_bytes = 0
 _arguments_max_bytes = 0
+_names_copies = False
 _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
 
 
-def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int) -> None:
-    """Record from now on to `stream`; the last call counts."""
-    global _home_pid, _stream, _result_max_bytes, _arguments_max_bytes
-    _home_pid = os.getpid()
+def connect(
+    stream: EventStream, result_max_bytes: int, arguments_max_bytes: int, copies: bool = False
+) -> None:
+    """Record from now on to `stream`; the last call counts.
+
+    With `copies` each message names the copy that it is (see `app.broker.copies`).
+    """
+    global _home_pid, _stream, _result_max_bytes, _arguments_max_bytes, _names_copies
+    _home_pid, _names_copies = os.getpid(), copies
     _stream, _result_max_bytes, _arguments_max_bytes = stream, result_max_bytes, arguments_max_bytes
     for signal, receiver in (
         (before_task_publish, _on_before_publish),
@@ -68,6 +77,7 @@ def connect(stream: EventStream, result_max_bytes: int, arguments_max_bytes: int
         (task_postrun, _on_ended),
         (task_revoked, _on_revoked),
         (task_unknown, _on_unknown),
+        (task_rejected, _on_unreadable),
         (worker_process_init, _on_process),
         (worker_process_shutdown, _on_shutdown),
         (worker_shutdown, _on_shutdown),
@@ -115,6 +125,8 @@ def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_:
     step = properties.get("priority")
     priority = DEFAULT_PRIORITY if step is None else from_broker(step)
     headers[HEADER] = {"sent_at": time.time(), "priority": priority}
+    if _names_copies and not headers.get(COPY_HEADER):
+        headers[COPY_HEADER] = new_copy()
 
 
 def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
@@ -188,6 +200,25 @@ def _on_unknown(sender: Any, name: str, id: str, message: Any, **_: Any) -> None
     event = {"type": "failed", "at": time.time(), "worker": sender.hostname} | _identity(message.headers)
     error = f"NotRegistered: the worker knows no task named {name}"
     _stream.emit(event | {"error": error, "traceback": ""}, _unrecorded(message.headers))
+
+
+def tell_unreadable(consumer: Any) -> None:
+    """Also tell of messages whose body cannot be decoded; Celery has no signal for these."""
+    acknowledge = consumer.on_decode_error
+
+    def on_decode_error(message: Any, exc: Exception) -> None:
+        _on_unreadable(consumer, message, exc)
+        acknowledge(message, exc)
+
+    consumer.on_decode_error = on_decode_error
+
+
+def _on_unreadable(sender: Any, message: Any, exc: Exception | None, **_: Any) -> None:
+    """The worker drops a message; without an id and a task it is nobody's run."""
+    headers = message.headers or {}
+    if exc is not None and headers.get("id") and headers.get("task"):
+        event = {"type": "failed", "at": time.time(), "worker": sender.hostname} | _identity(headers)
+        _stream.emit(event | {"error": f"{type(exc).__name__}: {exc}", "traceback": ""}, {})
 
 
 def _on_shutdown(**_: Any) -> None:

@@ -2,7 +2,7 @@
 
 Celery's `worker_disable_prefetch` counts what a worker has; the pool must then tell its loop when a slot is
 free. Prefork and solo do. A pool of threads is made to, here; the others keep Celery's own limit, which lets
-tasks that are acknowledged early be taken one round ahead.
+tasks that are acknowledged early be taken one round ahead. On RabbitMQ Celery has only that limit.
 """
 
 import os
@@ -15,14 +15,15 @@ TELLING_POOLS = ("prefork", "solo")
 class Slots:
     """Sees to it for one worker; `listen` is called whenever its consumer starts."""
 
-    def __init__(self, consumer: Any, pool_name: str) -> None:
+    def __init__(self, consumer: Any, pool_name: str, on_redis: bool = True) -> None:
         self._wakes = pool_name == "threads" and consumer.hub is not None
         if self._wakes:
             self._read_end, self._write_end = os.pipe()
             os.set_blocking(self._read_end, False)
             os.set_blocking(self._write_end, False)
             _after_each(consumer.pool.executor, self._wake)
-        consumer.app.conf.worker_disable_prefetch = self._wakes or pool_name in TELLING_POOLS
+        counts = self._wakes or pool_name in TELLING_POOLS
+        consumer.app.conf.worker_disable_prefetch = on_redis and counts
 
     def listen(self, consumer: Any) -> None:
         """Let the consumer's loop go on as soon as a thread has finished."""

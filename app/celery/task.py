@@ -14,12 +14,13 @@ PROGRESS_EVERY_SECONDS = 0.2
 
 
 class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
-    """Base of every task of the project; `make_celery` sets `flask_app` and `coerce` on a subclass."""
+    """Base of every task of the project; `make_celery` sets what is declared here on a subclass."""
 
     abstract = True
     flask_app: ClassVar[Flask]
     coerce: ClassVar[Callable[[Task, Any, Any], tuple[Any, Any]]]
     priority_of: ClassVar[Callable[[str], int | None]]
+    on_rabbitmq: ClassVar[bool]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task's body; arguments arrive as JSON and leave as the annotated types.

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import broker, workers
+from app.broker import rabbitmq
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import db, transaction
@@ -39,8 +40,9 @@ class Check:
 
 
 def ready(now: datetime) -> list[Check]:
-    """What the web process itself needs: a database it can write to, and Redis."""
-    return [database(now), redis_answers(now)]
+    """What the web process itself needs: a database it can write to, Redis, and RabbitMQ where it is used."""
+    queues = [rabbitmq_answers(now)] if broker.is_rabbitmq() else []
+    return [database(now), redis_answers(now), *queues]
 
 
 def whole(now: datetime) -> list[Check]:
@@ -74,6 +76,16 @@ def redis_answers(now: datetime) -> Check:
         return Check("redis", True, f"Redis {version.get('redis_version', '?')}, {elapsed:.0f} ms")
     except redis.RedisError as error:
         return Check("redis", False, _first_line(error), _("Start Redis, or check CELERIAC_REDIS_URL."))
+
+
+def rabbitmq_answers(now: datetime) -> Check:
+    try:
+        started = time.perf_counter()
+        version = rabbitmq.version()
+        elapsed = (time.perf_counter() - started) * 1000
+        return Check("rabbitmq", True, f"{version}, {elapsed:.0f} ms")
+    except BrokerUnavailable as error:
+        return Check("rabbitmq", False, error.detail, _("Start RabbitMQ, or check CELERIAC_BROKER_URL."))
 
 
 def beat(now: datetime) -> Check:

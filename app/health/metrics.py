@@ -27,6 +27,7 @@ class _Snapshot(Collector):
         except (redis.RedisError, BrokerUnavailable):
             up.add_metric([], 0)
         yield up
+        yield from _waiting()
 
 
 def registry(now: datetime) -> CollectorRegistry:
@@ -45,11 +46,22 @@ def _runs() -> Iterable[Metric]:
     yield by_state
 
 
-def _broker(now: datetime) -> Iterable[Metric]:
+def _waiting() -> Iterable[Metric]:
+    """The depths, and whether the RabbitMQ that holds the queues answers."""
     waiting = GaugeMetricFamily("celeriac_queue_waiting", "Messages waiting in a queue", labels=["queue"])
-    for queue in settings().declared_queues:
-        waiting.add_metric([queue], broker.depth(queue))
-    yield waiting
+    up = GaugeMetricFamily("celeriac_rabbitmq_up", "1 when the RabbitMQ that holds the queues answers")
+    try:
+        for queue, depth in broker.depths(settings().declared_queues).items():
+            waiting.add_metric([queue], depth.waiting)
+        up.add_metric([], 1)
+        yield waiting
+    except BrokerUnavailable:
+        up.add_metric([], 0)
+    if broker.is_rabbitmq():
+        yield up
+
+
+def _broker(now: datetime) -> Iterable[Metric]:
     events = GaugeMetricFamily("celeriac_stream_events", "Events in the stream, recorded or not")
     events.add_metric([], int(str(broker.client().xlen(STREAM))))
     yield events

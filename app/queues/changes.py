@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import current_app
 from flask_babel import gettext as _
 
-from app import audit, broker
+from app import audit, broker, runs
 from app.broker import Message, topics
 from app.broker.holding import ReleaseTo
 from app.errors import Invalid, NotFound
 from app.extensions import transaction
 from app.queues import rows
 from app.queues.names import require
+from app.runs import Run, states
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def put_back(queue: str, run_id: str, position: int, priority: int | None, now: 
 
 
 def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Change:
-    """Give a waiting or held run another priority; raises like `broker.reprioritise`."""
+    """Give a waiting or held run another priority; raises like `broker.reprioritise`, or `runs.resend`."""
+    if not broker.supports_order():
+        return _resend("queue.priority", queue, run_id, now, priority=priority)
     old = broker.find(queue, run_id)
     with transaction():
         changed = broker.reprioritise(queue, run_id, priority, old.position if old else None)
@@ -92,8 +96,10 @@ def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Chang
 
 
 def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
-    """Send a waiting run to another queue that exists; raises like `broker.send_to`."""
+    """Send a waiting run to another queue that exists; raises like `broker.send_to`, or `runs.resend`."""
     _require_target(target)
+    if not broker.supports_order():
+        return _resend("queue.send", queue, run_id, now, target=target)
     old = broker.find(queue, run_id)
     with transaction():
         sent = broker.send_to(queue, run_id, target, old.position if old else None)
@@ -130,11 +136,35 @@ def release(
 
 def remove(queue: str, run_id: str, by: str, now: datetime) -> Message:
     """Remove a waiting or held run for good; its row ends as REVOKED. Raises like `broker.remove`."""
+    if not broker.supports_reading():
+        _recorded(queue, run_id)
     with transaction():
         message = broker.remove(queue, run_id)
         rows.removed([run_id], _("Removed from the queue by %(name)s.", name=by), now)
         _note("queue.remove", queue, message, now)
     return _done(Change(message, message)).after
+
+
+def _resend(
+    action: str, queue: str, run_id: str, now: datetime, target: str = "", priority: int | None = None
+) -> Change:
+    """Change a message that cannot be changed: another one takes its place."""
+    run = _recorded(queue, run_id)
+    with transaction():
+        message = runs.resend(current_app.extensions["celery"], run, target or queue, priority)
+        rows.change(run_id, now, queue=message.queue, priority=message.priority)
+        _note(action, queue, message, now, to=target or None, priority=priority)
+    return _done(Change(None, message))
+
+
+def _recorded(queue: str, run_id: str) -> Run:
+    """The run whose message cannot be seen, by its row; raises `NotFound`, and AlreadyTaken."""
+    run = runs.get(run_id)
+    if run.queue != queue or run.is_finished:
+        raise NotFound(_("%(id)s does not wait in this queue.", id=run_id[:80]))
+    if run.state != states.PENDING:
+        raise broker.AlreadyTaken(run_id)
+    return run
 
 
 def _require_target(target: str) -> None:

@@ -32,6 +32,7 @@ class Queue:
     oldest_at: datetime | None
     paces: Callable[[], Mapping[str, Pace]]
     at: datetime
+    supports_order: bool = True
 
     @property
     def pace(self) -> Pace:
@@ -107,6 +108,8 @@ def find(queue: str, now: datetime) -> Queue:
 
 def held_in_all() -> int:
     """How many runs are held in the declared queues: one round trip, for every page."""
+    if not broker.supports_hold():
+        return 0
     return sum(depth.held for depth in broker.depths(settings().declared_queues).values())
 
 
@@ -128,6 +131,7 @@ def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list
             oldest_at=oldest[name],
             paces=known,
             at=now,
+            supports_order=broker.supports_order(),
         )
         for name in wanted
     ]

@@ -67,13 +67,16 @@ def release_all(queue: str, now: datetime, to: ReleaseTo | None = None) -> list[
 
 
 def purge(queue: str, by: str, now: datetime) -> Purged:
-    """Remove every waiting run; held ones stay. It can be undone for a minute. Raises `NotFound`."""
+    """Remove every waiting run; held ones stay. It can be undone for a minute. Raises `NotFound`.
+
+    RabbitMQ does not tell what it removed, and cannot undo it: there the history says what waited.
+    """
     require(queue)
     with _change():
         purged = broker.purge(queue, now)
         audit.record("queue.purge", now, "queue", queue, queue, removed=purged.removed)
     reason = _("Purged by %(name)s.", name=by)
-    for ids in _purged_ids(queue, purged.token):
+    for ids in _purged_ids(queue, purged.token) if broker.supports_reading() else _cancelled(queue, now):
         with _change():
             rows.removed(ids, reason, now)
     return purged
@@ -94,6 +97,21 @@ def _purged_ids(queue: str, token: str) -> Iterator[list[str]]:
     messages = broker.purged(queue, token)
     while ids := [message.id for message in islice(messages, CHUNK)]:
         yield ids
+
+
+def _cancelled(queue: str, now: datetime) -> Iterator[list[str]]:
+    """The runs of the queue that no worker had taken: none of their messages runs any more."""
+    waited = iter(rows.waiting_in(queue, now))
+    while ids := list(islice(waited, CHUNK)):
+        yield [run_id for run_id in ids if _cancel(queue, run_id)]
+
+
+def _cancel(queue: str, run_id: str) -> bool:
+    try:
+        broker.remove(queue, run_id)
+    except broker.AlreadyTaken:
+        return False
+    return True
 
 
 @contextmanager

@@ -34,8 +34,7 @@ def require(queue: str, workers: Sequence[Worker] = ()) -> None:
         return
     if queue in _ever_known():
         return
-    depth = broker.depths([queue])[queue]
-    if not depth.waiting and not depth.held:
+    if not broker.is_declared(queue):
         raise _unknown(queue)
 
 

@@ -44,6 +44,12 @@ def brought_back(run_ids: Sequence[str], since: datetime, now: datetime) -> None
     _update(run_ids, (Run.state == states.REVOKED) & (Run.ended_at >= since), **values)
 
 
+def waiting_in(queue: str, before: datetime) -> Sequence[str]:
+    """The runs that wait in the queue by their rows, and were there before a moment."""
+    query = select(Run.id).where(Run.queue == queue, Run.state == states.PENDING, Run.created_at < before)
+    return db.session.scalars(query).all()
+
+
 def held_rows(before: datetime) -> Sequence[str]:
     """The runs that are held by their rows, unchanged since before a moment, their message surely sent."""
     query = select(Run.id).where(Run.state == states.HELD, Run.updated_at < before, Run.outbox.is_(None))

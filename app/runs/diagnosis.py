@@ -195,7 +195,7 @@ def _vanished(run: Run, now: datetime) -> Diagnosis:
     return Diagnosis(
         "lost",
         _(
-            "Its message is in no queue and no worker has it: somebody removed it, or Redis lost it. "
+            "Its message is in no queue and no worker has it: somebody removed it, or the broker lost it. "
             "It will not run; cancel it, then run it again."
         ),
     )

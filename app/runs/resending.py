@@ -31,6 +31,8 @@ def resend(
     message = _message(run)._replace(
         queue=queue or run.queue, priority=run.priority if priority is None else priority
     )
+    if (message.queue, message.priority) == (run.queue, run.priority):
+        return broker.unread(run.id, run.queue or "", message.priority or 0, run.task_name)
     copy = copies.new_copy()
     try:
         outbox.publish(celery_app, message, copy)

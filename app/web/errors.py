@@ -52,7 +52,7 @@ def describe(error: Exception) -> Fault:
         )
     if isinstance(error, RedisError | BrokerError):
         return Fault(
-            503, BrokerUnavailable.code, _title(503), _("Redis does not answer. Try again in a moment.")
+            503, BrokerUnavailable.code, _title(503), _("The broker does not answer. Try again in a moment.")
         )
     if isinstance(error, HTTPException) and error.code:
         return Fault(

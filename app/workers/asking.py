@@ -46,7 +46,7 @@ def ask_all(
         try:
             replies = _broadcast(celery_app, hostnames, command, arguments)
         except _BROKEN as error:
-            raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
+            raise BrokerUnavailable(_("The broker does not answer: %(error)s", error=error)) from error
     return {name: answer for reply in replies for name, answer in reply.items()}
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import redis
+from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
 from app import broker
-from app.broker import recovery
+from app.broker import copies, recovery
 from app.broker.whereabouts import Taken
 from app.celery.presence import WORKERS
 from app.extensions import db, transaction
@@ -42,6 +43,7 @@ def put_right(client: redis.Redis, now: datetime) -> Outcome:
 
     A message that is still unacknowledged goes back to the front of its queue. A run without one is LOST (its
     task acknowledges early), and so is one that has seen three workers die: it may be what kills them.
+    RabbitMQ gives messages back by itself.
     """
     workers = listing(client, now)
     _forget(client, workers, now)
@@ -49,15 +51,13 @@ def put_right(client: redis.Redis, now: datetime) -> Outcome:
     lost: list[str] = []
     taken: dict[str, Taken] | None = None
     for run in _runs_of(_gone(workers, now)):
+        if broker.is_rabbitmq():
+            _given_back_by_rabbitmq(run, now, given_back, lost)
+            continue
         taken = broker.unacked() if taken is None else taken
         message = taken.get(run.id)
         if message is None and run.state in _AT_WORK:
-            _lose(
-                run,
-                _("Its worker %(name)s died, and it does not run twice.", name=run.worker or ""),
-                now,
-                lost,
-            )
+            _lose(run, _not_twice(run), now, lost)
         elif message and int(client.hincrby(DEATHS, run.id, 1)) >= DEATHS_MAX:
             _quarantine(run, message, now, lost)
         elif message:
@@ -89,6 +89,29 @@ def _runs_of(gone: Sequence[tuple[str, datetime]]) -> Sequence[Run]:
     return db.session.scalars(select(Run).where(Run.state.in_(_TAKEN), theirs).limit(1000)).all()
 
 
+def _given_back_by_rabbitmq(run: Run, now: datetime, given_back: list[str], lost: list[str]) -> None:
+    """Bring the row in step; what was acknowledged when it started, or given back too often, is LOST."""
+    task = current_app.extensions["celery"].tasks.get(run.task_name)
+    if run.state in states.RUNNING and task is not None and not task.acks_late:
+        _lose(run, _not_twice(run), now, lost)
+    elif copies.starts(run.id) >= DEATHS_MAX:
+        copies.forbid(run.id)
+        _lose(run, _too_many(), now, lost)
+    elif run.state in _AT_WORK:
+        copies.give_back(run.id, run.worker or "")
+        logger.warning("run %s is back in %s: its worker %s died", run.id, run.queue, run.worker)
+        _set(run.id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)
+        given_back.append(run.id)
+
+
+def _not_twice(run: Run) -> str:
+    return _("Its worker %(name)s died, and it does not run twice.", name=run.worker or "")
+
+
+def _too_many() -> str:
+    return _("%(n)s workers died while they ran it, so it is not started again.", n=DEATHS_MAX)
+
+
 def _return(run: Run, taken: Taken, now: datetime, given_back: list[str]) -> None:
     if recovery.give_back(taken):
         logger.warning("run %s is back in %s: its worker %s died", run.id, taken.message.queue, run.worker)
@@ -98,8 +121,7 @@ def _return(run: Run, taken: Taken, now: datetime, given_back: list[str]) -> Non
 
 def _quarantine(run: Run, taken: Taken, now: datetime, lost: list[str]) -> None:
     if recovery.drop(taken):
-        reason = _("%(n)s workers died while they ran it, so it is not started again.", n=DEATHS_MAX)
-        _lose(run, reason, now, lost)
+        _lose(run, _too_many(), now, lost)
 
 
 def _lose(run: Run, reason: str, now: datetime, lost: list[str]) -> None:

@@ -87,7 +87,9 @@ def why(run: Run, now: datetime) -> Diagnosis:
     try:
         return diagnose(run, listing(broker.client(), now), now)
     except BrokerUnavailable:
-        words = _("Redis does not answer, so it is not known what it waits for. What was queued is not lost.")
+        words = _(
+            "The broker does not answer, so it is not known what it waits for. What was queued is not lost."
+        )
         return Diagnosis("broker-unavailable", words)
 
 

@@ -1,7 +1,9 @@
 """The whole way of a run: submitted, sent, taken by a real worker, recorded by a real recorder."""
 
 import signal
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from app import broker, runs
 from app.clock import utcnow
 from app.extensions import db
 from app.runs import RunRequest, queries, states
+from app.runs.explanation import explain
 from app.runs.models import Run
 
 pytestmark = pytest.mark.database
@@ -75,6 +78,64 @@ def test_every_kind_of_run_ends_as_it_should(
     for one in run.values():
         assert one.created_at <= one.sent_at <= one.started_at <= one.finished_at
         assert one.outbox is None
+
+
+def test_every_end_is_told_in_words(
+    app: Flask, celery_app: Any, processes: Any, submit: Callable[..., str], eventually: Eventually
+) -> None:
+    ids = {
+        "soft-time-limit": submit("too_slow"),
+        "time-limit": submit("too_long"),
+        "worker-lost": submit("kill_own_child"),
+        "ignored": submit("ignore"),
+        "rejected": submit("reject"),
+        "retry": submit("retry_later"),
+        "expired": sample_tasks.plain.apply_async([1], expires=0.5).id,
+        "unregistered": celery_app.send_task("no.such.task", [1]).id,
+        "failure": submit("fail"),
+        "success": submit("weekday", day="2026-11-20"),
+    }
+    time.sleep(1)  # so that one has expired
+    processes.worker()
+    processes.recorder()
+
+    def told(run_id: str) -> str | None:
+        run = db.session.get(Run, run_id)
+        done = run is not None and (run.is_finished or run.state == states.RETRY)
+        return explain(run).code if run is not None and done else None
+
+    found = {name: eventually(lambda run_id=run_id: told(run_id), 60) for name, run_id in ids.items()}
+    assert found == {name: name for name in ids}
+    assert queries.get(ids["retry"]).eta_at - utcnow() > timedelta(minutes=50)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"), [("application/x-python-serialize", b"\x80"), ("application/json", b"{no json")]
+)
+def test_a_message_that_cannot_be_read_is_told_and_stops_nobody(
+    app: Flask,
+    celery_app: Any,
+    processes: Any,
+    submit: Callable[..., str],
+    eventually: Eventually,
+    content_type: str,
+    body: bytes,
+) -> None:
+    with celery_app.producer_or_acquire() as producer:
+        producer.publish(
+            body,
+            routing_key="default",
+            exchange="",
+            content_type=content_type,
+            content_encoding="utf-8",
+            headers={"id": "unreadable", "task": "sample_tasks.plain", "lang": "py"},
+        )
+    after = submit("weekday", day="2026-11-20")
+    processes.worker("-c", "1")
+    processes.recorder()
+    run = eventually(lambda: ended("unreadable"), 30)
+    assert (run.state, explain(run).code) == (states.FAILURE, "undecodable")
+    assert eventually(lambda: ended(after)).state == states.SUCCESS
 
 
 def test_a_waiting_run_is_cancelled_before_a_worker_takes_it(

@@ -30,6 +30,9 @@ class QueueSchema(Schema):
     paused_by = fields.String(allow_none=True, attribute="pause.by")
     paused_at = Moment(allow_none=True, attribute="pause.at")
     note = fields.String(allow_none=True, attribute="pause.note")
+    supports_order = fields.Boolean(
+        metadata={"description": "Whether what waits can be read, moved and held; not in RabbitMQ."}
+    )
     hold_new = fields.Boolean(metadata={"description": "Everything that is sent to it is held."})
     consumers = fields.Integer(metadata={"description": "Workers that are online and listen to it."})
     workers = fields.List(fields.String())

@@ -15,7 +15,7 @@ from app.queues.views.blueprint import back_to, bp, celery, question, say
 from app.queues.views.one import shown
 from app.web import viewer
 from app.web.filters import last_part
-from app.web.htmx import wants_fragment
+from app.web.htmx import go_to, wants_fragment
 
 _TOLD = 3  # a page shows so many toasts at once
 
@@ -196,7 +196,9 @@ def _where(queue: str, change: Change) -> str:
 
 
 def _answer(queue: str) -> Any:
-    """The queue as it is now for htmx, with what is told; else the way back to its page."""
+    """The queue as it is now for htmx, with what is told; else the way back to its page, or to the run's."""
+    if request.form.get("from") == "run":
+        return go_to(url_for("runs.show", run_id=forms.run_id()))
     if wants_fragment() and request.headers.get("HX-Target", "").endswith("queue"):
         return render_template("queues/_changed.html", **shown(queue))
     return back_to(queue)

@@ -89,12 +89,8 @@ def purge(queue: str) -> Any:
     if request.form.get("name") != queue:
         return _ask_purge(queue, _("Type %(name)s exactly as it stands here.", name=queue)), 422
     purged = queues.purge(queue, current_user.name, viewer.now())
-    say(
-        ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed),
-        queue,
-        undo=url_for("queues.restore", queue=queue),
-        token=purged.token,
-    )
+    undo = {"undo": url_for("queues.restore", queue=queue), "token": purged.token} if purged.token else {}
+    say(ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed), queue, **undo)
     return back_to(queue)
 
 
@@ -115,7 +111,7 @@ def _ask_purge(queue: str, problem: str = "") -> str:
         queue=found,
         counts=list(counts.items())[:6],
         other=sum(list(counts.values())[6:]),
-        beyond=max(0, found.waiting - COUNTED_AT_MOST),
+        beyond=max(0, found.waiting - COUNTED_AT_MOST) if counts else 0,
         problem=problem,
     )
 

@@ -1,0 +1,123 @@
+"""What a worker does differently where its queues lie in RabbitMQ: it obeys pauses, and claims what it runs.
+
+On Redis the transport sees to both inside Redis. Here the worker reads the pauses about once a second, and
+stops consuming the queues that are paused, or all of them while it is paused itself.
+"""
+
+import logging
+from typing import Any
+
+import redis
+from celery import Celery, Task, bootsteps
+from celery.concurrency import solo
+from celery.worker.request import Request as CeleryRequest
+from celery.worker.state import task_ready
+from flask import Flask
+
+from app.broker import copies
+from app.broker.connection import client, keys
+from app.celery import remote
+
+PAUSE_CHECK_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+def install(app: Celery) -> None:
+    """Let every worker of the app do so."""
+    app.steps["consumer"].add(Pauses)
+
+
+class Request(CeleryRequest):  # type: ignore[misc]  # Celery ships no types
+    """A message that a worker has; it runs only if its copy counts."""
+
+    _already_revoked: bool
+    _claimed = False
+
+    def revoked(self) -> bool:
+        """Whether it must not run. What is no longer wanted, or wanted as another copy, ends without a word:
+        that comes first, because Celery tells of what is revoked or has expired.
+        """
+        if self._already_revoked:
+            return True
+        self._claimed = self._claimed or self._claim()
+        if self._claimed:
+            return bool(super().revoked())
+        logger.info("run %s was cancelled or is wanted as another copy", self.id)
+        task_ready(self)
+        self.acknowledge()
+        self._already_revoked = True
+        return True
+
+    def _claim(self) -> bool:
+        """While Redis is away everything runs: what waits must not be lost for that."""
+        redelivered = bool((self.delivery_info or {}).get("redelivered"))
+        try:
+            return copies.claim(self.request_dict, redelivered, self.hostname, self.app.Task.flask_app)
+        except redis.RedisError as error:
+            logger.warning("run %s starts unclaimed, Redis does not answer: %s", self.id, error)
+            return True
+
+
+class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
+    """Sets paused queues aside, before anything is consumed and then on a timer of the worker's loop."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._flask: Flask = consumer.app.Task.flask_app
+        self._aside: dict[str, Any] = {}  # queues that would be consumed
+        self._worker_paused = False
+        self._timer: Any = None
+        consumer.celeriac_aside = self._aside
+        for task in consumer.app.tasks.values():
+            if task.Request == Task.Request:
+                task.Request = Request
+        if isinstance(consumer.pool, solo.TaskPool):
+            consumer.amqheartbeat = 0  # its loop stands still while a task runs: it would be taken for dead
+        remote.obey_pauses_with(lambda: self._obey(consumer))
+
+    def start(self, consumer: Any) -> None:
+        self._aside.clear()  # a new connection consumes all that the worker listens to
+        self._obey(consumer)
+        self._timer = consumer.timer.call_repeatedly(
+            PAUSE_CHECK_SECONDS, consumer.call_soon, (self._obey, consumer)
+        )
+
+    def stop(self, consumer: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _obey(self, consumer: Any) -> bool:
+        """Consume what may be consumed as the pauses are now; whether the worker itself is paused.
+
+        While Redis is away they stay as they were read last.
+        """
+        try:
+            queues = self._read(consumer.hostname)
+        except redis.RedisError as error:
+            logger.warning("pauses are not read, Redis does not answer: %s", error)
+            return self._worker_paused
+        tasks = consumer.task_consumer
+        if tasks is None:  # the worker is leaving
+            return self._worker_paused
+        for queue in list(tasks.queues):
+            if self._worker_paused or queue.name in queues:
+                self._aside[queue.name] = queue
+                tasks.cancel_by_queue(queue.name)
+        for name in [one for one in self._aside if not self._worker_paused and one not in queues]:
+            queue = self._aside.pop(name)
+            if name in consumer.app.amqp.queues.consume_from:  # else told meanwhile to listen no longer
+                tasks.add_queue(queue)
+                tasks.consume()
+        return self._worker_paused
+
+    def _read(self, hostname: str) -> set[str]:
+        names = keys(self._flask)
+        pipe = client(self._flask).pipeline(transaction=False)
+        pipe.execute_command("HKEYS", names.paused)
+        pipe.execute_command("HEXISTS", names.paused_workers, hostname)
+        queues, worker = pipe.execute()
+        self._worker_paused = bool(worker)
+        return {name.decode() for name in queues}

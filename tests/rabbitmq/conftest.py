@@ -1,0 +1,190 @@
+"""A real RabbitMQ for the tests of this folder; where none is installed they are skipped."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from kombu import Connection
+
+from app import broker, create_app, runs
+from app.broker import rabbitmq
+from app.broker.priority import number_for
+from app.celery import signals
+from app.clock import utcnow
+from app.config import Settings
+from app.extensions import db
+from app.runs import Run, RunRequest
+
+DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in the PATH changes to a user of its own
+START_SECONDS = 90
+
+
+class Server:
+    """A RabbitMQ with data, ports and port mapper of its own, which can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port, distribution, mapper = (_free_port() for _ in range(3))
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        plugins = folder / "plugins"
+        plugins.write_text("[].")
+        (folder / "home").mkdir()
+        self._environment = os.environ | {
+            "HOME": str(folder / "home"),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(mapper),
+            "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_NODENAME": f"celeriac-{self.port}@localhost",
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+        }
+        self._mapper = self._run("epmd", "-port", str(mapper))
+        self._node: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._node = self._run(str(DEBIAN) if DEBIAN.exists() else "rabbitmq-server")
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            assert time.monotonic() < deadline, (self.folder / "output").read_text()
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """As when the power fails."""
+        if self._node is not None:
+            os.killpg(self._node.pid, signal.SIGKILL)
+            self._node.wait(10)
+            self._node = None
+
+    def close(self) -> None:
+        self.kill()
+        self._mapper.kill()
+        self._mapper.wait(10)
+
+    def _run(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "output").open("ab") as output:
+            return subprocess.Popen(
+                command,
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _answers(self) -> bool:
+        try:
+            with Connection(self.url, connect_timeout=1) as connection:
+                connection.connect()
+            return True
+        except OSError:
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if not shutil.which("rabbitmq-server"):
+        pytest.skip("no RabbitMQ: install rabbitmq-server")
+    server = Server(tmp_path_factory.mktemp("rabbitmq"))
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def flask_app(
+    database: str | None,
+    data_dir: Path,
+    redis_server: str,
+    rabbitmq_server: Server,
+    browser_class: type[FlaskClient],
+) -> Iterator[Flask]:
+    """In this folder the app's queues lie in RabbitMQ; everything else is where it is in the other tests."""
+    settings = Settings(
+        data_dir=data_dir,
+        database_url=database,
+        base_url="http://localhost",
+        tasks=["sample_tasks"],
+        broker_url=rabbitmq_server.url,
+    )
+    app = create_app(settings)
+    app.config.update(TESTING=True)
+    app.test_client_class = browser_class
+    with app.app_context():
+        upgrade()
+    yield app
+    number_for(rabbitmq=False)
+    signals.connect(app.extensions["events"], settings.result_max_bytes, settings.arguments_max_bytes)
+    with app.app_context():
+        rabbitmq.reset()
+        broker.reset()
+        app.extensions["celery"].close()
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def empty_queues(app: Flask) -> None:
+    """Each test begins with empty queues."""
+    number_for(rabbitmq=True)
+    for queue in [*app.config["SETTINGS"].declared_queues, "elsewhere"]:
+        rabbitmq.empty(queue)
+
+
+@pytest.fixture
+def processes(processes: Any, rabbitmq_server: Server) -> Any:
+    """Workers and recorders that find their queues in RabbitMQ."""
+    processes.environment |= {"CELERIAC_BROKER_URL": rabbitmq_server.url}
+    return processes
+
+
+@pytest.fixture
+def submit(celery_app: Any) -> Callable[..., str]:
+    """Submit a run: `submit("weekday", priority=7, day="2026-11-20")`; returns its id."""
+
+    def make(
+        task_name: str,
+        /,
+        queue: str | None = None,
+        priority: int | None = None,
+        by: str | None = "mei",
+        **kwargs: Any,
+    ) -> str:
+        request = RunRequest(
+            f"sample_tasks.{task_name}", kwargs=kwargs, requested_by=by, queue=queue, priority=priority
+        )
+        return runs.submit(celery_app, request, utcnow()).id
+
+    return make
+
+
+@pytest.fixture
+def row(app: Flask) -> Callable[[str], Run]:
+    """The row of a run, as it is in the database now."""
+
+    def read(run_id: str) -> Run:
+        db.session.rollback()
+        found = db.session.get(Run, run_id)
+        assert found is not None
+        return found
+
+    return read
