@@ -142,3 +142,18 @@ def test_the_line_ends_where_it_is_likely_to() -> None:
     assert isinstance(leg, Leg)
     assert isinstance(step, Step)
     assert (leg.seconds, step.stage, step.at) == (20.0, Stage.WILL_END, NOW + timedelta(seconds=20))
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(states.SUCCESS, "Rerun"), (states.FAILURE, "Retry"), (states.SKIPPED, "Rerun")]
+)
+def test_an_ended_run_is_run_again_with_one_click(
+    app: Flask, signed_in: SignedIn, state: str, word: str
+) -> None:
+    run_id = add("ended", state)
+    page = signed_in("operator").get(f"/runs/{run_id}").text
+    form = page[page.index(f'action="/runs/{run_id}/rerun"') :]
+    assert f"<span>{word}</span>" in form[: form.index("</form>")]
+    assert f"/runs/{run_id}/rerun" not in signed_in("viewer").get(f"/runs/{run_id}").text
+    secret = add("secret", state, masked=["password"])
+    assert f"/runs/{secret}/rerun" not in signed_in("operator").get(f"/runs/{secret}").text
