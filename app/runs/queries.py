@@ -129,7 +129,7 @@ def newer_than(wanted: Filter, first: str) -> int:
 
 def counts() -> dict[str, int]:
     """How many runs are in each state, each counted up to 10,001 (meaning "more than 10,000")."""
-    return {state: number for state, number in db.session.execute(_count_each_state()) if number}
+    return _counts(_count_each_state_of_all())
 
 
 def counts_of(wanted: Filter) -> dict[str, int] | None:
@@ -138,14 +138,24 @@ def counts_of(wanted: Filter) -> dict[str, int] | None:
     With more than a time to check, only as many runs are counted as one look reads.
     """
     wanted = replace(wanted, state=())
-    return _few_counts(wanted) if wanted.narrowed else counts()
+    if wanted.narrowed:
+        return _few_counts(wanted)
+    return _counts(_count_each_state(wanted)) if wanted != Filter() else counts()
+
+
+def _counts(each_state: CompoundSelect[Any]) -> dict[str, int]:
+    return {state: number for state, number in db.session.execute(each_state) if number}
 
 
 @cache
-def _count_each_state() -> CompoundSelect[Any]:
+def _count_each_state_of_all() -> CompoundSelect[Any]:
+    return _count_each_state(Filter())
+
+
+def _count_each_state(wanted: Filter) -> CompoundSelect[Any]:
     parts = []
     for state in states.ALL:
-        rows = filters.looked_at(Filter(), Lead("state", [Run.state == state]), COUNT_CAP + 1, None, ())
+        rows = filters.looked_at(wanted, Lead("state", [Run.state == state]), COUNT_CAP + 1, None, ())
         parts.append(select(literal(state), func.count()).select_from(rows))
     return union_all(*parts)
 
