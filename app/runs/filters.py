@@ -69,7 +69,8 @@ def leads(wanted: Filter) -> list[Lead]:
     ]
     if wanted.state:
         found.append(Lead("state", [Run.state == state for state in dict.fromkeys(wanted.state)]))
-    if wanted.error or (wanted.state and set(wanted.state) <= set(states.FAILED)):
+    fails = bool(wanted.state) and set(wanted.state) <= set(states.FAILED)
+    if (fails or wanted.error) and (wanted.task_name or not fails):
         found.append(_failed(wanted.task_name))
     return found or [Lead("created_at")]
 

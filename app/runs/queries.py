@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from flask_babel import gettext as _
@@ -161,8 +162,8 @@ def _count_each_state(wanted: Filter) -> CompoundSelect[Any]:
 
 
 def _few_counts(wanted: Filter) -> dict[str, int] | None:
-    lead = _best_lead(wanted, None)
-    if _size(wanted, lead, None) > _PROBE:
+    size, lead = _smallest(wanted, filters.leads(wanted), None)
+    if size > _PROBE:
         return None
     rows = filters.looked_at(wanted, lead, _PROBE, None, [*filters.rest_columns(wanted, lead), Run.state])
     query = select(rows.c.state, func.count()).where(*filters.rest(wanted, lead, rows.c))
@@ -249,7 +250,7 @@ def _by_id(wanted: Filter, limit: int, after: Place | None) -> Found | None:
 def _best_lead(wanted: Filter, after: Place | None) -> Lead:
     """The index that leads to the fewest runs; each is asked for no more than a look can read."""
     found = filters.leads(wanted)
-    return found[0] if len(found) == 1 else min(found, key=lambda lead: _size(wanted, lead, after))
+    return found[0] if len(found) == 1 else _smallest(wanted, found, after)[1]
 
 
 def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
@@ -259,9 +260,12 @@ def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
     return wider if wider >= _NARROWEST_LOOK else 0
 
 
-def _size(wanted: Filter, lead: Lead, after: Place | None) -> int:
-    rows = filters.looked_at(wanted, lead, _PROBE + 1, after, ())
-    return int(db.session.scalar(select(func.count()).select_from(rows)) or 0)
+def _smallest(wanted: Filter, leads: Sequence[Lead], after: Place | None) -> tuple[int, Lead]:
+    """How many runs the best lead leads to (counted no further than one more than a look reads), and the lead."""
+    looks = [filters.looked_at(wanted, lead, _PROBE + 1, after, ()) for lead in leads]
+    counted = select(*(select(func.count()).select_from(rows).scalar_subquery() for rows in looks))
+    sizes = db.session.execute(counted).one()
+    return min(zip(sizes, leads, strict=True), key=itemgetter(0))
 
 
 def _last_of(wanted: Filter, lead: Lead, size: int, after: Place | None) -> Place | None:

@@ -18,7 +18,7 @@ from app.schedules.timing import actual_at, first_fire, zone
 
 RUN_COLUMNS = (
     *("id", "created_at", "updated_at", "task_name", "state", "queue", "priority", "attempt"),
-    *("requested_by", "schedule_id", "due_at", "root_id", "send_at", "ended_at", "expires_at"),
+    *("requested_by", "schedule_id", "due_at", "rerun_of", "root_id", "send_at", "ended_at", "expires_at"),
     *("error", "args", "kwargs", "masked", "notices", "outbox"),
 )
 _NAMESPACE = uuid.UUID("5f0ac7c7-7bf4-5a5c-9c7b-6f0f5d8f2c11")
@@ -138,6 +138,7 @@ class _RunMaker:
             "requested_by": f"schedule:{self.row.name}",
             "schedule_id": self.row.id,
             "due_at": entry.due_at,
+            "rerun_of": self.row.rerun_of,
             "args": args,
             "kwargs": kwargs,
             "masked": masked or None,

@@ -156,6 +156,8 @@ def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: s
     rows.touched(row, by, now)
     if any(getattr(row, name) != getattr(old, name) for name in ARGUMENTS):
         row.drift = row.checked_signature = None
+    if (new.task_name, new.task_type) != (old.task_name, old.task_type):
+        row.rerun_of = None
     _switched(row, old, by, now, note)
     _moved(row, old, now)
 

@@ -41,7 +41,7 @@ _COLUMNS = (
     *(Schedule.queue, Schedule.priority, Schedule.starts_at, Schedule.ends_at, Schedule.max_runs),
     *(Schedule.overlap, Schedule.on_missed, Schedule.grace_seconds, Schedule.jitter_seconds),
     *(Schedule.message_ttl_seconds, Schedule.next_due_at, Schedule.last_run_at, Schedule.run_count),
-    *(Schedule.failures, cast(Schedule.skips, Text).label("skips")),
+    *(Schedule.rerun_of, Schedule.failures, cast(Schedule.skips, Text).label("skips")),
 )
 
 

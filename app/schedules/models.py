@@ -48,6 +48,7 @@ class Schedule(Base):
     message_ttl_seconds: Mapped[int | None]
     note: Mapped[str] = mapped_column(Text)
     skips: Mapped[list[str] | None] = mapped_column(OptionalJSON)  # occurrences to leave out, ISO 8601
+    rerun_of: Mapped[str | None] = mapped_column(String(255))  # the earlier run that this one runs again
 
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     created_by: Mapped[str | None] = mapped_column(String(255))

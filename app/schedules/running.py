@@ -66,11 +66,13 @@ def run_once_at(
     run_at: datetime,
     by: str | None,
     now: datetime,
+    rerun_of: str | None = None,
     **fields: Any,
 ) -> Schedule:
     """A one-time schedule for a task; `fields` are further ones of a definition (queue, timezone …).
 
-    Without a `name` it is called after task and moment. Raises `Invalid` by field.
+    `rerun_of` is the id of an earlier run that it runs again. Without a `name` it is called after task and
+    moment. Raises `Invalid` by field.
     """
 
     def work() -> Schedule:
@@ -84,7 +86,9 @@ def run_once_at(
             kwargs=dict(kwargs),
             **fields,
         )
-        return insert(celery_app, definition, by, now)
+        row = insert(celery_app, definition, by, now)
+        row.rerun_of = rerun_of
+        return row
 
     return changing(work)
 
@@ -127,6 +131,7 @@ def _run(
         "attempt": 0,
         "requested_by": by,
         "schedule_id": row.id,
+        "rerun_of": row.rerun_of,
         "args": args,
         "kwargs": kwargs,
         "masked": masked or None,

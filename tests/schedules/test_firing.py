@@ -73,6 +73,22 @@ def test_a_one_time_schedule_disables_itself_with_its_fire(
     assert len(history(row)) == 1
 
 
+def test_a_run_at_a_time_points_at_the_run_it_repeats(
+    celery_app: Any, fire: Any, history: History, now: datetime
+) -> None:
+    def at(minute: int) -> Schedule:
+        wanted = ("sample_tasks.plain", [1], {}, now + minutes(minute), "ada", now)
+        return schedules.run_once_at(celery_app, *wanted, rerun_of="r1")
+
+    again, other = at(1), at(2)
+    schedules.update(celery_app, other.id, {"task_type": "interval", "interval_seconds": 120}, "ada", now)
+    by_hand = schedules.run_now(celery_app, again.id, "ada", now, overlap="allow")
+    fire(now + minutes(1))
+    fire(now + minutes(2))
+    assert {run.id: run.rerun_of for run in history(again)}[run_id(again.id, now + minutes(1))] == "r1"
+    assert (by_hand.rerun_of, history(other)[0].rerun_of) == ("r1", None)
+
+
 def test_max_runs_ends_it(make: Make, fire: Any, history: History, celery_app: Any, now: datetime) -> None:
     row = make(max_runs=2, overlap="allow")
     for number in range(1, 6):

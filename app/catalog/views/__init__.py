@@ -126,7 +126,7 @@ def _started(form: RunForm) -> str:
     if form.start.wanted == AT:
         row = schedules.run_once_at(
             _celery(), form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
-            timezone=viewer.zone(), **options,
+            rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(), **options,
         )  # fmt: skip
         flash(_("It runs once, at the time you gave"), "success")
         return url_for("schedules.show", schedule_id=row.id)
