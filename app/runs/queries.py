@@ -261,7 +261,7 @@ def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
 
 
 def _smallest(wanted: Filter, leads: Sequence[Lead], after: Place | None) -> tuple[int, Lead]:
-    """How many runs the best lead leads to (counted no further than one more than a look reads), and the lead."""
+    """How many runs the best lead leads to, and the lead; none is counted much further than a look reads."""
     looks = [filters.looked_at(wanted, lead, _PROBE + 1, after, ()) for lead in leads]
     counted = select(*(select(func.count()).select_from(rows).scalar_subquery() for rows in looks))
     sizes = db.session.execute(counted).one()
