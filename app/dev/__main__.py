@@ -30,6 +30,7 @@ class CannotStart(SystemExit):
 
 def main() -> None:
     """Start, wait until told to stop, stop; exits non-zero with one line when it cannot start."""
+    _append_to_output()
     settings = load_settings()
     host, port = os.environ.get("HOST") or "127.0.0.1", _port()
     os.environ.setdefault("CELERIAC_BASE_URL", f"http://{_shown(host)}:{port}")
@@ -42,6 +43,12 @@ def main() -> None:
         supervisor = _start(settings, path)
         threading.Thread(target=_announce, args=(host, port, link), daemon=True).start()
         sys.exit(_wait(supervisor))
+
+
+def _append_to_output() -> None:
+    """Where output goes into a file, add to its end: the other processes write there too."""
+    for number in (1, 2):
+        fcntl.fcntl(number, fcntl.F_SETFL, fcntl.fcntl(number, fcntl.F_GETFL) | os.O_APPEND)
 
 
 def _port() -> int:

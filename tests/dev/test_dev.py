@@ -100,6 +100,7 @@ def test_a_whole_day(start: Callable[..., Any], port: int, tmp_path: Path) -> No
     text = text_with(log, "Stop with Ctrl-C")
     link = re.search(r"http://127\.0\.0\.1:\d+/login/link/\S+", text)
     assert link, text
+    assert 0 < text.index("Starting gunicorn") < text.index("Celeriac is up")  # nothing is written over
     healthy(port)
     jar = CookieJar()
     assert "Overview" in get(link.group(), jar)[1]
