@@ -5,11 +5,12 @@ from app.catalog.call import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load
 from app.catalog.forms import ParameterForm, build_form
-from app.catalog.info import TaskInfo, find, listing, lookup, matching, secrets_of
+from app.catalog.info import TaskInfo, find, listing, lookup, matching
 from app.catalog.json_text import parse_json, parse_raw, to_raw
+from app.catalog.masking import mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.schema import schema
-from app.catalog.secrets import MASK, is_masked, is_secret, mask
+from app.catalog.secrets import MASK, is_masked, is_secret
 from app.catalog.shapes import Kind
 from app.catalog.validation import validate
 

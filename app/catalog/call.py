@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from app.broker.priority import to_broker
 from app.catalog.info import TaskInfo
+from app.catalog.masking import mask
 from app.catalog.parameters import Parameter
-from app.catalog.secrets import mask
 
 WIDTH = 64
 

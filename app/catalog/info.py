@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,6 @@ from flask_babel import gettext as _
 from app.broker.priority import from_broker
 from app.catalog.docstrings import read_docstring
 from app.catalog.parameters import Parameter, docstring_of, parameters_of
-from app.catalog.secrets import secret_texts
 from app.errors import NotFound
 
 BUILT_IN_PREFIX = "celery."
@@ -92,11 +91,6 @@ def lookup(celery_app: Celery, name: str) -> TaskInfo | None:
         return find(celery_app, name)
     except NotFound:
         return None
-
-
-def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    """The secret texts among the arguments of a task."""
-    return secret_texts(lookup(task.app, task.name), args, kwargs)
 
 
 def _info(celery_app: Celery, task: Task) -> TaskInfo:

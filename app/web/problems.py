@@ -1,19 +1,17 @@
 """Errors of the REST API as problem documents (RFC 9457)."""
 
 import json
-from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 from flask_babel import gettext as _
 
-if TYPE_CHECKING:
-    from app.web.errors import Fault
+from app.web.faults import Fault
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:celeriac:problem:"
 
 
-def answer(fault: "Fault", own_words: bool) -> Response:
+def answer(fault: Fault, own_words: bool) -> Response:
     """The problem document of an error.
 
     `own_words` says that the detail is the error's own; else the caller is told what the API wants.
@@ -34,7 +32,7 @@ def answer(fault: "Fault", own_words: bool) -> Response:
     return response
 
 
-def _advice(fault: "Fault") -> str:
+def _advice(fault: Fault) -> str:
     advice = {
         400: _("The request is not well-formed."),
         401: _("Send a token that is not revoked: Authorization: Bearer TOKEN."),

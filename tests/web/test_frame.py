@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.errors import Conflict, Invalid, Stale
 from app.extensions import db
-from app.web.errors import describe
+from app.web.faults import describe
 from app.web.htmx import safe_return
 from app.web.live import unchanged
 

@@ -1,0 +1,82 @@
+"""The arguments of a task with their secrets hidden, and the texts that were hidden."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from celery import Task
+
+from app.catalog.info import TaskInfo, lookup
+from app.catalog.secrets import MASK, is_masked, is_secret
+
+MAX_DEPTH = 100
+
+
+def mask(
+    info: TaskInfo | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any], list[str]]:
+    """The arguments with secrets replaced by `MASK`, and the names of the parameters that hold one.
+
+    `info` is None for a task that is not known here; only names in `kwargs` and keys then tell. Works on
+    whatever a message carried, valid or not. Something is masked only when there is a value to hide:
+    None, booleans and what is empty stay.
+    """
+    masked: list[str] = []
+
+    def hidden(name: str, label: str, value: Any) -> Any:
+        parameter = info.receiver(name) if info else None
+        keys = parameter.secret_keys if parameter else frozenset()
+        whole = is_secret(name) or bool(parameter and parameter.secret)
+        result = _hide(value) if whole else _hide_keys(value, keys)
+        if is_masked(result):
+            masked.append(label)
+        return result
+
+    places = info.places(len(args)) if info else [""] * len(args)
+    new_args = [
+        hidden(place, place or f"args[{index}]", value)
+        for index, (place, value) in enumerate(zip(places, args, strict=True))
+    ]
+    new_kwargs = {name: hidden(name, name, value) for name, value in kwargs.items()}
+    return new_args, new_kwargs, list(dict.fromkeys(masked))
+
+
+def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """The texts and numbers among a task's arguments that `mask` would hide, as text, the longest first."""
+    hidden = mask(lookup(task.app, task.name), args, kwargs)
+    pairs: list[tuple[Any, Any]] = [(list(args), hidden[0]), (dict(kwargs), hidden[1])]
+    found: list[str] = []
+    while pairs:
+        value, shown = pairs.pop()
+        if shown == MASK:
+            found += [str(one) for one in _leaves(value)]
+        elif isinstance(shown, Mapping):
+            pairs += [(value[key], shown[key]) for key in shown]
+        elif isinstance(shown, list):
+            pairs += list(zip(value, shown, strict=True))
+    return sorted(found, key=len, reverse=True)
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None or isinstance(value, bool) else [value]
+
+
+def _hide(value: Any) -> Any:
+    return value if isinstance(value, bool) or value in (None, "", [], {}) else MASK
+
+
+def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:
+    """The same value with what lies under secret keys hidden; what is nested too deep is hidden whole."""
+    if not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth > MAX_DEPTH:
+        return MASK
+    if isinstance(value, Mapping):
+        return {
+            key: _hide(item) if str(key) in keys or is_secret(str(key)) else _hide_keys(item, keys, depth + 1)
+            for key, item in value.items()
+        }
+    return [_hide_keys(item, keys, depth + 1) for item in value]
