@@ -195,6 +195,7 @@ def _others(known: Known, chance: random.Random) -> list[Case]:
         Case("workflows", lambda: "/workflows"),
         Case("queues", lambda: "/queues"),
         Case("overview", lambda: "/"),
+        Case("overview, 7 days", lambda: "/?last=7d"),
     ]
 
 

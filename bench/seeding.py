@@ -137,6 +137,7 @@ def seed(number: int, now: datetime, seed_of_chance: int = 1) -> Seeded:
             history.forget()
         for statement in put_back:
             connection.exec_driver_sql(statement)
+    numbers.forget_before(now)  # the counts of five minutes, of which a month was written
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
     return Seeded(task_names, schedule_ids)

@@ -12,9 +12,9 @@
     document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax`;
   }
 
-  /* Live: every [data-live] region asks each 2 s (its hx-trigger). Updates never touch a [data-still] part
-     that has the focus or a selection. In a list, rows neither come, go nor move while somebody points at it,
-     works in it or has scrolled it: they change in place, and a bar counts the newer ones. */
+  /* Live: every [data-live] region asks each 2 s, the sidebar's each 10 s (its hx-trigger). Updates never touch
+     a [data-still] part that has the focus or a selection. In a list, rows neither come, go nor move while
+     somebody points at it, works in it or has scrolled it: they change in place, and a bar counts the newer ones. */
 
   const STOPPED_AFTER = 15_000;
   const IDLE_AFTER = 300_000;
@@ -27,6 +27,8 @@
 
   const regions = () => document.querySelectorAll("[data-live]");
   const isLive = (element) => element?.matches?.("[data-live]");
+  const isFrame = (element) => element?.dataset?.live === "frame";
+  const ofPage = () => [...regions()].filter((region) => !isFrame(region));
 
   function inHand(part) {
     const selection = getSelection();
@@ -56,12 +58,13 @@
   document.addEventListener("htmx:before:request", (event) => {
     if (!isLive(event.detail.ctx.sourceElement)) return;
     const idle = Date.now() - activeAt > IDLE_AFTER && ++asked % 5;
-    if (paused || document.hidden || idle) event.preventDefault();
+    const halted = paused && ofPage().length > 0; // a page without a pill could not be resumed
+    if (halted || document.hidden || idle) event.preventDefault();
   });
 
   document.addEventListener("htmx:after:request", (event) => {
     const { sourceElement, response } = event.detail.ctx;
-    if (isLive(sourceElement) && (response.status === 204 || response.raw.ok)) freshAt = Date.now();
+    if (isLive(sourceElement) && !isFrame(sourceElement) && (response.status === 204 || response.raw.ok)) freshAt = Date.now();
   });
 
   document.addEventListener("htmx:before:swap", (event) => {
@@ -109,7 +112,7 @@
 
   function showPill() {
     if (!pill) return;
-    pill.hidden = regions().length === 0;
+    pill.hidden = ofPage().length === 0;
     const age = Date.now() - freshAt;
     const state = paused ? "paused" : age > STOPPED_AFTER ? "stopped" : "live";
     pill.dataset.state = state;
@@ -313,11 +316,6 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
-      const search = document.getElementById("search");
-      if (search) { event.preventDefault(); search.focus(); }
-    }
     const menu = event.target.closest(".menu");
     if (menu && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       const entries = [...menu.querySelectorAll("a, button")];
@@ -327,6 +325,37 @@
       next.focus();
     }
   });
+
+  /* Single keys, unless they are turned off; the list of them (templates/_keys.html) holds the addresses. */
+
+  const TYPED = "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=button], [type=submit])";
+  const GOES_WITHIN = 1500;
+  const keys = document.getElementById("keys");
+  const opener = document.querySelector("[data-opens=keys]");
+  let goesUntil = 0;
+
+  function press(key) {
+    const search = document.getElementById("search");
+    if (key === "?") keys.showModal();
+    else if (key === "/" && search.offsetParent) search.focus();
+    else {
+      const link = keys.querySelector(`[data-keys="${CSS.escape(key)}"]`);
+      if (!link) return false;
+      location.assign(link.href);
+    }
+    return true;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (!keys || root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.repeat || event.target.closest?.(TYPED) || document.querySelector("dialog[open], .menu:popover-open")) return;
+    const going = Date.now() < goesUntil;
+    goesUntil = !going && event.key === "g" ? Date.now() + GOES_WITHIN : 0;
+    const done = press(going ? `g ${event.key}` : event.key);
+    if (done) event.preventDefault();
+    if (done || (going && event.key.length === 1)) event.stopImmediatePropagation(); // T, B, H of a queue's row
+  });
+  opener?.addEventListener("click", () => keys.showModal());
 
   /* Schedules: rows are chosen for the bar below, and a cron expression is one text or its columns. */
 

@@ -123,7 +123,7 @@
     const step = { ArrowUp: "up", ArrowDown: "down" }[event.key];
     const entry = event.altKey
       ? step && menu.querySelector(`[data-step=${step}]`)
-      : /^[tbh]$/i.test(event.key) && menu.querySelector(`[data-key=${event.key.toLowerCase()}]`);
+      : document.documentElement.dataset.keys !== "off" && /^[tbh]$/i.test(event.key) && menu.querySelector(`[data-key=${event.key.toLowerCase()}]`);
     if (!entry) return;
     event.preventDefault();
     if (!event.repeat || event.altKey) choose(entry, element);

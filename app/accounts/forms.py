@@ -34,6 +34,7 @@ class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no ty
     theme = SelectField(_l("Theme"))
     locale = SelectField(_l("Language"))
     timezone = SelectField(_l("Time zone"))
+    single_keys = BooleanField(_l("Single keys"))
 
 
 class TokenForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

@@ -26,9 +26,14 @@ from app.broker.pausing import (
     resume_worker,
 )
 from app.broker.purging import Purged, purge, purged, restore
+from app.broker.samples import KEPT as SAMPLES_KEPT
+from app.broker.samples import SLOT_SECONDS as SAMPLE_SECONDS
+from app.broker.samples import Sample, sample, samples, slot_of
 from app.broker.whereabouts import Place, Taken, is_declared, is_out, known_queues, locate, out, unacked
 
 __all__ = [
+    "SAMPLES_KEPT",
+    "SAMPLE_SECONDS",
     "AlreadyTaken",
     "Depth",
     "Held",
@@ -42,6 +47,7 @@ __all__ = [
     "Pause",
     "Place",
     "Purged",
+    "Sample",
     "Taken",
     "WorkerPause",
     "by_priority",
@@ -82,7 +88,10 @@ __all__ = [
     "restore",
     "resume",
     "resume_worker",
+    "sample",
+    "samples",
     "send_to",
+    "slot_of",
     "stop_holding_new",
     "supports_hold",
     "supports_order",

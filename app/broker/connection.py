@@ -101,6 +101,10 @@ class Keys:
         """Hash: which copy of a run's message counts (see `copies`)."""
         return self._own(f"copy:{run_id}")
 
+    def samples(self, queue: str) -> str:
+        """Hash: number of a half minute → how deep the queue was then (see `samples`)."""
+        return self._own(f"samples:{queue}")
+
     def trash(self, queue: str, token: str, step: int) -> str:
         """List of purged messages of one level, kept until the undo expires."""
         return self._own(f"trash:{queue}:{token}:{step}")

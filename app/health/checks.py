@@ -22,7 +22,7 @@ from app.broker import rabbitmq
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import db, transaction
-from app.runs.recorder import RECORDERS
+from app.runs import RECORDERS
 from app.schedules import BEATS
 
 SILENT_SECONDS = 15.0

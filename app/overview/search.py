@@ -1,13 +1,15 @@
-"""Finds tasks, schedules and runs by a few words, for the field at the top of every page."""
+"""Finds tasks, schedules, queues and runs by a few words, for the field at the top of every page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from celery import Celery
 
-from app import catalog, runs, schedules
+from app import broker, catalog, queues, runs, schedules, workers
 from app.catalog import TaskInfo
-from app.errors import NotFound
+from app.config import settings
+from app.errors import BrokerUnavailable, NotFound
 from app.runs import Run
 from app.schedules import Schedule
 
@@ -20,12 +22,14 @@ class Found:
 
     tasks: Sequence[TaskInfo] = ()
     schedules: Sequence[Schedule] = ()
+    queues: Sequence[str] = ()
     runs: Sequence[Run] = ()
     run_id: str = ""
 
 
-def search(celery_app: Celery, text: str) -> Found:
-    """Tasks by name, meaning or queue, schedules by name, task or note, runs by id, task, arguments or error.
+def search(celery_app: Celery, text: str, now: datetime) -> Found:
+    """Tasks by name, meaning or queue, schedules by name, task or note, queues by name, runs by id, task,
+    arguments or error. Every word must be found.
 
     Nothing for no words.
     """
@@ -36,4 +40,15 @@ def search(celery_app: Celery, text: str) -> Found:
     except NotFound:
         tasks = catalog.matching(catalog.listing(celery_app), text)[:SHOWN]
         planned = schedules.page(schedules.Filter(q=text), limit=SHOWN).items
-        return Found(tasks, planned, runs.page(runs.Filter(q=text), limit=SHOWN).items)
+        found = runs.page(runs.Filter(q=text), limit=SHOWN).items
+        return Found(tasks, planned, _queues(text, now), found)
+
+
+def _queues(text: str, now: datetime) -> list[str]:
+    """Queues whose name holds every word; only the declared ones are known while the broker is away."""
+    try:
+        names = queues.names(workers.listing(broker.client(), now))
+    except BrokerUnavailable:
+        names = settings().declared_queues
+    wanted = text.casefold().split()
+    return [name for name in names if all(word in name.casefold() for word in wanted)][:SHOWN]

@@ -1,12 +1,17 @@
-"""Is it all right, and if not, what? The figures of the start page, from runs, queues and workers."""
+"""Is it all right, and if not, what? What the start page shows, from runs, queues, schedules and workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
-from app import broker, runs, workers
+from app import broker, runs, schedules, workers
 from app.errors import BrokerUnavailable
+from app.overview.next_hour import NextHour, next_hour
+from app.overview.throughput import Throughput, throughput
+from app.runs import Ended
+from app.schedules import Overdue
 from app.workers import Worker
 
 WINDOW = timedelta(hours=24)
@@ -24,17 +29,45 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Day:
+    """The runs that ended in the last 24 hours; `before`, when known, in the 24 hours before."""
+
+    ended: Ended
+    before: Ended | None
+
+    @property
+    def more_failed(self) -> int | None:
+        """How many more failed than the day before; below 0 when fewer did."""
+        return None if self.before is None else self.ended.failed - self.before.failed
+
+
+@dataclass(frozen=True)
+class Late:
+    """Late schedules, the latest one first (100 at most), of so many; and how many are on."""
+
+    schedules: Sequence[Overdue]
+    count: int
+    enabled: int
+
+
+@dataclass(frozen=True)
 class Summary:
-    """`line` and `workers` are None while Redis does not answer."""
+    """`line` and `workers` are None while Redis does not answer; of workers, silent ones come last."""
 
     running: Sequence[runs.Run]
-    failures: list[runs.FailureGroup]
+    found: runs.Failures
+    day: Day
+    late: Late
+    throughput: Throughput
+    next_hour: NextHour
     line: Line | None
     workers: list[Worker] | None
 
     @property
     def version(self) -> str:
         """Differs as soon as something that the page shows does; not for a heartbeat alone."""
+        # The minute moves; an hour in which nothing fires stays as it is.
+        hour = self.next_hour if self.next_hour.lines else None
         told = (
             [(run.id, run.state, run.progress_current) for run in self.running],
             [(group.task_name, group.kind, group.count, group.latest.id) for group in self.failures],
@@ -44,12 +77,21 @@ class Summary:
                 for one in self.workers or []
             ],
             self.workers is None,
+            self.day,
+            self.late,
+            self.throughput,
+            hour,
         )
         return sha256(repr(told).encode()).hexdigest()[:16]
 
     @property
+    def failures(self) -> list[runs.FailureGroup]:
+        return self.found.groups
+
+    @property
     def failed(self) -> int:
-        return sum(group.count for group in self.failures)
+        """How many runs failed in 24 hours; very many are not read one by one, but counted when they end."""
+        return max(self.found.count, self.day.ended.failed) if self.found.back_to else self.found.count
 
     @property
     def online(self) -> list[Worker]:
@@ -76,14 +118,42 @@ class Summary:
         return sorted(gone, key=lambda worker: worker.heartbeat_at)
 
 
-def summary(queues: Sequence[str], now: datetime) -> Summary:
-    """The state of the whole deployment at `now`."""
-    running = runs.page(runs.Filter(state=runs.RUNNING), limit=runs.LIMIT_MAX).items
-    failures = runs.failures_since(now - WINDOW)
+def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> Summary:
+    """The state of the whole deployment at `now`, and its throughput over `span`, for a viewer in that zone.
+
+    Raises KeyError when the span is none of `SPANS`.
+    """
+    late = _late(now)
+    line: Line | None = None
+    listed: list[Worker] | None = None
     try:
-        return Summary(running, failures, _line(queues), workers.listing(broker.client(), now))
+        line, listed = _line(queues), workers.listing(broker.client(), now)
     except BrokerUnavailable:
-        return Summary(running, failures, None, None)
+        line = None
+    return Summary(
+        running=runs.page(runs.Filter(state=runs.RUNNING), limit=runs.LIMIT_MAX).items,
+        found=runs.grouped_failures(now - WINDOW),
+        day=_day(now),
+        late=late,
+        throughput=throughput(span, now, zone),
+        next_hour=next_hour(late.schedules, now),
+        line=line,
+        workers=sorted(listed, key=lambda one: not one.online) if listed is not None else None,
+    )
+
+
+def _day(now: datetime) -> Day:
+    end = runs.slot_of(now) + runs.SLOT
+    known_from = runs.counted_from()
+    is_known = known_from is not None and known_from <= end - 2 * WINDOW
+    before, last = runs.ended_by(end - 2 * WINDOW, WINDOW, 2)
+    return Day(last, before if is_known else None)
+
+
+def _late(now: datetime) -> Late:
+    found = schedules.overdue(now)
+    count = len(found) if len(found) < schedules.READ_AT_MOST else schedules.late_count(now)
+    return Late(found, count, schedules.enabled_count())
 
 
 def _line(queues: Sequence[str]) -> Line:

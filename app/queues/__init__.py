@@ -4,25 +4,32 @@ from app.queues.changes import Change, hold, move, nudge, put_back, release, rem
 from app.queues.facts import Queue, find, held_in_all, listing
 from app.queues.keeping import Keeper
 from app.queues.modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
+from app.queues.names import names
 from app.queues.several import MOST, Outcome, apply
+from app.queues.trends import SPAN, Sampler, Trend, history, tendency
 from app.queues.waiting import Waiting, held, line, one, tasks_at_front
 
 __all__ = [
     "MOST",
+    "SPAN",
     "Change",
     "Keeper",
     "Outcome",
     "Queue",
+    "Sampler",
+    "Trend",
     "Waiting",
     "apply",
     "find",
     "held",
     "held_in_all",
+    "history",
     "hold",
     "hold_new",
     "line",
     "listing",
     "move",
+    "names",
     "nudge",
     "one",
     "pause",
@@ -37,4 +44,5 @@ __all__ = [
     "send_to",
     "stop_holding_new",
     "tasks_at_front",
+    "tendency",
 ]

@@ -8,7 +8,9 @@ from functools import cache
 from app import broker, workers
 from app.broker import HoldingNew, Pause
 from app.config import settings
+from app.queues import trends
 from app.queues.names import names, require
+from app.queues.trends import Trend
 from app.runs import Pace, paces, starts_at
 from app.workers import Worker
 
@@ -17,7 +19,8 @@ from app.workers import Worker
 class Queue:
     """One queue at one moment; `listening` are the online workers that listen to it, paused ones too.
 
-    `paces` is only called, and the database only asked, for what estimates and rates are made from.
+    `paces` is only called, and the database only asked, for what estimates and rates are made from; `trends`
+    only for how the depth went.
     """
 
     name: str
@@ -31,12 +34,24 @@ class Queue:
     listening: list[Worker]
     oldest_at: datetime | None
     paces: Callable[[], Mapping[str, Pace]]
+    trends: Callable[[], Mapping[str, Trend]]
     at: datetime
     supports_order: bool = True
 
     @property
     def pace(self) -> Pace:
         return self.paces().get(self.name, Pace())
+
+    @property
+    def trend(self) -> Trend:
+        return self.trends()[self.name]
+
+    @property
+    def tendency(self) -> str | None:
+        """Where it is going: a word of `trends.tendency`."""
+        return trends.tendency(
+            self.pace.in_per_minute, self.pace.out_per_minute, self.waiting, self.trend.lately
+        )
 
     @property
     def paused(self) -> bool:
@@ -116,6 +131,7 @@ def held_in_all() -> int:
 def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
     depths, oldest = broker.depths(wanted), broker.oldest_sent_at(wanted)
     pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: paces(now))
+    went = cache(lambda: trends.read({name: depths[name].waiting for name in wanted}, now))
     details = settings().queue_details
     return [
         Queue(
@@ -130,6 +146,7 @@ def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list
             listening=[worker for worker in alive if worker.online and name in worker.queues],
             oldest_at=oldest[name],
             paces=known,
+            trends=went,
             at=now,
             supports_order=broker.supports_order(),
         )

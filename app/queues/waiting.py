@@ -14,7 +14,7 @@ from app.broker import Held, Message
 from app.errors import NotFound
 from app.extensions import db
 from app.queues.facts import Queue
-from app.runs import Run, starts_at
+from app.runs import LOOKED_AHEAD, Forecast, Run, seconds_ahead
 
 BODY_LIMIT_BYTES = 100_000  # a page may hold two hundred of them; the run's own page shows more
 
@@ -102,14 +102,16 @@ def tasks_at_front(queue: str, most: int) -> dict[str, int]:
 
 
 def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
-    """The likely start of each; what stands before the page is taken for average."""
+    """The likely start of each."""
     found: dict[str, datetime] = {}
     if not messages or not queue.taking:
         return found
     ahead = (messages[0].position or 1) - 1
-    seconds = ahead * queue.pace.mean_seconds
+    nexts = broker.page(queue.name, 0, min(ahead, LOOKED_AHEAD), body_limit=0) if ahead else []
+    seconds = seconds_ahead(queue.pace, ahead, [one.task_name for one in nexts])
+    forecast = Forecast(queue.pace, queue.taking, queue.at)
     for message in messages:
-        at = starts_at(queue.pace, ahead, seconds, queue.taking, queue.at)
+        at = forecast.start(ahead, seconds)
         if at is not None:
             found[message.id] = max(at, message.eta) if message.eta else at
         ahead += 1

@@ -3,13 +3,25 @@
 from app.runs.cancel import cancel
 from app.runs.cleanup import clean_up
 from app.runs.diagnosis import Diagnosis, diagnose
-from app.runs.failures import FailureGroup, Failures, failures_since, grouped_failures
+from app.runs.failures import FailureGroup, Failures, failed_count, grouped_failures
 from app.runs.filters import Filter
 from app.runs.history import delete_finished
 from app.runs.live import version
 from app.runs.models import Run
-from app.runs.numbers import SPANS, Interval, Numbers, forget_before, numbers_of, usual_seconds
-from app.runs.pace import ENOUGH, Consumer, Pace, paces, starts_at
+from app.runs.numbers import (
+    SLOT,
+    SPANS,
+    Ended,
+    Interval,
+    Numbers,
+    counted_from,
+    ended_by,
+    forget_before,
+    numbers_of,
+    slot_of,
+    usual_seconds,
+)
+from app.runs.pace import ENOUGH, LOOKED_AHEAD, Consumer, Forecast, Pace, paces, seconds_ahead, starts_at
 from app.runs.queries import (
     LIMIT_MAX,
     Page,
@@ -31,21 +43,28 @@ from app.runs.retention import Rule, boundary
 from app.runs.retention import count as count_old
 from app.runs.states import RUNNING
 from app.runs.submit import RunRequest, rerun, submit
+from app.runs.telling import RECORDERS, RecorderWord, recorders
 
 __all__ = [
     "ENOUGH",
     "LIMIT_MAX",
+    "LOOKED_AHEAD",
+    "RECORDERS",
     "RUNNING",
+    "SLOT",
     "SPANS",
     "Consumer",
     "Diagnosis",
+    "Ended",
     "FailureGroup",
     "Failures",
     "Filter",
+    "Forecast",
     "Interval",
     "Numbers",
     "Pace",
     "Page",
+    "RecorderWord",
     "Rule",
     "Run",
     "RunRequest",
@@ -53,13 +72,15 @@ __all__ = [
     "cancel",
     "clean_up",
     "count_old",
+    "counted_from",
     "counts",
     "counts_of",
     "cursor_at",
     "cursor_of",
     "delete_finished",
     "diagnose",
-    "failures_since",
+    "ended_by",
+    "failed_count",
     "forget_before",
     "gaps",
     "get",
@@ -71,9 +92,12 @@ __all__ = [
     "paces",
     "page",
     "place_of",
+    "recorders",
     "rerun",
     "reruns",
     "resend",
+    "seconds_ahead",
+    "slot_of",
     "starts_at",
     "submit",
     "usual_seconds",

@@ -17,10 +17,19 @@ LOST_AFTER = timedelta(seconds=30)  # until then a message that is nowhere is on
 
 
 @dataclass(frozen=True)
+class Cause:
+    """One thing that a run waits for, as a heading and what is to be said of it."""
+
+    title: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """`reason` is a stable code; `ahead` counts the runs that go first.
 
     `ahead` and `estimated_start` are None where they are not known. `ruled_out` says what is not the cause.
+    `causes` tell `detail` one by one; empty where it is but one sentence.
     """
 
     reason: str
@@ -28,6 +37,7 @@ class Diagnosis:
     ahead: int | None = None
     estimated_start: datetime | None = None
     ruled_out: list[str] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
 
 
 def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int | None = None) -> Diagnosis:
@@ -76,7 +86,9 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
     taking = _taking(queue, consumers)
     found = _behind_others(message, ahead, taking)
     likely = pace.paces(now).get(queue, pace.Pace())
-    starts = pace.starts_at(likely, ahead, ahead * likely.mean_seconds, taking, now)
+    nexts = broker.page(queue, 0, min(ahead, pace.LOOKED_AHEAD), body_limit=0) if ahead else []
+    seconds = pace.seconds_ahead(likely, ahead, [one.task_name for one in nexts])
+    starts = pace.starts_at(likely, ahead, seconds, taking, now)
     return replace(found, estimated_start=starts, ruled_out=ruled_out)
 
 
@@ -109,10 +121,18 @@ def _obstacle(queue: str, consumers: Sequence[Consumer], ruled_out: list[str]) -
 
 
 def _behind_others(message: Message, ahead: int, taking: Sequence[Consumer]) -> Diagnosis:
-    first = _first(message, ahead)
+    first, urgent, equal = _first(message, ahead)
+    causes = [Cause(_heading(first), " ".join(filter(None, [urgent, equal])))]
+    words = _("%(first)s %(more)s", first=first, more=urgent) if urgent else first
     if full := _full(message.queue, taking):
-        return Diagnosis("busy", _("%(full)s %(first)s", full=full, first=first), ahead)
-    return Diagnosis("next" if not ahead else "behind-others", first, ahead)
+        slots = sum(one.slots for one in taking)
+        causes.insert(0, Cause(ngettext("The only slot is busy", "All %(num)s slots are busy", slots)))
+        return Diagnosis("busy", _("%(full)s %(first)s", full=full, first=words), ahead, causes=causes)
+    return Diagnosis("next" if not ahead else "behind-others", words, ahead, causes=causes)
+
+
+def _heading(sentence: str) -> str:
+    return sentence.rstrip(".。")
 
 
 def _full(queue: str, taking: Sequence[Consumer]) -> str:
@@ -130,16 +150,20 @@ def _full(queue: str, taking: Sequence[Consumer]) -> str:
     )
 
 
-def _first(message: Message, ahead: int) -> str:
+def _first(message: Message, ahead: int) -> tuple[str, str, str]:
+    """Who goes first: all, those of a higher priority, and those before it of the same; "" for none."""
     if not ahead:
-        return _("It is the next one.")
+        return _("It is the next one."), "", ""
     first = ngettext("%(num)s run goes first.", "%(num)s runs go first.", ahead)
     levels = broker.by_priority(message.queue)
     urgent = min(ahead, sum(count for priority, count in levels.items() if priority > message.priority))
-    if not urgent:
-        return str(first)
-    more = ngettext("%(num)s has a higher priority.", "%(num)s have a higher priority.", urgent)
-    return _("%(first)s %(more)s", first=first, more=more)
+    higher = ngettext("%(num)s has a higher priority.", "%(num)s have a higher priority.", urgent)
+    equal = ngettext(
+        "%(num)s has the same priority and stands before it.",
+        "%(num)s have the same priority and stand before it.",
+        ahead - urgent,
+    )
+    return str(first), str(higher) if urgent else "", str(equal) if ahead > urgent else ""
 
 
 def _nowhere(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:

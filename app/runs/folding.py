@@ -8,14 +8,12 @@ from app.runs import states
 
 Row = dict[str, Any]
 
-ATTEMPT_FIELDS = ("state", "worker", "received_at", "started_at", "ended_at", "runtime_seconds", "error")
+ATTEMPT_FIELDS = (
+    *("state", "worker", "received_at", "started_at", "ended_at", "runtime_seconds", "error", "traceback"),
+)
 _RESET = (
     *ATTEMPT_FIELDS[1:],
-    "traceback",
-    "progress_at",
-    "progress_current",
-    "progress_total",
-    "progress_message",
+    *("progress_at", "progress_current", "progress_total", "progress_message"),
 )
 
 _STATES = {
@@ -156,12 +154,13 @@ def _fold_earlier(row: Row, attempt: int, event: Mapping[str, Any]) -> None:
 
 
 def _file(row: Row, attempt: int, fields: Row) -> None:
-    """Keep an earlier attempt in the row's list, oldest first, as plain JSON."""
+    """Keep an earlier attempt in the row's list, oldest first, as JSON; the last keeps its traceback."""
     plain = {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()
     }
     others = [old for old in row["attempts"] or [] if old["attempt"] != attempt]
-    row["attempts"] = sorted([*others, {"attempt": attempt} | plain], key=lambda old: int(old["attempt"]))
+    *older, last = sorted([*others, {"attempt": attempt} | plain], key=lambda old: int(old["attempt"]))
+    row["attempts"] = [*(old | {"traceback": None} for old in older), last]
 
 
 def _time(epoch: float) -> datetime:

@@ -224,11 +224,13 @@ def fail(errors: dict[str, str], now: datetime) -> None:
         return
     values = {"outbox": None, "state": states.FAILURE, "ended_at": now, "updated_at": now}
     with transaction() as session:
+        ended = []
         for run_id, error in errors.items():
             waiting = update(Run).where(Run.id == run_id, Run.state.not_in(states.FINISHED))
             failed = waiting.values(error=storable(error), **values)
             if session.connection().execute(failed).rowcount:
-                numbers.count_these([run_id])
+                ended.append(run_id)
+        numbers.count_these(ended)
 
 
 def _due(now: datetime) -> Sequence[Any]:

@@ -14,6 +14,7 @@ from app.runs.models import Run
 from app.runs.numbers.reading import mean_seconds
 
 SAMPLE = {states.SUCCESS: 1000, states.FAILURE: 200}  # the newest of each, over all queues
+LOOKED_AHEAD = 100  # so many of the next are judged by their task, what is behind them by the average
 ENOUGH = 20  # below it an estimate would be a guess
 WINDOW = timedelta(minutes=5)
 COUNTED_AT_MOST = 1000
@@ -69,31 +70,72 @@ def paces(now: datetime) -> dict[str, Pace]:
     }
 
 
+def seconds_ahead(pace: Pace, ahead: int, next_tasks: Sequence[str | None]) -> float:
+    """How long `ahead` runs take together; the tasks of the next are known, the others count as average."""
+    known = next_tasks[:ahead]
+    return sum(map(pace.seconds_of, known)) + (ahead - len(known)) * pace.mean_seconds
+
+
 def starts_at(
     pace: Pace, ahead: int, ahead_seconds: float, consumers: Sequence[Consumer], now: datetime
 ) -> datetime | None:
-    """When a run is likely to start that `ahead` others (of so many seconds in all) go before.
+    """One answer of a `Forecast`."""
+    return Forecast(pace, consumers, now).start(ahead, ahead_seconds)
 
-    From the latest runs and the slots of the workers that take from its queue (`consumers`); None when there
-    are no such slots, or fewer than 20 runs to judge by.
+
+class Forecast:
+    """When runs of a queue are likely to start, from its latest runs and what its slots do at `now`.
+
+    `consumers` are the workers that take from it.
     """
-    slots = sum(one.slots for one in consumers)
-    if not slots or pace.runs < ENOUGH:
-        return None
-    busy = sum(min(one.slots, len(one.running)) for one in consumers)
-    if ahead < slots - busy:
-        return now
-    left = sum(_left(pace, run, now) for one in consumers for run in one.running)
-    return now + timedelta(seconds=(left + ahead_seconds) / slots)
+
+    def __init__(self, pace: Pace, consumers: Sequence[Consumer], now: datetime) -> None:
+        self._now, self._enough = now, pace.runs >= ENOUGH
+        self._free_in = sorted(seconds for one in consumers for seconds in _free_in(pace, one, now))
+        self._idle = sum(max(0, one.slots - len(one.running)) for one in consumers)
+
+    def start(self, ahead: int, ahead_seconds: float) -> datetime | None:
+        """When a run is likely to start that `ahead` others (of so many seconds in all) go before.
+
+        That is when the slots, each from when it is likely to be free, have had time for what goes before.
+        None when there are no slots, or fewer than 20 runs to judge by.
+        """
+        if not self._free_in or not self._enough:
+            return None
+        if ahead < self._idle:
+            return self._now
+        return self._now + timedelta(seconds=_had_time(self._free_in, ahead_seconds))
+
+
+def _free_in(pace: Pace, consumer: Consumer, now: datetime) -> list[float]:
+    """In how many seconds each slot is free; a pool that shrinks runs more than it has slots for."""
+    left = sorted((_left(pace, run, now) for run in consumer.running), reverse=True)[: consumer.slots]
+    return [0.0] * (consumer.slots - len(left)) + left
+
+
+def _had_time(free_in: Sequence[float], work: float) -> float:
+    """In how many seconds slots, the first to be free first, have had `work` seconds of time together."""
+    moment = total = 0.0
+    for count, seconds in enumerate(free_in, 1):
+        total += seconds
+        moment = (work + total) / count
+        if count == len(free_in) or moment <= free_in[count]:
+            break
+    return moment
 
 
 def _left(pace: Pace, running: Mapping[str, Any], now: datetime) -> float:
-    """Seconds that a running run is likely to need still."""
-    started = running.get("started_at")
+    """Seconds that a running run is likely to need still.
+
+    Up to its usual time, the rest of that. Beyond it nothing tells its end, and the best guess about
+    something that has run for so long is that it is half done: as long again. Many runs take a little longer
+    than usual and end soon after, so that guess is reached at twice the usual time, by an even rise.
+    """
+    usual, started = pace.seconds_of(running.get("task")), running.get("started_at")
     if started is None:
-        return pace.seconds_of(running.get("task"))
-    elapsed = (now - datetime.fromtimestamp(started, UTC)).total_seconds()
-    return max(0.0, pace.seconds_of(running.get("task")) - elapsed)
+        return usual
+    elapsed = max(0.0, (now - datetime.fromtimestamp(started, UTC)).total_seconds())
+    return usual - elapsed if elapsed <= usual else min(elapsed, 2 * (elapsed - usual))
 
 
 def _newest(state: str, most: int) -> Sequence[Any]:

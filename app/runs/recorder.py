@@ -1,7 +1,6 @@
 """The recorder: reads the durable stream in batches and writes history; sends what was not sent."""
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -22,7 +21,8 @@ from app.broker import topics
 from app.celery.reader import Entry, EventReader
 from app.clock import utcnow
 from app.errors import BrokerUnavailable
-from app.runs import history, many, outbox
+from app.runs import history, many, outbox, telling
+from app.runs.telling import RECORDERS
 
 BATCH = 1000
 BLOCK_MS = 500
@@ -31,7 +31,7 @@ STALE_SECONDS = 15.0
 DEATHS_SECONDS = 5.0
 LAG_SECONDS = 2.0  # less than the outbox's patience
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
-RECORDERS = "celeriac:recorders"
+TELL_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +45,10 @@ class Recorder:
         self._redis = client
         self._celery = app.extensions["celery"]
         self._reader = EventReader(client, self.name)
-        self._keeper = queues.Keeper()
+        self._keeper, self._sampler = queues.Keeper(), queues.Sampler()
         self._stop = threading.Event()
-        self._swept = self._claimed = self._looked = 0.0
+        self._swept = self._claimed = self._looked = self._told = 0.0
+        self._minute = telling.Minute()
         self._recorded = self._failures = 0
 
     def run(self) -> None:
@@ -64,7 +65,11 @@ class Recorder:
         try:
             if self._failures or not self._swept:
                 self._reader.join()
-            if self.step() < BATCH:
+            recorded = self.step()
+            with self.app.app_context():
+                self._sampler.look(now)
+            self.tell()
+            if recorded < BATCH:
                 self.sweep(now)
             self._failures = 0
             return 0.0
@@ -87,6 +92,15 @@ class Recorder:
                 self._record(entries)
             return len(entries)
 
+    def tell(self) -> None:
+        """Say about once a second that this recorder works and how far it is, also when it has much to do."""
+        at = time.monotonic()
+        if at - self._told < TELL_SECONDS:
+            return
+        self._told = at
+        per_minute, behind = self._minute.count(at), self._reader.lag_seconds()
+        telling.tell(self._redis, self.name, self._recorded, per_minute, behind)
+
     def sweep(self, now: datetime) -> None:
         """Send what is due and put dead workers' runs right, not more than once a second.
 
@@ -96,8 +110,6 @@ class Recorder:
         if time.monotonic() - self._swept < SWEEP_SECONDS:
             return
         self._swept = time.monotonic()
-        state = {"at": time.time(), "recorded": self._recorded, "pid": os.getpid()}
-        self._redis.hset(RECORDERS, self.name, json.dumps(state))
         if self._reader.lag_seconds() > LAG_SECONDS:
             return
         with self.app.app_context():
@@ -122,6 +134,7 @@ class Recorder:
             touched = self._record_singly(entries)
         self._reader.acknowledge(entries)
         self._recorded += len(entries)
+        self._minute.add(len(entries), time.monotonic())
         topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in touched)])
 
     def _record_singly(self, entries: list[Entry]) -> list[str]:

@@ -33,20 +33,25 @@ from app.schedules.reasons import of_run as reason_of_run
 from app.schedules.running import run_now, run_once_at
 from app.schedules.skipping import moments as skipped_moments
 from app.schedules.skipping import restore, skip
-from app.schedules.standing import late_count, waiting_fires
+from app.schedules.standing import late_count, unfired_count, waiting_fires
 from app.schedules.switching import delete_many, disable, disable_many, enable, enable_many, undelete_many
 from app.schedules.undoing import undo
+from app.schedules.upcoming import READ_AT_MOST, Coming, Overdue, Window, coming, enabled_count, overdue
 
 __all__ = [
     "BEATS",
+    "READ_AT_MOST",
     "Beat",
     "CodeProblem",
+    "Coming",
     "Definition",
     "Filter",
     "Outcome",
+    "Overdue",
     "Page",
     "Schedule",
     "ScheduleChange",
+    "Window",
     "argument_problems",
     "arguments_at",
     "beats",
@@ -55,6 +60,7 @@ __all__ = [
     "changes_of",
     "check_drift",
     "code_entries",
+    "coming",
     "counts",
     "create",
     "delete",
@@ -65,12 +71,14 @@ __all__ = [
     "duplicate",
     "enable",
     "enable_many",
+    "enabled_count",
     "everything",
     "get",
     "ids",
     "late_count",
     "of_ids",
     "of_task",
+    "overdue",
     "overridden",
     "page",
     "preview",
@@ -87,6 +95,7 @@ __all__ = [
     "undelete",
     "undelete_many",
     "undo",
+    "unfired_count",
     "update",
     "version",
     "waiting_fires",

@@ -53,6 +53,12 @@ def late_count(now: datetime) -> int:
     return int(db.session.scalar(query) or 0)
 
 
+def unfired_count(now: datetime) -> int:
+    """How many schedules beat itself is late with: due for a minute, and not fired."""
+    query = select(func.count()).select_from(Schedule)
+    return int(db.session.scalar(query.where(Schedule.enabled, Schedule.next_run_at < now - LATE_AFTER)) or 0)
+
+
 def waiting_fires(schedule_ids: list[int], now: datetime) -> dict[int, Run]:
     """The oldest fire of each schedule that is late because its run has not started; most have none."""
     query = (
@@ -62,3 +68,17 @@ def waiting_fires(schedule_ids: list[int], now: datetime) -> dict[int, Run]:
         .order_by(Run.due_at.desc())
     )
     return {run.schedule_id: run for run in db.session.scalars(query) if run.schedule_id is not None}
+
+
+def waiting_since(schedule_ids: list[int], now: datetime) -> dict[int, datetime]:
+    """When the oldest fire that is late because its run has not started was due, of those that have one."""
+    query = (
+        select(Run.schedule_id, func.min(Run.due_at))
+        .where(Run.schedule_id.in_(schedule_ids), is_unfinished(Run), Run.state.in_(NOT_STARTED))
+        .where(Run.due_at < now - LATE_AFTER)
+        .group_by(Run.schedule_id)
+    )
+    rows = db.session.execute(query)
+    return {
+        schedule_id: due_at for schedule_id, due_at in rows if schedule_id is not None and due_at is not None
+    }

@@ -49,3 +49,44 @@ def time_axis(largest_seconds: float, most: int = 4) -> Axis:
 def _axis(largest: float, step: float) -> Axis:
     steps = max(1, math.ceil(round(largest / step, 9)))
     return Axis([step * one for one in range(steps + 1)])
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A line, the area below it (both as path data) and its last point, in a drawing of this size."""
+
+    width: int
+    height: int
+    line: str
+    area: str
+    last: tuple[float, float]
+
+
+def sparkline(
+    points: Sequence[tuple[float, float]], from_x: float, gap: float, width: int = 108, height: int = 32
+) -> Sparkline:
+    """A small line of values from `from_x` to the last point, 0 at the bottom and the largest near the top.
+
+    It breaks where two points are more than `gap` apart. There is one point at least.
+    """
+    edge = 3  # room for the stroke and the dot
+    until, largest = points[-1][0], max(1.0, *(value for _x, value in points))
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        across = (point[0] - from_x) / (until - from_x) if until > from_x else 1.0
+        x = edge + (width - 2 * edge) * min(max(across, 0.0), 1.0)
+        return round(x, 1), round(height - edge - (height - 2 * edge) * point[1] / largest, 1)
+
+    pieces: list[list[tuple[float, float]]] = []
+    for before, point in zip([None, *points], points, strict=False):
+        if before is None or point[0] - before[0] > gap:
+            pieces.append([])
+        pieces[-1].append(place(point))
+    drawn = ["L".join(f"{x:g} {y:g}" for x, y in piece) for piece in pieces]
+    bottom = height - edge
+    areas = [
+        f"M{piece[0][0]:g} {bottom}L{path}L{piece[-1][0]:g} {bottom}Z"
+        for piece, path in zip(pieces, drawn, strict=True)
+        if len(piece) > 1
+    ]
+    return Sparkline(width, height, "".join(f"M{path}" for path in drawn), "".join(areas), pieces[-1][-1])

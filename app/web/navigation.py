@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,9 @@ class Entry:
     right: str = "view"
     count: Callable[[], Count | None] | None = None
 
-    @property
-    def current(self) -> bool:
-        """Whether the shown page belongs to this entry: endpoints of one feature share a blueprint."""
-        return (request.blueprint or "") == self.endpoint.split(".")[0]
+    def belongs_to(self, here: str) -> bool:
+        """Whether a page of the blueprint `here` belongs to this entry: a feature has one blueprint."""
+        return here == self.endpoint.split(".")[0]
 
 
 def register(app: Flask, entry: Entry) -> None:

@@ -67,8 +67,13 @@ def zone() -> str:
     return next((name for name in offered if name in zones()), settings().timezone)
 
 
+def single_keys() -> bool:
+    """Whether pages listen to single keys; kept per computer, for it is about its keyboard."""
+    return not has_request_context() or request.cookies.get("single_keys") != "off"
+
+
 def keep(response: Response, name: str, value: str) -> None:
-    """Keep a choice of theme or language on this computer."""
+    """Keep a choice, as of theme or language, on this computer."""
     response.set_cookie(
         name, value, max_age=_KEEP_SECONDS, samesite="Lax", secure=request.is_secure, httponly=True
     )
@@ -98,5 +103,6 @@ def init_app(app: Flask) -> None:
             "language": str(get_locale()).replace("_Hans_CN", "-CN").replace("_", "-"),
             "languages": languages(),
             "zone": zone(),
+            "single_keys": single_keys(),
             "deployment_name": settings().deployment_name,
         }

@@ -210,16 +210,19 @@ def test_a_row_explains_itself_when_it_is_clicked(visit: Visit, ids: list[str], 
     page = visit(Q)
     page.locator(f"#wait-{ids[3]} .task-cell").click(position={"x": 300, "y": 20})
     why = page.locator("#why")
-    expect(why).to_contain_text(
-        "The only slot for the queue default is busy. 3 runs go first. 2 have a higher"
-    )
+    for words in ("The only slot is busy", "1 of 1", "3 runs go first", "2 have a higher priority."):
+        expect(why).to_contain_text(words)
+    expect(why).to_contain_text("1 has the same priority and stands before it.")
     expect(why).to_contain_text("The queue is not paused.")
     assert f"run={ids[3]}" in page.url
-    why.get_by_role("button", name="Top").click()
-    expect(why).to_contain_text("It is the next one.")
+    why.get_by_role("button", name="Move to top").click()
+    expect(why).to_contain_text("It is the next one")
     expect(page.locator(f"#wait-{ids[3]}")).to_have_class("selected")
     page.reload()
-    expect(why).to_contain_text("It is the next one.")
+    expect(why).to_contain_text("It is the next one")
+    why.get_by_role("button", name="Hold", exact=True).click()
+    expect(page.locator("#held")).to_contain_text("1 run waits here")
+    assert broker.held_count("default") == 1
 
 
 def test_chosen_rows_are_changed_together_and_stay_chosen_meanwhile(
@@ -274,7 +277,7 @@ def test_everything_works_without_javascript(visit: Visit, ids: list[str]) -> No
     why = page.locator("#why")
     why.get_by_role("button", name="Up").click()
     expect(page.locator("#toasts")).to_contain_text("Moved to position 5 of 6")
-    why.get_by_role("button", name="Top").click()
+    why.get_by_role("button", name="Move to top").click()
     assert order()[0] == ids[5]
     page.locator("#why select[name=priority]").select_option("3")
     why.get_by_role("button", name="Set").click()
@@ -283,8 +286,11 @@ def test_everything_works_without_javascript(visit: Visit, ids: list[str]) -> No
     page.fill("#place-position", "2")
     page.get_by_role("button", name="Move").click()
     assert order()[1] == ids[5]
+    page.locator(f"#wait-{ids[0]} .row-more").click()
+    why.get_by_role("button", name="Hold", exact=True).click()
+    page.get_by_role("button", name="Release plain").click()
     page.locator(f"#wait-{ids[5]} .row-more").click()
-    why.get_by_role("link", name="Hold…").click()
+    why.get_by_role("link", name="Hold with a reason…").click()
     page.fill("#hold-reason", "fraud check")
     page.get_by_role("button", name="Hold").click()
     expect(page.locator("#held")).to_contain_text("fraud check")

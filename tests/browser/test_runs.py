@@ -165,3 +165,26 @@ def test_the_numbers_of_a_task_show_another_time(visit: Visit) -> None:
     page.locator("#numbers").get_by_role("link", name="24 h").click()
     expect(page.locator("#numbers [aria-current]")).to_have_text("24 h")
     expect(page.locator("#numbers .chart-plot.times circle")).to_have_count(1)
+
+
+def log_piece(number: int, *texts: str, first: int) -> dict[str, Any]:
+    at = NOW.timestamp()
+    lines = [[first + place, at, "INFO", text] for place, text in enumerate(texts)]
+    return {"type": "log", "id": "row-1", "at": at, "started_at": at, "piece": number, "lines": lines}
+
+
+def test_the_log_goes_on_by_itself_and_counts_its_lines(visit: Visit) -> None:
+    def logged(piece: dict[str, Any]) -> None:
+        record([piece], lambda _task, args, kwargs: (args, kwargs, []))
+
+    put(1, states.STARTED, started_at=NOW)
+    logged(log_piece(0, "first", first=1))
+    page = visit("/runs/row-1")
+    expect(page.locator("#log-count")).to_have_text("1 line")
+    logged(log_piece(1, "second", "third", first=2))
+    expect(page.locator("#log-lines")).to_contain_text("third", timeout=6000)
+    expect(page.locator("#log-count")).to_have_text("3 lines")
+    put(1, states.SUCCESS, started_at=NOW, ended_at=NOW - timedelta(seconds=30))
+    expect(page.locator("#run .badge").first).to_contain_text("Succeeded", timeout=6000)
+    expect(page.locator("#log-lines li:not(.log-more)")).to_have_count(3)
+    expect(page.locator("#log-count")).to_have_text("3 lines")

@@ -16,20 +16,9 @@ from sqlalchemy import event
 from app import broker, create_app
 from app.config import Settings
 from app.extensions import db, transaction
-from app.runs import states
+from app.runs import RECORDERS, states
 from app.runs.models import Run
-from app.runs.recorder import RECORDERS
 from app.schedules import BEATS
-
-
-@pytest.fixture
-def say(redis: redis_client.Redis) -> Callable[..., None]:
-    """A process of a kind says that it works, as it would have so many seconds ago."""
-
-    def said(key: str, name: str, age: float = 0.0, **more: Any) -> None:
-        redis.hset(key, name, json.dumps({"at": time.time() - age, "pid": 1} | more))
-
-    return said
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import redis as redis_client
@@ -20,6 +21,11 @@ from app.runs.models import Run
 
 SignedIn = Callable[[str], FlaskClient]
 NOW = datetime.now(UTC)
+DECLARED = ["default", "files", "mail", "examples"]
+
+
+def summary(queues: list[str], now: datetime | None = None) -> overview.Summary:
+    return overview.summary(queues, now or datetime.now(UTC), "6h", ZoneInfo("UTC"))
 
 
 def add(run_id: str, state: str, **fields: Any) -> None:
@@ -55,7 +61,7 @@ def test_the_figures(app: Flask, celery_app: Celery, redis: redis_client.Redis) 
     add("r1", states.STARTED, started_at=NOW - timedelta(minutes=2))
     add("r2", states.FAILURE, error="KeyError: 'x'")
     runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
-    found = overview.summary(["default", "mail"], datetime.now(UTC))
+    found = summary(["default", "mail"])
     assert found.line
     assert (len(found.running), found.failed, found.line.waiting, found.line.queues) == (1, 1, 1, 1)
     assert (len(found.online), found.slots, found.busy) == (1, 2, 1)
@@ -67,11 +73,11 @@ def test_the_figures(app: Flask, celery_app: Celery, redis: redis_client.Redis) 
 
 def test_a_heartbeat_alone_is_no_change(app: Flask, redis: redis_client.Redis) -> None:
     heartbeat(redis, "w1@host", 2)
-    before = overview.summary(["default"], datetime.now(UTC)).version
+    before = summary(["default"]).version
     heartbeat(redis, "w1@host", 0)
-    assert overview.summary(["default"], datetime.now(UTC)).version == before
+    assert summary(["default"]).version == before
     heartbeat(redis, "w1@host", 0, running=1)
-    assert overview.summary(["default"], datetime.now(UTC)).version != before
+    assert summary(["default"]).version != before
 
 
 def test_the_page(app: Flask, redis: redis_client.Redis, signed_in: SignedIn) -> None:
@@ -105,7 +111,7 @@ def test_nothing_wrong_is_one_calm_line(app: Flask, signed_in: SignedIn) -> None
 
 def test_the_live_part(app: Flask, signed_in: SignedIn) -> None:
     browser = signed_in("viewer")
-    version = overview.summary(["default", "files", "mail", "examples"], NOW).version
+    version = summary(DECLARED, NOW).version
     assert browser.get(f"/overview/live?version={version}").status_code == 204
     add("r1", states.FAILURE, error="KeyError")
     answer = browser.get(f"/overview/live?version={version}")

@@ -1,16 +1,20 @@
 """The Queues pages: what they show, what they change, what they refuse."""
 
+import json
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import broker, queues
+from app import broker, queues, runs, workers
+from app.celery.presence import WORKERS
 from app.clock import utcnow
-from app.runs import states
+from app.extensions import transaction
+from app.runs import Run, states
 
 Submit = Callable[..., str]
 Q = "/queues/default"
@@ -27,10 +31,10 @@ def admin(signed_in: Callable[..., FlaskClient]) -> FlaskClient:
 
 
 def test_the_list_shows_every_queue(operator: FlaskClient, submit: Submit) -> None:
-    submit(queue="strange")
+    submit(queue="unheard-of")
     broker.pause("mail", "mei", "", utcnow())
     text = operator.get("/queues").text
-    for name in ("default", "files", "mail", "examples", "strange"):
+    for name in ("default", "files", "mail", "examples", "unheard-of"):
         assert f'href="/queues/{name}"' in text
     assert "not declared" in text
     assert "Paused" in text
@@ -173,9 +177,47 @@ def test_the_chosen_run_is_explained(operator: FlaskClient, submit: Submit) -> N
     assert 'id="why"' in text
     assert "No worker is online" in text
     assert "unknown" in text
+    assert "Starts are unknown: an estimate needs 20 past runs" in text
     queues.hold("default", first, "Priya", "fraud check", utcnow())
     assert "Priya set it aside: fraud check." in operator.get(f"{Q}?run={first}").text
     assert 'id="why"' not in operator.get(f"{Q}?run=gone").text
+
+
+def test_a_row_and_its_explanation_name_the_same_start(
+    app: Flask, operator: FlaskClient, submit: Submit, redis: Any
+) -> None:
+    now = utcnow()
+    record_runs(now, {"sample_tasks.plain": 30.0, "other": 900.0})
+    heartbeat = {
+        "hostname": "w1@host", "state": "online", "heartbeat_at": now.timestamp() + 600, "started_at": 0,
+        "pid": 1, "pool": "prefork", "slots": 1, "queues": ["default"],
+        "running": [{"id": "x", "task": "sample_tasks.plain", "started_at": now.timestamp() - 500}],
+    }  # fmt: skip
+    redis.hset(WORKERS, "w1@host", json.dumps(heartbeat))
+    ids = [submit(n) for n in range(3)]
+    text = operator.get(f"{Q}?run={ids[2]}").text
+    starts = [
+        datetime.fromisoformat(at) for at in re.findall(r'<time datetime="([^"]+)" title="[^"]+">in ', text)
+    ]
+    assert len(starts) == 3
+    assert (starts[0] - now).total_seconds() == pytest.approx(500, abs=5)  # as long again as it runs already
+    assert (starts[2] - starts[0]).total_seconds() == pytest.approx(60)
+    assert text.count("<b>in 9 min</b>") == 2  # the panel, and its twin for phones
+    assert "Starts are estimates from the last 40 runs" in text
+    run = runs.get(ids[2])
+    told = runs.diagnose(run, workers.listing(redis, now), starts[0] - timedelta(seconds=500))
+    assert told.estimated_start == pytest.approx(starts[2], abs=timedelta(seconds=5))
+
+
+def record_runs(now: datetime, seconds: dict[str, float]) -> None:
+    """Twenty runs of each task that took so long."""
+    with transaction() as session:
+        for n, (name, took) in enumerate(list(seconds.items()) * 20):
+            at = now - timedelta(minutes=3)
+            session.add(
+                Run(id=f"old-{n}", task_name=name, queue="default", state=states.SUCCESS,
+                    created_at=at, updated_at=at, ended_at=at, runtime_seconds=took)
+            )  # fmt: skip
 
 
 def test_a_foreign_message_can_be_shown_and_moved(

@@ -1,6 +1,7 @@
 """Pages and REST where the queues lie in RabbitMQ: what they show, what they offer, what they refuse."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -34,6 +35,18 @@ def test_rest_counts_what_it_cannot_list(caller: Callable[..., Any], submit: Sub
     names = [one["name"] for one in api.get("/queues").json["items"]]
     assert names == ["default", "files", "mail", "examples"]
     assert api.get("/queues/nowhere").status_code == 404
+
+
+def test_depths_are_sampled_and_drawn_too(app: Flask, admin: FlaskClient, submit: Submit) -> None:
+    now = utcnow()
+    submit("weekday", day="2026-11-20")
+    for number in range(12):
+        broker.sample(["default", "mail"], now - timedelta(seconds=30 * number))
+    found = admin.get("/api/v1/queues/default/depths").get_json()["items"]
+    assert [(one["waiting"], one["held"]) for one in found] == [(1, 0)] * 12
+    text = admin.get("/queues/default").text
+    assert "sparkline" in text
+    assert "unchanged in the last" in text
 
 
 @pytest.mark.parametrize(

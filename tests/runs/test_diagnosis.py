@@ -59,6 +59,10 @@ def test_others_go_first(app: Flask, celery_app: Celery) -> None:
     assert "All 2 slots" in found.detail
     assert "2 runs go first" in found.detail
     assert "priority" not in found.detail
+    assert [(cause.title, cause.more) for cause in found.causes] == [
+        ("All 2 slots are busy", ""),
+        ("2 runs go first", "2 have the same priority and stand before it."),
+    ]
     assert "The queue is not paused." in found.ruled_out
 
 
@@ -68,6 +72,8 @@ def test_some_go_first_because_they_are_more_urgent(app: Flask, celery_app: Cele
     found = runs.diagnose(send(celery_app), [Consumer(running=busy_with("a"))], NOW)
     assert (found.reason, found.ahead) == ("behind-others", 2)
     assert "1 has a higher priority" in found.detail
+    more = "1 has a higher priority. 1 has the same priority and stands before it."
+    assert [(cause.title, cause.more) for cause in found.causes] == [("2 runs go first", more)]
 
 
 def record_runs(count: int, seconds: float) -> None:

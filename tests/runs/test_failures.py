@@ -40,7 +40,7 @@ def test_failures_are_put_together(app: Flask) -> None:
     add(4, "t.b", states.FAILURE, "KeyError: 'x'")
     add(5, "t.a", states.SUCCESS)
     add(30, "t.a", states.FAILURE, "KeyError: old")
-    groups = runs.failures_since(NOW - timedelta(hours=24))
+    groups = runs.grouped_failures(NOW - timedelta(hours=24)).groups
     assert [(group.task_name, group.kind, group.count, group.latest.id) for group in groups] == [
         ("t.a", "KeyError", 2, "r1"),
         ("t.a", "WorkerLostError", 1, "r3"),

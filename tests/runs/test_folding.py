@@ -118,6 +118,14 @@ def test_each_attempt_keeps_its_own_times_and_error() -> None:
     assert row["runtime_seconds"] == 5.0
 
 
+def test_the_last_earlier_attempt_keeps_its_traceback() -> None:
+    events = [event("retried", float(n), n, error=f"E{n}", traceback=f"T{n}") for n in range(3)]
+    row = folded([*events, event("started", 4.0, 3)])
+    assert [old["traceback"] for old in row["attempts"]] == [None, None, "T2"]
+    assert row["traceback"] is None
+    assert folded([event("started", 4.0, 3), *reversed(events)])["attempts"] == row["attempts"]
+
+
 def test_a_retry_is_not_its_own_parent() -> None:
     assert folded([event("started", 1.0, 1, parent_id="r1")])["parent_id"] is None
     assert folded([event("started", 1.0, parent_id="r0")])["parent_id"] == "r0"

@@ -16,7 +16,7 @@ from app.extensions import db, transaction
 from app.runs import numbers, outbox, states
 from app.runs.history import record
 from app.runs.models import Run
-from app.runs.numbers import TaskHour
+from app.runs.numbers import Ended, RunSlot, TaskHour
 from app.runs.numbers.histogram import bucket, merged, percentile
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
@@ -162,3 +162,82 @@ class TestReading:
         }
         assert numbers.usual_seconds([], NOW) == {}
         assert numbers.mean_seconds(NOW) == {"t": pytest.approx(12.0)}
+
+
+SLOT_AT = NOW  # half past is the beginning of five minutes
+
+
+def slots() -> list[tuple[datetime, int, int]]:
+    db.session.expire_all()
+    found = db.session.scalars(select(RunSlot).order_by(RunSlot.slot_at))
+    return [(slot.slot_at, slot.succeeded, slot.failed) for slot in found]
+
+
+def test_a_slot_begins_every_five_minutes() -> None:
+    assert numbers.slot_of(datetime(2026, 11, 20, 12, 34, 59, 999_999, tzinfo=UTC)) == SLOT_AT
+    assert numbers.slot_of(SLOT_AT) == SLOT_AT
+
+
+def test_the_share_of_failures() -> None:
+    assert Ended(3, 1).failed_share == 0.25
+    assert Ended().failed_share is None
+
+
+@pytest.mark.database
+class TestSlots:
+    def test_a_run_counts_once_in_the_slot_of_its_end(self, app: Flask) -> None:
+        for _again in range(2):
+            record(life("a") + life("b", at=NOW + timedelta(seconds=299)), plain)
+        for one in life("c", "failed", NOW + timedelta(minutes=5)):
+            record([one], plain)
+        record(life("d", "revoked"), plain)
+        record(life("a", "failed", NOW + timedelta(hours=2))[2:], plain)  # it has ended
+        assert slots() == [(SLOT_AT, 2, 0), (SLOT_AT + timedelta(minutes=5), 0, 1)]
+
+    def test_several_recorders_of_several_tasks_lose_no_count(self, app: Flask) -> None:
+        def work(part: int) -> None:
+            with app.app_context():
+                for n in range(10):
+                    events = life(f"{part}-{n}") + life(f"later-{part}-{n}", at=NOW + timedelta(minutes=7))
+                    record([event | {"task": f"t{part}"} for event in events], plain)
+
+        threads = [threading.Thread(target=work, args=(part,)) for part in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [succeeded for _at, succeeded, _failed in slots()] == [40, 40]
+
+    def test_runs_that_cannot_be_sent_count_as_failed(self, app: Flask) -> None:
+        with transaction() as session:
+            for name in ("a", "b"):
+                session.add(
+                    Run(id=name, task_name=name, state=states.PENDING, created_at=NOW, updated_at=NOW)
+                )
+        for _again in range(2):
+            outbox.fail({"b": "too large", "a": "too large", "gone": "too large"}, NOW)
+        assert slots() == [(SLOT_AT, 0, 2)]
+
+    def test_slots_are_kept_for_8_days(self, app: Flask) -> None:
+        old, kept = NOW - timedelta(days=8, minutes=5), NOW - timedelta(days=8)
+        record(life("old", at=old) + life("kept", at=kept), plain)
+        assert numbers.forget_before(NOW) == 0  # their hours stay
+        assert slots() == [(kept, 1, 0)]
+        assert [hour.succeeded for hour in hours()] == [2]
+
+    def test_what_ended_in_each_step(self, app: Flask) -> None:
+        for minutes, end in (
+            (-1, "failed"),
+            (0, "succeeded"),
+            (14, "failed"),
+            (15, "succeeded"),
+            (30, "failed"),
+        ):
+            record(life(str(minutes), end, NOW + timedelta(minutes=minutes)), plain)
+        assert numbers.ended_by(NOW, timedelta(minutes=15), 2) == [Ended(1, 1), Ended(1, 0)]
+        assert numbers.ended_by(NOW, timedelta(minutes=30), 1) == [Ended(2, 1)]
+        assert numbers.counted_from() == NOW - timedelta(minutes=5)
+
+    def test_nothing_ended(self, app: Flask) -> None:
+        assert numbers.ended_by(NOW, timedelta(hours=1), 2) == [Ended(), Ended()]
+        assert numbers.counted_from() is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.extensions import transaction
-from app.runs import Pace, Run, paces, starts_at, states
+from app.runs import Pace, Run, paces, seconds_ahead, starts_at, states
 from app.runs.pace import COUNTED_AT_MOST
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -69,6 +69,7 @@ def test_a_rush_is_counted_over_the_time_that_the_sample_covers(app: Flask) -> N
 
 
 PACE = Pace(runs=20, mean_seconds=10.0, by_task={"t": 4.0})
+LONG_AND_SHORT = [{"task": "t", "started_at": NOW.timestamp() - before} for before in (99, 3)]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,17 @@ PACE = Pace(runs=20, mean_seconds=10.0, by_task={"t": 4.0})
         (PACE, 2, [Consumer(), Consumer()], 0),
         (PACE, 0, [Consumer(running=[{"task": "t", "started_at": None}] * 2)], 4),
         (PACE, 0, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() - 3}])], 1),
-        (PACE, 0, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() - 99}])], 0),
+        (PACE, 0, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() + 9}])], 4),
+        (PACE, 0, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() - 4}])], 0),
+        (PACE, 0, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() - 5}])], 2),
+        (PACE, 0, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() - 8}])], 8),
+        (PACE, 0, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() - 99}])], 99),
+        (PACE, 1, [Consumer(1, [{"task": "t", "started_at": NOW.timestamp() - 99}])], 109),
+        (PACE, 0, [Consumer(2, LONG_AND_SHORT)], 1),
+        (PACE, 1, [Consumer(2, LONG_AND_SHORT)], 11),
+        (PACE, 10, [Consumer(2, LONG_AND_SHORT)], 100),
+        (PACE, 0, [Consumer(1, LONG_AND_SHORT)], 99),
+        (PACE, 0, [Consumer(0, LONG_AND_SHORT)], None),
         (PACE, 0, [], None),
         (PACE, 0, [Consumer(0)], None),
         (Pace(runs=19, mean_seconds=10.0), 0, [Consumer()], None),
@@ -89,6 +100,29 @@ PACE = Pace(runs=20, mean_seconds=10.0, by_task={"t": 4.0})
 def test_the_likely_start(pace: Pace, ahead: int, consumers: list[Consumer], seconds: float | None) -> None:
     found = starts_at(pace, ahead, ahead * pace.mean_seconds, consumers, NOW)
     assert found == (None if seconds is None else NOW + timedelta(seconds=seconds))
+
+
+@given(st.floats(0, 1000), st.floats(0, 1000))
+def test_what_runs_longer_than_usual_is_never_said_to_end_at_once(elapsed: float, more: float) -> None:
+    """What is left jumps nowhere, and past the usual time it only grows, up to as long again."""
+
+    def left(seconds: float) -> float:
+        running = [{"task": "t", "started_at": NOW.timestamp() - seconds}]
+        found = starts_at(PACE, 0, 0.0, [Consumer(1, running)], NOW)
+        assert found is not None
+        return (found - NOW).total_seconds()
+
+    late = 4.0 + elapsed
+    assert left(late) <= left(late + more) + 0.001
+    assert left(late) <= late + 0.001
+    assert left(late + 4.0) >= late + 4.0 - 0.001
+    assert abs(left(elapsed) - left(elapsed + 0.01)) < 0.03
+
+
+def test_how_long_takes_what_goes_before() -> None:
+    assert seconds_ahead(PACE, 0, []) == seconds_ahead(PACE, 0, ["t"]) == 0
+    assert seconds_ahead(PACE, 3, ["t", None]) == 4 + 10 + 10
+    assert seconds_ahead(PACE, 1, ["t", "t"]) == 4
 
 
 @given(st.integers(0, 10_000), st.integers(1, 64), st.integers(0, 64))

@@ -136,11 +136,30 @@ def test_a_run_shows_what_went_in_and_came_out(app: Flask, signed_in: SignedIn) 
     assert "Succeeded" in page
 
 
+def test_defaults_that_were_used_are_marked(app: Flask, signed_in: SignedIn) -> None:
+    run_id = add(1, task_name="sample_tasks.resize", args=["photos"], kwargs={})
+    page = signed_in("viewer").get(f"/runs/{run_id}").text
+    assert re.search(r"<dt>folder</dt><dd>&#34;photos&#34;</dd>", page)
+    assert re.search(r"<dt>width</dt><dd>800 <span[^>]*>default</span></dd>", page)
+
+
 def test_a_failed_run_points_at_the_line_that_raised(app: Flask, signed_in: SignedIn) -> None:
     run_id = add(1, states.FAILURE, error="KeyError: 'fx_rate'", traceback=TRACEBACK, ended_at=NOW)
     page = signed_in("viewer").get(f"/runs/{run_id}").text
     assert "raised here" in page
     assert page.count("KeyError: &#39;fx_rate&#39;") == 2  # in the card, and in the text to be copied
+
+
+@pytest.mark.parametrize(("state", "shown"), [(states.STARTED, True), (states.SUCCESS, False)])
+def test_while_it_is_tried_again_the_last_traceback_shows(
+    app: Flask, signed_in: SignedIn, state: str, shown: bool
+) -> None:
+    earlier = {"attempt": 0, "state": states.RETRY, "error": "KeyError: 'fx_rate'", "traceback": TRACEBACK}
+    times = {"ended_at": NOW.isoformat(), "started_at": None, "runtime_seconds": 2.0}
+    run_id = add(1, state, attempt=1, attempts=[earlier | times], started_at=NOW)
+    page = signed_in("viewer").get(f"/runs/{run_id}").text
+    assert ("raised here" in page, "attempt 1, " in page) == (shown, shown)
+    assert "KeyError: &#39;fx_rate&#39;" in page  # among the attempts, at least
 
 
 @pytest.mark.parametrize("state", states.ALL)

@@ -1,6 +1,6 @@
 """The Settings page: what a user decides about themselves, and API tokens."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -50,7 +50,8 @@ def preferences() -> Response | tuple[str, int]:
     form = _preferences_form()
     if not form.validate():
         return _page(preferences=form), 422
-    chosen = {"theme": form.theme.data, "language": form.locale.data}
+    keys = "" if form.single_keys.data else "off"
+    chosen = {"theme": form.theme.data, "language": form.locale.data, "single_keys": keys}
     users.set_preferences(_me(), form.timezone.data, chosen["theme"], chosen["language"])
     flash(_("Saved"), "success")
     answer = redirect(url_for(".index"), 303)
@@ -131,6 +132,8 @@ def _page(**shown: object) -> str:
 
 def _preferences_form() -> PreferencesForm:
     form = PreferencesForm(obj=_me())
+    if request.endpoint != "settings.preferences":  # another form's answer says nothing about the box
+        form.single_keys.data = viewer.single_keys()
     form.theme.choices = choices(
         ("", _("As chosen on each computer")),
         ("light", _("Light")),

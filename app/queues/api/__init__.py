@@ -36,6 +36,14 @@ def get_queue(queue: str) -> queues.Queue:
     return queues.find(queue, utcnow())
 
 
+@bp.route("/queues/<queue>/depths")
+@requires("view")
+@bp.response(200, schemas.DepthsSchema)
+def list_depths(queue: str) -> dict[str, Any]:
+    """How deep it was in the last two hours, each half minute, oldest first"""
+    return {"items": queues.history(queue, utcnow()), "next_cursor": None}
+
+
 @bp.route("/queues/<queue>/messages")
 @requires("view")
 @bp.arguments(schemas.MessagesQuery, location="query")

@@ -52,6 +52,21 @@ class QueuesSchema(Schema):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
+class DepthSchema(Schema):
+    """How much waited and was held at one time."""
+
+    at = Moment(
+        metadata={"description": "The half minute that begins then; one that is missing was not seen."}
+    )
+    waiting = fields.Integer()
+    held = fields.Integer()
+
+
+class DepthsSchema(Schema):
+    items = fields.List(fields.Nested(DepthSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "Always null."})
+
+
 class HeldSchema(Schema):
     by = fields.String()
     at = Moment(allow_none=True)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app import queues
 from app.accounts import requires
 from app.errors import BrokerUnavailable
-from app.queues.views import changes, modes, one
+from app.queues.views import changes, modes, one, trends
 from app.queues.views.blueprint import bp
 from app.web import live, viewer
 from app.web.navigation import Count, Entry, register
@@ -46,7 +46,11 @@ def _list() -> dict[str, Any]:
         for one in found
     ]
     period = int(viewer.now().timestamp() // 10)  # rates and estimates change with time alone
-    return {"queues": found, "version": sha256(repr((told, period)).encode()).hexdigest()[:16]}
+    return {
+        "queues": found,
+        "trends": trends,
+        "version": sha256(repr((told, period)).encode()).hexdigest()[:16],
+    }
 
 
 def _held_count() -> Count | None:

@@ -1,5 +1,6 @@
 """The page of one queue: its line, what is held, and why a run waits."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.config import settings
 from app.errors import NotFound
 from app.queues import Queue, Waiting
 from app.queues.forms import PAGE_SIZE, optional_number
+from app.queues.views import trends
 from app.queues.views.blueprint import bp, celery, view_query
 from app.runs import Diagnosis, Run
 from app.web import live, viewer
@@ -41,11 +43,12 @@ def shown(name: str) -> dict[str, Any]:
     version, tab, offset = _version(queue), _tab(), _offset(queue)
     line = queues.line(celery(), queue, offset, PAGE_SIZE) if tab == WAITING else []
     held = queues.held(celery(), queue, *_held_part(queue))
-    selected = _selected(queue)
+    selected = _selected(queue, line)
     top = _told([one.id for one in line])
     return {
         "version": version,
         "queue": queue,
+        "trends": trends,
         "tab": tab,
         "line": line,
         "held": held,
@@ -79,11 +82,13 @@ def _held_part(queue: Queue) -> tuple[int, int]:
     return (_offset(queue), PAGE_SIZE) if _tab() == HELD else (0, HELD_SHOWN)
 
 
-def _selected(queue: Queue) -> Waiting | None:
+def _selected(queue: Queue, line: Sequence[Waiting]) -> Waiting | None:
     """The run that the page explains; None when it waits here no longer."""
     run_id = request.values.get("run")
     if not run_id:
         return None
+    if on_page := next((one for one in line if one.id == run_id), None):
+        return on_page
     try:
         return queues.one(celery(), queue, run_id, optional_number("hint"))
     except NotFound:
@@ -109,6 +114,7 @@ def _version(queue: Queue) -> str:
         [(one.hostname, one.state, one.slots, one.busy) for one in queue.listening],
         runs.version(),
         int(queue.at.timestamp() // _FRESH_SECONDS) if queue.waiting and queue.taking else 0,
+        broker.slot_of(queue.at),
     )
 
 

@@ -1,19 +1,27 @@
-"""The numbers of each task, hour by hour: how many runs ended how, how long they took and waited."""
+"""The numbers of each task, hour by hour (ends, run times, waits), and those of all runs together."""
 
-from app.runs.numbers.counting import KEPT_DAYS, count, count_these, forget_before
-from app.runs.numbers.models import TaskHour
+from app.runs.numbers.counting import KEPT_DAYS, SLOTS_KEPT_DAYS, count, count_these, forget_before
+from app.runs.numbers.models import RunSlot, TaskHour
 from app.runs.numbers.reading import SPANS, Interval, Numbers, mean_seconds, numbers_of, usual_seconds
+from app.runs.numbers.slots import SLOT, Ended, counted_from, ended_by, slot_of
 
 __all__ = [
     "KEPT_DAYS",
+    "SLOT",
+    "SLOTS_KEPT_DAYS",
     "SPANS",
+    "Ended",
     "Interval",
     "Numbers",
+    "RunSlot",
     "TaskHour",
     "count",
     "count_these",
+    "counted_from",
+    "ended_by",
     "forget_before",
     "mean_seconds",
     "numbers_of",
+    "slot_of",
     "usual_seconds",
 ]

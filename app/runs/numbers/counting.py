@@ -1,4 +1,4 @@
-"""Counts runs into the hour in which they ended, once each, inside the transaction that ends them."""
+"""Counts runs into the hour and the slot of their end, once each, in the transaction that ends them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,15 +11,18 @@ from app.extensions import db, transaction
 from app.runs import states
 from app.runs.models import Run
 from app.runs.numbers.histogram import bucket
-from app.runs.numbers.models import TaskHour
+from app.runs.numbers.models import RunSlot, TaskHour
+from app.runs.numbers.slots import slot_of
 
 KEPT_DAYS = 400  # a year, and some of the year before to compare with
+SLOTS_KEPT_DAYS = 8  # a week, and what is left of the day on which it began
 TIMED = (states.SUCCESS, states.FAILURE)
 
 Key = tuple[str, datetime]
 Row = dict[str, Any]
 
 _TABLE = cast(Table, TaskHour.__table__)
+_SLOTS = cast(Table, RunSlot.__table__)
 _READ = ("task_name", "state", "attempt", "sent_at", "eta_at", "started_at", "ended_at", "runtime_seconds")
 _COUNTS = ("succeeded", "failed", "others", "timed", "run_seconds", "run_times", "waits")
 
@@ -27,14 +30,25 @@ _COUNTS = ("succeeded", "failed", "others", "timed", "run_seconds", "run_times",
 def count(ended: Iterable[Mapping[str, Any]]) -> None:
     """Add runs that have just ended to the numbers of their tasks, inside the caller's transaction.
 
-    Each has the columns of its row. Rows of hours are locked in one order, after those of runs.
+    Each has the columns of its row. Rows of hours are locked in one order, after those of runs, and before
+    the five minutes, which all tasks share: so a transaction counts once, at its end.
     """
     added: dict[Key, Row] = {}
+    slots: dict[datetime, Row] = {}
     for run in ended:
         key = run["task_name"], run["ended_at"].replace(minute=0, second=0, microsecond=0)
         _add(added.setdefault(key, _nothing(key)), run)
-    if not added:
-        return
+        if (kind := _kind(run["state"])) != "others":
+            slot_at = slot_of(run["ended_at"])
+            slots.setdefault(slot_at, {"slot_at": slot_at, "succeeded": 0, "failed": 0})[kind] += 1
+    if added:
+        _count_hours(added)
+    if slots:
+        connection = db.session.connection()
+        connection.execute(_ADD_SLOTS[connection.dialect.name], [slots[at] for at in sorted(slots)])
+
+
+def _count_hours(added: Mapping[Key, Row]) -> None:
     connection = db.session.connection()
     known = _locked(list(added))
     if missing := sorted(added.keys() - known.keys()):
@@ -55,8 +69,14 @@ def count_these(run_ids: Collection[str]) -> None:
 
 
 def forget_before(now: datetime) -> int:
-    """Delete numbers that are older than 400 days; returns how many hours."""
+    """Delete hours of tasks that are older than 400 days and counts of five minutes older than 8 days.
+
+    Returns how many hours.
+    """
     with transaction() as session:
+        session.connection().execute(
+            delete(RunSlot).where(RunSlot.slot_at < now - timedelta(days=SLOTS_KEPT_DAYS))
+        )
         old = delete(TaskHour).where(TaskHour.hour_at < now - timedelta(days=KEPT_DAYS))
         return int(session.connection().execute(old).rowcount)
 
@@ -69,10 +89,13 @@ def wait_seconds(run: Mapping[str, Any]) -> float | None:
     return max(0.0, float((run["started_at"] - able_at).total_seconds()))
 
 
+def _kind(state: str) -> str:
+    return "succeeded" if state == states.SUCCESS else "failed" if state in states.FAILED else "others"
+
+
 def _add(row: Row, run: Mapping[str, Any]) -> None:
     state = run["state"]
-    kind = "succeeded" if state == states.SUCCESS else "failed" if state in states.FAILED else "others"
-    row[kind] += 1
+    row[_kind(state)] += 1
     seconds = run["runtime_seconds"]
     if state in TIMED and seconds is not None:
         row["timed"] += 1
@@ -116,3 +139,12 @@ _UPDATE = (
     .where(_TABLE.c.task_name == bindparam("task_name_"), _TABLE.c.hour_at == bindparam("hour_at_"))
     .values({name: bindparam(f"{name}_") for name in _COUNTS})
 )
+
+
+def _adding(insert: Any) -> Any:
+    statement = insert(_SLOTS)
+    sums = {name: _SLOTS.c[name] + statement.excluded[name] for name in ("succeeded", "failed")}
+    return statement.on_conflict_do_update(index_elements=["slot_at"], set_=sums)
+
+
+_ADD_SLOTS = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}

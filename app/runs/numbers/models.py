@@ -1,4 +1,4 @@
-"""The table of numbers: how the runs of a task ended, hour by hour."""
+"""The tables of numbers: how the runs of each task ended in each hour, and all runs in five minutes."""
 
 from datetime import datetime
 
@@ -28,3 +28,13 @@ class TaskHour(Base):
     run_seconds: Mapped[float] = mapped_column(Double, default=0.0)
     run_times: Mapped[Histogram] = mapped_column(JSON)
     waits: Mapped[Histogram] = mapped_column(JSON)
+
+
+class RunSlot(Base):
+    """How many runs of all tasks succeeded and failed in the five minutes from `slot_at` (UTC)."""
+
+    __tablename__ = "run_slots"
+
+    slot_at: Mapped[datetime] = mapped_column(UTCDateTime, primary_key=True)
+    succeeded: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)

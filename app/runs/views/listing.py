@@ -10,7 +10,7 @@ from flask_babel import ngettext
 from app import broker, catalog, runs, schedules, workers
 from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
-from app.runs import many
+from app.runs import export, many
 from app.runs.views import asked, presentation
 from app.web import viewer
 
@@ -21,20 +21,25 @@ _OFFERED_MOST = 200
 
 def parts(celery_app: Celery) -> dict[str, Any]:
     """What the list shows; the version is read first, so that a change meanwhile is seen at the next poll."""
-    version = runs.version()
-    wanted = asked.wanted(request.args, viewer.now(), viewer.zone())
+    version, now = runs.version(), viewer.now()
+    wanted = asked.wanted(request.args, now, viewer.zone())
     cursor, top = request.args.get("cursor"), request.args.get("top")
     page = runs.page(wanted.filter, PAGE_SIZE, cursor)
     newer = runs.newer_than(wanted.filter, top) if top and not cursor else 0
     query = wanted.query | ({"cursor": cursor} if cursor else {})
+    counts = runs.counts_of(wanted.filter)
+    number = presentation.number_of(counts, wanted)
     return {
         "version": version,
+        "gaps": runs.gaps(now),
+        "heading": presentation.heading(number, wanted),
+        "number": number,
         "runs": page.items,
         "looked": page.looked,
         "top": runs.cursor_of(page.items[0]) if page.items and not cursor else None,
         "newer": newer,
         "newer_words": ngettext("%(num)s newer run", "%(num)s newer runs", newer),
-        "chips": presentation.chips(runs.counts_of(wanted.filter), wanted),
+        "chips": presentation.chips(counts, wanted),
         "tags": presentation.tags(wanted, _schedule_name(wanted.filter.schedule_id)),
         "errors": wanted.errors,
         "query": query,
@@ -43,6 +48,7 @@ def parts(celery_app: Celery) -> dict[str, Any]:
         "next_cursor": page.next_cursor,
         "filtered": wanted.narrowed,
         "bulk_most": many.MOST,
+        "export_most": export.MOST,
     } | _choices(celery_app, wanted.query)
 
 

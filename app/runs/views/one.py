@@ -23,7 +23,7 @@ from app.runs.timeline import timeline
 from app.runs.views import presentation
 from app.runs.views.blueprint import bp
 from app.web import live, viewer
-from app.web.htmx import go_to, wants_fragment
+from app.web.htmx import go_to, safe_return, wants_fragment
 
 
 @bp.get("/<run_id>")
@@ -59,7 +59,7 @@ def message(run_id: str) -> str:
 @requires("operate")
 def terminate(run_id: str) -> str:
     template = "runs/_terminate.html" if wants_fragment() else "runs/terminate.html"
-    return render_template(template, run=runs.get(run_id), signals=SIGNALS)
+    return render_template(template, run=runs.get(run_id), signals=SIGNALS, back=_back())
 
 
 @bp.post("/<run_id>/cancel")
@@ -73,7 +73,7 @@ def cancel(run_id: str) -> Response:
         _celery(), run, bool(request.form.get("terminate")), current_user.name, viewer.now(), signal=signal
     )
     flash(str(_OUTCOMES[outcome]), "success")
-    return go_to(url_for("runs.show", run_id=run.id))
+    return go_to(_back() or url_for("runs.show", run_id=run.id))
 
 
 @bp.post("/<run_id>/rerun")
@@ -88,7 +88,7 @@ def rerun(run_id: str) -> Response:
 @requires("administer")
 def ask_delete(run_id: str) -> str:
     template = "runs/_delete.html" if wants_fragment() else "runs/delete.html"
-    return render_template(template, run=runs.get(run_id))
+    return render_template(template, run=runs.get(run_id), back=_back())
 
 
 @bp.post("/<run_id>/delete")
@@ -96,7 +96,12 @@ def ask_delete(run_id: str) -> str:
 def delete(run_id: str) -> Response:
     delete_run(runs.get(run_id), viewer.now())
     flash(_("Deleted from the history"), "success")
-    return go_to(url_for("runs.index"))
+    return go_to(_back() or url_for("runs.index"))
+
+
+def _back() -> str:
+    """The list that the question was asked on, to which the answer leads back; empty for another page."""
+    return safe_return(request.values.get("next"), "")
 
 
 _OUTCOMES = {
@@ -111,6 +116,7 @@ def _one(run_id: str) -> dict[str, Any]:
     run = runs.get(run_id)
     info = _info(run)
     workflow = workflows.workflow_of(run)
+    raised = presentation.raised(run)
     folders = [str(PROJECT_DIR), os.getcwd()]
     return {
         "version": version,
@@ -119,8 +125,11 @@ def _one(run_id: str) -> dict[str, Any]:
         "line": timeline(run, viewer.now(), _usual_seconds(run)),
         "why": _why(run),
         "explanation": explain(run),
-        "errors": source_lines.around(tracebacks.parse(run.traceback or "", folders), folders),
+        "raised": raised,
+        "errors": source_lines.around(tracebacks.parse(raised.traceback if raised else "", folders), folders),
+        "most_attempts": info.max_retries + 1 if info and info.max_retries is not None else None,
         "given": presentation.named_arguments(run, info.places(len(run.args or [])) if info else []),
+        "defaults": presentation.defaults_used(run, info),
         "workflow": workflow,
         "labels": workflows.labels(workflow, run.id) if workflow else {},
         "reruns": runs.reruns(run.id),

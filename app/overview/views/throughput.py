@@ -1,0 +1,182 @@
+"""The throughput as a chart, and in words. A step is one unit wide in its paths, which so stay short."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from flask_babel import format_date, format_datetime, format_decimal, get_timezone, ngettext
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from app.overview import Throughput
+from app.runs import Ended
+from app.web.charts import Axis, count_axis
+
+SPAN_WORDS = {"1h": _l("1 h"), "6h": _l("6 h"), "24h": _l("24 h"), "7d": _l("7 d")}
+_EACH = {"1h": _l("per 5 min"), "6h": _l("per 5 min"), "24h": _l("per 15 min"), "7d": _l("per hour")}
+_BACK = {"1h": _l("the last hour"), "6h": _l("the last 6 hours"), "24h": _l("the last 24 hours")}
+_BACK |= {"7d": _l("the last 7 days")}
+UP, DOWN = 264, 64  # how high the area can be and how long a bar; twice the pixels
+_LEAST_BAR = 6  # one failure among many is still seen
+_MINUTES = {"1h": 10, "6h": 60, "24h": 180}
+_EDGE = 2.0  # percent; a word nearer to the edge would leave the chart
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A word beside or below the chart at so many percent; phones leave out a `minor` one."""
+
+    at: float
+    label: str
+    minor: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """The words at failures that stand out, `at` percent from the left, on their left side or their right."""
+
+    at: float
+    before: bool
+    label: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step of the table."""
+
+    when: str
+    ended: Ended
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What _throughput.html draws: `good` is an area, `running` its last step, `bad` bars."""
+
+    steps: int
+    whole: float  # percent of the width that the whole steps take
+    each: str
+    good: str
+    running: str
+    bad: str
+    up: int
+    down: int
+    counts: Sequence[Tick]
+    failures: Sequence[Tick]
+    below: Sequence[Tick]
+    event: Event | None
+    summary: str
+
+
+def chart(found: Throughput) -> Chart:
+    """The chart of a span in which at least one run ended."""
+    above = count_axis(max(one.succeeded for one in found.ended), most=2)
+    below = count_axis(max(one.failed for one in found.ended), most=1)
+    steps = len(found.ended)
+    last = round(UP * found.ended[-1].succeeded / above.top)
+    return Chart(
+        steps=steps,
+        whole=round(100 * (steps - 1) / steps, 2),
+        each=str(_EACH[found.span]),
+        good=_stairs([one.succeeded for one in found.ended[:-1]], above),
+        running=f"M{steps - 1} {UP}v-{last}h1V{UP}Z" if last else "",
+        bad=_bars([one.failed for one in found.ended], below),
+        up=UP,
+        down=DOWN,
+        counts=[Tick(above.y(value), str(format_decimal(value))) for value in above.ticks],
+        failures=[Tick(0, "0"), Tick(100, str(format_decimal(below.top)))]
+        if found.whole.failed
+        else [Tick(0, "0")],
+        below=_below(found),
+        event=_event(found),
+        summary=_told(found),
+    )
+
+
+def table(found: Throughput) -> list[Line]:
+    """The steps in which runs ended, newest first."""
+    day = lru_cache(lambda date: str(format_date(date, _("EEE d MMM"))))  # formatting is slow, days are few
+    place, lines = get_timezone(), []
+    for number, ended in reversed(list(enumerate(found.ended))):
+        if any(ended):
+            start, end = (found.at(edge).astimezone(place) for edge in (number, number + 1))
+            when = _("%(start)s to %(end)s", start=f"{day(start.date())}, {start:%H:%M}", end=f"{end:%H:%M}")
+            lines.append(Line(when, ended))
+    return lines
+
+
+def _stairs(values: Sequence[int], axis: Axis) -> str:
+    """An area of steps up to the last whole one; its sides lie outside of the drawing."""
+    heights = [round(UP * value / axis.top) for value in values]
+    drawn, across, height = [f"M-1 {UP}V{UP - heights[0]}h1"], 0, heights[0]
+    for following in heights:
+        if following != height:
+            drawn.append(f"h{across}v{height - following}")
+            across, height = 0, following
+        across += 1
+    return f"{''.join(drawn)}h{across + 1}V{UP}Z"
+
+
+def _bars(values: Sequence[int], axis: Axis) -> str:
+    """Strokes that hang from the upper edge in the middle of their steps."""
+    lengths = [max(_LEAST_BAR, round(DOWN * value / axis.top)) if value else 0 for value in values]
+    drawn, across, back = ["M.5 0"], 0, 0
+    for length in lengths:
+        if length:
+            drawn.append(f"m{across} {back}v{length}")
+            across, back = 0, -length
+        across += 1
+    return "".join(drawn) if len(drawn) > 1 else ""
+
+
+def _below(found: Throughput) -> list[Tick]:
+    place, steps = get_timezone(), len(found.ended)
+    ticks = []
+    for number in range(steps):
+        local, at = found.at(number).astimezone(place), round(100 * number / steps, 2)
+        if not _EDGE <= at <= 100 - _EDGE:
+            continue
+        if found.span == "7d":
+            if local.hour == 12:
+                ticks.append(Tick(at, str(format_datetime(local, "EEE"))))
+        elif (minute := local.hour * 60 + local.minute) % _MINUTES[found.span] == 0:
+            ticks.append(Tick(at, f"{local:%H:%M}", minor=bool(minute % (2 * _MINUTES[found.span]))))
+    return ticks
+
+
+def _event(found: Throughput) -> Event | None:
+    cluster = found.cluster
+    if cluster is None:
+        return None
+    before = cluster.first > len(found.ended) / 2
+    edge = cluster.first if before else cluster.last + 1
+    return Event(round(100 * edge / len(found.ended), 2), before, _cluster_words(found))
+
+
+def _cluster_words(found: Throughput) -> str:
+    if found.cluster is None:
+        return ""
+    from_at, until_at = found.at(found.cluster.first), found.at(found.cluster.last + 1)
+    return _(
+        "%(n)s failed, %(start)s to %(end)s",
+        n=found.cluster.failed,
+        start=_moment(from_at, found.span),
+        end=_moment(until_at, ""),
+    )
+
+
+def _told(found: Throughput) -> str:
+    """The whole in words, for those who do not see it."""
+    parts = [
+        str(_BACK[found.span]),
+        ngettext("%(num)s run succeeded", "%(num)s runs succeeded", found.whole.succeeded),
+        ngettext("%(num)s failed", "%(num)s failed", found.whole.failed),
+        _cluster_words(found),
+    ]
+    return _("Throughput of %(parts)s", parts=_("; ").join(part for part in parts if part))
+
+
+def _moment(at: datetime, span: str) -> str:
+    """A time of day; in a week with its weekday."""
+    local = at.astimezone(get_timezone())
+    return str(format_datetime(at, _("EEE HH:mm"))) if span == "7d" else f"{local:%H:%M}"

@@ -1,0 +1,73 @@
+"""What recorders say of themselves, in one Redis hash that pages and probes read."""
+
+import json
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from app.broker.connection import reaches_broker
+
+RECORDERS = "celeriac:recorders"
+SILENT_SECONDS = 15.0
+MINUTE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RecorderWord:
+    """The last word of one recorder.
+
+    `per_minute` is how many events it recorded in the minute before, `behind_seconds` by how much the stream
+    was ahead of what all recorders have recorded. `alive`: it said so within the last 15 s.
+    """
+
+    name: str
+    told_at: datetime
+    per_minute: int
+    behind_seconds: float
+    alive: bool
+
+
+class Minute:
+    """Counts what happened in the last minute, on a clock that never goes back; seconds are lumped."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[tuple[int, int]] = deque()
+
+    def add(self, number: int, at: float) -> None:
+        """`number` things happened at `at` (seconds)."""
+        if self._seconds and self._seconds[-1][0] == int(at):
+            number += self._seconds.pop()[1]
+        self._seconds.append((int(at), number))
+
+    def count(self, at: float) -> int:
+        """How many happened in the 60 seconds up to `at`; older ones are forgotten."""
+        while self._seconds and self._seconds[0][0] <= int(at) - MINUTE_SECONDS:
+            self._seconds.popleft()
+        return sum(number for _, number in self._seconds)
+
+
+def tell(client: redis.Redis, name: str, recorded: int, per_minute: int, behind_seconds: float) -> None:
+    """Say that the recorder works. Raises `redis.RedisError`."""
+    word = {"at": time.time(), "recorded": recorded, "pid": os.getpid()}
+    word |= {"per_minute": per_minute, "behind_seconds": round(behind_seconds, 3)}
+    client.hset(RECORDERS, name, json.dumps(word))
+
+
+@reaches_broker
+def recorders(client: redis.Redis, now: datetime) -> list[RecorderWord]:
+    """Every recorder that was heard of, the latest first. Raises `BrokerUnavailable`."""
+    entries: Any = client.hgetall(RECORDERS)
+    found = [_read(name.decode(), json.loads(raw), now) for name, raw in entries.items()]
+    return sorted(found, key=lambda word: word.told_at, reverse=True)
+
+
+def _read(name: str, word: dict[str, Any], now: datetime) -> RecorderWord:
+    told_at = datetime.fromtimestamp(word["at"], UTC)
+    alive = (now - told_at).total_seconds() <= SILENT_SECONDS
+    # A recorder of the version before this one does not tell the last two.
+    return RecorderWord(name, told_at, word.get("per_minute", 0), word.get("behind_seconds", 0.0), alive)

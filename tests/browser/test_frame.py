@@ -1,0 +1,212 @@
+"""What every page's frame does in a browser: its keys, the list of them, and the live part of the sidebar."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+from redis import Redis
+
+from app import broker, runs
+from app.clock import utcnow
+from app.health import signs
+from app.runs import RECORDERS
+
+pytestmark = pytest.mark.browser
+Visit = Callable[..., Page]
+ASK = "htmx.trigger(document.getElementById('frame'), 'every', {}, false)"
+
+
+@pytest.fixture
+def say(app: Flask, redis: Redis) -> Callable[[int], None]:
+    """A recorder says how many events it recorded."""
+
+    def said(per_minute: int) -> None:
+        word = {"at": time.time(), "recorded": 1, "pid": 1, "per_minute": per_minute, "behind_seconds": 0}
+        redis.hset(RECORDERS, "r1", json.dumps(word))
+        signs.forget()
+
+    return said
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("o", "/"), ("s", "/schedules"), ("q", "/queues"),
+        ("r", "/runs"), ("t", "/tasks"), ("w", "/workers"),
+    ],
+)  # fmt: skip
+def test_g_and_a_letter_go_to_a_page(visit: Visit, key: str, path: str) -> None:
+    page = visit("/settings")
+    page.keyboard.press("g")
+    page.keyboard.press(key)
+    page.wait_for_url(f"**{path}")
+
+
+def test_a_letter_alone_or_late_goes_nowhere(visit: Visit) -> None:
+    page = visit("/settings")
+    page.keyboard.press("q")
+    page.keyboard.press("g")
+    page.keyboard.press("x")
+    page.keyboard.press("q")
+    page.keyboard.press("g")
+    page.wait_for_timeout(1700)
+    page.keyboard.press("q")
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/settings")
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "to"),
+    [("/runs", "operator", "/tasks"), ("/schedules", "operator", "/schedules/new"), ("/runs", "viewer", "")],
+)
+def test_n_makes_something_new(visit: Visit, path: str, role: str, to: str) -> None:
+    page = visit(path, role=role)
+    page.keyboard.press("n")
+    page.wait_for_timeout(500)
+    assert page.url.endswith(to or path)
+
+
+def test_slash_focuses_the_search_and_enter_shows_what_it_found(visit: Visit) -> None:
+    page = visit("/runs")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("g s ? n / mail")  # words now, no keys
+    expect(page.locator("#search")).to_have_value("g s ? n / mail")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.fill("#search", "mail")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=mail")
+    expect(page.locator("main a[href='/queues/mail']")).to_be_visible()
+
+
+def test_the_list_of_keys_opens_and_gives_the_focus_back(visit: Visit) -> None:
+    page = visit("/runs")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("q")  # a dialog is open: nothing goes on behind it
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/runs")
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.get_by_role("button", name="Keys and help").click()
+    expect(page.locator("#keys")).to_contain_text("Move to top")
+    page.locator("#keys").get_by_role("button", name="Close").click()
+    expect(page.get_by_role("button", name="Keys and help")).to_be_focused()
+
+
+def test_a_viewer_is_told_no_keys_that_do_nothing(visit: Visit) -> None:
+    page = visit("/runs", role="viewer")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_contain_text("Workers")
+    expect(page.locator("#keys")).not_to_contain_text("Run a task")
+    expect(page.locator("#keys")).not_to_contain_text("Move to top")
+
+
+@pytest.mark.parametrize("held", ["Control", "Alt", "Meta"])
+def test_keys_with_a_modifier_are_the_browsers(visit: Visit, held: str) -> None:
+    page = visit("/runs")
+    page.evaluate("addEventListener('keydown', (event) => event.preventDefault())")  # not the browser's own
+    for key in ("n", "/", "?"):
+        page.keyboard.press(f"{held}+{key}")
+    page.keyboard.press("g")
+    page.keyboard.press(f"{held}+q")
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/runs")
+    expect(page.locator("#keys")).to_be_hidden()
+    expect(page.locator("#search")).not_to_be_focused()
+
+
+def test_g_then_t_leaves_the_queue_as_it_is(visit: Visit, celery_app: Any) -> None:
+    ids = [runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [n]), utcnow()).id for n in range(2)]
+    page = visit("/queues/default")
+    page.locator(f"#wait-{ids[1]} .row-more").focus()
+    page.keyboard.press("g")
+    page.keyboard.press("h")  # no page has this letter, and the row is not held
+    page.wait_for_timeout(300)
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_url("**/tasks")
+    assert [message.id for message in broker.page("default")] == ids
+
+
+def test_single_keys_can_be_turned_off_and_on(visit: Visit) -> None:
+    page = visit("/settings")
+    page.get_by_label("Single keys").uncheck()
+    page.get_by_role("button", name="Save preferences").click()
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    assert not page.get_by_label("Single keys").is_checked()
+    page.goto("/runs")
+    for key in ("?", "/", "n", "g", "q"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(300)
+    assert page.url.endswith("/runs")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.get_by_role("button", name="Keys and help").click()
+    expect(page.locator("#keys")).to_contain_text("Single keys are turned off")
+    page.locator("#keys").get_by_role("link", name="Turn them on in Settings").click()
+    page.get_by_label("Single keys").check()
+    page.get_by_role("button", name="Save preferences").click()
+    expect(page.locator(".toast")).to_contain_text("Saved")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+
+
+def test_the_sidebar_changes_and_keeps_the_focus(visit: Visit, say: Callable[[int], None]) -> None:
+    say(38)
+    page = visit("/settings")
+    expect(page.locator(".sidebar-foot")).to_contain_text("38 / min")
+    link = page.locator(".nav a[href='/queues']")
+    link.focus()
+    say(41)
+    page.evaluate(ASK)
+    expect(page.locator(".sidebar-foot")).to_contain_text("41 / min")
+    expect(link).to_be_focused()
+    expect(page.locator(".nav [aria-current]")).to_have_text("Settings")
+    expect(page.locator(".live")).to_be_hidden()  # the page itself is not live
+
+
+def test_the_sidebar_pauses_with_the_page(visit: Visit, say: Callable[[int], None]) -> None:
+    say(38)
+    page = visit("/runs")
+    page.locator(".live").click()
+    say(41)
+    page.evaluate(ASK)
+    page.wait_for_timeout(500)
+    expect(page.locator(".sidebar-foot")).to_contain_text("38 / min")
+    page.locator(".live").click()
+    expect(page.locator(".sidebar-foot")).to_contain_text("41 / min")
+
+
+def test_narrow_sidebars_show_the_signs_as_icons_with_names(visit: Visit, say: Callable[[int], None]) -> None:
+    say(38)
+    page = visit("/runs", width=768)
+    sign = page.locator(".sign").nth(2)
+    expect(sign.locator(".icon")).to_be_visible()
+    assert sign.bounding_box()["width"] < 56  # type: ignore[index]  # it is shown
+    expect(sign.locator(".sign-word")).to_have_css("opacity", "0")
+    sign.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(sign.locator(".sign-word")).to_have_css("opacity", "1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 768
+
+
+def test_a_phones_menu_ends_with_the_signs(visit: Visit, say: Callable[[int], None]) -> None:
+    say(38)
+    page = visit("/runs", width=380)
+    expect(page.locator(".sidebar-foot")).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    expect(page.locator(".sidebar-foot")).to_contain_text("38 / min")
+    foot, nav = (page.locator(one).bounding_box() for one in (".sidebar-foot", ".nav"))
+    assert foot
+    assert nav
+    assert foot["y"] > nav["y"] + nav["height"]
+    say(41)
+    page.evaluate(ASK)
+    expect(page.locator(".sidebar-foot")).to_contain_text("41 / min")
+    expect(page.locator("#sidebar")).to_be_visible()  # the menu stays open
