@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
 from app import broker, workers
 from app.broker import HoldingNew, Pause
@@ -11,7 +11,7 @@ from app.config import settings
 from app.queues import trends
 from app.queues.names import names, require
 from app.queues.trends import Trend
-from app.runs import Pace, paces, starts_at
+from app.runs import LOOKED_AHEAD, Pace, paces, seconds_ahead, starts_at
 from app.workers import Worker
 
 
@@ -20,7 +20,7 @@ class Queue:
     """One queue at one moment; `listening` are the online workers that listen to it, paused ones too.
 
     `paces` is only called, and the database only asked, for what estimates and rates are made from; `trends`
-    only for how the depth went.
+    only for how the depth went; `next_tasks`, the tasks of the next hundred runs, for how long they take.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Queue:
     oldest_at: datetime | None
     paces: Callable[[], Mapping[str, Pace]]
     trends: Callable[[], Mapping[str, Trend]]
+    next_tasks: Callable[[], Sequence[str | None]]
     at: datetime
     supports_order: bool = True
 
@@ -99,7 +100,8 @@ class Queue:
         """How long until all that waits now has started; None while that cannot be known."""
         if not self.waiting:
             return 0.0
-        ends = starts_at(self.pace, self.waiting, self.waiting * self.pace.mean_seconds, self.taking, self.at)
+        work = seconds_ahead(self.pace, self.waiting, self.next_tasks())
+        ends = starts_at(self.pace, self.waiting, work, self.taking, self.at)
         return None if ends is None else (ends - self.at).total_seconds()
 
     @property
@@ -128,6 +130,13 @@ def held_in_all() -> int:
     return sum(depth.held for depth in broker.depths(settings().declared_queues).values())
 
 
+def _next_tasks(queue: str) -> list[str | None]:
+    """The tasks of the next runs, None for foreign messages; none at all where the line cannot be read."""
+    if not broker.supports_order():
+        return []
+    return [message.task_name for message in broker.page(queue, 0, LOOKED_AHEAD, body_limit=0)]
+
+
 def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
     depths, oldest = broker.depths(wanted), broker.oldest_sent_at(wanted)
     pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: paces(now))
@@ -147,6 +156,7 @@ def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list
             oldest_at=oldest[name],
             paces=known,
             trends=went,
+            next_tasks=cache(partial(_next_tasks, name)),
             at=now,
             supports_order=broker.supports_order(),
         )

@@ -14,7 +14,7 @@ from app.broker import Held, Message
 from app.errors import NotFound
 from app.extensions import db
 from app.queues.facts import Queue
-from app.runs import LOOKED_AHEAD, Forecast, Run, seconds_ahead
+from app.runs import Forecast, Run, seconds_ahead
 
 BODY_LIMIT_BYTES = 100_000  # a page may hold two hundred of them; the run's own page shows more
 
@@ -107,8 +107,7 @@ def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
     if not messages or not queue.taking:
         return found
     ahead = (messages[0].position or 1) - 1
-    nexts = broker.page(queue.name, 0, min(ahead, LOOKED_AHEAD), body_limit=0) if ahead else []
-    seconds = seconds_ahead(queue.pace, ahead, [one.task_name for one in nexts])
+    seconds = seconds_ahead(queue.pace, ahead, queue.next_tasks() if ahead else [])
     forecast = Forecast(queue.pace, queue.taking, queue.at)
     for message in messages:
         at = forecast.start(ahead, seconds)

@@ -207,6 +207,7 @@ def test_a_row_and_its_explanation_name_the_same_start(
     run = runs.get(ids[2])
     told = runs.diagnose(run, workers.listing(redis, now), starts[0] - timedelta(seconds=500))
     assert told.estimated_start == pytest.approx(starts[2], abs=timedelta(seconds=5))
+    assert queues.find("default", now).drain_seconds == pytest.approx(500 + 3 * 30, abs=5)
 
 
 def record_runs(now: datetime, seconds: dict[str, float]) -> None:
