@@ -42,7 +42,8 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
     The same timer writes the events that the main process keeps for later.
     """
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
+    # After Control: who is told that the worker is there may ask it at once.
+    requires = ("celery.worker.consumer.tasks:Tasks", "celery.worker.consumer.control:Control")
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from app import queues
+from app import broker, queues
 from app.accounts import requires
 from app.errors import BrokerUnavailable
 from app.queues.views import changes, modes, one, trends
@@ -22,6 +22,7 @@ __all__ = ["changes", "init_app", "modes", "one"]
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     register(app, Entry("queues.index", _l("Queues"), "layers", 40, count=_held_count))
+    app.context_processor(lambda: {"supports_order": broker.supports_order()})
 
 
 @bp.get("")

@@ -102,7 +102,7 @@ def _write_data(sheet: Any, sales: Iterator[Sale], count: int, progress: Progres
     for number, sale in enumerate(sales, start=1):
         sheet.append(_data_row(sheet, sale))
         if number % PROGRESS_EVERY_ROWS == 0 or number == count:
-            progress(number, count, f"{number:,} of {count:,} rows written")
+            progress(number, count, "rows written")
     sheet.auto_filter.ref = f"A1:H{count + 1}"
 
 
