@@ -13,6 +13,16 @@ _TIME_STEPS = (
 
 
 @dataclass(frozen=True)
+class Tick:
+    """A line across a chart or a word at it, at so many percent; phones leave out a `minor` one."""
+
+    at: float
+    label: str
+    minor: bool = False
+    strong: bool = False
+
+
+@dataclass(frozen=True)
 class Axis:
     """A vertical axis from 0 to `top`, with its `ticks` (the first is 0, the last `top`)."""
 

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.runs import Interval, Numbers
 from app.web import charts
-from app.web.charts import Axis
+from app.web.charts import Axis, Tick
 from app.web.words import duration
 
 SPAN_WORDS = {"24h": _l("24 h"), "7d": _l("7 d"), "30d": _l("30 d")}
@@ -18,14 +18,6 @@ DEFAULT_SPAN = "7d"
 _EACH = {"24h": _l("by hour"), "7d": _l("by 3 hours"), "30d": _l("by day")}
 _LEAST_BAR = 3.0  # one failure among thousands is still seen
 _HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A line across the chart, or a word below it, at so many percent."""
-
-    at: float
-    label: str
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,13 @@ from flask_babel import gettext as _
 
 from app.overview import NextHour
 from app.overview.next_hour import Line
+from app.web.charts import Tick
 from app.web.words import amount, duration
 
 PITCH = 23  # px from one line to the next
 _TICK_MINUTES = 10
 _NOT_BEFORE = 14.0  # percent; there stands "now"
 _APART = 9.0  # percent between two words
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A time of day at so many percent; phones leave out a `minor` one."""
-
-    at: float
-    label: str
-    minor: bool = False
-    strong: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.overview import Throughput
 from app.runs import Ended
-from app.web.charts import Axis, count_axis
+from app.web.charts import Axis, Tick, count_axis
 
 SPAN_WORDS = {"1h": _l("1 h"), "6h": _l("6 h"), "24h": _l("24 h"), "7d": _l("7 d")}
 _EACH = {"1h": _l("per 5 min"), "6h": _l("per 5 min"), "24h": _l("per 15 min"), "7d": _l("per hour")}
@@ -21,15 +21,6 @@ UP, DOWN = 264, 64  # how high the area can be and how long a bar; twice the pix
 _LEAST_BAR = 6  # one failure among many is still seen
 _MINUTES = {"1h": 10, "6h": 60, "24h": 180}
 _EDGE = 2.0  # percent; a word nearer to the edge would leave the chart
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A word beside or below the chart at so many percent; phones leave out a `minor` one."""
-
-    at: float
-    label: str
-    minor: bool = False
 
 
 @dataclass(frozen=True)
