@@ -1,6 +1,9 @@
 """The web tasks reach public addresses only, whatever name, spelling or redirect leads elsewhere."""
 
 import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +13,15 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tasks.web.addresses import AddressRefused, guarded_session, is_public
+from app.tasks.web.addresses import AddressRefused, guard, is_public
+from app.tasks.web.deadline import Deadline
+
+
+@contextmanager
+def guarded_session(allowed: Callable[[str], bool] = is_public) -> Iterator[requests.Session]:
+    with Deadline(30) as deadline, requests.Session() as session:
+        guard(session, allowed, deadline)
+        yield session
 
 
 @pytest.mark.parametrize(
@@ -22,6 +33,11 @@ from app.tasks.web.addresses import AddressRefused, guarded_session, is_public
         "2606:4700::1111",
         "64:ff9b::808:808",
         "2002:808:808::1",
+        "2001:200::1",
+        "2001:4860:4860::8888",
+        "3ffe::1",
+        "192.0.1.1",
+        "100.128.0.1",
         "::ffff:8.8.8.8",
     ],
 )
@@ -39,6 +55,13 @@ def test_public_addresses(address: str) -> None:
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::7f00:1",
         "64:ff9b::a00:1", "64:ff9b:1::1",
         "2002:7f00:1::", "2002:c0a8:101::1", "2001:0:0:0:0:0:80ff:fffe",
+        "0.1.2.3", "100.127.255.255", "192.0.0.8", "192.0.0.9", "192.0.0.192", "192.88.99.1", "168.63.129.16",
+        "192.31.196.1", "192.52.193.1", "192.175.48.1", "198.19.255.255", "198.51.100.1", "203.0.113.1",
+        "239.255.255.250", "255.255.255.254",
+        "100::1", "2001::1", "2001:1::1", "2001:2::1", "2001:3::1", "2001:4:112::1", "2001:10::1",
+        "2001:20::1", "2001:30::1", "2001:1ff:ffff::1", "2620:4f:8000::1", "3fff::1", "3fff:fff:ffff::1",
+        "4000::1", "5f00::1", "64:ff9b:1:ffff::808:808", "::ffff:0:808:808", "::ffff:192.0.0.8",
+        "64:ff9b::c000:8", "2002:c000:8::1", "2002:6440:1::1", "2001:0:4136:e378:8000:63bf:f5ff:fffe",
     ],
 )  # fmt: skip
 def test_other_addresses(address: str) -> None:
@@ -147,3 +170,13 @@ def test_an_unknown_name_and_a_closed_port_are_connection_errors(site: Any) -> N
 def test_only_http_is_spoken(url: str) -> None:
     with guarded_session() as session, pytest.raises(requests.exceptions.InvalidSchema):
         session.get(url, timeout=5)
+
+
+def test_a_name_that_is_looked_up_too_slowly_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3))
+    started = time.monotonic()
+    with Deadline(0.3) as deadline, requests.Session() as session:
+        guard(session, is_public, deadline)
+        with pytest.raises(requests.ConnectTimeout, match="in time"):
+            session.get("http://slow.example/", timeout=0.3)
+    assert time.monotonic() - started < 2

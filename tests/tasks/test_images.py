@@ -1,5 +1,7 @@
 """Resizing, converting and thumbnails, with real images."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +200,56 @@ def test_an_image_covers_the_box(size: tuple[int, int], width: int, height: int)
     assert new[0] >= width
     assert new[1] >= height
     assert new[0] == width or new[1] == height
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of one grey tone, as large as it says: some kilobytes that unpack to gigabytes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    packer = zlib.compressobj(9)
+    row = bytes(width + 1)
+    rows = b"".join(packer.compress(row) for _ in range(min(height, 200))) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ((12_001, 10_000), "has 12001 by 10000 pixels, 120,010,000 in all; allowed: 120,000,000"),
+        ((60_000, 60_000), "has far too many pixels; allowed: 120,000,000"),
+    ],
+)
+def test_an_image_with_too_many_pixels_is_named_and_does_not_stop_the_others(
+    run: Any, root: Path, photos: Path, size: tuple[int, int], words: str
+) -> None:
+    (photos / "bomb.png").write_bytes(bomb(*size))
+    result = run(make_thumbnails, folder="photos", output="out", size=100)
+    assert sorted(sizes(root / "out")) == ["tall.jpg", "wide.jpg"]
+    assert list(result["failed"]) == ["bomb.png"]
+    assert words in result["failed"]["bomb.png"]
+
+
+def test_no_image_is_made_too_large(run: Any, root: Path, photos: Path) -> None:
+    with pytest.raises(ValueError, match=r"would have 20000 by 20000 pixels"):
+        run(
+            resize_folder,
+            folder="photos",
+            output="out",
+            width=20_000,
+            height=20_000,
+            fit="stretch",
+            enlarge=True,
+        )
+    assert list((root / "out").iterdir()) == []
+
+
+def test_only_images_are_opened_whatever_they_are_called(run: Any, root: Path, photos: Path) -> None:
+    """A file named .png that is PostScript would be given to Ghostscript."""
+    (photos / "script.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    result = run(make_thumbnails, folder="photos", output="out")
+    assert "cannot identify" in result["failed"]["script.png"]

@@ -2,6 +2,7 @@
 
 import gzip
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import requests
 
 from app.tasks.web import UnexpectedStatus, crawl_page, http_request
 from app.tasks.web.addresses import AddressRefused
-from app.tasks.web.fetch import Unavailable, fetch, raise_for_unavailable, without_credentials
+from app.tasks.web.fetch import Unavailable, fetch, origin, raise_for_unavailable, without_credentials
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_5xx_that_is_expected_is_success(
 def test_a_closed_port_and_a_broken_answer_are_tried_again(
     run: Any, private: None, site: Any, answers: SimpleNamespace
 ) -> None:
-    with pytest.raises(Unavailable, match=r"^http://127\.0\.0\.1:1/: Failed to .* refused$"):
+    with pytest.raises(Unavailable, match=r"^http://127\.0\.0\.1:1/: 127\.0\.0\.1 could .* refused$"):
         run(http_request, url="http://127.0.0.1:1/", retries=1)
 
     def break_off(handler: BaseHTTPRequestHandler) -> None:
@@ -171,23 +172,97 @@ def test_a_redirect_with_an_endless_body_is_refused(site: Any, answers: SimpleNa
         fetch("GET", site.url(), timeout_seconds=5, max_bytes=1000, allow_private=True)
 
 
-def test_a_trickling_answer_meets_the_deadline(site: Any) -> None:
-    def trickle(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        try:
-            for _ in range(100):
-                handler.wfile.write(b"1\r\nx\r\n")
-                time.sleep(0.05)
-        except OSError:
-            handler.close_connection = True
+def _drip(handler: BaseHTTPRequestHandler, *, start: bytes, drops: bytes) -> None:
+    """Send `start` at once, then `drops` again and again, slower than a whole answer may take."""
+    try:
+        handler.wfile.write(start)
+        for _ in range(60):
+            handler.wfile.write(drops)
+            time.sleep(0.05)
+    except OSError:  # the other side hung up, as it should
+        pass
+    handler.close_connection = True
 
-    site.pages["/"] = trickle
+
+@pytest.mark.parametrize(
+    ("start", "drops"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Drip: 1\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"x"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 60000\r\n\r\n", b"x"),
+    ],
+    ids=["status", "headers", "one header", "chunks", "body", "body until the end", "redirect"],
+)
+def test_an_answer_that_drips_meets_the_deadline(site: Any, start: bytes, drops: bytes) -> None:
+    site.pages["/"] = partial(_drip, start=start, drops=drops)
     started = time.monotonic()
+    with pytest.raises(Unavailable, match=r"did not end in time \(0\.5 s\)"):
+        fetch("GET", site.url(), timeout_seconds=0.5, max_bytes=100_000, allow_private=True)
+    assert time.monotonic() - started < 1.5
+
+
+def test_the_time_counts_for_all_redirects_together(site: Any, answers: SimpleNamespace) -> None:
+    def slowly(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.2)
+        answers.redirect("/")(handler)
+
+    site.pages["/"] = slowly
     with pytest.raises(Unavailable, match="in time"):
-        fetch("GET", site.url(), timeout_seconds=0.5, max_bytes=10_000, allow_private=True)
-    assert time.monotonic() - started < 3
+        fetch("GET", site.url(), timeout_seconds=0.5, max_bytes=10, allow_private=True)
+    assert len(site.requests) <= 3
+
+
+SECRETS = {
+    "Authorization": "Bearer a", "X-Api-Key": "b", "PRIVATE-TOKEN": "c", "X-Anything": "d", "Cookie": "e=f",
+    "Proxy-Authorization": "Basic g", "DD-APPLICATION-KEY": "h", "X-Hub": "i",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_secret_headers_stay_with_the_host_they_were_meant_for(
+    run: Any, private: None, site: Any, answers: SimpleNamespace, status: int
+) -> None:
+    site.pages["/old"] = answers.redirect(f"http://localhost:{site.port}/new", status)
+    site.pages["/new"] = answers.redirect(site.url("/back"), status)
+    site.pages["/back"] = answers.text(b"here")
+    kept = {"Accept-Language": "de", "User-Agent": "Mine", "X-Request-Id": "7"}
+    run(http_request, url=site.url("/old"), method="POST", body="{}", headers=SECRETS | kept)
+    sent = [dict(headers) for _, _, headers, _ in site.requests]
+    assert len(sent) == 3
+    # requests itself leaves out a Proxy-Authorization only on the way
+    assert SECRETS.items() <= sent[0].items()
+    for one in sent[1:]:  # not even when the way leads back
+        assert not SECRETS.keys() & one.keys()
+        assert kept.items() <= one.items()
+
+
+def test_on_the_same_host_headers_stay_on_a_redirect(
+    run: Any, private: None, site: Any, answers: SimpleNamespace
+) -> None:
+    site.pages["/old"] = answers.redirect("/new")
+    site.pages["/new"] = answers.text(b"here")
+    run(http_request, url=site.url("/old"), headers={"X-Api-Key": "b", "Authorization": "Bearer a"})
+    assert [(h.get("X-Api-Key"), h.get("Authorization")) for _, _, h, _ in site.requests] == [
+        ("b", "Bearer a")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("http://a/x", "http://A:80/y", True),
+        ("https://a/", "https://a:443/", True),
+        ("http://a/", "https://a/", False),
+        ("http://a/", "http://a:8080/", False),
+        ("http://a/", "http://b.a/", False),
+    ],
+)
+def test_what_counts_as_the_same_place(one: str, other: str, same: bool) -> None:
+    assert (origin(one) == origin(other)) is same
 
 
 def test_a_silent_server_meets_the_timeout(site: Any) -> None:

@@ -1,5 +1,6 @@
 """Resizes and converts image files with Pillow; one file that fails does not stop the others."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -16,6 +17,10 @@ Fit = Literal["inside", "cover", "stretch"]
 Format = Literal["keep", "jpeg", "png", "webp"]
 SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 READABLE = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+# Whatever the name says, no other decoder is tried: some start other programs.
+DECODERS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+# A file of some kilobytes can unpack to gigabytes. Opened, this many pixels take up to half a gigabyte.
+MAX_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,37 @@ def change_all(files: Sequence[Path], output: Path, change: Change, progress: Pr
 
 def change_one(source: Path, target: Path, change: Change) -> None:
     """Write a changed copy of one image, turned upright as its EXIF data says."""
-    with Image.open(source) as opened:
+    with _opened(source) as opened:
+        _check_pixels(target_size(opened.size, change), "would have")
         image = ImageOps.exif_transpose(opened)
         image = _sized(image, change)
         kind = (opened.format or "png").lower() if change.format == "keep" else change.format
         with replacing(target) as draft:
             _saveable(image, kind).save(draft, **_options(kind, change.quality))
+
+
+def _opened(source: Path) -> Image.Image:
+    """The image, of which nothing but its header is read so far; raises `ValueError` for too many pixels."""
+    try:
+        with warnings.catch_warnings():  # from half as many on, of Pillow's own limit; ours is said below
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(source, formats=DECODERS)
+    except Image.DecompressionBombError:
+        raise ValueError(f"The image has far too many pixels; allowed: {MAX_PIXELS:,}") from None
+    try:
+        _check_pixels(opened.size, "has")
+    except ValueError:
+        opened.close()
+        raise
+    return opened
+
+
+def _check_pixels(size: tuple[int, int], verb: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(
+            f"The image {verb} {size[0]} by {size[1]} pixels, {size[0] * size[1]:,} in all; "
+            f"allowed: {MAX_PIXELS:,}"
+        )
 
 
 def target_size(size: tuple[int, int], change: Change) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-from app.tasks.web.addresses import guarded_session
+from app.tasks.web.addresses import anything, guard, is_public
+from app.tasks.web.deadline import Deadline
 
 CHUNK_BYTES = 16_384
 MAX_REDIRECTS = 10
@@ -17,6 +18,14 @@ REDIRECT_MAX_BYTES = 65_536
 URLLIB3_PREFIX = re.compile(r"^\w+\(host=.*?\): ")  # HTTPConnectionPool(host='x', port=80): …
 PASSING_STATUSES = frozenset({408, 425, 429})  # and everything from 500
 MAX_RETRY_AFTER_SECONDS = 600
+# What another host may be told. A list of what goes along: no list names every header that is a secret.
+TRAVELLING_HEADERS = re.compile(
+    r"accept(-.*)?|content-.*|if-.*|user-agent|range|prefer|cache-control|pragma|connection|transfer-encoding"
+    r"|x-requested-with|x-(request|correlation)-id"
+    # requests has put these two right by then: the cookies are the new host's, the proxy is ours
+    r"|cookie|proxy-authorization",
+    re.IGNORECASE,
+)
 
 
 class Unavailable(Exception):
@@ -60,13 +69,13 @@ def fetch(
     max_bytes: int,
     allow_private: bool,
 ) -> Answer:
-    """Send a request and read the answer's beginning.
+    """Send a request and read the answer's beginning, all of it (redirects too) within the time.
 
     Raises `Unavailable` when the connection fails or takes too long, `AddressRefused` for an address that
     is not public, and `requests.RequestException` for what another try would not mend.
     """
     started = time.monotonic()
-    with _session(allow_private) as session:
+    with Deadline(timeout_seconds) as deadline, _session(allow_private, deadline) as session:
         try:
             with session.request(
                 method,
@@ -77,20 +86,47 @@ def fetch(
                 allow_redirects=follow_redirects,
                 stream=True,
             ) as response:
-                content, cut = _read(response, max_bytes, started + timeout_seconds)
+                content, cut = _read(response, max_bytes)
+                if deadline.passed and not cut:  # a body without a length ends where the connection does
+                    raise requests.Timeout
                 return _answer(response, content, cut, time.monotonic() - started)
-        except requests.exceptions.SSLError:
-            raise  # a certificate that is wrong now will be wrong in a minute
-        except (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-        ) as error:
-            raise Unavailable(f"{without_credentials(url)}: {_words(error)}") from error
+        except (requests.RequestException, OSError, ValueError) as error:
+            if deadline.passed:
+                raise Unavailable(
+                    f"{without_credentials(url)}: the answer did not end in time ({timeout_seconds:g} s)"
+                ) from error
+            if _may_pass(error):
+                raise Unavailable(f"{without_credentials(url)}: {_words(error)}") from error
+            raise
 
 
-def _session(allow_private: bool) -> requests.Session:
-    session = requests.Session() if allow_private else guarded_session()
+def _may_pass(error: Exception) -> bool:
+    """Whether another try may mend it; a certificate that is wrong now will be wrong in a minute."""
+    passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    return isinstance(error, passing) and not isinstance(error, requests.exceptions.SSLError)
+
+
+class _Session(requests.Session):
+    """Sends what may be secret only to the scheme, host and port that it was meant for."""
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        if origin(prepared_request.url or "") != origin(response.request.url or ""):
+            headers = prepared_request.headers
+            for name in [name for name in headers if not TRAVELLING_HEADERS.fullmatch(name)]:
+                del headers[name]
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", parts.port or default
+
+
+def _session(allow_private: bool, deadline: Deadline) -> requests.Session:
+    session = _Session()
+    guard(session, anything if allow_private else is_public, deadline)
     session.max_redirects = MAX_REDIRECTS
     session.hooks["response"].append(_bound_redirect)
     return session
@@ -107,19 +143,17 @@ def _bound_redirect(response: requests.Response, *args: Any, **kwargs: Any) -> N
         response._content = bytes(content)  # as its property content would have it
 
 
-def _read(response: requests.Response, max_bytes: int, deadline: float) -> tuple[bytes, bool]:
-    """The first `max_bytes` of the body and whether there was more; a trickling server meets the deadline."""
+def _read(response: requests.Response, max_bytes: int) -> tuple[bytes, bool]:
+    """The first `max_bytes` of the body and whether there was more."""
     content = bytearray()
     for chunk in response.iter_content(CHUNK_BYTES):
         content += chunk
         if len(content) > max_bytes:
             return bytes(content[:max_bytes]), True
-        if time.monotonic() > deadline:
-            raise requests.Timeout("the answer did not end in time")
     return bytes(content), False
 
 
-def _words(error: requests.RequestException) -> str:
+def _words(error: Exception) -> str:
     """What went wrong, without the names of the classes that noticed it."""
     inner = error.args[0] if error.args else error
     return URLLIB3_PREFIX.sub("", str(getattr(inner, "reason", None) or inner))
