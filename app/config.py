@@ -153,7 +153,9 @@ class Settings(BaseSettings):
         description='More queues to declare, JSON {"billing": {"description": "Money", "priority": 7, '
         '"tasks": ["billing.*"]}}: words for the page, the priority of its tasks, which tasks go there.',
     )
-    concurrency: int = Field(2, ge=1, le=256, description="Processes of the worker that bin/dev starts.")
+    concurrency: int = Field(
+        2, ge=1, le=256, description="Processes of each worker of bin/dev and bin/celeriac."
+    )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         "UTC", description="IANA zone in which pages show times and new schedules start."
     )

@@ -25,6 +25,7 @@ ENTRIES = (
     "app.overview.views",
     "app.health.views",
     "app.health.cli",
+    "app.tasks.maintenance.cli",
     "app.web.api",
     "app.accounts.api",
     "app.audit.api",

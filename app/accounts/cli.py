@@ -153,7 +153,7 @@ def _refusals_told() -> Iterator[None]:
         raise click.ClickException(error.detail) from None
     except DBAPIError as error:
         reason = str(error.orig).partition("\n")[0]
-        hint = "Is the database up, and was `flask --app wsgi db upgrade` run?"
+        hint = "Is the database up, and was `bin/celeriac db upgrade` run?"
         raise click.ClickException(f"{reason}. {hint}") from None
 
 

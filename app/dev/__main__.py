@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from app.config import PROJECT_DIR, Settings, load_settings
-from app.dev import orphans, programs
+from app.dev import address, orphans, programs
 
 READY_SECONDS = 60
 
@@ -32,7 +32,7 @@ def main() -> None:
     """Start, wait until told to stop, stop; exits non-zero with one line when it cannot start."""
     _append_to_output()
     settings = load_settings()
-    host, port = os.environ.get("HOST") or "127.0.0.1", _port()
+    host, port = address.wanted("bin/dev")
     os.environ.setdefault("CELERIAC_BASE_URL", f"http://{_shown(host)}:{port}")
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_one(settings.data_path):
@@ -49,13 +49,6 @@ def _append_to_output() -> None:
     """Where output goes into a file, add to its end: the other processes write there too."""
     for number in (1, 2):
         fcntl.fcntl(number, fcntl.F_SETFL, fcntl.fcntl(number, fcntl.F_GETFL) | os.O_APPEND)
-
-
-def _port() -> int:
-    text = os.environ.get("PORT") or "8000"
-    if not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise CannotStart(f"PORT={text}: allowed: a number from 1 to 65535")
-    return int(text)
 
 
 def _shown(host: str) -> str:

@@ -29,7 +29,9 @@ def write(settings: Settings, host: str, port: int) -> Path:
     }
     if os.getuid() == 0:
         parser["supervisord"]["user"] = "root"
-    for place, (name, command) in enumerate(_commands(settings, host, port).items()):
+    # In the order of starting; they are stopped the other way round.
+    started = {"redis": _redis(settings)} if settings.uses_embedded_redis else {}
+    for place, (name, command) in enumerate((started | commands(settings, host, port)).items()):
         parser[f"program:{name}"] = _program(command, place) | _STOPPING.get(name, {})
     path = settings.data_path / "supervisord.conf"
     with path.open("w") as file:
@@ -41,19 +43,18 @@ def write(settings: Settings, host: str, port: int) -> Path:
 _STOPPING = {"worker": {"stopsignal": "QUIT", "stopwaitsecs": str(WORKER_STOP_SECONDS)}}
 
 
-def _commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
-    """Each process by name, in the order of starting; they are stopped the other way round."""
+def commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
+    """Each process by name, without Redis."""
     bin_dir = Path(sys.executable).parent
     celery = [str(bin_dir / "celery"), "-A", "celery_worker"]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     gunicorn = [str(bin_dir / "gunicorn"), "wsgi:app", "--no-control-socket"]
-    commands = {
+    return {
         "web": [*gunicorn, "--bind", address, "--threads", str(WEB_THREADS)],
         "recorder": [str(bin_dir / "flask"), "--app", "wsgi", "recorder"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],
     }
-    return ({"redis": _redis(settings)} if settings.uses_embedded_redis else {}) | commands
 
 
 def _redis(settings: Settings) -> list[str]:

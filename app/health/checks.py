@@ -89,11 +89,11 @@ def rabbitmq_answers(now: datetime) -> Check:
 
 
 def beat(now: datetime) -> Check:
-    return _heard("beat", BEATS, _("Start one: celery -A celery_worker beat"))
+    return _heard("beat", BEATS, _("Start one: bin/celeriac beat"))
 
 
 def recorder(now: datetime) -> Check:
-    return _heard("recorder", RECORDERS, _("Start one: flask --app wsgi recorder"))
+    return _heard("recorder", RECORDERS, _("Start one: bin/celeriac recorder"))
 
 
 def _heard(name: str, key: str, hint: str) -> Check:
@@ -113,7 +113,7 @@ def _heard(name: str, key: str, hint: str) -> Check:
 
 
 def worker(now: datetime) -> Check:
-    hint = _("Start one: celery -A celery_worker worker")
+    hint = _("Start one: bin/celeriac worker")
     try:
         online = [one.hostname for one in workers.listing(broker.client(), now) if one.online]
     except BrokerUnavailable as error:
@@ -129,7 +129,7 @@ def migrations(now: datetime) -> Check:
             found = MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
         return Check("migrations", False, _first_line(error))
-    hint = "" if found == wanted else _("Run: flask --app wsgi db upgrade")
+    hint = "" if found == wanted else _("Run: bin/celeriac db upgrade")
     return Check("migrations", found == wanted, found or _("no tables yet"), hint)
 
 

@@ -134,7 +134,7 @@ def test_doctor(app: Flask, say: Callable[..., None], worker_online: None) -> No
     failing = runner.invoke(args=["doctor"])
     assert failing.exit_code == 1
     assert "FAIL  beat" in failing.output
-    assert "→ Start one: celery -A celery_worker beat" in failing.output
+    assert "→ Start one: bin/celeriac beat" in failing.output
     say(BEATS, "vm-1")
     say(RECORDERS, "vm-1")
     assert runner.invoke(args=["doctor"]).exit_code == 0, failing.output
