@@ -65,10 +65,11 @@ def bind_extensions(app: Flask) -> None:
 def build_celery(app: Flask, settings: Settings) -> None:
     """The Celery app with every task that can be imported; failures are kept for pages and `doctor`."""
     from app import catalog
-    from app.celery import make_celery
+    from app.celery import make_celery, take_over_others
 
     celery_app = make_celery(app, settings, catalog.coerce, catalog.secrets_of)
     app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
+    take_over_others(celery_app)
 
 
 def register_features(app: Flask, pages: bool) -> None:

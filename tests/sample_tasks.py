@@ -7,9 +7,10 @@ import time
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from celery import shared_task
+from celery import Celery, Task, shared_task
 from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
+from flask import current_app
 from pydantic import Field
 
 
@@ -164,3 +165,51 @@ def reject() -> None:
 def retry_later(self: Any) -> None:
     """Fail, to be tried again in an hour."""
     raise self.retry(exc=ConnectionError("not yet"), countdown=3600)
+
+
+class NotingTask(Task):  # type: ignore[misc]  # Celery ships no types
+    """A base class of a team's own, as many have: it notes what Celery tells it."""
+
+    flask_app = "the team's own attribute"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        logging.getLogger(__name__).info("called in %s", current_app.name)
+        return super().__call__(*args, **kwargs)
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        logging.getLogger(__name__).info("before in %s", current_app.name)
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        with open(kwargs["path"], "a") as file:
+            file.write(f"success in {current_app.name}\n")
+
+
+@shared_task(base=NotingTask, bind=True)
+def with_own_base(self: Any, day: date, path: str) -> list[str]:
+    """Use what its base class has."""
+    self.progress(3, 10, "photo3.jpg")
+    return [type(day).__name__, self.flask_app, current_app.name]
+
+
+other_celery = Celery("other", broker="redis://127.0.0.1:1/0")
+
+
+@other_celery.task(shared=False)  # type: ignore[untyped-decorator]
+def of_another(day: date) -> list[str]:
+    """Belong to another Celery object."""
+    return [type(day).__name__, current_app.name]
+
+
+class Importing(NotingTask):
+    """Be a class with a state."""
+
+    name = "sample_tasks.importing"
+
+    def __init__(self) -> None:
+        self.opened = 7
+
+    def run(self, day: date, path: str) -> list[Any]:
+        return [type(day).__name__, self.opened]
+
+
+other_celery.register_task(Importing())

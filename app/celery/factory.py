@@ -14,6 +14,7 @@ from kombu.entity import Queue
 from app.broker import transport
 from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, PRIORITY_STEPS, number_for, to_broker
 from app.celery import logs, presence, rabbitmq, signals
+from app.celery.adoption import CeleriacApp
 from app.celery.events import EventStream
 from app.celery.task import CeleriacTask
 from app.config import Settings
@@ -39,7 +40,7 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     parts = {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
     parts |= {"priority_of": partial(default_priority, settings), "on_rabbitmq": settings.uses_rabbitmq}
     base = type("Task", (CeleriacTask,), parts)
-    app = Celery("celeriac", task_cls=base, set_as_current=False)
+    app = CeleriacApp("celeriac", task_cls=base, set_as_current=False)
     app.config_from_object(configuration(settings))
     app.set_default()
     stream = EventStream(settings.redis, settings.stream_max_events)

@@ -8,11 +8,12 @@ import logging
 from typing import Any
 
 import redis
-from celery import Celery, Task, bootsteps
+from celery import Celery, bootsteps
 from celery.concurrency import solo
 from celery.worker.request import Request as CeleryRequest
 from celery.worker.state import task_ready
 from flask import Flask
+from kombu.utils.imports import symbol_by_name
 
 from app.broker import copies
 from app.broker.connection import client, keys
@@ -72,8 +73,9 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
         self._timer: Any = None
         consumer.celeriac_aside = self._aside
         for task in consumer.app.tasks.values():
-            if task.Request == Task.Request:
-                task.Request = Request
+            own = symbol_by_name(task.Request)
+            if not issubclass(own, Request):  # a task may have a class of its own for its messages
+                task.Request = Request if own is CeleryRequest else type(own.__name__, (Request, own), {})
         if isinstance(consumer.pool, solo.TaskPool):
             consumer.amqheartbeat = 0  # its loop stands still while a task runs: it would be taken for dead
         remote.obey_pauses_with(lambda: self._obey(consumer))

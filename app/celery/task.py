@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Callable
+from functools import wraps
+from inspect import getattr_static, isfunction
 from typing import Any, ClassVar
 
 from celery import Task
 from celery.exceptions import Ignore
-from flask import Flask
+from flask import Flask, current_app
 
 from app.celery import signals
 
 PROGRESS_EVERY_SECONDS = 0.2
+HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
 
 
 class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
@@ -21,6 +24,17 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
     coerce: ClassVar[Callable[[Task, Any, Any], tuple[Any, Any]]]
     priority_of: ClassVar[Callable[[str], int | None]]
     on_rabbitmq: ClassVar[bool]
+    _has_own_call: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A task's own hooks have the Flask app's context as its body has; its own `__call__` is kept."""
+        super().__init_subclass__(**options)
+        rest = cls.__mro__[cls.__mro__.index(CeleriacTask) + 1 :]
+        cls._has_own_call = any("__call__" in vars(one) for one in rest[: rest.index(Task)])
+        for name in HOOKS:
+            hook = getattr_static(cls, name)
+            if isfunction(hook) and hook is not vars(Task)[name] and not hasattr(hook, "celeriac_hook"):
+                setattr(cls, name, _in_context(hook))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task's body; arguments arrive as JSON and leave as the annotated types.
@@ -29,14 +43,16 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
         """
         if getattr(self.request, "celeriac_cancelled", False):
             raise Ignore
-        with self.flask_app.app_context():
-            args, kwargs = type(self).coerce(self, args, kwargs)
-            return self.run(*args, **kwargs)
+        base = self.app.Task  # a task's own class may have attributes of the same names
+        with base.flask_app.app_context():
+            args, kwargs = base.coerce(self, args, kwargs)
+            return super().__call__(*args, **kwargs) if self._has_own_call else self.run(*args, **kwargs)
 
     @classmethod
     def on_bound(cls, app: Any) -> None:
         """A task that names no priority takes the one of its queue."""
-        given = cls.priority_of(cls.name) if cls.priority == app.conf.task_default_priority else None
+        super().on_bound(app)
+        given = app.Task.priority_of(cls.name) if cls.priority == app.conf.task_default_priority else None
         if given is not None:
             cls.priority = given
 
@@ -60,3 +76,18 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
         super().update_state(task_id=task_id, state=state, meta=meta, **kwargs)
         if state is not None and (task_id is None or task_id == self.request.id):
             signals.record_progress(self, state, meta)
+
+
+def _in_context(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """The hook, run in the context of the task's Flask app; one that is there already is used."""
+
+    @wraps(hook)
+    def wrapper(self: CeleriacTask, *args: Any, **kwargs: Any) -> Any:
+        flask_app = self.app.Task.flask_app
+        if current_app and current_app.extensions is flask_app.extensions:
+            return hook(self, *args, **kwargs)
+        with flask_app.app_context():
+            return hook(self, *args, **kwargs)
+
+    wrapper.celeriac_hook = True  # type: ignore[attr-defined]
+    return wrapper

@@ -52,7 +52,7 @@ def whole(now: datetime) -> list[Check]:
 
 def diagnose(now: datetime) -> list[Check]:
     """Everything `doctor` looks at."""
-    extra: list[Callable[[datetime], Check]] = [migrations, eviction, stream, imports, disk]
+    extra: list[Callable[[datetime], Check]] = [migrations, eviction, stream, imports, adoption, disk]
     return [*whole(now), *(check(now) for check in extra)]
 
 
@@ -164,6 +164,16 @@ def imports(now: datetime) -> Check:
     detail = "; ".join(f"{failure.module}: {failure.error}" for failure in failures)
     hint = _("Mend the module, or take it out of CELERIAC_TASKS.") if failures else ""
     return Check("task modules", not failures, detail or _("all can be imported"), hint)
+
+
+def adoption(now: datetime) -> Check:
+    """Tasks that lack what every other task has: types, context, progress, or their place in the catalog."""
+    missing = current_app.extensions["celery"].not_taken_over
+    detail = "; ".join(f"{one.task_name} ({one.module}): {one.reason}" for one in missing)
+    hint = (
+        _("Change its class or its name; until then Celery treats it as it always does.") if missing else ""
+    )
+    return Check("tasks", not missing, detail or _("all are taken over"), hint)
 
 
 def disk(now: datetime) -> Check:

@@ -53,6 +53,7 @@ def index() -> str:
         total=len(tasks),
         q=text,
         failures=current_app.extensions["import_failures"],
+        not_taken_over=_celery().not_taken_over,
         latest=runs.latest([info.name for info in found]),
     )
 
