@@ -170,9 +170,7 @@ def adoption(now: datetime) -> Check:
     """Tasks that lack what every other task has: types, context, progress, or their place in the catalog."""
     missing = current_app.extensions["celery"].not_taken_over
     detail = "; ".join(f"{one.task_name} ({one.module}): {one.reason}" for one in missing)
-    hint = (
-        _("Change its class or its name; until then Celery treats it as it always does.") if missing else ""
-    )
+    hint = _("Give it another class or name; until then it is as plain Celery has it.") if missing else ""
     return Check("tasks", not missing, detail or _("all are taken over"), hint)
 
 
