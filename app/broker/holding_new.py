@@ -8,13 +8,14 @@ What waited when the mode began is let in, and so is what a person released.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from app.broker import line, whereabouts
 from app.broker.abilities import on_rabbitmq, refuse, unseen
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.messages import id_of
+from app.broker.pausing import facts_of
 
 SWEEP_CHUNK = 200
 SET_CHUNK = 5000
@@ -59,8 +60,8 @@ def stop_holding_new(queue: str) -> bool:
 def holding_new(queues: Sequence[str] | None = None) -> dict[str, HoldingNew]:
     """The queues that hold everything new (None: all of them) by name."""
     found: Any = client().hgetall(keys().hold_new)
-    modes = {name.decode(): _read(name.decode(), value) for name, value in found.items()}
-    return {name: modes[name] for name in modes if queues is None or name in queues}
+    named = {key.decode("utf-8", "replace"): value for key, value in found.items()}
+    return {name: _read(name, named[name]) for name in named if queues is None or name in queues}
 
 
 @reaches_broker
@@ -105,5 +106,5 @@ def _not_let_in(queue: str, raws: list[bytes]) -> list[bytes]:
 
 
 def _read(queue: str, value: bytes) -> HoldingNew:
-    facts = json.loads(value)
-    return HoldingNew(queue, facts["by"], datetime.fromtimestamp(facts["since"], UTC), facts["reason"])
+    by, since, reason = facts_of(value, "by", "since", "reason")
+    return HoldingNew(queue, by, since, reason)

@@ -10,6 +10,7 @@ from hashlib import sha1
 from typing import Any
 
 from app.broker.priority import from_broker, to_broker
+from app.broker.run_ids import is_run_id
 
 FOREIGN_PREFIX = "foreign-"
 STAMP_HEADER = "celeriac"  # what our own senders add: {"sent_at": epoch seconds, "priority": 0..9}
@@ -22,7 +23,8 @@ ZLIB = "application/x-gzip"  # kombu's name for what its `gzip` and `zlib` compr
 class Message:
     """One message of a queue.
 
-    `foreign`: no Celery task message (or no JSON at all); its id is then made from its bytes.
+    `foreign`: no Celery task message (or no JSON at all, or with an id that can be no link); its id is then
+    made from its bytes.
     `args` and `kwargs` are None when they are not shown, and `unread` says why: `serializer` (pickle, YAML
     … are never decoded), `compression`, `too-large`, `undecodable`, `foreign`, `broker`.
     `position` counts from 1 (the next one to be taken); None where the message is not in the line.
@@ -74,7 +76,7 @@ def parse(
     body, unread = _body(envelope, headers, properties, body_limit if modern else None)
     facts = headers if modern else _protocol_1(body, unread, properties)
     run_id, task_name = facts.get("id"), facts.get("task")
-    if not isinstance(run_id, str) or not run_id or not isinstance(task_name, str | None):
+    if not is_run_id(run_id) or not isinstance(task_name, str | None):
         return _foreign(raw, queue, step, position, headers)
     args, kwargs, unread = _arguments(body, unread)
     stamp = _dict(headers.get(STAMP_HEADER))
@@ -93,9 +95,9 @@ def parse(
         attempt=_number(facts.get("retries")),
         eta=_time(facts.get("eta")),
         expires=_time(facts.get("expires")),
-        root_id=_text(facts.get("root_id")),
-        parent_id=_text(facts.get("parent_id")),
-        group_id=_text(facts.get("group") or facts.get("taskset")),
+        root_id=_related(facts.get("root_id")),
+        parent_id=_related(facts.get("parent_id")),
+        group_id=_related(facts.get("group") or facts.get("taskset")),
         origin=_text(facts.get("origin")),
         reply_to=_text(properties.get("reply_to")),
         sent_at=_epoch(stamp.get("sent_at")),
@@ -123,7 +125,7 @@ def id_of(raw: bytes) -> str:
     envelope = _json_object(raw)
     headers = _dict(envelope.get("headers")) if envelope is not None else {}
     run_id = headers.get("id")
-    if isinstance(run_id, str) and run_id and isinstance(headers.get("task"), str):
+    if is_run_id(run_id) and isinstance(headers.get("task"), str):
         return run_id
     return parse(raw, "", 0, body_limit=0).id
 
@@ -234,6 +236,10 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _related(value: Any) -> str | None:
+    return value if is_run_id(value) else None
 
 
 def _number(value: Any) -> int:

@@ -45,7 +45,7 @@ def resume(queue: str) -> bool:
 def paused(queues: Sequence[str] | None = None) -> dict[str, Pause]:
     """The paused queues (None: all of them) by name. Cheap enough to ask once a second."""
     found: Any = client().hgetall(keys().paused)
-    pauses = {name.decode(): Pause(name.decode(), *_read(value)) for name, value in found.items()}
+    pauses = {name: Pause(name, *_read(value)) for key, value in found.items() if (name := _text(key))}
     return {name: pauses[name] for name in pauses if queues is None or name in queues}
 
 
@@ -65,7 +65,11 @@ def resume_worker(hostname: str) -> bool:
 def paused_workers() -> dict[str, WorkerPause]:
     """The paused workers by hostname."""
     found: Any = client().hgetall(keys().paused_workers)
-    return {name.decode(): WorkerPause(name.decode(), *_read(value)) for name, value in found.items()}
+    return {name: WorkerPause(name, *_read(value)) for key, value in found.items() if (name := _text(key))}
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
 
 
 def _keep_first(key: str, name: str, by: str, note: str, now: datetime) -> bytes:
@@ -78,5 +82,13 @@ def _keep_first(key: str, name: str, by: str, note: str, now: datetime) -> bytes
 
 
 def _read(value: bytes) -> tuple[str, datetime, str]:
-    facts = json.loads(value)
-    return facts["by"], datetime.fromtimestamp(facts["at"], UTC), facts["note"]
+    return facts_of(value, "by", "at", "note")
+
+
+def facts_of(value: bytes, by: str, at: str, note: str) -> tuple[str, datetime, str]:
+    """Who did it, when and why, by these names; what anybody else wrote there counts, but tells nothing."""
+    try:
+        facts = json.loads(value)
+        return str(facts[by]), datetime.fromtimestamp(facts[at], UTC), str(facts[note])
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
+        return "?", datetime.fromtimestamp(0, UTC), ""

@@ -6,14 +6,26 @@ from app.broker.connection import broker, keys, reaches_broker
 from app.broker.whereabouts import Taken
 
 
+def can(taken: Taken) -> bool:
+    """Whether the message has what a worker needs to take it again."""
+    return _redelivered(taken) is not None
+
+
+def _redelivered(taken: Taken) -> bytes | None:
+    try:
+        envelope = json.loads(taken.message.raw)
+        envelope["headers"]["redelivered"] = True
+        envelope["properties"]["delivery_info"]["redelivered"] = True
+    except (ValueError, KeyError, TypeError, RecursionError):  # whoever wrote it, no worker can take it
+        return None
+    return json.dumps(envelope).encode()
+
+
 @reaches_broker
 def give_back(taken: Taken) -> bool:
     """Put a taken message back to the front of its queue, marked as redelivered; False when it has gone."""
-    message = taken.message
-    envelope = json.loads(message.raw)
-    envelope["headers"]["redelivered"] = True
-    envelope["properties"]["delivery_info"]["redelivered"] = True
-    return _run(taken, json.dumps(envelope).encode())
+    raw = _redelivered(taken)
+    return raw is not None and _run(taken, raw)
 
 
 @reaches_broker

@@ -4,6 +4,7 @@ A sample lies in the slot of its half minute, and a slot is used again after two
 sample write the same one, and a queue never has more than `SLOTS` of them. What nobody samples expires.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from app.broker.connection import client, keys, reaches_broker
 
 SLOT_SECONDS = 30
 KEPT = timedelta(hours=2)
+_SAMPLE = re.compile(rb"\d{1,12} \d{1,12} \d{1,12}")
 SLOTS = int(KEPT.total_seconds()) // SLOT_SECONDS
 
 
@@ -61,7 +63,9 @@ def samples(queues: Sequence[str], since: datetime, now: datetime) -> dict[str, 
 
 def _read(wanted: range, found: Sequence[bytes | None]) -> list[Sample]:
     """The samples of the wanted slots; what is left of two hours ago is not among them."""
-    told = [tuple(map(int, value.split())) for value in found if value is not None]
+    told = [
+        tuple(map(int, value.split())) for value in found if value is not None and _SAMPLE.fullmatch(value)
+    ]
     return [
         Sample(datetime.fromtimestamp(slot * SLOT_SECONDS, UTC), waiting, held)
         for slot, waiting, held in told

@@ -50,7 +50,7 @@ def unacked() -> dict[str, Taken]:
     for tag, message in _unacked(redis_client, names):
         epoch = taken_at.get(tag)
         moment = None if epoch is None else datetime.fromtimestamp(float(epoch), UTC)
-        found[message.id] = Taken(message, tag.decode(), moment)
+        found[message.id] = Taken(message, tag.decode("utf-8", "replace"), moment)
     return found
 
 

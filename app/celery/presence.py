@@ -12,9 +12,10 @@ import celery
 import psutil
 import redis
 from celery import Celery, bootsteps
+from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
-from app.broker import transport
+from app.broker import starts, transport
 from app.celery import limits, remote, signals
 from app.celery.slots import Slots
 
@@ -29,6 +30,23 @@ def install(app: Celery, redis_url: str) -> None:
     """Make every worker of the app tell of itself."""
     app.conf.celeriac_redis_url = redis_url
     app.steps["consumer"].add(Presence)
+    worker_init.connect(_on_start, dispatch_uid="celeriac.start", weak=False)
+    worker_shutdown.connect(_on_end, dispatch_uid="celeriac.end", weak=False)
+
+
+def _on_start(sender: Any, **_: Any) -> None:
+    sender.celeriac_start = starts.note(_client(sender.app), "worker", sender.hostname)
+
+
+def _on_end(sender: Any, **_: Any) -> None:
+    """A worker that was told to stop has ended as it should; one that crashed also gets here."""
+    told = (worker_state.should_stop, worker_state.should_terminate)
+    if any(one is not None and one is not False for one in told) and hasattr(sender, "celeriac_start"):
+        starts.ended(_client(sender.app), sender.celeriac_start)
+
+
+def _client(app: Celery) -> redis.Redis:
+    return redis.Redis.from_url(app.conf.celeriac_redis_url, socket_timeout=2, socket_connect_timeout=2)
 
 
 def forget(client: redis.Redis, hostnames: Sequence[str]) -> None:
@@ -60,8 +78,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         remote.answer_with(
             tell=lambda: self._tell(consumer), obey_limits=lambda: limits.take_over(consumer, self._redis)
         )
-        url = consumer.app.conf.celeriac_redis_url
-        self._redis = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+        self._redis = _client(consumer.app)
 
     def start(self, consumer: Any) -> None:
         self._slots.listen(consumer)

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import redis
 
+from app.broker import aside
+from app.celery import event_shape
 from app.celery.events import STREAM
 
 GROUP = "recorder"
-BAD = "celeriac:events:bad"
-BAD_MAX = 10_000
-STALE_MS = 30_000
+ALIVE_PREFIX = "celeriac:recorder-alive:"
+ALIVE_SECONDS = 4  # a member that has not said so for so long is dead
+CLAIM_IDLE_MS = 1000  # what another member has just taken over is its own
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +51,39 @@ class EventReader:
             self._own_pending = False
         return self._read(count, ">", block_ms)
 
-    def claim_stale(self, count: int) -> list[Entry]:
-        """Take over entries that another member read 30 s ago and never acknowledged."""
-        answer: Any = self._redis.xautoclaim(
-            STREAM, GROUP, self._name, min_idle_time=STALE_MS, start_id="0-0", count=count
-        )
-        return self._decoded(answer[1])
+    def say_alive(self) -> None:
+        """Say that this member lives, whatever it is busy with; call it every second."""
+        self._redis.set(ALIVE_PREFIX + self._name, "1", ex=ALIVE_SECONDS)
+
+    def leave(self) -> None:
+        """What this member has not acknowledged is the others' from now on."""
+        self._redis.delete(ALIVE_PREFIX + self._name)
+
+    def take_over(self, count: int) -> list[Entry]:
+        """Take over up to `count` entries of members that died before they acknowledged them."""
+        found: list[Entry] = []
+        for member in self._dead_members():
+            if len(found) < count:
+                found += self._claimed(member, count - len(found))
+        return found
+
+    def _dead_members(self) -> list[str]:
+        """Members that hold entries and have not said that they live."""
+        told: Any = self._redis.xinfo_consumers(STREAM, GROUP)
+        holding = [_text(one["name"]) for one in told if one["pending"]]
+        return [
+            name for name in holding if name != self._name and not self._redis.exists(ALIVE_PREFIX + name)
+        ]
+
+    def _claimed(self, member: str, count: int) -> list[Entry]:
+        pending: Any = self._redis.xpending_range(STREAM, GROUP, "-", "+", count, consumername=member)
+        ids = [one["message_id"] for one in pending]
+        if not ids:
+            return []
+        claimed: Any = self._redis.xclaim(STREAM, GROUP, self._name, CLAIM_IDLE_MS, ids)
+        if claimed:
+            logger.warning("%d events that %s had read and not recorded are taken over", len(claimed), member)
+        return self._decoded(claimed)
 
     def reread(self) -> None:
         """Read what is not acknowledged again, after a failed write."""
@@ -72,9 +101,9 @@ class EventReader:
         keep = pending["min"] or self._last_delivered()
         self._redis.xtrim(STREAM, minid=keep, approximate=False)
 
-    def set_aside(self, entry: Entry) -> None:
-        """Keep an entry that cannot be recorded where a developer finds it, and go on."""
-        self._redis.xadd(BAD, {"e": json.dumps(entry.event)}, maxlen=BAD_MAX)
+    def set_aside(self, entry: Entry, why: str) -> None:
+        """Keep an entry that cannot be recorded where a developer finds it, count it, and go on."""
+        aside.set_aside(self._redis, aside.EVENT, entry.event, why)
 
     def gap(self) -> tuple[datetime, datetime] | None:
         """From when until when events were lost to the cap, or None. Ask before reading on."""
@@ -99,7 +128,10 @@ class EventReader:
 
     def _last_delivered(self) -> bytes:
         groups: Any = self._redis.xinfo_groups(STREAM)
-        return next(bytes(group["last-delivered-id"]) for group in groups if group["name"] == GROUP.encode())
+        for group in groups:
+            if group["name"] == GROUP.encode():
+                return bytes(group["last-delivered-id"])
+        raise redis.ResponseError("NOGROUP the recorders' group is gone")
 
     def _read(self, count: int, start: str, block_ms: int | None) -> list[Entry]:
         answer: Any = self._redis.xreadgroup(GROUP, self._name, {STREAM: start}, count=count, block=block_ms)
@@ -108,18 +140,35 @@ class EventReader:
         return self._decoded(answer[0][1])
 
     def _decoded(self, raw: Any) -> list[Entry]:
-        entries, lost = [], []
+        """The entries that can be recorded; each of the others is set aside."""
+        entries, gone = [], []
         for entry_id, fields in raw:
-            try:
-                event = json.loads(fields[b"e"])
-                event["id"], event["type"], event["at"]
-                entries.append(Entry(entry_id, event))
-            except (ValueError, KeyError, TypeError):
-                lost.append(entry_id)
-        if lost:  # trimmed while pending, or not written by us
-            logger.error("%d entries of the stream cannot be read and are left out", len(lost))
-            self._redis.xack(STREAM, GROUP, *lost)
+            if not fields:  # trimmed while it was pending
+                gone.append(entry_id)
+                continue
+            event, why = _read(fields)
+            if why:
+                logger.error("an event cannot be recorded and is set aside: %s", why)
+                aside.set_aside(self._redis, aside.EVENT, fields.get(b"e") or repr(fields).encode(), why)
+                gone.append(entry_id)
+            else:
+                entries.append(Entry(entry_id, event_shape.without_bad_lineage(event)))
+        if gone:
+            self._redis.xack(STREAM, GROUP, *gone)
         return entries
+
+
+def _read(fields: dict[bytes, bytes]) -> tuple[Any, str]:
+    """The event of an entry, and why it cannot be recorded."""
+    try:
+        event = json.loads(fields[b"e"])
+    except (ValueError, KeyError, RecursionError) as error:
+        return None, f"{type(error).__name__}: {error}"
+    return event, event_shape.problem(event)
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
 
 
 def _order(entry_id: bytes) -> tuple[int, ...]:

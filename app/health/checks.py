@@ -1,9 +1,8 @@
 """The checks behind the probes and `doctor`: each says what it found and what to do."""
 
-import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +16,12 @@ from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import broker, workers
-from app.broker import rabbitmq
+from app import broker, runs, schedules, workers
+from app.broker import rabbitmq, starts
+from app.broker.aside import aside
 from app.config import settings
-from app.errors import BrokerUnavailable
+from app.errors import BrokerUnavailable, NotFound
 from app.extensions import db, transaction
-from app.runs import RECORDERS
-from app.schedules import BEATS
 
 SILENT_SECONDS = 15.0
 STREAM_WARNING = 0.5
@@ -47,7 +45,7 @@ def ready(now: datetime) -> list[Check]:
 
 def whole(now: datetime) -> list[Check]:
     """The whole deployment: also a beat, a recorder and at least one worker."""
-    return [*ready(now), beat(now), recorder(now), worker(now)]
+    return [*ready(now), beat(now), recorder(now), worker(now), restarts(now), set_aside(now)]
 
 
 def diagnose(now: datetime) -> list[Check]:
@@ -89,27 +87,69 @@ def rabbitmq_answers(now: datetime) -> Check:
 
 
 def beat(now: datetime) -> Check:
-    return _heard("beat", BEATS, _("Start one: bin/celeriac beat"))
+    try:
+        told = {one.name: one.tick_at for one in schedules.beats(broker.client(), now)}
+    except (BrokerUnavailable, NotFound, redis.RedisError) as error:
+        return Check("beat", False, _first_line(error), _("Start one: bin/celeriac beat"))
+    return _heard("beat", told, now, _("Start one: bin/celeriac beat"))
 
 
 def recorder(now: datetime) -> Check:
-    return _heard("recorder", RECORDERS, _("Start one: bin/celeriac recorder"))
-
-
-def _heard(name: str, key: str, hint: str) -> Check:
-    """Whether one of a kind of process said within 15 s that it works; each is named with its last word."""
+    """Whether one is at work, and can do all of its work."""
+    hint = _("Start one: bin/celeriac recorder")
     try:
-        entries: Any = broker.client().hgetall(key)
-    except redis.RedisError as error:
-        return Check(name, False, _first_line(error), hint)
-    ages = {process.decode(): time.time() - json.loads(raw)["at"] for process, raw in entries.items()}
+        words = runs.recorders(broker.client(), now)
+    except (BrokerUnavailable, NotFound, redis.RedisError) as error:
+        return Check("recorder", False, _first_line(error), hint)
+    found = _heard("recorder", {one.name: one.told_at for one in words}, now, hint)
+    failing = {part: why for one in words if one.alive for part, why in one.failing.items()}
+    if not found.ok or not failing:
+        return found
+    told = "; ".join(f"{part}: {why}" for part, why in sorted(failing.items()))
+    return Check("recorder", False, f"{found.detail}; {told}", _("Its log says more. The rest goes on."))
+
+
+def restarts(now: datetime) -> Check:
+    """Whether a process dies and is started again and again."""
+    hint = _("Look into its log for why it ends. This heals by itself after ten quiet minutes.")
+    try:
+        found = starts.again_and_again(broker.client(), now)
+    except (BrokerUnavailable, NotFound, redis.RedisError) as error:
+        return Check("restarts", False, _first_line(error))
     told = ", ".join(
+        _("%(kind)s %(name)s started %(n)s times in 10 minutes", kind=one.kind, name=one.name, n=one.starts)
+        for one in found
+    )
+    return Check("restarts", not found, told or _("no process starts again and again"), hint if found else "")
+
+
+def set_aside(now: datetime) -> Check:
+    """What could not be worked with; it stands in nobody's way, so it is told, not a failure."""
+    try:
+        found = aside(broker.client())
+    except (BrokerUnavailable, NotFound, redis.RedisError) as error:
+        return Check("set aside", False, _first_line(error))
+    if not found.total:
+        return Check("set aside", True, _("nothing"))
+    counts = ", ".join(f"{kind} {number}" for kind, number in sorted(found.counts.items()))
+    last = (
+        _("; the last at %(at)s: %(why)s", at=f"{found.last_at:%Y-%m-%d %H:%M:%S} UTC", why=found.last_why)
+        if found.last_at
+        else ""
+    )
+    return Check("set aside", True, counts + last)
+
+
+def _heard(name: str, told: Mapping[str, datetime], now: datetime, hint: str) -> Check:
+    """Whether one of a kind of process said within 15 s that it works; each is named with its last word."""
+    ages = {process: (now - at).total_seconds() for process, at in told.items()}
+    words = ", ".join(
         _("%(name)s %(age).1f s ago", name=process, age=max(age, 0.0))
         for process, age in sorted(ages.items())
     )
     if any(age <= SILENT_SECONDS for age in ages.values()):
-        return Check(name, True, told)
-    return Check(name, False, told or _("none has been heard of"), hint)
+        return Check(name, True, words)
+    return Check(name, False, words or _("none has been heard of"), hint)
 
 
 def worker(now: datetime) -> Check:

@@ -5,10 +5,11 @@ from datetime import datetime
 
 import redis
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app import broker, runs, workers
+from app.broker import aside, starts
 from app.celery.events import STREAM
 from app.config import settings
 from app.errors import BrokerUnavailable
@@ -65,6 +66,18 @@ def _broker(now: datetime) -> Iterable[Metric]:
     events = GaugeMetricFamily("celeriac_stream_events", "Events in the stream, recorded or not")
     events.add_metric([], int(str(broker.client().xlen(STREAM))))
     yield events
+    set_aside = CounterMetricFamily(
+        "celeriac_set_aside", "Events, heartbeats and messages that could not be worked with", labels=["kind"]
+    )
+    counts = aside.aside(broker.client()).counts
+    for kind in sorted({*aside.KINDS, *counts}):
+        set_aside.add_metric([kind], counts.get(kind, 0))
+    yield set_aside
+    restarting = GaugeMetricFamily(
+        "celeriac_restarting", "Processes that start again and again without having been stopped"
+    )
+    restarting.add_metric([], len(starts.again_and_again(broker.client(), now)))
+    yield restarting
     online = [worker for worker in workers.listing(broker.client(), now) if worker.online]
     for name, words, value in (
         ("celeriac_workers_online", "Workers whose heartbeat was heard within 10 s", len(online)),

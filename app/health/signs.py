@@ -6,7 +6,7 @@ All of it is what these processes last told in Redis; it is kept for some second
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -14,15 +14,17 @@ from flask_babel import ngettext
 
 from app import broker, runs, schedules
 from app.broker import rabbitmq
+from app.broker.aside import SetAside, aside
 from app.broker.connection import reaches_broker
 from app.config import settings
-from app.errors import BrokerUnavailable
+from app.errors import BrokerUnavailable, NotFound
 from app.runs import RecorderWord
 from app.schedules import Beat
 
 KEPT_SECONDS = 2.0
 SLOW_SECONDS = 0.25
 BEHIND_SECONDS = 5.0
+LATELY = timedelta(hours=1)
 _EXTENSION = "celeriac_reading"
 
 Amount = Callable[[float], str]
@@ -36,6 +38,7 @@ class Reading:
     beats: list[Beat] | None
     unfired: int
     recorders: list[RecorderWord] | None
+    aside: SetAside | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,11 @@ def _read(now: datetime) -> Reading:
     try:
         redis_seconds: float | None = _seconds(reaches_broker(client.ping))
         beats, recorders = schedules.beats(client, now), runs.recorders(client, now)
-    except BrokerUnavailable:
-        redis_seconds, beats, recorders = None, None, None
+        set_aside = aside(client)
+    except (BrokerUnavailable, NotFound):
+        redis_seconds, beats, recorders, set_aside = None, None, None, None
     seconds = _rabbitmq_seconds() if broker.is_rabbitmq() else redis_seconds
-    return Reading(seconds, beats, schedules.unfired_count(now), recorders)
+    return Reading(seconds, beats, schedules.unfired_count(now), recorders, set_aside)
 
 
 def _rabbitmq_seconds() -> float | None:
@@ -143,6 +147,13 @@ def _events(reading: Reading, now: datetime, amount: Amount) -> Sign:
     if behind > BEHIND_SECONDS:
         detail = _("The history is %(amount)s behind what happens.", amount=amount(behind))
         return Sign(label, "late", _("%(amount)s behind", amount=amount(behind)), detail, to)
+    if reading.aside and reading.aside.last_at and now - reading.aside.last_at < LATELY:
+        detail = _(
+            "%(n)s could not be worked with and were set aside, the last one: %(why)s",
+            n=reading.aside.total,
+            why=reading.aside.last_why,
+        )
+        return Sign(label, "late", _("%(n)s set aside", n=reading.aside.total), detail, to)
     number = sum(word.per_minute for word in alive)
     detail = _(
         "Events recorded in the last minute: %(n)s. At work: %(names)s",

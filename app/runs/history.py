@@ -107,7 +107,7 @@ def _clean(event: Mapping[str, Any], mask: Mask) -> Event:
     for field in _TEXT_FIELDS:
         if isinstance(cleaned.get(field), str):
             cleaned[field] = storable(cleaned[field])
-    if "args" in cleaned:
-        masked = mask(cleaned.get("task", ""), cleaned["args"], cleaned["kwargs"])
+    if cleaned.get("args") is not None:
+        masked = mask(cleaned.get("task") or "", cleaned["args"], cleaned.get("kwargs") or {})
         cleaned["args"], cleaned["kwargs"], cleaned["masked"] = masked[0], masked[1], masked[2] or None
     return cleaned

@@ -1,5 +1,6 @@
 """Sends messages after their row is committed, and sees to it that each one gets out exactly once."""
 
+import json
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -10,13 +11,14 @@ from typing import Any, NamedTuple
 
 from celery import Celery
 from celery.result import denied_join_result
+from flask_babel import gettext as _
 from kombu.exceptions import BatchPublishError, OperationalError
 from redis import RedisError
-from sqlalchemy import func, select, update
+from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from app import broker
-from app.broker import copies
+from app.broker import aside, copies
 from app.broker.priority import to_broker
 from app.broker.transport import publishing_held
 from app.celery import signals
@@ -44,6 +46,11 @@ _PATIENCE: dict[bool, dict[str, Any]] = {
     },
 }
 _MESSAGE = ("id", "task_name", "queue", "priority", "root_id", "outbox")
+_READ = (
+    *(getattr(Run, name) for name in _MESSAGE[:-1]),
+    cast(Run.outbox, Text).label("outbox"),  # as text, so that one row with a broken value fails alone
+)
+BAD_PAYLOAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 NOT_TAKEN = (states.PENDING, states.HELD, states.SCHEDULED)
 
 logger = logging.getLogger(__name__)
@@ -88,8 +95,10 @@ def payload(
 
 
 def message(row: Mapping[str, Any]) -> Message:
-    """The message of a row whose outbox is filled."""
-    kept = row["outbox"]
+    """The message of a row whose outbox is filled, as JSON's text or read already; raises `BAD_PAYLOAD`."""
+    kept = json.loads(row["outbox"]) if isinstance(row["outbox"], str) else row["outbox"]
+    if not isinstance(kept["args"], list) or not isinstance(kept["kwargs"], dict):
+        raise TypeError("arguments are a list and an object")
     return Message(
         id=row["id"],
         task_name=row["task_name"],
@@ -248,23 +257,26 @@ def _send_claimed(celery_app: Celery, run_ids: Collection[str], now: datetime, b
     if not run_ids:
         return 0
     claimed = time.monotonic()
-    messages = _claim(run_ids, now, buffered)
+    messages, unreadable = _claim(run_ids, now, buffered)
     unknown = {
         one.id: f"NotRegistered: this version knows no task named {one.task_name}"
         for one in messages
         if one.task_name not in celery_app.tasks
     }
     sent = send_many(celery_app, [one for one in messages if one.id not in unknown], claimed)
-    fail(unknown | sent.failed, now)
+    fail(unknown | unreadable | sent.failed, now)
     return sent.count
 
 
-def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> list[Message]:
-    """Take due rows for this process: nobody else looks at them for the next five seconds."""
+def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> tuple[list[Message], dict[str, str]]:
+    """Take due rows for this process: nobody else looks at them for the next five seconds.
+
+    Returns their messages, and by run id why others never can be sent.
+    """
+    messages: list[Message] = []
+    unreadable: dict[str, str] = {}
     due = Run.send_at.is_(None) if buffered else Run.send_at <= now
-    query = select(*(getattr(Run, name) for name in _MESSAGE)).where(
-        Run.id.in_(run_ids), Run.outbox.is_not(None), Run.state.in_(NOT_TAKEN), due
-    )
+    query = select(*_READ).where(Run.id.in_(run_ids), Run.outbox.is_not(None), Run.state.in_(NOT_TAKEN), due)
     patience = now + timedelta(seconds=PATIENCE_SECONDS)
     with transaction() as session:
         rows = session.execute(query.order_by(Run.id).with_for_update(skip_locked=True)).all()
@@ -274,10 +286,18 @@ def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> list[Mess
             .values(send_at=patience, state=states.PENDING, updated_at=now)
             .execution_options(synchronize_session=False)
         )
-        messages = [message(row._asdict()) for row in rows]
+        for row in rows:
+            try:
+                messages.append(message(row._asdict()))
+            except BAD_PAYLOAD as error:
+                why = f"{type(error).__name__}: {error}"
+                unreadable[row.id] = _("What was kept of its message cannot be read: %(why)s", why=why)
         if held := [one.id for one in messages if one.hold]:
             session.execute(update(Run).where(Run.id.in_(held)).values(state=states.HELD))
-    return messages
+    for run_id, why in unreadable.items():
+        logger.error("run %s cannot be sent: %s", run_id, why)
+        aside.set_aside(broker.client(), aside.MESSAGE, {"id": run_id}, why)
+    return messages, unreadable
 
 
 def _settle(run_ids: Sequence[str], sent_at: datetime) -> None:

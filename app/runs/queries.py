@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from sqlalchemy import CompoundSelect, String, column, func, literal, select, tuple_, union_all, values
 from sqlalchemy.orm import undefer
 
+from app.broker.run_ids import is_run_id
 from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.runs import filters, states
@@ -74,7 +75,9 @@ class Found:
 
 def get(run_id: str) -> Run:
     """The whole run; raises `NotFound`."""
-    run = db.session.get(Run, run_id, options=[undefer("*")], populate_existing=True)
+    run = None
+    if is_run_id(run_id):  # others are no row's, and not every database can even compare with them
+        run = db.session.get(Run, run_id, options=[undefer("*")], populate_existing=True)
     if run is None:
         raise NotFound(_("There is no run %(id)s.", id=run_id[:80]))
     return run

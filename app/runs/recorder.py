@@ -13,25 +13,27 @@ from typing import Any
 
 import redis
 from flask import Flask
-from kombu.exceptions import OperationalError as BrokerDown
-from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app import broker, catalog, queues, workers
-from app.broker import topics
-from app.celery.reader import Entry, EventReader
+from app.broker import heartbeats, starts, topics
+from app.celery.presence import WORKERS
+from app.celery.reader import ALIVE_SECONDS, Entry, EventReader
 from app.clock import utcnow
-from app.errors import BrokerUnavailable
 from app.runs import history, many, outbox, telling
-from app.runs.telling import RECORDERS
+from app.runs.parts import Part, first_line, is_outage
+from app.runs.telling import RECORDERS, ToldByRecorder
+from app.schedules.presence import BEATS, ToldByBeat
+from app.workers.presence import ToldByWorker
 
 BATCH = 1000
 BLOCK_MS = 500
 SWEEP_SECONDS = 1.0
-STALE_SECONDS = 15.0
+TAKE_OVER_SECONDS = 1.0
 DEATHS_SECONDS = 5.0
 LAG_SECONDS = 2.0  # less than the outbox's patience
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 TELL_SECONDS = 1.0
+_HEARTBEATS = ((WORKERS, ToldByWorker), (BEATS, ToldByBeat), (RECORDERS, ToldByRecorder))
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +47,17 @@ class Recorder:
         self._redis = client
         self._celery = app.extensions["celery"]
         self._reader = EventReader(client, self.name)
-        self._keeper, self._sampler = queues.Keeper(), queues.Sampler()
+        self._sampler = Part("sampling of queues", queues.Sampler().look, 0.0)
+        self._parts = [
+            Part("sending", self._send, SWEEP_SECONDS),
+            Part("keeping of held runs", queues.Keeper().look, SWEEP_SECONDS),
+            Part("changes of many runs", self._look_after_many, SWEEP_SECONDS),
+            Part("putting dead workers' runs right", self._put_right, DEATHS_SECONDS),
+        ]
         self._stop = threading.Event()
-        self._swept = self._claimed = self._looked = self._told = 0.0
+        self._joined = False
+        self._swept = self._took_over = self._told = 0.0
+        self._steady_since = time.monotonic()
         self._minute = telling.Minute()
         self._recorded = self._failures = 0
 
@@ -55,39 +65,37 @@ class Recorder:
         """Work until told to stop (SIGTERM, SIGINT); outages of Redis or the database are waited out."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        threading.Thread(target=self._live, name="celeriac-alive", daemon=True).start()
         while not self._stop.is_set():
             self._stop.wait(self.turn(utcnow()))
         with contextlib.suppress(redis.RedisError):  # it is gone anyway once its last word is old
             self._redis.hdel(RECORDERS, self.name)
+            self._reader.leave()
 
     def turn(self, now: datetime) -> float:
-        """One turn of `run`: a batch, and what is due when there is no more; returns the seconds to wait."""
+        """One turn of `run`: a batch, and what is due when there is no more; returns the seconds to wait.
+
+        Nothing that is read or done ends the process: what fails is logged and tried again later.
+        """
         try:
-            if self._failures or not self._swept:
+            if not self._joined:
                 self._reader.join()
+                self._joined = True
             recorded = self.step()
-            with self.app.app_context():
-                self._sampler.look(now)
             self.tell()
-            if recorded < BATCH:
-                self.sweep(now)
-            self._failures = 0
-            return 0.0
-        except (redis.RedisError, OperationalError, BrokerUnavailable, BrokerDown) as error:
-            delay = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
-            self._failures += 1
-            logger.warning("the recorder waits %s s: %s", delay, _first_line(error))
-            self._reader.reread()
-            return delay
+        except Exception as error:
+            return self._back_off(error)
+        self._failures = 0
+        self._sampler.take_turn(self.app, now)
+        if recorded < BATCH:
+            self.sweep(now)
+        return 0.0
 
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """Read and record one batch, waiting at most `block_ms` for it; returns how many events it had."""
         with self.app.app_context():
             self._note_gap()
-            entries = self._reader.read(BATCH, block_ms)
-            if not entries and time.monotonic() - self._claimed > STALE_SECONDS:
-                self._claimed = time.monotonic()
-                entries = self._reader.claim_stale(BATCH)
+            entries = self._left_behind() or self._reader.read(BATCH, block_ms)
             if entries:
                 self._record(entries)
             return len(entries)
@@ -99,38 +107,75 @@ class Recorder:
             return
         self._told = at
         per_minute, behind = self._minute.count(at), self._reader.lag_seconds()
-        telling.tell(self._redis, self.name, self._recorded, per_minute, behind)
+        failing = {part.name: part.error for part in (self._sampler, *self._parts) if part.failures > 1}
+        telling.tell(self._redis, self.name, self._recorded, per_minute, behind, failing)
 
     def sweep(self, now: datetime) -> None:
         """Send what is due and put dead workers' runs right, not more than once a second.
 
-        Only when all recorders together keep up: a message whose event is not recorded yet would look as if
-        it had never been sent.
+        Each part works and fails by itself. Only when all recorders together keep up: a message whose event
+        is not recorded yet would look as if it had never been sent.
         """
         if time.monotonic() - self._swept < SWEEP_SECONDS:
             return
         self._swept = time.monotonic()
-        if self._reader.lag_seconds() > LAG_SECONDS:
+        try:
+            if self._reader.lag_seconds() > LAG_SECONDS:
+                return
+        except redis.RedisError as error:
+            logger.warning("the recorder does not know how far it is: %s", first_line(error))
             return
-        with self.app.app_context():
-            changed = outbox.sweep(self._celery, now) > 0
-            self._keeper.look(now)
-            many.look_after(self._celery, now)
-            if time.monotonic() - self._looked > DEATHS_SECONDS:
-                self._looked = time.monotonic()
-                outcome = workers.put_right(self._redis, now)
-                ids = [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]
-                topics.touch(self._redis, ids)
-                changed = changed or bool(ids)
-            if changed:
-                topics.touch(self._redis, ["runs"])
+        for part in self._parts:
+            part.take_turn(self.app, now)
+
+    def _send(self, now: datetime) -> None:
+        if outbox.sweep(self._celery, now):
+            topics.touch(self._redis, ["runs"])
+
+    def _look_after_many(self, now: datetime) -> None:
+        many.look_after(self._celery, now)
+
+    def _put_right(self, now: datetime) -> None:
+        for key, shape in _HEARTBEATS:
+            heartbeats.set_unreadable_aside(self._redis, key, shape)
+        outcome = workers.put_right(self._redis, now)
+        if ids := [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]:
+            topics.touch(self._redis, ["runs", *ids])
+
+    def _left_behind(self) -> list[Entry]:
+        """What recorders that died had read; looked for once a second.
+
+        After an outage of Redis each gets time to say that it lives before anything is taken from it.
+        """
+        at = time.monotonic()
+        if at - self._took_over < TAKE_OVER_SECONDS or at - self._steady_since <= ALIVE_SECONDS + 1:
+            return []
+        self._took_over = at
+        return self._reader.take_over(BATCH)
+
+    def _live(self) -> None:
+        """Tell the other recorders every second that this process lives, also while a batch takes long."""
+        while not self._stop.is_set():
+            try:
+                self._reader.say_alive()
+            except redis.RedisError:
+                self._steady_since = time.monotonic()
+            self._stop.wait(1.0)
+
+    def _back_off(self, error: Exception) -> float:
+        delay = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
+        self._failures += 1
+        self._steady_since, self._joined = time.monotonic(), False
+        logger.warning("the recorder waits %s s: %s", delay, first_line(error), exc_info=not is_outage(error))
+        self._reader.reread()
+        return delay
 
     def _record(self, entries: list[Entry]) -> None:
         try:
             touched = history.record([entry.event for entry in entries], self._mask)
-        except OperationalError:
-            raise
-        except (DBAPIError, ValueError, KeyError, TypeError, OverflowError):
+        except Exception as error:
+            if is_outage(error):
+                raise
             touched = self._record_singly(entries)
         self._reader.acknowledge(entries)
         self._recorded += len(entries)
@@ -143,11 +188,11 @@ class Recorder:
         for entry in entries:
             try:
                 touched += history.record([entry.event], self._mask)
-            except OperationalError:
-                raise
-            except (DBAPIError, ValueError, KeyError, TypeError, OverflowError):
+            except Exception as error:  # whatever is wrong with one must not keep the others from history
+                if is_outage(error):
+                    raise
                 logger.exception("an event cannot be recorded and is set aside: %s", entry.id)
-                self._reader.set_aside(entry)
+                self._reader.set_aside(entry, f"{type(error).__name__}: {first_line(error)}")
         return touched
 
     def _note_gap(self) -> None:
@@ -159,13 +204,12 @@ class Recorder:
         return catalog.mask(catalog.lookup(self._celery, task_name), args, kwargs)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
-
-
 def main(app: Flask, make_client: Callable[[], redis.Redis] | None = None) -> None:
     """Entry point of `flask --app wsgi recorder`."""
     with app.app_context():
         client = (make_client or broker.client)()
-    logger.info("recorder %s is up", f"{socket.gethostname()}-{os.getpid()}")
-    Recorder(app, client).run()
+    recorder = Recorder(app, client)
+    logger.info("recorder %s is up", recorder.name)
+    mark = starts.note(client, "recorder", socket.gethostname())
+    recorder.run()
+    starts.ended(client, mark)

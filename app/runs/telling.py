@@ -4,12 +4,15 @@ import json
 import os
 import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import redis
+from pydantic import BaseModel
 
+from app.broker import heartbeats
 from app.broker.connection import reaches_broker
 
 RECORDERS = "celeriac:recorders"
@@ -17,12 +20,22 @@ SILENT_SECONDS = 15.0
 MINUTE_SECONDS = 60.0
 
 
+class ToldByRecorder(BaseModel):
+    """What must hold of a word that is read."""
+
+    at: heartbeats.Moment
+    per_minute: int = 0
+    behind_seconds: float = 0.0
+    failing: dict[str, str] = {}
+
+
 @dataclass(frozen=True)
 class RecorderWord:
     """The last word of one recorder.
 
     `per_minute` is how many events it recorded in the minute before, `behind_seconds` by how much the stream
-    was ahead of what all recorders have recorded. `alive`: it said so within the last 15 s.
+    was ahead of what all recorders have recorded. `alive`: it said so within the last 15 s. `failing` says of
+    each part of its work that failed twice in a row or more why it last did.
     """
 
     name: str
@@ -30,6 +43,7 @@ class RecorderWord:
     per_minute: int
     behind_seconds: float
     alive: bool
+    failing: dict[str, str] = field(default_factory=dict)
 
 
 class Minute:
@@ -51,10 +65,18 @@ class Minute:
         return sum(number for _, number in self._seconds)
 
 
-def tell(client: redis.Redis, name: str, recorded: int, per_minute: int, behind_seconds: float) -> None:
+def tell(
+    client: redis.Redis,
+    name: str,
+    recorded: int,
+    per_minute: int,
+    behind_seconds: float,
+    failing: Mapping[str, str] | None = None,
+) -> None:
     """Say that the recorder works. Raises `redis.RedisError`."""
-    word = {"at": time.time(), "recorded": recorded, "pid": os.getpid()}
+    word: dict[str, Any] = {"at": time.time(), "recorded": recorded, "pid": os.getpid()}
     word |= {"per_minute": per_minute, "behind_seconds": round(behind_seconds, 3)}
+    word |= {"failing": dict(failing or {})}
     client.hset(RECORDERS, name, json.dumps(word))
 
 
@@ -62,12 +84,16 @@ def tell(client: redis.Redis, name: str, recorded: int, per_minute: int, behind_
 def recorders(client: redis.Redis, now: datetime) -> list[RecorderWord]:
     """Every recorder that was heard of, the latest first. Raises `BrokerUnavailable`."""
     entries: Any = client.hgetall(RECORDERS)
-    found = [_read(name.decode(), json.loads(raw), now) for name, raw in entries.items()]
+    found = [word for name, raw in entries.items() if (word := _read(name, raw, now))]
     return sorted(found, key=lambda word: word.told_at, reverse=True)
 
 
-def _read(name: str, word: dict[str, Any], now: datetime) -> RecorderWord:
+def _read(name: bytes, raw: bytes, now: datetime) -> RecorderWord | None:
+    word = heartbeats.read(raw, ToldByRecorder)
+    if word is None:
+        return None
     told_at = datetime.fromtimestamp(word["at"], UTC)
     alive = (now - told_at).total_seconds() <= SILENT_SECONDS
     # A recorder of the version before this one does not tell the last two.
-    return RecorderWord(name, told_at, word.get("per_minute", 0), word.get("behind_seconds", 0.0), alive)
+    numbers = word.get("per_minute", 0), word.get("behind_seconds", 0.0)
+    return RecorderWord(name.decode("utf-8", "replace"), told_at, *numbers, alive, word.get("failing", {}))

@@ -61,6 +61,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def setup_schedule(self) -> None:
         """Start listening for changes; the table is first read by `tick`, which outages cannot stop."""
         self._listeners = [self._listener("wakeups", self._listen_to_redis)]
+        self._presence.start(broker.client(self._flask))
         with self._flask.app_context():
             if db.engine.dialect.name == "postgresql":
                 self._listeners.append(self._listener("notifications", self._listen_to_postgresql))

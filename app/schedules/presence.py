@@ -9,13 +9,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 import redis
+from pydantic import BaseModel
 
+from app.broker import heartbeats, starts
 from app.broker.connection import reaches_broker
 
 BEATS = "celeriac:beats"
 TELL_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 FORGET_SECONDS = 600.0
+
+
+class ToldByBeat(BaseModel):
+    """What must hold of an entry that is read."""
+
+    at: heartbeats.Moment
+    started_at: heartbeats.Moment = 0.0
+    pid: int = 0
+    fired: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,11 @@ class Presence:
         self._url = redis_url
         self._started_at = time.time()
         self._told = self._tidied = 0.0
+        self._mark = ""
+
+    def start(self, client: redis.Redis) -> None:
+        """Count the start of this process; see `starts`."""
+        self._mark = starts.note(client, "beat", socket.gethostname())
 
     def tell(self, client: redis.Redis) -> None:
         """Say that a tick went well, not more often than every two seconds. Raises `redis.RedisError`."""
@@ -57,6 +73,7 @@ class Presence:
         client = redis.Redis.from_url(self._url, socket_timeout=1, socket_connect_timeout=1)
         try:
             client.hdel(BEATS, self.name)
+            starts.ended(client, self._mark)
         except redis.RedisError:  # it ages out
             return
         finally:
@@ -67,19 +84,24 @@ class Presence:
 def beats(client: redis.Redis, now: datetime) -> list[Beat]:
     """Every beat that was heard of in the last ten minutes, those alive first. Raises `BrokerUnavailable`."""
     entries: Any = client.hgetall(BEATS)
-    found = [_read(name.decode(), json.loads(raw), now) for name, raw in entries.items()]
+    found = [beat for name, raw in entries.items() if (beat := _read(name, raw, now))]
     return sorted(found, key=lambda beat: (not beat.alive, beat.name))
 
 
-def _read(name: str, entry: dict[str, Any], now: datetime) -> Beat:
-    tick_at, started_at = (datetime.fromtimestamp(entry[field], UTC) for field in ("at", "started_at"))
+def _read(name: bytes, raw: bytes, now: datetime) -> Beat | None:
+    entry = heartbeats.read(raw, ToldByBeat)
+    if entry is None:
+        return None
+    tick_at, started_at = (datetime.fromtimestamp(entry.get(one, 0.0), UTC) for one in ("at", "started_at"))
     alive = (now - tick_at).total_seconds() <= SILENT_SECONDS
-    return Beat(name, tick_at, started_at, entry["pid"], entry["fired"], alive)
+    told = entry.get("pid", 0), entry.get("fired", 0)
+    return Beat(name.decode("utf-8", "replace"), tick_at, started_at, *told, alive)
 
 
 def _forget_the_dead(client: redis.Redis) -> None:
     """Remove the entries of beats that were killed long ago."""
     entries: Any = client.hgetall(BEATS)
-    old = [name for name, raw in entries.items() if time.time() - json.loads(raw)["at"] > FORGET_SECONDS]
+    told = {name: heartbeats.read(raw, ToldByBeat) for name, raw in entries.items()}
+    old = [name for name, entry in told.items() if entry and time.time() - entry["at"] > FORGET_SECONDS]
     if old:
         client.hdel(BEATS, *old)

@@ -58,7 +58,7 @@ def put_right(client: redis.Redis, now: datetime) -> Outcome:
         message = taken.get(run.id)
         if message is None and run.state in _AT_WORK:
             _lose(run, _not_twice(run), now, lost)
-        elif message and int(client.hincrby(DEATHS, run.id, 1)) >= DEATHS_MAX:
+        elif message and (int(client.hincrby(DEATHS, run.id, 1)) >= DEATHS_MAX or not recovery.can(message)):
             _quarantine(run, message, now, lost)
         elif message:
             _return(run, message, now, given_back)

@@ -1,15 +1,16 @@
 """Reads the heartbeats that workers write: no broadcast, one Redis command for all of them."""
 
-import json
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import redis
 from flask_babel import gettext as _
+from pydantic import BaseModel, Field
 
 from app import broker
-from app.broker import WorkerPause
+from app.broker import WorkerPause, heartbeats
+from app.broker.run_ids import is_run_id
 from app.celery.presence import WORKERS
 from app.errors import BrokerUnavailable, NotFound
 from app.runs import Diagnosis, Run, diagnose
@@ -17,6 +18,32 @@ from app.runs import Diagnosis, Run, diagnose
 OFFLINE_SECONDS = 10.0  # five heartbeats missed
 SOLO_POOL = "solo"  # its loop stands still while a task runs: silence says nothing then
 RESIZABLE_POOLS = ("prefork", "gevent", "eventlet")
+
+
+class _Running(BaseModel):
+    id: Any = None
+    task: str | None = None
+    started_at: heartbeats.Moment | None = None
+
+
+class ToldByWorker(BaseModel):
+    """What must hold of an entry that is read."""
+
+    hostname: str = Field(min_length=1, max_length=255)
+    state: str
+    heartbeat_at: heartbeats.Moment
+    started_at: heartbeats.Moment
+    pid: int
+    pool: str
+    slots: int
+    queues: list[str]
+    running: list[_Running] = []
+    finished: int = 0
+    memory_bytes: int = 0
+    load: float = 0.0
+    versions: dict[str, str] = {}
+    autoscale: list[int] | None = None
+    stopping: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +94,7 @@ def listing(client: redis.Redis, now: datetime) -> list[Worker]:
     except redis.RedisError as error:
         raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
     pauses = broker.paused_workers() if entries else {}
-    told = (json.loads(raw) for raw in entries.values())
+    told = [entry for raw in entries.values() if (entry := heartbeats.read(raw, ToldByWorker))]
     return sorted(
         (read(entry, pauses.get(entry["hostname"]), now) for entry in told),
         key=lambda worker: worker.hostname,
@@ -101,6 +128,9 @@ def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Wor
     gone = entry["state"] == "offline" or (silent and not patient)
     state = "offline" if gone else "paused" if pause else "online"
     known = {name: value for name, value in entry.items() if name in _FIELDS}
+    known["running"] = [  # what is no id makes no link
+        one | ({} if is_run_id(one.get("id")) else {"id": None}) for one in entry.get("running", [])
+    ]
     times = {"heartbeat_at": heartbeat_at, "started_at": datetime.fromtimestamp(entry["started_at"], UTC)}
     return Worker(**known | {"state": state, "pause": pause} | times)
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import broker
-from app.broker.messages import id_of, parse
+from app.broker.messages import foreign_id, id_of, parse
 from app.broker.priority import from_broker, to_broker
 
 JSON = st.recursive(
@@ -214,3 +214,21 @@ def test_a_priority_out_of_range_has_no_step(priority: int) -> None:
 @pytest.mark.parametrize(("step", "priority"), [(-5, 9), (12, 0)])
 def test_a_step_out_of_range_is_the_nearest(step: int, priority: int) -> None:
     assert from_broker(step) == priority
+
+
+@pytest.mark.parametrize(
+    "bad", ["../../settings", "javascript:alert(1)", "a/b", "x" * 10_000, "a\x00", {}, [], 5]
+)
+def test_an_id_that_can_be_no_link_makes_a_message_foreign(bad: Any) -> None:
+    raw = json.dumps(
+        {"headers": {"id": bad, "task": "t", "root_id": bad}, "properties": {}, "body": ""}
+    ).encode()
+    message = parse(raw, "default", 0)
+    assert message.foreign
+    assert message.id == id_of(raw) == foreign_id(raw)
+
+
+def test_related_runs_with_such_ids_are_not_known() -> None:
+    about = {"id": "a", "task": "t", "root_id": "../b", "parent_id": "javascript:x", "group": "g"}
+    message = parse(json.dumps({"headers": about, "properties": {}, "body": ""}).encode(), "default", 0)
+    assert (message.id, message.root_id, message.parent_id, message.group_id) == ("a", None, None, "g")

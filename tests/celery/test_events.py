@@ -12,8 +12,9 @@ import pytest
 import redis as redis_client
 
 from app import embedded_redis
+from app.broker.aside import KEPT, aside
 from app.celery.events import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
-from app.celery.reader import GROUP, EventReader
+from app.celery.reader import ALIVE_PREFIX, GROUP, EventReader
 
 
 def texts(client: redis_client.Redis) -> list[dict[str, Any]]:
@@ -167,8 +168,68 @@ def test_an_entry_that_is_not_ours_is_left_out(redis: redis_client.Redis, stream
     assert pending["pending"] == 1
 
 
-def test_a_dead_readers_entries_are_taken_over(redis: redis_client.Redis, stream: EventStream) -> None:
-    emit(stream, "a")
-    reader(redis, "dead").read(10, 10)
-    redis.execute_command("XCLAIM", STREAM, GROUP, "dead", 0, redis.xrange(STREAM)[0][0], "IDLE", 60_000)
-    assert [entry.event["id"] for entry in reader(redis, "alive").claim_stale(10)] == ["a"]
+def test_a_dead_readers_entries_are_taken_over_once(redis: redis_client.Redis, stream: EventStream) -> None:
+    emit(stream, "a", "b", "c")
+    owner = reader(redis, "owner")
+    owner.say_alive()
+    assert len(owner.read(10, 10)) == 3
+    time.sleep(1.1)
+    assert reader(redis, "one").take_over(10) == []  # the owner lives, however long it takes
+    redis.delete(ALIVE_PREFIX + "owner")  # it has not said so for some seconds
+    assert [entry.event["id"] for entry in reader(redis, "one").take_over(2)] == ["a", "b"]
+    assert [entry.event["id"] for entry in reader(redis, "two").take_over(10)] == ["c"]
+    owner.say_alive()
+    assert owner.take_over(10) == []  # they have not had it for a second
+
+
+POISON: list[tuple[str, Any]] = [
+    ("no lines", {"type": "log", "started_at": 1.0, "piece": 0, "lines": []}),
+    ("a line too short", {"type": "log", "started_at": 1.0, "piece": 0, "lines": [[1, 2.0]]}),
+    ("a line that is none", {"type": "log", "started_at": 1.0, "piece": 0, "lines": [None]}),
+    ("a huge piece", {"type": "log", "started_at": 1.0, "piece": 2**70, "lines": [[1, 1.0, "INFO", "x"]]}),
+    ("a list as a task", {"type": "sent", "task": ["t"]}),
+    ("a task of 10 kB", {"type": "sent", "task": "t" * 10_000}),
+    ("an object as the id", {"type": "sent", "id": {"a": 1}}),
+    ("an id that is a path", {"type": "sent", "id": "../../settings"}),
+    ("an id that is a script", {"type": "sent", "id": "javascript:alert(1)"}),
+    ("an id of 10 kB", {"type": "sent", "id": "x" * 10_000}),
+    ("an id with a NUL", {"type": "sent", "id": "a\x00b"}),
+    ("an unknown kind", {"type": "exploded"}),
+    ("a list as the kind", {"type": ["sent"]}),
+    ("a moment that is text", {"type": "sent", "at": "now"}),
+    ("a moment after the end of time", {"type": "sent", "at": 1e300}),
+    ("an endless moment", {"type": "started", "started_at": float("inf")}),
+    ("a huge attempt", {"type": "started", "attempt": 2**70}),
+    ("a priority that is text", {"type": "sent", "priority": "high"}),
+    ("an eta that is no time", {"type": "sent", "eta": "tomorrow"}),
+    ("arguments that are an object", {"type": "sent", "args": {}, "kwargs": {}}),
+    ("an error that is a list", {"type": "failed", "error": [1]}),
+    ("a list", [1, 2]),
+    ("a number", 5),
+]
+
+
+@pytest.mark.parametrize(("name", "bad"), POISON, ids=[name for name, _bad in POISON])
+def test_a_poisoned_event_is_set_aside_and_counted(
+    redis: redis_client.Redis, stream: EventStream, name: str, bad: Any
+) -> None:
+    one = reader(redis)
+    if isinstance(bad, dict):
+        bad = {"id": "bad", "at": 1.0} | bad
+    redis.xadd(STREAM, {"e": json.dumps(bad)})
+    emit(stream, "good")
+    assert [entry.event["id"] for entry in one.read(10, 10)] == ["good"]
+    kept: Any = redis.xrange(KEPT)
+    assert json.loads(kept[0][1][b"what"]) == json.loads(json.dumps(bad))
+    assert kept[0][1][b"why"]
+    assert aside(redis).counts == {"event": 1}
+    pending: Any = redis.xpending(STREAM, GROUP)
+    assert pending["pending"] == 1
+
+
+def test_related_runs_with_impossible_ids_are_forgotten(
+    redis: redis_client.Redis, stream: EventStream
+) -> None:
+    stream.emit({"id": "a", "type": "sent", "at": 1.0, "root_id": "../b", "parent_id": {}, "group": "g"})
+    (entry,) = reader(redis).read(10, 10)
+    assert entry.event == {"id": "a", "type": "sent", "at": 1.0, "group": "g"}

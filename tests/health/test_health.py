@@ -14,6 +14,7 @@ from flask_migrate import upgrade
 from sqlalchemy import event
 
 from app import broker, create_app
+from app.broker import aside, starts
 from app.config import Settings
 from app.extensions import db, transaction
 from app.runs import RECORDERS, states
@@ -138,3 +139,77 @@ def test_doctor(app: Flask, say: Callable[..., None], worker_online: None) -> No
     say(BEATS, "vm-1")
     say(RECORDERS, "vm-1")
     assert runner.invoke(args=["doctor"]).exit_code == 0, failing.output
+
+
+def starts_of(redis: redis_client.Redis, kind: str, number: int) -> list[str]:
+    return [starts.note(redis, kind, "vm-1") for _ in range(number)]
+
+
+def test_a_process_that_starts_again_and_again_fails_and_heals(
+    app: Flask, client: FlaskClient, redis: redis_client.Redis
+) -> None:
+    starts_of(redis, "worker", 5)
+    stopped = starts_of(redis, "beat", 20)
+    for mark in stopped:
+        starts.ended(redis, mark)
+    assert parts(client)[1]["restarts"]["ok"]
+    starts_of(redis, "worker", 1)
+    status, found = parts(client)
+    assert status == 503
+    assert found["restarts"] == {"ok": False, "detail": "worker vm-1 started 6 times in 10 minutes"}
+    said = app.test_cli_runner().invoke(args=["doctor"]).output
+    assert "worker vm-1 started 6 times in 10 minutes" in said
+    assert "Look into its log" in said
+    assert "celeriac_restarting 1.0" in client.get("/metrics").text
+    for mark, at in redis.zrange(starts.STARTS, 0, -1, withscores=True):  # type: ignore[misc,union-attr]
+        redis.zadd(starts.STARTS, {mark: float(at) - 601})
+    assert parts(client)[1]["restarts"]["ok"]
+
+
+def test_what_was_set_aside_is_told_and_fails_nothing(
+    app: Flask, client: FlaskClient, redis: redis_client.Redis
+) -> None:
+    assert parts(client)[1]["set aside"] == {"ok": True, "detail": "nothing"}
+    aside.set_aside(redis, aside.EVENT, {"id": {}}, "id: Input should be a valid string")
+    aside.set_aside(redis, aside.HEARTBEAT, b"\xff", "celeriac:beats: x told what cannot be read")
+    detail = parts(client)[1]["set aside"]["detail"]
+    assert detail.startswith("event 1, heartbeat 1; the last at ")
+    assert detail.endswith("celeriac:beats: x told what cannot be read")
+    assert detail in app.test_cli_runner().invoke(args=["doctor"]).output
+    told = client.get("/metrics").text
+    assert 'celeriac_set_aside_total{kind="event"} 1.0' in told
+    assert 'celeriac_set_aside_total{kind="message"} 0.0' in told
+
+
+def test_poisoned_heartbeats_do_not_stop_the_probes(
+    client: FlaskClient,
+    redis: redis_client.Redis,
+    say: Callable[..., None],
+    worker_online: None,
+    signed_in: Callable[[str], FlaskClient],
+) -> None:
+    for key in (BEATS, RECORDERS, "celeriac:workers"):
+        for number, text in enumerate(
+            ["{", "[]", "7", '{"at": {}}', '{"hostname": [], "at": 1e300}', b"\xff"]
+        ):
+            redis.hset(key, f"bad-{number}", text)
+    for key in ("celeriac:paused", "celeriac:paused-workers", "celeriac:hold-new"):
+        redis.hset(key, b"\xff", "{")
+    say(BEATS, "vm-1", 1)
+    say(RECORDERS, "vm-1", 1)
+    assert parts(client)[0] == 200
+    assert client.get("/metrics").status_code == 200
+    browser = signed_in("viewer")
+    for path in ("/", "/queues", "/workers", "/schedules", "/api/v1/workers", "/api/v1/queues"):
+        assert browser.get(path).status_code in (200, 401), path
+
+
+def test_a_part_of_a_recorder_that_fails_is_named(
+    client: FlaskClient, redis: redis_client.Redis, worker_online: None, say: Callable[..., None]
+) -> None:
+    say(BEATS, "vm-1", 1)
+    word = {"at": time.time(), "failing": {"sending": "KeyError: 'args'"}}
+    redis.hset(RECORDERS, "vm-1", json.dumps(word))
+    status, found = parts(client)
+    assert status == 503
+    assert found["recorder"]["detail"].endswith("; sending: KeyError: 'args'")

@@ -1,0 +1,110 @@
+"""What an event of the stream must look like to be recorded; what does not is set aside."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from app.broker.run_ids import is_run_id
+
+LATEST_EPOCH = 1e11  # the year 5138
+LINEAGE = ("root_id", "parent_id", "group")
+
+
+def _run_id(value: str) -> str:
+    if not is_run_id(value):
+        raise ValueError("this is no id of a run")
+    return value
+
+
+def _iso(value: str) -> str:
+    if value:
+        datetime.fromisoformat(value)
+    return value
+
+
+def _line(value: Any) -> list[Any]:
+    number, at, _level, _text = value
+    if not (0 < int(number) < 2**31 and 0 <= float(at) < LATEST_EPOCH):
+        raise ValueError("a line has its number and its time")
+    return list(value)
+
+
+RunId = Annotated[str, AfterValidator(_run_id)]
+Moment = Annotated[float, Field(ge=0, lt=LATEST_EPOCH)]
+Name = Annotated[str, Field(max_length=255)]
+Iso = Annotated[str, AfterValidator(_iso)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
+Kind = Literal[
+    "sent",
+    "received",
+    "started",
+    "progress",
+    "retried",
+    "succeeded",
+    "failed",
+    "rejected",
+    "ignored",
+    "lost",
+    "revoked",
+]
+
+
+class _Any(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+
+    id: RunId
+    at: Moment
+
+
+class _OfRun(_Any):  # type: ignore[no-redef]  # the plugin adds a parameter of this name
+    type: Kind
+    task: Name | None = None
+    queue: Name | None = None
+    worker: Name | None = None
+    origin: Name | None = None
+    priority: Annotated[int, Field(ge=0, le=255)] | None = None
+    attempt: Count = 0
+    started_at: Moment | None = None
+    received_at: Moment | None = None
+    next_at: Moment | None = None
+    runtime: float | None = None
+    eta: Iso | None = None
+    expires: Iso | None = None
+    current: float | None = None
+    total: float | None = None
+    message: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    args: list[Any] | None = None
+    named: dict[str, Any] | None = Field(None, alias="kwargs")
+    arguments_cut: int | None = None
+    result_cut: int | None = None
+    traceback_cut: int | None = None
+
+
+class _OfLog(_Any):
+    started_at: Moment
+    piece: Count
+    lines: Annotated[list[Annotated[Any, AfterValidator(_line)]], Field(min_length=1)]
+
+
+def problem(event: Any) -> str:
+    """Why an event cannot be recorded; empty when nothing speaks against it."""
+    if not isinstance(event, dict):
+        return "this is no object"
+    try:
+        (_OfLog if event.get("type") == "log" else _OfRun).model_validate(event)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except (TypeError, OverflowError, RecursionError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def without_bad_lineage(event: dict[str, Any]) -> dict[str, Any]:
+    """The event without the ids of related runs that are none: the run itself is recorded all the same."""
+    if all(event.get(name) is None or is_run_id(event[name]) for name in LINEAGE):
+        return event
+    return {name: value for name, value in event.items() if name not in LINEAGE or is_run_id(value)}
