@@ -162,7 +162,7 @@ def _read_password() -> str:
 
 
 def _print_link(user: User) -> None:
-    click.echo("Sign in once, within a day:")
+    click.echo("To sign in once, within a day, open this and press the button:")
     click.echo(settings().base_url.rstrip("/") + links.make(user, utcnow()))
 
 

@@ -10,7 +10,7 @@ from app import audit
 from app.accounts.models import LoginLink, User
 from app.accounts.tokens import digest
 from app.errors import Conflict
-from app.extensions import transaction
+from app.extensions import db, transaction
 
 LIFETIME = timedelta(days=1)
 PATH = "/login/link/"
@@ -32,6 +32,20 @@ def make(user: User, now: datetime) -> str:
         )
         audit.record("user.link", now, "user", user.id, user.name)
     return PATH + secret
+
+
+def open_for(secret: str, now: datetime) -> User | None:
+    """The user whom an open link would sign in; it stays open."""
+    return db.session.scalar(
+        select(User)
+        .join(LoginLink)
+        .where(
+            LoginLink.token_hash == digest(secret),
+            LoginLink.used_at.is_(None),
+            LoginLink.expires_at > now,
+            User.active,
+        )
+    )
 
 
 def use(secret: str, now: datetime) -> User | None:

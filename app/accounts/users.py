@@ -23,6 +23,10 @@ _NAME = re.compile(r"[^\W_][\w.@+-]*")
 _LARGEST_ID = 2**31 - 1
 
 
+class WrongPassword(Invalid):
+    """What was entered is not the present password."""
+
+
 def create(name: str, role: str, now: datetime, password: str | None = None) -> User:
     """A new user; without a password only a link signs in. Raises `Invalid`; `Conflict` for a taken name."""
     name = _checked_name(name)
@@ -119,9 +123,14 @@ def set_password(user: User, password: str, now: datetime) -> None:
 
 
 def change_password(user: User, old: str, new: str, now: datetime) -> None:
-    """As `set_password`, by the user; one who has a password must know it. Raises `Invalid` by field."""
+    """As `set_password`, by the user; one who has a password must know it.
+
+    Raises `Invalid` by field: `WrongPassword` for a guess that was wrong, of which the audit log tells.
+    """
     if user.password_hash is not None and not passwords.matches(user.password_hash, old):
-        raise Invalid({"current": [_("This is not your present password.")]})
+        with transaction():
+            audit.record("user.password-refused", now, "user", user.id, user.name)
+        raise WrongPassword({"current": [_("This is not your present password.")]})
     set_password(user, new, now)
 
 
@@ -179,6 +188,11 @@ def ensure_first_admin(now: datetime) -> str | None:
     return links.make(first, now) if first else None
 
 
+def entered_key(name: str) -> str:
+    """What a name that somebody entered is looked up by: all spellings that mean one user give the same."""
+    return _key(name[: NAME_MAX * 2])
+
+
 def _keep_an_admin(user: User, stays_admin: bool) -> None:
     """Raises `Conflict` when the change would leave no active admin; two such changes wait for each other."""
     query = select(User.id).where(User.role == roles.ADMIN, User.active).order_by(User.id).with_for_update()
@@ -188,7 +202,7 @@ def _keep_an_admin(user: User, stays_admin: bool) -> None:
 
 
 def _by_name(name: str) -> User | None:
-    return db.session.scalar(select(User).where(User.name_key == _key(name[: NAME_MAX * 2])))
+    return db.session.scalar(select(User).where(User.name_key == entered_key(name)))
 
 
 def _checked_name(name: str) -> str:

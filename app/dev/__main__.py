@@ -110,7 +110,7 @@ def _announce(host: str, port: int, link: str) -> None:
     print(
         f"\nCeleriac is up:      {address}\n"
         f"Sign in as admin:    {address}{link}\n"
-        "                     (works once; bin/dev prints a new one at each start)\n"
+        "                     (press the button there; it works once, each start prints a new one)\n"
         "Stop with Ctrl-C.\n",
         flush=True,
     )

@@ -8,7 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.accounts import links, tokens, users
+from app import audit
+from app.accounts import tokens, users
 from app.clock import utcnow
 
 Csrf = Callable[..., str]
@@ -47,10 +48,12 @@ def test_only_an_admin_manages_users_and_makes_tokens(
     assert tokens.listing() == []
 
 
-def test_first_password_then_another(signed_in: SignedIn, submit: Callable[..., TestResponse]) -> None:
+def test_first_password_then_another(
+    signed_in: SignedIn, submit: Callable[..., TestResponse], enter: Callable[..., None]
+) -> None:
     here = signed_in("viewer", "mei")
     elsewhere = signed_in("viewer", "tom")
-    elsewhere.get(links.make(users.find("mei"), utcnow()))
+    enter(elsewhere, users.find("mei"))
     assert "Present password" not in here.get("/settings").text
     assert submit(here, "/password", password="correct horse", again="correct horse").status_code == 303
     assert "Your password is changed" in here.get("/settings").text
@@ -69,20 +72,43 @@ def test_first_password_then_another(signed_in: SignedIn, submit: Callable[..., 
     ],
 )
 def test_passwords_that_are_refused(
-    signed_in: SignedIn, submit: Callable[..., TestResponse], fields: dict[str, str], field: str
+    signed_in: SignedIn,
+    submit: Callable[..., TestResponse],
+    enter: Callable[..., None],
+    fields: dict[str, str],
+    field: str,
 ) -> None:
     client = signed_in("viewer", "mei")
     users.set_password(users.find("mei"), "correct horse", utcnow())
-    client.get(links.make(users.find("mei"), utcnow()))
+    enter(client, users.find("mei"))
     answer = submit(client, "/password", **({"current": "correct horse"} | fields))
     assert answer.status_code == 422
     assert f'id="{field}-error"' in answer.text
     assert users.sign_in("mei", "correct horse", utcnow())
 
 
-def test_signing_out_everywhere_else(signed_in: SignedIn, submit: Callable[..., TestResponse]) -> None:
+def test_guesses_of_the_present_password_are_limited_and_audited(
+    signed_in: SignedIn, submit: Callable[..., TestResponse], enter: Callable[..., None]
+) -> None:
+    client = signed_in("viewer", "mei")
+    users.set_password(users.find("mei"), "correct horse", utcnow())
+    enter(client, users.find("mei"))
+    new = {"password": "long enough", "again": "long enough"}
+    for _ in range(12):  # a slip of the new one is no guess
+        assert submit(client, "/password", **new | {"again": "other"}, current="x").status_code == 422
+    statuses = [submit(client, "/password", **new, current="guess").status_code for _ in range(11)]
+    assert statuses == [422] * 10 + [429]
+    assert submit(client, "/password", **new, current="correct horse").status_code == 429
+    assert users.sign_in("mei", "correct horse", utcnow())
+    guesses = audit.page(audit.Filter(actor="mei", action="user.password-refused")).items
+    assert len(guesses) == 10
+
+
+def test_signing_out_everywhere_else(
+    signed_in: SignedIn, submit: Callable[..., TestResponse], enter: Callable[..., None]
+) -> None:
     here, elsewhere = signed_in("viewer", "mei"), signed_in("viewer", "tom")
-    elsewhere.get(links.make(users.find("mei"), utcnow()))
+    enter(elsewhere, users.find("mei"))
     assert submit(here, "/sessions/end").status_code == 303
     assert here.get("/settings").status_code == 200
     assert elsewhere.get("/settings").status_code == 302
@@ -157,7 +183,7 @@ def test_only_own_tokens_are_shown_and_revoked(
 
 
 def test_an_admin_makes_a_user_who_signs_in_by_link(
-    app: Flask, signed_in: SignedIn, submit: Callable[..., TestResponse]
+    app: Flask, signed_in: SignedIn, submit: Callable[..., TestResponse], csrf: Callable[..., str]
 ) -> None:
     boss = signed_in("admin", "boss")
     answer = submit(boss, "/users", name="mei", role="operator")
@@ -165,7 +191,7 @@ def test_an_admin_makes_a_user_who_signs_in_by_link(
     found = re.search(r"http://localhost(/login/link/[\w-]+)", answer.text)
     assert found
     mei = app.test_client()
-    assert mei.get(found[1]).status_code == 303
+    assert mei.post(found[1], data={"csrf_token": csrf(mei, found[1])}).status_code == 303
     assert "Signed in as mei, operator" in mei.get("/settings").text
 
 

@@ -113,19 +113,36 @@ def test_remember_me_lasts_14_days_and_no_longer(client: FlaskClient, csrf: Csrf
     assert "Set-Cookie" not in client.get("/settings").headers
 
 
-def test_a_link_signs_in_once(app: Flask, client: FlaskClient, mei: users.User) -> None:
+def test_a_link_signs_in_once(app: Flask, client: FlaskClient, csrf: Csrf, mei: users.User) -> None:
     path = links.make(mei, utcnow())
-    assert client.head(path).status_code == 204
-    assert client.get(path, headers={"Sec-Purpose": "prefetch;prerender"}).status_code == 204
-    answer = client.get(path)
+    answer = client.post(path, data={"csrf_token": csrf(client, path)})
     assert answer.status_code == 303
     assert answer.location == "/"
     assert client.get("/settings").status_code == 200
     assert client.get(path).location == "/"  # for who is signed in already, the same link does no harm
-    stranger = app.test_client().get(path)
-    assert stranger.status_code == 401
-    assert "was used or is too old" in stranger.text
-    assert 'action="/login"' in stranger.text
+    stranger = app.test_client()
+    refused = [stranger.get(path), stranger.post(path, data={"csrf_token": csrf(stranger)})]
+    for answer in refused:
+        assert answer.status_code == 401
+        assert "was used or is too old" in answer.text
+        assert 'action="/login"' in answer.text
+        assert "Enter your username." not in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Purpose": "prefetch;prerender"}, {"User-Agent": "Slackbot"}])
+def test_looking_at_a_link_does_not_use_it_up(
+    app: Flask, client: FlaskClient, csrf: Csrf, mei: users.User, headers: dict[str, str]
+) -> None:
+    path = links.make(mei, utcnow())
+    for _ in range(3):
+        page = client.get(path, headers=headers)
+        assert page.status_code == 200
+        assert f'method="post" action="{path}"' in page.text
+        assert "Sign in as mei" in page.text
+        assert client.head(path).status_code == 200
+    assert client.get("/settings").status_code == 302  # nobody is signed in by it
+    assert client.post(path).status_code == 400  # nor by a form of another site
+    assert client.post(path, data={"csrf_token": csrf(client, path)}).status_code == 303
 
 
 def test_signing_out(client: FlaskClient, csrf: Csrf) -> None:
@@ -164,6 +181,19 @@ def test_ten_wrong_passwords_a_minute_are_enough(client: FlaskClient, csrf: Csrf
     assert 0 < int(refused.headers["Retry-After"]) <= 60
     other = client.post("/login", data=wrong | {"username": "boss"})
     assert other.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["\uff4d\uff45\uff49", "\u2003mei\u3000", "MEI", "\u216fei", "mei\x00", "mei" + " " * 90 + "x"],
+)
+def test_another_spelling_of_a_name_is_no_fresh_start(
+    app: Flask, client: FlaskClient, csrf: Csrf, spelling: str
+) -> None:
+    token = csrf(client)
+    wrong = {"username": spelling, "password": "wrong password", "csrf_token": token}
+    assert [client.post("/login", data=wrong).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert client.post("/login", data=wrong | {"username": "mei"}).status_code == 429
 
 
 def test_right_passwords_are_not_counted(app: Flask, csrf: Csrf) -> None:

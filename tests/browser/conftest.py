@@ -60,6 +60,8 @@ def visit(app: Flask, chromium: Browser, address: str) -> Iterator[Callable[...,
             "console", lambda message: complaints.append(message.text) if _is_complaint(message) else None
         )
         page.goto(links.make(user, now))
+        page.get_by_role("button", name=f"Sign in as {user.name}").click()
+        page.wait_for_url(f"{address}/")
         page.goto(path)
         return page
 

@@ -1,6 +1,6 @@
 """The Settings page: what a user decides about themselves, and API tokens."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -8,9 +8,10 @@ from werkzeug.wrappers import Response
 from app.accounts import requires, tokens, users
 from app.accounts.forms import PasswordForm, PreferencesForm, TokenForm, choices
 from app.accounts.models import User
-from app.accounts.views.signing_in import begin_session
+from app.accounts.views.signing_in import PER_NAME, begin_session
 from app.clock import utcnow
 from app.errors import Invalid
+from app.extensions import limiter
 from app.web import viewer
 from app.web.htmx import wants_fragment
 
@@ -23,8 +24,17 @@ def index() -> str:
     return _page()
 
 
+def _guesser() -> str:
+    return f"password {current_user.get_id()}"
+
+
+def _guessed_wrong(response: Response) -> bool:
+    return bool(g.get("guessed_wrong"))
+
+
 @bp.post("/password")
 @requires("view")
+@limiter.limit(PER_NAME, key_func=_guesser, deduct_when=_guessed_wrong)
 def password() -> Response | tuple[str, int]:
     form = PasswordForm()
     if form.validate():
@@ -33,6 +43,7 @@ def password() -> Response | tuple[str, int]:
             users.change_password(_me(), form.current.data or "", form.password.data or "", utcnow())
             return _stay_signed_in(_("Your password is changed, and every other computer is signed out"))
         except Invalid as error:
+            g.guessed_wrong = isinstance(error, users.WrongPassword)
             take_errors(form, error)
     return _page(password=form), 422
 

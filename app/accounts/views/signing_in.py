@@ -1,6 +1,6 @@
 """Signing in with a password or a one-time link, and signing out."""
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
@@ -33,7 +33,7 @@ def begin_session(user: User, address: str, remember: bool = False) -> AnyRespon
 
 
 def _address_and_name() -> str:
-    return f"{get_remote_address()} {request.form.get('username', '').strip().casefold()[:80]}"
+    return f"{get_remote_address()} {users.entered_key(request.form.get('username', ''))}"
 
 
 def _was_refused(response: AnyResponse) -> bool:
@@ -62,16 +62,24 @@ def sign_in() -> AnyResponse | tuple[str, int]:
 
 
 @bp.get("/login/link/<secret>")
-def link(secret: str) -> AnyResponse | tuple[str, int]:
-    """A link from the terminal signs in at once; one that was only looked at in advance is not used up."""
-    if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
-        return Response(status=204)
+def link(secret: str) -> str | AnyResponse | tuple[str, int]:
+    """A link from the terminal or an admin: a page with a button, for what opens links ahead presses none."""
+    user = links.open_for(secret, utcnow())
+    if user is None:
+        return _spent()
+    return render_template("accounts/link.html", secret=secret, user=user)
+
+
+@bp.post("/login/link/<secret>")
+def use_link(secret: str) -> AnyResponse | tuple[str, int]:
     user = links.use(secret, utcnow())
-    if user:
-        return begin_session(user, url_for("overview.index"))
+    return begin_session(user, url_for("overview.index")) if user else _spent()
+
+
+def _spent() -> AnyResponse | tuple[str, int]:
     if current_user.is_authenticated:  # the same link again: nothing is wrong
-        return redirect(url_for("overview.index"))
-    form = SignInForm()
+        return redirect(url_for("overview.index"), 303)
+    form = SignInForm(formdata=None)
     form.form_errors = [_("This link was used or is too old. An admin can make another one.")]
     return render_template("accounts/login.html", form=form), 401
 
