@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from app.config import PROJECT_DIR, Settings, load_settings
-from app.dev import address, orphans, programs
+from app.dev import address, orphans, programs, reload
 
 READY_SECONDS = 60
 
@@ -41,6 +41,7 @@ def main() -> None:
         path = programs.write(settings, host, port)
         link = _prepare()
         supervisor = _start(settings, path)
+        reload.watch(settings.tasks, supervisor.pid)
         threading.Thread(target=_announce, args=(host, port, link), daemon=True).start()
         sys.exit(_wait(supervisor))
 

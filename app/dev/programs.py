@@ -31,7 +31,10 @@ def write(settings: Settings, host: str, port: int) -> Path:
         parser["supervisord"]["user"] = "root"
     # In the order of starting; they are stopped the other way round.
     started = {"redis": _redis(settings)} if settings.uses_embedded_redis else {}
-    for place, (name, command) in enumerate((started | commands(settings, host, port)).items()):
+    started |= commands(settings, host, port)
+    if settings.tasks:
+        started |= _reloadable(started)
+    for place, (name, command) in enumerate(started.items()):
         parser[f"program:{name}"] = _program(command, place) | _STOPPING.get(name, {})
     path = settings.data_path / "supervisord.conf"
     with path.open("w") as file:
@@ -54,6 +57,15 @@ def commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
         "recorder": [str(bin_dir / "flask"), "--app", "wsgi", "recorder"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],
+    }
+
+
+def _reloadable(started: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Each in a form that takes over saved task modules on HUP, see `app.dev.reload`."""
+    modules = dict.fromkeys(["worker", "beat", "recorder"], "app.dev.keeper") | {"web": "app.dev.preloaded"}
+    return {
+        name: [sys.executable, "-m", module, Path(started[name][0]).name, *started[name][1:]]
+        for name, module in modules.items()
     }
 
 
