@@ -60,6 +60,12 @@ def find(name: str) -> User:
     return user
 
 
+def role_of(name: str) -> str:
+    """The role of the active user of that name; "" for anybody else."""
+    user = _by_name(name)
+    return user.role if user and user.active else ""
+
+
 def get(user_id: int) -> User:
     """The user with that id; raises `NotFound`."""
     user = db.session.get(User, user_id) if 0 < user_id <= _LARGEST_ID else None

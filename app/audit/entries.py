@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from app.audit import origin
 from app.audit.models import AuditEntry
 from app.errors import Invalid
 from app.extensions import db
+
+ARGUMENTS_MAX_BYTES = 4096  # the run itself keeps them all
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,14 @@ def record(
             address=by.address,
         )
     )
+
+
+def arguments(args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Masked arguments as details of an entry: each that is given, or how many bytes they take if many."""
+    size = len(json.dumps([args, kwargs], default=str))
+    if size > ARGUMENTS_MAX_BYTES:
+        return {"arguments_bytes": size}
+    return {"args": list(args or ()) or None, "kwargs": dict(kwargs or {}) or None}
 
 
 def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:

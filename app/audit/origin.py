@@ -14,11 +14,15 @@ VIAS = (PAGE, API, CLI, SYSTEM)
 
 @dataclass(frozen=True)
 class Origin:
-    """The user's `name` ("" when nobody is signed in), `via` one of `VIAS`, the remote `address` if any."""
+    """The user's `name` ("" when nobody is signed in), `via` one of `VIAS`, the remote `address` if any.
+
+    `role` is the user's ("" when nobody is signed in); None for the system and the command line.
+    """
 
     name: str
     via: str
     address: str | None = None
+    role: str | None = None
 
 
 _explicit: ContextVar[Origin | None] = ContextVar("celeriac_origin", default=None)

@@ -1,6 +1,7 @@
 """Held messages: set aside in order, and back into the line when a person says so."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import NoneType
@@ -95,14 +96,19 @@ def release(queue: str, run_id: str, to: ReleaseTo | None = None) -> Message:
 
 @on_rabbitmq(unseen(list))
 @reaches_broker
-def release_all(queue: str, to: ReleaseTo | None = None) -> list[str]:
-    """Release every message that is held now, in order; returns their run ids. See `release`.
+def release_all(
+    queue: str, to: ReleaseTo | None = None, stays: Callable[[Message], bool] | None = None
+) -> list[str]:
+    """Release every message that is held now, in order, but for those of which `stays` is true.
+
+    Returns their run ids. See `release`.
 
     Each is released in a step of its own, so workers may begin before the last one is back.
     """
     raws = broker().items(keys().held(queue), 0, -1)
     messages = [one.message for one in _with_facts(queue, raws if to == "front" else raws[::-1])]
-    return [message.id for message in messages if _put_back(queue, message, to)]
+    let_go = [message for message in messages if stays is None or not stays(message)]
+    return [message.id for message in let_go if _put_back(queue, message, to)]
 
 
 @reaches_broker

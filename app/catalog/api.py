@@ -23,6 +23,9 @@ class TaskSchema(Schema):
     queue = fields.String()
     priority = fields.Integer(metadata={"minimum": 0, "maximum": 9, "description": "9 is the most urgent."})
     origin = fields.String(metadata={"enum": ["library", "own"]})
+    role = fields.String(
+        metadata={"enum": ["operator", "admin"], "description": "The role that running it takes, at least."}
+    )
     doc = fields.String(metadata={"description": "The docstring, without what it says of each parameter."})
     parameters = fields.Raw(
         metadata={"type": "object", "description": "JSON Schema of what `kwargs` of POST /runs may hold."}

@@ -18,6 +18,7 @@ from app.errors import NotFound
 
 BUILT_IN_PREFIX = "celery."
 LIBRARY = "app.tasks"
+ROLE = "celeriac_role"  # the task's attribute; a role that is not known means admin
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class TaskInfo:
     acks_late: bool
     ignore_result: bool
     origin: Literal["library", "own"]
+    role: Literal["operator", "admin"]  # who may run and schedule it: this role, and those above
 
     def parameter(self, name: str) -> Parameter | None:
         return next((p for p in self.parameters if p.name == name), None)
@@ -122,6 +124,7 @@ def _read(celery_app: Celery, task: Task) -> TaskInfo:
         acks_late=bool(task.acks_late),
         ignore_result=bool(task.ignore_result),
         origin="library" if f"{module}.".startswith(f"{LIBRARY}.") else "own",
+        role="operator" if getattr(task, ROLE, None) in (None, "operator") else "admin",
     )
 
 

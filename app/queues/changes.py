@@ -12,6 +12,7 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from app import audit, broker, runs
+from app.accounts import permits
 from app.broker import Message, topics
 from app.broker.holding import ReleaseTo
 from app.errors import Invalid, NotFound
@@ -123,8 +124,11 @@ def release(
 ) -> Change:
     """Put a held run back into the line: `to` its front or back, else last of its priority, or to a position.
 
-    Raises like `broker.release`.
+    Raises like `broker.release`, and `Forbidden` for a task that who acts may not run.
     """
+    held = broker.find_held(queue, run_id)
+    if held is not None:
+        permits.require(held.message.task_name)
     with transaction():
         message = broker.release(queue, run_id, to)
         rows.waiting([run_id], now)

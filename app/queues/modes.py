@@ -8,6 +8,7 @@ from itertools import islice
 from flask_babel import gettext as _
 
 from app import audit, broker
+from app.accounts import permits
 from app.broker import HoldingNew, Pause, Purged, topics
 from app.broker.holding import ReleaseTo
 from app.broker.purging import TRASH_SECONDS
@@ -57,10 +58,13 @@ def stop_holding_new(queue: str, now: datetime) -> bool:
 
 
 def release_all(queue: str, now: datetime, to: ReleaseTo | None = None) -> list[str]:
-    """Release every held run, in order; returns their ids. Raises `NotFound` and `Invalid`."""
+    """Release every held run that who acts may run, in order; returns their ids.
+
+    Raises `NotFound` and `Invalid`.
+    """
     require(queue)
     with _change():
-        released = broker.release_all(queue, to)
+        released = broker.release_all(queue, to, lambda message: not permits.may_run(message.task_name))
         rows.waiting(released, now)
         audit.record("queue.release-all", now, "queue", queue, queue, released=len(released), to=to)
     return released

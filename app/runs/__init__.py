@@ -2,6 +2,7 @@
 
 from app.runs.cancel import cancel
 from app.runs.cleanup import clean_up
+from app.runs.cleanup import note as note_clean_up
 from app.runs.diagnosis import Diagnosis, diagnose
 from app.runs.failures import FailureGroup, Failures, failed_count, grouped_failures
 from app.runs.filters import Filter
@@ -88,6 +89,7 @@ __all__ = [
     "last_arguments",
     "latest",
     "newer_than",
+    "note_clean_up",
     "numbers_of",
     "paces",
     "page",

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app import audit, broker, catalog
+from app.accounts import permits
 from app.broker import topics, wakeups
 from app.celery.events import to_json
 from app.config import settings
@@ -44,9 +45,10 @@ class RunRequest:
 def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool = True) -> Run:
     """Validate, write the row, commit, send; returns the run.
 
-    Raises `NotFound` for an unknown task and `Invalid` naming the argument; then nothing is queued. When
-    the broker does not answer, the run is kept and sent later. A repeated idempotency key of the same
-    requester returns the first run. Not `audited` is one of many runs, which have one entry together.
+    Raises `NotFound` for an unknown task, `Forbidden` for one that needs the role admin, and `Invalid`
+    naming the argument; then nothing is queued. When the broker does not answer, the run is kept and sent
+    later. A repeated idempotency key of the same requester returns the first run. Not `audited` is one of
+    many runs, which have one entry together.
     """
     if first := _first_with(request):
         return first
@@ -55,7 +57,7 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool
         with transaction() as session:
             session.add(run)
             action = "run.rerun" if run.rerun_of else "run.submit"
-            details = {"queue": run.queue, "rerun_of": run.rerun_of}
+            details = {"queue": run.queue, "rerun_of": run.rerun_of} | audit.arguments(run.args, run.kwargs)
             if audited:
                 audit.record(action, now, "run", run.id, run.task_name, **details)
     except IntegrityError:
@@ -126,6 +128,7 @@ def _unknown_words(old: Run) -> str:
 
 def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
     info = catalog.find(celery_app, request.task_name)
+    permits.require(info.name, request.args, request.kwargs)
     if request.hold and not broker.supports_hold():
         raise broker.NotSupported
     arguments = catalog.validate(info, list(request.args), dict(request.kwargs))

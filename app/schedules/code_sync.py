@@ -17,6 +17,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts import permits
 from app.config import settings
 from app.errors import Conflict
 from app.extensions import db, transaction
@@ -75,7 +76,10 @@ def reset_to_code(celery_app: Celery, schedule_id: int, by: str | None, now: dat
         row = rows.locked(schedule_id)
         if row.code_definition is None:
             raise Conflict(_("This schedule is not defined in code."), code="not-from-code")
-        return _apply(celery_app, row, _read(row.code_definition), by, now, "reset")
+        code = _read(row.code_definition)
+        permits.require(row.task_name, row.args, row.kwargs)
+        permits.require(code["task_name"], code.get("args", ()), code.get("kwargs"))
+        return _apply(celery_app, row, code, by, now, "reset")
 
     return edits.changing(work)
 

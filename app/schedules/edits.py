@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts import permits
 from app.errors import Conflict
 from app.extensions import db, transaction
 from app.runs import Run, states
@@ -66,6 +67,7 @@ def undelete(schedule_id: int, by: str | None, now: datetime) -> Schedule:
 
     def bring_back() -> Schedule:
         values = from_json(changes.last_deletion(schedule_id).snapshot or {})
+        permits.require(values["task_name"], values["args"], values["kwargs"])
         if db.session.get(Schedule, schedule_id) is not None:
             raise Conflict(_("This schedule is not deleted."), code="not-deleted")
         _require_free(values["name"])
@@ -87,6 +89,7 @@ def duplicate(celery_app: Celery, schedule_id: int, by: str | None, now: datetim
         row = rows.locked(schedule_id)
         name = rows.free_name(_("%(name)s copy", name=row.name))
         definition = replace(Definition.of(row), name=name, enabled=False)
+        _permit(definition)
         made = _new_row(definition, by, now)
         diff = changes.difference(celery_app, None, definition)
         changes.record(made, "create", by, now, diff, note=_("Copied from %(name)s.", name=row.name))
@@ -112,6 +115,7 @@ def insert(
     celery_app: Celery, definition: Definition, by: str | None, now: datetime, action: str = "create"
 ) -> Schedule:
     """`create` inside the caller's transaction."""
+    _permit(definition)
     definition = completed(celery_app, definition, now)
     _require_free(definition.name)
     row = _new_row(definition, by, now)
@@ -140,6 +144,8 @@ def change(
     diff = changes.difference(celery_app, old, new)
     if not diff:
         return row
+    if set(diff) != {"enabled"} or new.enabled:  # switching off takes nothing from anybody
+        _permit(old, new)
     if new.name != old.name:
         _require_free(new.name)
     write(row, new, by, now, note)
@@ -182,6 +188,7 @@ def remove(row: Schedule, by: str | None, now: datetime) -> str:
             _("This schedule is defined in code and would come back. Disable it instead."),
             code="defined-in-code",
         )
+    _permit(Definition.of(row))
     changes.record(row, "delete", by, now, snapshot=snapshot(row))
     db.session.execute(
         sql_update(Run)
@@ -196,6 +203,12 @@ def remove(row: Schedule, by: str | None, now: datetime) -> str:
     name = row.name
     db.session.expunge(row)
     return name
+
+
+def _permit(*definitions: Definition) -> None:
+    """Raise `Forbidden` when who acts may not run the task of one of them."""
+    for one in definitions:
+        permits.require(one.task_name, one.args, one.kwargs)
 
 
 def _new_row(definition: Definition, by: str | None, now: datetime) -> Schedule:

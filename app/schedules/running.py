@@ -10,6 +10,7 @@ from celery import Celery
 from flask_babel import gettext as _
 
 from app import audit, broker, catalog, runs
+from app.accounts import permits
 from app.broker import topics
 from app.errors import Conflict
 from app.extensions import transaction
@@ -41,6 +42,7 @@ def run_now(
     claimed = time.monotonic()
     with transaction():
         row = rows.locked(schedule_id)
+        permits.require(row.task_name, row.args, row.kwargs)
         info = catalog.lookup(celery_app, row.task_name)
         if info is None:
             raise Conflict(_("No task named %(name)s is known.", name=row.task_name), code="unknown-task")
@@ -48,7 +50,8 @@ def run_now(
         how = _how(row, overlap or row.overlap)
         new = _run(row, info, resolved, by, now) | waiting(resolved, how, row.message_ttl_seconds, now)
         bulk.insert_new([new], RUN_COLUMNS)
-        audit.record("schedule.run", now, "schedule", row.id, row.name, run_id=new["id"], note=note or None)
+        details = {"run_id": new["id"], "note": note or None} | audit.arguments(new["args"], new["kwargs"])
+        audit.record("schedule.run", now, "schedule", row.id, row.name, **details)
     if new["state"] == states.PENDING:
         sent = outbox.send_many(celery_app, [outbox.message(new)], claimed)
         outbox.fail(sent.failed, now)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from flask_babel import gettext as _
 
+from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.schedules import changes, rows, timing
 from app.schedules.definition import timing_of
@@ -53,6 +54,7 @@ def restore(
 
     def work() -> Schedule:
         row = rows.locked(schedule_id, if_version)
+        permits.require(row.task_name, row.args, row.kwargs)
         at, skips = due_at.astimezone(UTC), moments(row)
         if at not in skips:
             raise Invalid({"due_at": [_("The fire at that moment was not skipped.")]})

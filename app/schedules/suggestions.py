@@ -10,6 +10,7 @@ from celery import Celery
 from sqlalchemy import select
 
 from app import catalog
+from app.accounts import permits
 from app.extensions import db
 from app.runs import Run
 
@@ -48,7 +49,7 @@ def suggest(celery_app: Celery, place: ZoneInfo, now: datetime) -> list[Suggesti
     return [
         Suggestion(info, len(times), cron_for([time.astimezone(place) for time in times]))
         for info, times in known
-        if info is not None
+        if info is not None and permits.may_run(info.name)
     ][:MOST]
 
 

@@ -39,7 +39,8 @@ def origin() -> audit.Origin | None:
         return None
     # `requires` keeps the name: asked of the user inside a transaction, it would be read again.
     name = g.get("caller_name") or current_user.name
-    return audit.Origin(name, "api" if is_api() else "page", request.remote_addr)
+    role = g.get("caller_role") or current_user.role
+    return audit.Origin(name, "api" if is_api() else "page", request.remote_addr, role)
 
 
 def sign_in_first() -> Response | None:

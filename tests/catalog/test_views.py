@@ -58,7 +58,7 @@ def test_a_module_that_cannot_be_imported_is_shown(
 
 
 def test_every_task_has_a_page_with_a_form(app: Flask, celery_app: Celery, signed_in: SignedIn) -> None:
-    browser = signed_in("operator")
+    browser = signed_in("admin")
     for info in catalog.listing(celery_app):
         page = browser.get(f"/tasks/{info.name}").text
         for parameter in info.parameters:

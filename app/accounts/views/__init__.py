@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import AnonymousUserMixin, current_user
 
 from app import audit
-from app.accounts import tokens, users
+from app.accounts import permits, tokens, users
 from app.accounts.models import User
 from app.accounts.views import signing_in, user_pages
 from app.clock import utcnow
@@ -60,6 +60,7 @@ def init_app(app: Flask) -> None:
     login.anonymous_user = Nobody
     login.session_protection = "basic"  # "strong" would sign people out whenever their address changes
     audit.answer_with(app, access.origin)
+    app.jinja_env.globals["may_run"] = permits.may_run
     app.before_request(_note_seen)
     for blueprint in (signing_in.bp, user_pages.bp):
         app.register_blueprint(blueprint)

@@ -92,6 +92,7 @@ def limits(info: TaskInfo) -> list[tuple[str, str]]:
             _("Acknowledged"),
             _("late, after it has run") if info.acks_late else _("early: it never runs twice"),
         ),
+        (_("May be run by"), _("admins") if info.role == "admin" else _("operators and admins")),
         (_("Result"), _("not kept") if info.ignore_result else _("kept")),
     ]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from celery import Celery
 
 from app import catalog
+from app.accounts import permits
 from app.errors import Invalid
 from app.runs import states
 from app.runs.models import Run
@@ -21,7 +22,8 @@ SECRET = "secret"  # noqa: S105 -- a verdict: secrets of its arguments were not 
 TOO_LARGE = "too-large"
 UNKNOWN = "unknown"
 GONE = "gone"
-VERDICTS = (ACT, RUNNING, WAITING, FINISHED, CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE)
+ROLE = "role"
+VERDICTS = (ACT, RUNNING, WAITING, FINISHED, CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def _rerun(celery_app: Celery, run: Run) -> Verdict:
     info = catalog.lookup(celery_app, run.task_name)
     if info is None:
         return Verdict(UNKNOWN)
+    if not permits.may_run(run.task_name):
+        return Verdict(ROLE)
     if run.args is None or run.kwargs is None:
         return Verdict(TOO_LARGE)
     if run.masked or catalog.is_masked([run.args, run.kwargs]):

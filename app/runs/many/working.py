@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 
 from app import audit, broker
+from app.accounts import permits, users
 from app.broker import topics
 from app.errors import BrokerUnavailable, CeleriacError, Conflict
 from app.extensions import db, transaction
@@ -161,7 +162,8 @@ def _note(bulk_id: str, outcomes: dict[int, Outcome], more: bool, now: datetime)
 def _outcome(celery_app: Celery, bulk: _Asked, item: _Item, now: datetime) -> Outcome:
     """Act on one run; an outage is raised, so that the run is tried again."""
     try:
-        return _ACTS[bulk.action](celery_app, bulk, item.run_id, now)
+        with audit.acting(permits.acting_as(bulk.by, users.role_of(bulk.by))):
+            return _ACTS[bulk.action](celery_app, bulk, item.run_id, now)
     except (BrokerUnavailable, RedisError, DBAPIError):
         raise
     except CeleriacError as error:

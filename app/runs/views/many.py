@@ -121,6 +121,7 @@ VERDICT_WORDS = {
     verdicts.TOO_LARGE: _l("have arguments that were too large to be kept"),
     verdicts.UNKNOWN: _l("of a task that no longer exists"),
     verdicts.GONE: _l("no longer in the history"),
+    verdicts.ROLE: _l("of a task that needs the role admin"),
 }
 OUTCOME_WORDS = {"done": _l("done"), "failed": _l("could not be done"), **VERDICT_WORDS}
 DETAIL_WORDS = {

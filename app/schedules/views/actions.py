@@ -8,7 +8,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app import runs, schedules
-from app.accounts import requires
+from app.accounts import permits, requires
 from app.errors import Conflict, Invalid
 from app.schedules.forms import OVERLAP_WORDS
 from app.schedules.views import listing
@@ -84,7 +84,8 @@ def skip(schedule_id: int) -> Response:
     now = viewer.now()
     due_at = moment("due_at") if request.form.get("due_at") else None
     row = schedules.skip(schedule_id, current_user.name, now, due_at)
-    say(_("This fire will be skipped") if due_at else _("The next fire will be skipped"), row.name, now)
+    undo_at = now if permits.may_run(row.task_name) else None
+    say(_("This fire will be skipped") if due_at else _("The next fire will be skipped"), row.name, undo_at)
     return back(address_of(schedule_id))
 
 
@@ -142,7 +143,8 @@ def _switch(schedule_id: int, on: bool, note: str) -> None:
     before = schedules.get(schedule_id).version
     row = change(celery(), schedule_id, by, now, note)
     if row.version != before:
-        say(_("Turned on") if on else _("Turned off"), row.name, now)
+        undo_at = now if permits.may_run(row.task_name) else None
+        say(_("Turned on") if on else _("Turned off"), row.name, undo_at)
 
 
 def _overlap_question(schedule_id: int, why: str = "") -> str:

@@ -9,7 +9,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from app import catalog, runs, schedules
-from app.accounts import requires
+from app.accounts import permits, requires
 from app.config import settings
 from app.errors import Conflict, Invalid, Stale
 from app.schedules import timing
@@ -43,7 +43,9 @@ def create() -> Any:
 @bp.get("/<int:schedule_id>/edit")
 @requires("operate")
 def edit(schedule_id: int) -> str:
-    return _drawn(form_of(celery(), schedules.get(schedule_id), _queues()))
+    row = schedules.get(schedule_id)
+    permits.require(row.task_name)
+    return _drawn(form_of(celery(), row, _queues()))
 
 
 @bp.post("/<int:schedule_id>/edit")
@@ -87,8 +89,8 @@ def _queues() -> list[str]:
 
 
 def _tasks() -> list[catalog.TaskInfo]:
-    """Every task, those that ran last first."""
-    tasks = catalog.listing(celery())
+    """Every task that the viewer may run, those that ran last first."""
+    tasks = [info for info in catalog.listing(celery()) if permits.may_run(info.name)]
     latest = runs.latest([info.name for info in tasks])
     return sorted(
         tasks, key=lambda info: -latest[info.name].created_at.timestamp() if info.name in latest else 0

@@ -19,7 +19,14 @@ TableName = Annotated[
 Database = Annotated[str, Field(description="Name of a database in the setting DATA_URLS")]
 
 
-@shared_task(name="data.import_table", bind=True, acks_late=False, soft_time_limit=7200, time_limit=7260)
+@shared_task(
+    name="data.import_table",
+    bind=True,
+    celeriac_role="admin",
+    acks_late=False,
+    soft_time_limit=7200,
+    time_limit=7260,
+)
 def import_table(
     self: CeleriacTask,
     source: Annotated[Path, Field(description="File to read: .csv, .tsv, .txt, .json, .jsonl or .xlsx")],

@@ -16,7 +16,13 @@ Finished = Literal[
 ]
 
 
-@shared_task(name="maintenance.backup_database", bind=True, soft_time_limit=3600, time_limit=3660)
+@shared_task(
+    name="maintenance.backup_database",
+    bind=True,
+    celeriac_role="admin",
+    soft_time_limit=3600,
+    time_limit=3660,
+)
 def backup_database(
     self: CeleriacTask,
     keep: Annotated[
@@ -41,7 +47,13 @@ def backup_database(
     }
 
 
-@shared_task(name="maintenance.clean_history", bind=True, soft_time_limit=3600, time_limit=3660)
+@shared_task(
+    name="maintenance.clean_history",
+    bind=True,
+    celeriac_role="admin",
+    soft_time_limit=3600,
+    time_limit=3660,
+)
 def clean_history(
     self: CeleriacTask,
     older_than_days: Annotated[
@@ -72,8 +84,12 @@ def clean_history(
     rule = runs.Rule(oldest, keep_newest, states or get_args(Finished), task_name or "")
     before = runs.boundary(rule) or oldest
     deleted = 0
-    while count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name):
-        deleted += count
-        self.progress(deleted, None, f"{deleted:,} runs removed")
+    limits = {"before": before.isoformat(), "states": states or "any", "task_name": task_name}
+    try:
+        while count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name):
+            deleted += count
+            self.progress(deleted, None, f"{deleted:,} runs removed")
+    finally:  # also when it is stopped halfway
+        runs.note_clean_up(deleted, utcnow(), self.request.id or "", keep_newest=keep_newest, **limits)
     runs.forget_before(utcnow())
     return {"deleted": deleted, "before": before.isoformat(), "states": states or "any"}

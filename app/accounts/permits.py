@@ -1,0 +1,64 @@
+"""Which tasks who acts may run, wherever a run can come from: some need the role admin.
+
+A task says so by its attribute `celeriac_role`. What beat, a worker or a recorder does by itself, and who
+types a command on the machine, may run everything.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from celery import Celery
+from flask import current_app
+from flask_babel import gettext as _
+
+from app import audit, catalog
+from app.accounts import roles
+from app.audit import origin
+from app.errors import Forbidden
+
+
+def may_run(task_name: str | None) -> bool:
+    """Whether who acts may run a task of that name; one that is not known here says nothing against it."""
+    info = catalog.lookup(_celery(), task_name) if task_name else None
+    if info is None or info.role != roles.ADMIN:
+        return True  # to operate at all is asked at the door
+    role = _role()
+    return role is None or roles.may(role, roles.ADMINISTER)
+
+
+def require(task_name: str | None, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
+    """Raise `Forbidden` when who acts may not run the task, or one that its arguments would send."""
+    if _role() is None:
+        return
+    for name in (task_name, *_sent_by([*args, *(kwargs or {}).values()])):
+        if not may_run(name):
+            raise Forbidden(
+                _("Nothing was changed. The task %(task)s needs the role admin.", task=str(name)[:255])
+            )
+
+
+def acting_as(name: str | None, role: str) -> audit.Origin:
+    """Somebody of a role, for what is done in their name after their request has ended."""
+    return audit.Origin(name or "", origin.SYSTEM, role=role)
+
+
+def _role() -> str | None:
+    return origin.current().role
+
+
+def _sent_by(value: Any) -> set[str]:
+    """The tasks that signatures (Celery's, as JSON) among the arguments name."""
+    found, stack = set(), [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Mapping):
+            if isinstance(item.get("task"), str):
+                found.add(item["task"])
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+    return found
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]
