@@ -20,7 +20,6 @@ from app.extensions import db, transaction
 from app.runs import Run, many, states
 from app.schedules import exchange, firing
 from app.schedules.models import Schedule
-from app.tasks.maintenance import clean_history
 
 CLEAN = "maintenance.clean_history"
 DENIED = (CLEAN, "maintenance.backup_database", "data.import_table")
@@ -334,7 +333,9 @@ def test_the_audit_log_keeps_what_a_clean_up_deleted(app: Flask, celery_app: Cel
     asked = runs.submit(celery_app, runs.RunRequest(CLEAN, requested_by="boss"), now)
     with transaction() as session:
         session.add_all([Run(id=f"old{n}", attempt=0, **old) for n in range(3)])
-    clean_history.apply(kwargs={"older_than_days": 30, "states": ["SUCCESS"]}, task_id=asked.id).get()
+    celery_app.tasks[CLEAN].apply(
+        kwargs={"older_than_days": 30, "states": ["SUCCESS"]}, task_id=asked.id
+    ).get()
     db.session.rollback()
     entry = next(one for one in audit.page(audit.Filter()).items if one.action == "run.delete")
     assert (entry.actor, entry.object_id, entry.object_name) == ("boss", asked.id, CLEAN)
