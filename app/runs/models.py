@@ -34,7 +34,7 @@ class Run(Base):
     state: Mapped[str] = mapped_column(String(16))
     queue: Mapped[str | None] = mapped_column(String(255))
     priority: Mapped[int | None]
-    attempt: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     worker: Mapped[str | None] = mapped_column(String(255))
     requested_by: Mapped[str | None] = mapped_column(String(255))
     origin: Mapped[str | None] = mapped_column(String(255))

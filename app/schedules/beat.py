@@ -96,6 +96,9 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
             self._prepare(now)
         client = broker.client()
         agenda = firing.agenda()
+        if agenda.unplaced:
+            firing.place_unplaced(now)
+            agenda = firing.agenda()
         due_at = agenda.next_at()
         is_due = due_at is not None and due_at <= now
         if is_due:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from celery import Celery
+from flask_babel import gettext as _
 
 from app import catalog
 from app.runs import outbox, states
@@ -14,7 +15,7 @@ from app.runs.folding import Row
 from app.schedules import due, reasons
 from app.schedules.definition import policies_of, timing_of
 from app.schedules.policies import Due, PlannedFire, plan
-from app.schedules.timing import actual_at, first_fire, zone
+from app.schedules.timing import Timing, actual_at, first_fire, zone
 
 RUN_COLUMNS = (
     *("id", "created_at", "updated_at", "task_name", "state", "queue", "priority", "attempt"),
@@ -22,6 +23,7 @@ RUN_COLUMNS = (
     *("error", "args", "kwargs", "masked", "notices", "outbox"),
 )
 _NAMESPACE = uuid.UUID("5f0ac7c7-7bf4-5a5c-9c7b-6f0f5d8f2c11")
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDS = {"missed": states.MISSED, "skipped": states.SKIPPED}
 
 
@@ -34,7 +36,10 @@ class Unfinished(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The rows of runs to make, and the row's new state. `exhausted`: it disables itself."""
+    """The rows of runs to make, and the row's new state. `exhausted`: it disables itself.
+
+    `anchored`: an interval that was written without an anchor counts from now.
+    """
 
     id: int
     runs: list[Row] = field(default_factory=list)
@@ -44,6 +49,7 @@ class Decision:
     run_count: int = 0
     error: str | None = None
     skips: list[str] | None = None
+    anchored: bool = False
 
     @property
     def exhausted(self) -> bool:
@@ -58,14 +64,17 @@ def run_id(schedule_id: int, due_at: datetime) -> str:
 def decide(celery_app: Celery, row: Any, unfinished: Unfinished, now: datetime) -> Decision:
     """What becomes of a due row (the columns of its schedule; `args`, `kwargs` and `skips` as JSON text).
 
-    A row without `next_due_at` was edited in SQL: its next fire is worked out, nothing fires. Raises
+    A row without `next_due_at` was written in SQL: its next fire is worked out. Only a moment of its own
+    (`one_time`) that has passed is a fire like any other then: it runs or is missed, by its policies. Raises
     whatever a value that cannot be evaluated raises.
     """
-    timing = timing_of(row, row.id)
-    if row.next_due_at is None:
-        first = first_fire(timing, now)
-        sends = actual_at(timing, first) if first else None
-        return Decision(row.id, [], first, sends, row.last_run_at, row.run_count, skips=_skips(row))
+    timing, next_due_at = timing_of(row, row.id), row.next_due_at
+    if next_due_at is None:
+        anchored = row.task_type == "interval" and row.anchor_at is None
+        timing = replace(timing, anchor_at=now) if anchored else timing
+        next_due_at = _begin(timing, row, now)
+        if next_due_at is None or next_due_at > now:
+            return _placed(timing, row, next_due_at, anchored)
     skips = _skips(row)
     maker = _RunMaker(celery_app, row, now)
     policies = policies_of(row)
@@ -75,7 +84,7 @@ def decide(celery_app: Celery, row: Any, unfinished: Unfinished, now: datetime) 
         Due(
             timing=timing,
             policies=policies,
-            next_due_at=row.next_due_at,
+            next_due_at=next_due_at,
             run_count=row.run_count,
             unfinished=unfinished.sent,
             buffered=unfinished.buffered,
@@ -94,6 +103,30 @@ def decide(celery_app: Celery, row: Any, unfinished: Unfinished, now: datetime) 
         planned.run_count if maker.info else row.run_count,
         reasons.sentence(maker.unknown) if maker.unknown else None,
         _later(skips, planned.next_due_at),
+    )
+
+
+def _begin(timing: Timing, row: Any, now: datetime) -> datetime | None:
+    """The first fire of a row that was written in SQL."""
+    if timing.task_type != "one_time":
+        return first_fire(timing, now)
+    due_at = first_fire(timing, _LONG_AGO)
+    ran = due_at is not None and row.last_run_at is not None and row.last_run_at >= due_at
+    return None if ran else due_at
+
+
+def _placed(timing: Timing, row: Any, first: datetime | None, anchored: bool) -> Decision:
+    """A row that was written in SQL goes to its first fire; nothing fires yet. Without one it says so."""
+    return Decision(
+        row.id,
+        [],
+        first,
+        actual_at(timing, first) if first else None,
+        row.last_run_at,
+        row.run_count,
+        None if first else _("It has no fire any more, so it was turned off."),
+        _skips(row),
+        anchored,
     )
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from celery import Celery
-from sqlalchemy import Text, bindparam, case, cast, exists, func, select, update
+from sqlalchemy import Text, bindparam, case, cast, exists, func, literal, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app import broker
@@ -46,11 +46,15 @@ _COLUMNS = (
 
 
 class Agenda(NamedTuple):
-    """When the next schedule is due and when the next run for later; whether fires are buffered."""
+    """When the next schedule is due and when the next run for later; whether fires are buffered.
+
+    `unplaced`: a schedule was written in SQL, and has to be looked at.
+    """
 
     fire_at: datetime | None
     send_at: datetime | None
     buffered: bool
+    unplaced: bool = False
 
     def next_at(self) -> datetime | None:
         """The earlier of the two moments."""
@@ -71,14 +75,20 @@ class _Claim:
     messages: list[outbox.Message] = field(default_factory=list)
 
 
+_UNPLACED = Schedule.enabled & Schedule.next_run_at.is_(None) & Schedule.retired_at.is_(None)
+
+
 def _agenda() -> Any:
     for_later = (Run.state == states.SCHEDULED, Run.outbox.is_not(None))
     fire_at = select(Schedule.next_run_at).where(Schedule.enabled, Schedule.next_run_at.is_not(None))
+    # A row that was written in SQL: nothing else leaves an enabled one without its next look.
+    unplaced = select(literal(True)).where(_UNPLACED).limit(1)
     send_at = select(Run.send_at).where(*for_later, Run.send_at.is_not(None))
     return select(
         fire_at.order_by(Schedule.next_run_at).limit(1).scalar_subquery(),
         send_at.order_by(Run.send_at).limit(1).scalar_subquery(),
         exists().where(*for_later, Run.send_at.is_(None)),
+        unplaced.exists(),
     )
 
 
@@ -151,6 +161,17 @@ def _claim(celery_app: Celery, now: datetime, limit: int, only: int | None = Non
     return _Claim(len(rows), [outbox.message(run) for run in made if run["id"] in new and run["send_at"]])
 
 
+def place_unplaced(now: datetime) -> None:
+    """Schedules that were written in SQL are due for a look."""
+    with transaction() as session:
+        session.execute(
+            update(Schedule)
+            .where(_UNPLACED)
+            .values(next_run_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
 def _due(now: datetime, limit: int, only: int | None) -> Sequence[Any]:
     query = select(*_COLUMNS).where(Schedule.enabled, Schedule.next_run_at <= now)
     if only is not None:
@@ -190,6 +211,13 @@ def _move_on(decisions: Sequence[Decision], new: set[str], now: datetime) -> Non
             .where(table.c.id == bindparam("key"))
             .values({name: bindparam(f"new_{name}") for name in _MOVED}),
             [_moved(decision, new, now) for decision in decisions],
+        )
+    if anchored := [decision.id for decision in decisions if decision.anchored]:
+        connection.execute(
+            update(Schedule)
+            .where(Schedule.id.in_(anchored))
+            .values(anchor_at=now, version=Schedule.version + 1)
+            .execution_options(synchronize_session=False)
         )
     if exhausted := [decision.id for decision in decisions if decision.exhausted]:
         connection.execute(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, text
+from sqlalchemy import JSON, Index, String, Text, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import UTCDateTime
@@ -17,13 +17,16 @@ PAGE, CODE = "page", "code"
 class Schedule(Base):
     """One schedule. People write its definition, beat the columns from `next_due_at` to `failures`.
 
+    A row can be written in SQL with a name, a task, a type and its timing; the database fills the rest.
+
     An id is never used twice: the ids of runs derive from it.
     """
 
     __tablename__ = "schedules"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(default=1)  # moves with every change of the definition
+    # Moves with every change of the definition.
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
     name: Mapped[str] = mapped_column(String(200), unique=True)
     task_name: Mapped[str] = mapped_column(String(255))
     task_type: Mapped[str] = mapped_column(String(16))
@@ -31,34 +34,34 @@ class Schedule(Base):
     interval_seconds: Mapped[int | None]
     anchor_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     cron_schedule: Mapped[str | None] = mapped_column(String(256))
-    timezone: Mapped[str] = mapped_column(String(64))
+    timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")
     # The real arguments: they are needed to run. Everything that shows them masks the secret ones.
-    args: Mapped[list[Any]] = mapped_column(JSON)
-    kwargs: Mapped[dict[str, Any]] = mapped_column(JSON)
-    enabled: Mapped[bool]
+    args: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
+    kwargs: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    enabled: Mapped[bool] = mapped_column(server_default=true())
     queue: Mapped[str | None] = mapped_column(String(255))
     priority: Mapped[int | None]
     starts_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     max_runs: Mapped[int | None]
-    overlap: Mapped[str] = mapped_column(String(16))
+    overlap: Mapped[str] = mapped_column(String(16), server_default="skip")
     on_missed: Mapped[str | None] = mapped_column(String(16))  # null: what suits the type
     grace_seconds: Mapped[int | None]
-    jitter_seconds: Mapped[int]
+    jitter_seconds: Mapped[int] = mapped_column(server_default="0")
     message_ttl_seconds: Mapped[int | None]
-    note: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(Text, server_default="")
     skips: Mapped[list[str] | None] = mapped_column(OptionalJSON)  # occurrences to leave out, ISO 8601
     rerun_of: Mapped[str | None] = mapped_column(String(255))  # the earlier run that this one runs again
 
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=func.now())
     created_by: Mapped[str | None] = mapped_column(String(255))
-    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime, server_default=func.now())
     updated_by: Mapped[str | None] = mapped_column(String(255))
     disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     disabled_by: Mapped[str | None] = mapped_column(String(255))
     disabled_note: Mapped[str | None] = mapped_column(Text)
 
-    origin: Mapped[str] = mapped_column(String(8), default=PAGE)
+    origin: Mapped[str] = mapped_column(String(8), default=PAGE, server_default=PAGE)
     code_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     code_definition: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
     retired_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # it vanished from the code
@@ -69,10 +72,11 @@ class Schedule(Base):
     next_due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # nominal
     next_run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when beat looks: nominal + jitter
     last_run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    run_count: Mapped[int] = mapped_column(default=0)
+    run_count: Mapped[int] = mapped_column(default=0, server_default="0")
     last_error: Mapped[str | None] = mapped_column(Text)
     last_error_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    failures: Mapped[int] = mapped_column(default=0)  # in a row; what beat's back-off for this row grows with
+    # In a row; what beat's back-off for this row grows with.
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __table_args__ = (
         Index(

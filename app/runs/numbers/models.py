@@ -21,11 +21,11 @@ class TaskHour(Base):
 
     task_name: Mapped[str] = mapped_column(String(255), primary_key=True)
     hour_at: Mapped[datetime] = mapped_column(UTCDateTime, primary_key=True, index=True)
-    succeeded: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[int] = mapped_column(default=0)
-    others: Mapped[int] = mapped_column(default=0)
-    timed: Mapped[int] = mapped_column(default=0)
-    run_seconds: Mapped[float] = mapped_column(Double, default=0.0)
+    succeeded: Mapped[int] = mapped_column(default=0, server_default="0")
+    failed: Mapped[int] = mapped_column(default=0, server_default="0")
+    others: Mapped[int] = mapped_column(default=0, server_default="0")
+    timed: Mapped[int] = mapped_column(default=0, server_default="0")
+    run_seconds: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     run_times: Mapped[Histogram] = mapped_column(JSON)
     waits: Mapped[Histogram] = mapped_column(JSON)
 
@@ -36,5 +36,5 @@ class RunSlot(Base):
     __tablename__ = "run_slots"
 
     slot_at: Mapped[datetime] = mapped_column(UTCDateTime, primary_key=True)
-    succeeded: Mapped[int] = mapped_column(default=0)
-    failed: Mapped[int] = mapped_column(default=0)
+    succeeded: Mapped[int] = mapped_column(default=0, server_default="0")
+    failed: Mapped[int] = mapped_column(default=0, server_default="0")
