@@ -45,6 +45,8 @@ class Run(Base):
     parent_id: Mapped[str | None] = mapped_column(String(255))
     group_id: Mapped[str | None] = mapped_column(String(255))
     idempotency_key: Mapped[str | None] = mapped_column(String(300), unique=True)
+    # A keyed digest of the request that came with the key.
+    request_digest: Mapped[str | None] = mapped_column(String(64))
 
     # When the outbox sends it; null for a buffered fire, which waits until an earlier run has ended.
     send_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -1,5 +1,7 @@
 """A request becomes a run: the row first, the message after the commit."""
 
+import hmac
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from app import audit, broker, catalog
 from app.accounts import permits
 from app.broker import topics, wakeups
 from app.celery.events import to_json
-from app.config import settings
+from app.config import secret_key, settings
 from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import outbox, states
@@ -40,6 +42,7 @@ class RunRequest:
     requested_by: str | None = None
     rerun_of: str | None = None
     idempotency_key: str | None = None
+    asked: Mapping[str, Any] | None = None  # the request as it came in, to tell a repeated one by
 
 
 def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool = True) -> Run:
@@ -47,8 +50,8 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool
 
     Raises `NotFound` for an unknown task, `Forbidden` for one that needs the role admin, and `Invalid`
     naming the argument; then nothing is queued. When the broker does not answer, the run is kept and sent
-    later. A repeated idempotency key of the same requester returns the first run. Not `audited` is one of
-    many runs, which have one entry together.
+    later. A repeated idempotency key of the same requester returns the first run; with another request it is
+    `Invalid`. Not `audited` is one of many runs, which have one entry together.
     """
     if first := _first_with(request):
         return first
@@ -81,6 +84,7 @@ def rerun(
     kwargs: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
     audited: bool = True,
+    asked: Mapping[str, Any] | None = None,
 ) -> Run:
     """A new run of the same task with the same or changed arguments, pointing at the old one.
 
@@ -101,6 +105,7 @@ def rerun(
         requested_by=by,
         rerun_of=old.id,
         idempotency_key=idempotency_key,
+        asked=asked,
     )
     return submit(celery_app, request, now, audited)
 
@@ -157,6 +162,7 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         requested_by=storable(request.requested_by) if request.requested_by else None,
         rerun_of=request.rerun_of,
         idempotency_key=_scoped_key(request),
+        request_digest=_digest(request),
         args=args,
         kwargs=kwargs,
         masked=masked or None,
@@ -183,6 +189,18 @@ def _scoped_key(request: RunRequest) -> str | None:
     return storable(f"{request.requested_by or ''}:{request.idempotency_key}")
 
 
+def _digest(request: RunRequest) -> str | None:
+    """What was asked for, as a digest; keyed, because arguments that are secret could be guessed from it."""
+    if not request.idempotency_key or request.asked is None:
+        return None
+    text = json.dumps(request.asked, sort_keys=True, default=str)
+    return hmac.new(secret_key(settings()).encode(), text.encode(), "sha256").hexdigest()
+
+
 def _first_with(request: RunRequest) -> Run | None:
     key = _scoped_key(request)
-    return db.session.scalar(select(Run).where(Run.idempotency_key == key)) if key else None
+    first = db.session.scalar(select(Run).where(Run.idempotency_key == key)) if key else None
+    digest = _digest(request)
+    if first and digest and first.request_digest and not hmac.compare_digest(digest, first.request_digest):
+        raise Invalid({"Idempotency-Key": [_("This key came with another request before.")]})
+    return first

@@ -1,11 +1,13 @@
 """`/api/v1/runs` and `/api/v1/tasks`: submit, list, show, cancel, rerun, delete; bad input queues nothing."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from app import audit, broker
 from app.clock import utcnow
@@ -215,18 +217,75 @@ def test_an_idempotency_key_makes_one_run(operator: Any, caller: Callers) -> Non
         return who.post("/runs", json=RESIZE | more, headers={"Idempotency-Key": key})
 
     first = submit(operator, "order 88231 / nightly")
-    assert submit(operator, "order 88231 / nightly", priority=1).json["id"] == first.json["id"]
+    assert submit(operator, "order 88231 / nightly").json["id"] == first.json["id"]
     assert submit(operator, "another").json["id"] != first.json["id"]
     assert submit(caller("operator"), "order 88231 / nightly").json["id"] != first.json["id"]
     assert submit(operator, "x" * 255).status_code == 202
     assert waiting() == 4
 
 
-def test_a_key_is_honoured_after_its_moment_has_passed(operator: Any) -> None:
-    body = RESIZE | {"run_at": (utcnow() + timedelta(hours=1)).isoformat()}
-    run_id = operator.post("/runs", json=body, headers={"Idempotency-Key": "k"}).json["id"]
-    past = body | {"run_at": (utcnow() - timedelta(hours=1)).isoformat()}
-    assert operator.post("/runs", json=past, headers={"Idempotency-Key": "k"}).json["id"] == run_id
+def _other_request(answer: Any) -> None:
+    assert answer.status_code == 422, answer.text
+    assert answer.json["errors"] == {"Idempotency-Key": ["This key came with another request before."]}
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"priority": 1},
+        {"kwargs": {"folder": "/b"}},
+        {"task_name": "examples.basic.add", "kwargs": {"a": 1, "b": 2}},
+        {"countdown": 60},
+        {"hold": True},
+        {"queue": "mail"},
+    ],
+)
+def test_a_key_belongs_to_one_request(operator: Any, other: dict[str, Any]) -> None:
+    key = {"Idempotency-Key": "k"}
+    first = operator.post("/runs", json=RESIZE, headers=key)
+    _other_request(operator.post("/runs", json=RESIZE | other, headers=key))
+    rerun = operator.post(f"/runs/{first.json['id']}/rerun", headers=key)
+    _other_request(rerun)
+    spelled = dict(reversed(RESIZE.items()))  # the same, in another order
+    assert operator.post("/runs", json=spelled, headers=key).json["id"] == first.json["id"]
+    assert waiting() == 1
+
+
+def test_a_key_of_a_rerun_belongs_to_one_request(operator: Any) -> None:
+    runs = [operator.post("/runs", json=RESIZE).json["id"] for _ in range(2)]
+    key = {"Idempotency-Key": "k"}
+    assert operator.post(f"/runs/{runs[0]}/rerun", headers=key).status_code == 202
+    _other_request(operator.post(f"/runs/{runs[1]}/rerun", headers=key))
+    changed = operator.post(f"/runs/{runs[0]}/rerun", headers=key, json={"kwargs": {"folder": "/b"}})
+    _other_request(changed)
+    assert waiting() == 3
+
+
+def test_a_key_is_honoured_after_its_moment_has_passed(
+    operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, key = RESIZE | {"run_at": utcnow().isoformat()}, {"Idempotency-Key": "k"}
+    run_id = operator.post("/runs", json=body, headers=key).json["id"]
+    # as if that moment had passed long ago
+    monkeypatch.setitem(vars(sys.modules["app.runs.submit"]), "CLOCKS_DIFFER_SECONDS", -10.0)
+    assert operator.post("/runs", json=body).status_code == 422
+    assert operator.post("/runs", json=body, headers=key).json["id"] == run_id
+    key = {"Idempotency-Key": "counted"}
+    counted = [operator.post("/runs", json=RESIZE | {"countdown": 3600}, headers=key) for _ in range(2)]
+    assert len({answer.json["id"] for answer in counted}) == 1
+
+
+def test_the_digest_of_a_request_does_not_give_its_secrets_away(
+    app: Flask, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the digest alone nobody can try which password it was made from: it needs the secret key."""
+    for key in ("a" * 16, "b" * 16):
+        changed = app.config["SETTINGS"].model_copy(update={"secret_key": key})
+        monkeypatch.setitem(app.config, "SETTINGS", changed)
+        operator.post("/runs", json=RESIZE, headers={"Idempotency-Key": key})
+    digests = db.session.scalars(select(Run.request_digest)).all()
+    assert len(set(digests)) == 2
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "tab\tinside"])

@@ -24,6 +24,7 @@ from app.schedules.start_form import AT, NOW, Start
 from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
+from app.web.once import once
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 RECENT = 6
@@ -80,7 +81,7 @@ def numbers(task_name: str) -> str:
 def run(task_name: str) -> Any:
     form = _submitted(task_name)
     try:
-        return go_to(_started(form))
+        return go_to(once(lambda: _started(form)))
     except Invalid as error:
         form.refuse(error)
         return _drawn(form), 422

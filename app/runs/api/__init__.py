@@ -34,10 +34,12 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
     """Run a task: now, later or when released"""
     now = utcnow()
     _require_task(wanted["task_name"])
+    asked = dict(wanted)
     countdown = wanted.pop("countdown", None)
     if countdown is not None:
         wanted["run_at"] = now + timedelta(seconds=countdown)
-    request = runs.RunRequest(**wanted, requested_by=current_user.name, idempotency_key=header["key"])
+    by, key = current_user.name, header["key"]
+    request = runs.RunRequest(**wanted, requested_by=by, idempotency_key=key, asked=asked)
     return _accepted(runs.submit(_celery(), request, now))
 
 
@@ -110,7 +112,9 @@ def rerun_run(wanted: dict[str, Any], header: dict[str, Any], run_id: str) -> An
     """Run again, with the same or changed arguments"""
     old = runs.get(run_id)
     _require_task(old.task_name)
-    new = runs.rerun(_celery(), old, current_user.name, utcnow(), idempotency_key=header["key"], **wanted)
+    by, key = current_user.name, header["key"]
+    asked = {"rerun_of": old.id} | wanted
+    new = runs.rerun(_celery(), old, by, utcnow(), idempotency_key=key, asked=asked, **wanted)
     return _accepted(new)
 
 

@@ -188,7 +188,9 @@ class IdempotencySchema(Schema):
         data_key="Idempotency-Key",
         load_default=None,
         validate=FullMatch(r"^[\x20-\x7e]{1,255}$", error="Give 1 to 255 printable ASCII characters."),
-        metadata={"description": "A repeated request with the same key returns the first run."},
+        metadata={
+            "description": "The same request with the same key returns the first run; another is refused."
+        },
     )
 
 

@@ -6,7 +6,6 @@ from flask import render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
-from werkzeug.wrappers import Response
 
 from app import catalog, runs, schedules
 from app.accounts import permits, requires
@@ -18,6 +17,7 @@ from app.schedules.views import changes, fires
 from app.schedules.views.blueprint import address_of, bp, celery, say
 from app.web import viewer
 from app.web.htmx import go_to
+from app.web.once import once
 
 PARTS = ("minute", "hour", "day_of_month", "month", "day_of_week")
 
@@ -32,12 +32,16 @@ def new() -> str:
 @requires("operate")
 def create() -> Any:
     form = _submitted(None)
-    try:
+
+    def act() -> str:
         wanted = form.wanted(celery(), viewer.now())
         row = schedules.create(celery(), schedules.Definition(**wanted), current_user.name, viewer.now())
+        return _saved(row.id)
+
+    try:
+        return go_to(once(act))
     except (Invalid, Conflict) as error:
         return _refused(form, error)
-    return _saved(row.id)
 
 
 @bp.get("/<int:schedule_id>/edit")
@@ -53,14 +57,18 @@ def edit(schedule_id: int) -> str:
 def update(schedule_id: int) -> Any:
     form = _submitted(schedules.get(schedule_id))
     by, now = current_user.name, viewer.now()
-    try:
+
+    def act() -> str:
         wanted = form.wanted(celery(), now)
         schedules.update(celery(), schedule_id, wanted, by, now, form.version)
+        return _saved(schedule_id)
+
+    try:
+        return go_to(once(act))
     except Stale:
         return _stale(form, schedule_id)
     except (Invalid, Conflict) as error:
         return _refused(form, error)
-    return _saved(schedule_id)
 
 
 @bp.post("/form")
@@ -141,19 +149,19 @@ def _stale(form: ScheduleForm, schedule_id: int) -> Any:
     return _drawn(rebased, theirs=shown, both=words), Stale.status
 
 
-def _saved(schedule_id: int) -> Response:
+def _saved(schedule_id: int) -> str:
     """To the schedule's page; with the button for it, its task runs now as well."""
     name, address = schedules.get(schedule_id).name, address_of(schedule_id)
     if request.form.get("then") != "run":
         say(_("Saved"), name)
-        return go_to(address)
+        return address
     try:
         run = schedules.run_now(celery(), schedule_id, current_user.name, viewer.now())
     except (Conflict, Invalid) as error:
         say(_("Saved, but not run now"), error.detail)
-        return go_to(address)
+        return address
     say(_("Saved, and sent to the queue %(queue)s", queue=run.queue), name, run_id=run.id)
-    return go_to(address)
+    return address
 
 
 def _previewed(form: ScheduleForm) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""A form that comes twice, as by a slow double click without script, does what it says once."""
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app.clock import utcnow
+from app.extensions import db
+from app.runs.models import Run
+from app.schedules.models import Schedule
+
+RESIZE = "/tasks/sample_tasks.resize"
+
+
+@pytest.fixture
+def operator(signed_in: Callable[[str], FlaskClient]) -> FlaskClient:
+    return signed_in("operator")
+
+
+def hidden(browser: FlaskClient, path: str) -> dict[str, str]:
+    text = browser.get(path).text
+    found = {name: re.search(rf'name="{name}" value="([^"]+)"', text) for name in ("csrf_token", "form_key")}
+    return {name: match[1] for name, match in found.items() if match} | {"queue": "default", "priority": "5"}
+
+
+def number(model: Any) -> int:
+    db.session.rollback()
+    return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def test_a_run_form_that_is_sent_twice_makes_one_run(operator: FlaskClient) -> None:
+    form = hidden(operator, RESIZE) | {"p-folder": "a"}
+    assert form.keys() >= {"csrf_token", "form_key"}
+    first, second = operator.post(f"{RESIZE}/run", data=form), operator.post(f"{RESIZE}/run", data=form)
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert first.location == second.location
+    assert number(Run) == 1
+    operator.post(f"{RESIZE}/run", data=form | {"p-folder": "b"})  # gone back, changed and sent again
+    operator.post(f"{RESIZE}/run", data=form | hidden(operator, RESIZE))  # the page loaded again
+    assert number(Run) == 3
+
+
+def test_two_at_the_same_moment_make_one_run(app: Flask, operator: FlaskClient) -> None:
+    form = hidden(operator, RESIZE) | {"p-folder": "a"}
+    cookie = operator.get_cookie("celeriac_session")
+    assert cookie
+    start, found = threading.Barrier(4), []
+
+    def send() -> None:
+        browser = app.test_client()
+        browser.set_cookie("celeriac_session", cookie.value)
+        start.wait()
+        found.append(browser.post(f"{RESIZE}/run", data=form).location)
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+    assert number(Run) == 1
+
+
+def test_run_at_a_time_and_a_new_schedule_are_made_once(operator: FlaskClient) -> None:
+    later = f"{utcnow().year + 1}-05-06T07:08"
+    form = hidden(operator, RESIZE) | {"p-folder": "a", "start": "at", "start_at": later}
+    places = {operator.post(f"{RESIZE}/run", data=form).location for _ in range(2)}
+    assert len(places) == 1
+    assert number(Schedule) == 1
+    form = hidden(operator, "/schedules/new") | {
+        "name": "once", "task_name": "sample_tasks.resize", "task_type": "interval",
+        "interval_seconds": ["1", "h"], "p-folder": "a", "timezone": "UTC", "overlap": "skip",
+        "on_missed": "",
+    }  # fmt: skip
+    answers = [operator.post("/schedules/new", data=form) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303], answers[0].text
+    assert answers[0].location == answers[1].location
+    assert number(Schedule) == 2
+
+
+def test_a_form_that_was_refused_can_be_sent_again(operator: FlaskClient) -> None:
+    form = hidden(operator, RESIZE) | {"p-folder": "a", "p-width": "x"}
+    for _ in range(2):
+        assert operator.post(f"{RESIZE}/run", data=form).status_code == 422
+    assert operator.post(f"{RESIZE}/run", data=form | {"p-width": "640"}).status_code == 303
+    assert number(Run) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x", "x" * 100, "a b c d e f g h i j k", "../../../../etc/passwd"])
+def test_without_a_proper_key_a_form_is_done_as_it_comes(operator: FlaskClient, key: str) -> None:
+    form = hidden(operator, RESIZE) | {"p-folder": "a", "form_key": key}
+    for _ in range(2):
+        assert operator.post(f"{RESIZE}/run", data=form).status_code == 303
+    assert number(Run) == 2
+
+
+def test_the_key_of_another_user_is_ones_own(
+    operator: FlaskClient, signed_in: Callable[[str], FlaskClient]
+) -> None:
+    form = hidden(operator, RESIZE) | {"p-folder": "a"}
+    first = operator.post(f"{RESIZE}/run", data=form)
+    other = signed_in("operator")
+    second = other.post(f"{RESIZE}/run", data=form | {"csrf_token": hidden(other, RESIZE)["csrf_token"]})
+    assert second.status_code == 303
+    assert first.location != second.location
+
+
+def test_a_form_whose_first_sending_never_ends_says_so(
+    operator: FlaskClient, redis: redis_client.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.web import once
+
+    monkeypatch.setattr(once, "PATIENCE_SECONDS", 0.2)
+    form = hidden(operator, RESIZE) | {"p-folder": "a"}
+    operator.post(f"{RESIZE}/run", data=form)
+    (name,) = redis.keys("celeriac:forms:*")
+    redis.set(name, "")
+    assert operator.post(f"{RESIZE}/run", data=form).status_code == 409
+    assert number(Run) == 1
