@@ -12,12 +12,11 @@ from limits import parse_many
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app import embedded_redis
+from app import embedded_redis, queue_names
 from app.kept_secret import kept_secret
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 LIBRARY_QUEUES = ("default", "files", "mail", "examples")
-QUEUE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,126}$"
 
 
 class ConfigError(SystemExit):
@@ -93,6 +92,12 @@ def _from_json(value: Any) -> Any:
         raise ValueError(f'allowed: JSON such as {{"name": "URL"}} ({error})') from None
 
 
+def _queue_name(value: str) -> str:
+    if wrong := queue_names.problem(value):
+        raise ValueError(wrong)
+    return value
+
+
 def _rate_limit(value: str) -> str:
     try:
         parse_many(value)
@@ -105,7 +110,7 @@ CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 PathList = Annotated[list[Path], NoDecode, BeforeValidator(_split)]
 DataUrl = Annotated[str, AfterValidator(_data_url)]
 DataName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
-QueueName = Annotated[str, Field(pattern=QUEUE_PATTERN)]
+QueueName = Annotated[str, AfterValidator(_queue_name)]
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 
 

@@ -13,6 +13,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
 
 GROUND = {"config", "clock", "extensions", "errors", "embedded_redis", "kept_secret", "languages"}
+GROUND |= {"queue_names"}
 RANKS = dict.fromkeys(GROUND, 1)
 RANKS |= dict.fromkeys(["celery", "broker"], 2)
 RANKS |= dict.fromkeys(["catalog", "runs", "accounts", "audit"], 3)

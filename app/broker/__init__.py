@@ -9,7 +9,7 @@ from app.broker.abilities import (
     supports_undo_purge,
 )
 from app.broker.changes import hold, move, remove, reprioritise, send_to
-from app.broker.connection import Keys, Level, client, keys, reset
+from app.broker.connection import Keys, Level, client, keys, mend, reset
 from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone
 from app.broker.holding import Held, find_held, held, held_count, held_ids, release, release_all
 from app.broker.holding_new import HoldingNew, hold_new, holding_new, stop_holding_new, sweep
@@ -68,6 +68,7 @@ __all__ = [
     "keys",
     "known_queues",
     "locate",
+    "mend",
     "move",
     "oldest_sent_at",
     "out",

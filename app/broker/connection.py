@@ -3,6 +3,7 @@
 Where the queues lie in RabbitMQ, Redis holds the rest: events, heartbeats, pauses and which copies count.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from kombu.connection import Connection
 from redis.commands.core import Script
 from redis.maint_notifications import MaintNotificationsConfig
 
+from app.broker import mending
 from app.broker.priority import PRIORITY_STEPS
 from app.errors import BrokerUnavailable, NotFound
+from app.queue_names import OWN_PREFIX, is_key
 
-OWN_PREFIX = "celeriac:"
 SOCKET_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 2
 CONNECTIONS_MAX = 100
+MEND_AGAIN_SECONDS = 10.0
 LUA_FOLDER = Path(__file__).with_name("lua")
 
 P = ParamSpec("P")
@@ -61,7 +64,7 @@ class Keys:
 
     def level(self, queue: str, step: int) -> Level:
         name = f"{queue}{self.separator}{step}" if step else queue
-        return Level(step, self.prefix + name)
+        return Level(step, self.aside(name) if is_key(queue) else self.prefix + name)
 
     def levels(self, queue: str) -> list[Level]:
         """The queue's lists in the order in which workers empty them."""
@@ -81,6 +84,10 @@ class Keys:
     def let_in(self, queue: str) -> str:
         """Set of the run ids that "hold everything new" lets through."""
         return self._own(f"let-in:{queue}")
+
+    def aside(self, name: str) -> str:
+        """List that stands for a queue of the name of another key, which nobody may touch as a queue."""
+        return self._own(f"aside:{name}")
 
     @property
     def hold_new(self) -> str:
@@ -164,14 +171,38 @@ def reset(app: Flask | None = None) -> None:
 
 
 def reaches_broker(function: Callable[P, R]) -> Callable[P, R]:
-    """Give what can go wrong between us and Redis its name; see `named_errors`."""
+    """Give what can go wrong between us and Redis its name; see `named_errors`.
+
+    Where a key holds what somebody sent to a queue of its name, that is put right first.
+    """
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         with named_errors():
+            try:
+                return function(*args, **kwargs)
+            except redis.ResponseError as error:
+                if not (mending.is_needed(error) and _mend_again()):
+                    raise
             return function(*args, **kwargs)
 
     return wrapper
+
+
+def mend() -> set[str]:
+    """Put right what lies where no queue can be (see `mending`); the ids of runs whose messages did."""
+    with named_errors():
+        mending.mend(client(), keys())
+        return mending.set_aside_ids(client(), keys())
+
+
+def _mend_again() -> bool:
+    """Whether anything was put right, which is looked for every ten seconds: it walks over all keys."""
+    extensions: dict[str, Any] = current_app.extensions
+    if time.monotonic() - extensions.get("broker_mended_at", float("-inf")) < MEND_AGAIN_SECONDS:
+        return False
+    extensions["broker_mended_at"] = time.monotonic()
+    return mending.mend(client(), keys())
 
 
 @contextmanager
@@ -182,7 +213,7 @@ def named_errors() -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
     except redis.ResponseError as error:
-        if "WRONGTYPE" not in str(error):
+        if not mending.is_needed(error):
             raise
         raise NotFound(_("There is no queue of this name.")) from error
 

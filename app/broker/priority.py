@@ -1,7 +1,10 @@
 """The one place that maps our priorities (9 is the most urgent) to the broker's numbers.
 
-Redis counts steps, 0 first; RabbitMQ counts as we do. A process talks to one broker only.
+Redis counts steps, 0 first; RabbitMQ counts as we do. A process talks to one broker only. Code, Celery's
+options and what a worker hands to a task count as we do: only what lies in Redis is turned (see `transport`).
 """
+
+from typing import Any
 
 HIGHEST = 9
 DEFAULT_PRIORITY = 5
@@ -16,6 +19,16 @@ def number_for(rabbitmq: bool) -> None:
     _reversed = not rabbitmq
 
 
+def nearest(priority: Any) -> int:
+    """A priority as code gives it, brought into 0 to 9; raises ValueError for what is no number."""
+    try:
+        return min(max(int(priority), 0), HIGHEST)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"priority is a number from 0 to {HIGHEST}, 9 goes first; not {priority!r}"
+        ) from None
+
+
 def to_broker(priority: int) -> int:
     """The broker's number of a priority; raises ValueError outside 0 to 9."""
     if not 0 <= priority <= HIGHEST:
@@ -25,5 +38,5 @@ def to_broker(priority: int) -> int:
 
 def from_broker(number: int) -> int:
     """The priority of a broker's number; what lies outside 0 to 9 counts as the nearest."""
-    nearest = min(max(number, 0), HIGHEST)
-    return HIGHEST - nearest if _reversed else nearest
+    known = nearest(number)
+    return HIGHEST - known if _reversed else known

@@ -1,7 +1,9 @@
 """Kombu's Redis transport with two rules built in: what a queue that holds everything new lets in, and pause.
 
 Both are decided inside Redis, in the very step in which kombu would publish a message or note that a worker
-took it, so that there is no moment in which a message slips through. Bytes and keys in Redis stay kombu's.
+took it, so that there is no moment in which a message slips through. Bytes and keys in Redis stay kombu's,
+and the numbers of priorities too: in the process itself a task's 9 goes first (see `Message`). A queue that
+would be another key is refused.
 """
 
 # mypy: allow-untyped-calls
@@ -20,10 +22,14 @@ from kombu import transport as kombu_transport
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 from kombu.utils.json import dumps
+from redis.exceptions import ResponseError
 
+from app.broker import mending
 from app.broker.connection import LUA_FOLDER, Keys, keys_of
 from app.broker.holding import facts
 from app.broker.messages import id_of
+from app.broker.priority import from_broker, nearest, to_broker
+from app.queue_names import OWN_PREFIX, is_key
 
 PAUSE_CHECK_SECONDS = 1.0
 PUT = (LUA_FOLDER / "put.lua").read_text()
@@ -67,9 +73,24 @@ def publishing_held(by: str, reason: str, now: datetime) -> Iterator[None]:
         _hold.reset(token)
 
 
+class Message(virtual.Message):
+    """A message as a consumer sees it: a task's priority counts as ours, 9 first; in Redis 0 goes first."""
+
+    def __init__(self, payload: dict[str, Any], channel: Any = None, **options: Any) -> None:
+        super().__init__(payload, channel, **options)
+        if _is_task(self.headers):
+            step = channel._get_message_priority(payload)
+            self.properties = self.properties | {"priority": from_broker(step)}
+
+    def serializable(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().serializable()
+        return found | {"properties": self._raw["properties"]}
+
+
 class Channel(kombu_redis.Channel):
     """A channel that publishes and takes by the rules."""
 
+    Message = Message
     _paused: frozenset[str] = frozenset()
     _worker_paused = False
     _pauses_read_at = float("-inf")
@@ -87,6 +108,41 @@ class Channel(kombu_redis.Channel):
     def _names(self) -> Keys:
         return keys_of(self)
 
+    def queue_declare(self, queue: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Declare a queue; raises ValueError where its name is another key's."""
+        if queue and is_key(queue):
+            raise ValueError(f"{queue} is not free for a queue: it is the name of another key in Redis")
+        return super().queue_declare(queue, *args, **kwargs)
+
+    def _q_for_pri(self, queue: str, pri: int) -> str:
+        """The list of a level; never another key, wherever the queue's name came from."""
+        name: str = super()._q_for_pri(queue, pri)
+        return f"{OWN_PREFIX}aside:{name}" if is_key(queue) else name
+
+    def prepare_message(
+        self,
+        body: Any,
+        priority: Any = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
+        headers: dict[str, Any] | None = None,
+        properties: dict[str, Any] | None = None,
+    ) -> Any:
+        """Give a task's message the number by which Redis puts 9 first."""
+        if _is_task(headers):
+            priority = to_broker(nearest(priority))
+        return super().prepare_message(body, priority, content_type, content_encoding, headers, properties)
+
+    def _run(self, script: str, lists: list[str], *arguments: Any) -> Any:
+        """Run a script; where one of its keys holds what was sent to a queue of its name, mend that first."""
+        with self.conn_or_acquire() as client:
+            try:
+                return client.eval(script, len(lists), *lists, *arguments)
+            except ResponseError as error:
+                if not (mending.is_needed(error) and mending.mend(client, self._names)):
+                    raise
+                return client.eval(script, len(lists), *lists, *arguments)
+
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         """Publish into the line or among the held ones, as the script decides."""
         if queue in self._expires:  # kombu's short-lived reply queues carry no tasks
@@ -95,13 +151,12 @@ class Channel(kombu_redis.Channel):
         names, raw = self._names, dumps(message)
         level = names.level(queue, names.step_of(self._get_message_priority(message)))
         lists = [level.key, names.held(queue), names.held_facts(queue), names.hold_new, names.let_in(queue)]
-        call = (PUT, len(lists), *lists, raw, _run_id(message, raw), queue, _hold.get())
+        arguments = (raw, _run_id(message, raw), queue, _hold.get())
         batch = kwargs.get("_publish_batch")
         if batch is not None:
-            batch.add("eval", *call)
+            batch.add("eval", PUT, len(lists), *lists, *arguments)
             return
-        with self.conn_or_acquire() as client:
-            client.eval(*call)
+        self._run(PUT, lists, *arguments)
 
     def basic_consume(
         self, queue: str, no_ack: bool, callback: Callable[[Any], Any], consumer_tag: str, **kwargs: Any
@@ -124,6 +179,9 @@ class Channel(kombu_redis.Channel):
         return [] if self._worker_paused else [queue for queue in consumed if queue not in self._paused]
 
     def _deliver_taken(self, queue: str, raw_message: dict[str, Any], callback: Callable[[Any], Any]) -> Any:
+        delivery = raw_message["properties"].get("delivery_info") or {}
+        if is_key(str(delivery.get("routing_key"))):  # given back, it goes to where it came from
+            delivery |= {"exchange": "", "routing_key": queue}
         message = self.Message(raw_message, channel=self)
         outcome = self._take(queue, raw_message, message)
         if outcome == b"paused":
@@ -142,9 +200,8 @@ class Channel(kombu_redis.Channel):
         delivery = message.delivery_info
         address = f"{dumps(delivery['exchange'])}, {dumps(delivery['routing_key'])}"
         run_id = _run_id(raw_message, raw)
-        arguments = [message.delivery_tag, repr(time.time()), raw, address, run_id, queue, _worker]
-        with self.conn_or_acquire() as client:
-            return client.eval(TAKE, len(lists), *lists, *arguments)
+        now = repr(time.time())
+        return self._run(TAKE, lists, message.delivery_tag, now, raw, address, run_id, queue, _worker)
 
     def _read_pauses(self) -> None:
         names = self._names
@@ -163,6 +220,10 @@ class Transport(kombu_redis.Transport):
     """Kombu's Redis transport with our channel."""
 
     Channel = Channel
+
+
+def _is_task(headers: Any) -> bool:
+    return isinstance(headers, dict) and "task" in headers
 
 
 def _run_id(message: dict[str, Any], raw: str) -> str:

@@ -13,9 +13,9 @@ from app.broker import copies, holding, line, rabbitmq
 from app.broker.abilities import is_rabbitmq, on_rabbitmq, unseen
 from app.broker.connection import Keys, client, keys, reaches_broker
 from app.broker.messages import Message, given_step, parse
+from app.queue_names import is_reserved
 
 SCAN_COUNT = 500
-EVENT_QUEUES, CONTROL_QUEUES = "celeryev.", ".pidbox"  # Celery's own, which carry no tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,10 @@ def known_queues() -> set[str]:
         pipe.smembers(table)
     members = set().union(*pipe.execute())
     queues = {member.decode("utf-8", "replace").split(names.separator)[-1] for member in members}
-    return {
-        queue for queue in queues if not queue.startswith(EVENT_QUEUES) and not queue.endswith(CONTROL_QUEUES)
-    }
+    found = sorted(queue for queue in queues if not is_reserved(queue))
+    for queue in found:
+        pipe.type(names.level(queue, 0).key)
+    return {queue for queue, kind in zip(found, pipe.execute(), strict=True) if kind in (b"list", b"none")}
 
 
 def is_declared(queue: str) -> bool:

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from app.broker.priority import to_broker
 from app.catalog.info import TaskInfo
 from app.catalog.masking import mask
 from app.catalog.parameters import Parameter
@@ -29,8 +28,7 @@ def as_python(
 ) -> str:
     """The `apply_async` call of this run, secrets masked; `options` are those of `POST /runs`.
 
-    Celery hands its `priority` to the broker as it is; for Redis 0 is the most urgent. The number is then not
-    the one on the page, and a comment says so. `hold` is not Celery's and left out.
+    `hold` is not Celery's and left out.
     """
     args, kwargs, _ = mask(info, args, kwargs)
     receivers = [info.parameter(name) for name in info.places(len(args))]
@@ -42,12 +40,7 @@ def as_python(
     for name, value in options.items():
         if value is None or name == "hold":
             continue
-        if name == "priority":
-            number = to_broker(value)
-            turned = "" if number == value else f"  # {value} on the page: Redis counts the other way round"
-            lines.append(f"priority={number},{turned}")
-        else:
-            lines.append(_written(_CELERY_NAMES.get(name, name), value))
+        lines.append(_written(_CELERY_NAMES.get(name, name), value))
     body = textwrap.indent("\n".join(lines), "    ")
     return f"{info.function}.apply_async(\n{body}\n)" if lines else f"{info.function}.apply_async()"
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from celery import Celery, Task
 from flask_babel import gettext as _
 
-from app.broker.priority import from_broker
+from app.broker.priority import DEFAULT_PRIORITY
 from app.catalog.docstrings import read_docstring
 from app.catalog.parameters import Parameter, docstring_of, parameters_of
 from app.errors import NotFound
@@ -115,7 +115,7 @@ def _read(celery_app: Celery, task: Task) -> TaskInfo:
         doc=doc.body,
         parameters=parameters_of(task),
         queue=_queue(celery_app, task),
-        priority=from_broker(task.priority or 0),
+        priority=DEFAULT_PRIORITY if task.priority is None else task.priority,
         time_limit=task.time_limit,
         soft_time_limit=task.soft_time_limit,
         rate_limit=str(task.rate_limit) if task.rate_limit else None,

@@ -12,7 +12,7 @@ from flask import Flask
 from kombu.entity import Queue
 
 from app.broker import transport
-from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, PRIORITY_STEPS, number_for, to_broker
+from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, PRIORITY_STEPS, number_for
 from app.celery import logs, presence, rabbitmq, signals
 from app.celery.adoption import CeleriacApp
 from app.celery.events import EventStream
@@ -66,12 +66,12 @@ def routes(settings: Settings) -> list[tuple[str, dict[str, str]]]:
     return [(pattern, {"queue": queue}) for queue, detail in details for pattern in detail.tasks]
 
 
-def default_priority(settings: Settings, task_name: str) -> int | None:
-    """The priority that the settings give to the tasks of its queue, in the broker's numbering."""
+def default_priority(settings: Settings, task_name: str) -> int:
+    """The priority of a task that names none: what the settings give to the tasks of its queue, or 5."""
     for detail in settings.queue_details.values():
         if detail.priority is not None and any(fnmatchcase(task_name, one) for one in detail.tasks):
-            return to_broker(detail.priority)
-    return None
+            return detail.priority
+    return DEFAULT_PRIORITY
 
 
 def queue_arguments(settings: Settings) -> dict[str, Any] | None:
@@ -116,7 +116,6 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_default_queue": "default",
-        "task_default_priority": to_broker(DEFAULT_PRIORITY),  # none would mean the most urgent on Redis
         "task_queues": [
             Queue(name, routing_key=name, queue_arguments=queue_arguments(settings))
             for name in settings.declared_queues

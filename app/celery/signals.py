@@ -10,7 +10,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,7 +37,7 @@ from celery.worker import state as worker_state
 
 from app.broker.copies import HEADER as COPY_HEADER
 from app.broker.copies import new_copy
-from app.broker.priority import DEFAULT_PRIORITY, from_broker
+from app.broker.priority import DEFAULT_PRIORITY, nearest
 from app.celery import logs
 from app.celery.events import EventStream, to_json
 
@@ -122,9 +122,11 @@ def publishing_quietly() -> Iterator[None]:
 
 
 def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
-    step = properties.get("priority")
-    priority = DEFAULT_PRIORITY if step is None else from_broker(step)
-    headers[HEADER] = {"sent_at": time.time(), "priority": priority}
+    if properties.get("priority") is None:  # kombu would send 0
+        properties["priority"] = DEFAULT_PRIORITY
+    with suppress(ValueError):  # publishing it says so
+        properties["priority"] = nearest(properties["priority"])
+    headers[HEADER] = {"sent_at": time.time(), "priority": properties["priority"]}
     if _names_copies and not headers.get(COPY_HEADER):
         headers[COPY_HEADER] = new_copy()
 
@@ -285,8 +287,7 @@ def _unrecorded(headers: dict[str, Any]) -> dict[str, str]:
     if headers.get(HEADER) or "args" not in headers:
         return {}
     delivery = headers.get("delivery_info") or {}
-    step = delivery.get("priority")
-    priority = DEFAULT_PRIORITY if step is None else from_broker(step)
+    priority = DEFAULT_PRIORITY if delivery.get("priority") is None else delivery["priority"]
     where = {"queue": to_json(delivery.get("routing_key")), "priority": to_json(priority)}
     return where | _arguments(headers["args"], headers["kwargs"])
 

@@ -22,7 +22,7 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
     abstract = True
     flask_app: ClassVar[Flask]
     coerce: ClassVar[Callable[[Task, Any, Any], tuple[Any, Any]]]
-    priority_of: ClassVar[Callable[[str], int | None]]
+    priority_of: ClassVar[Callable[[str], int]]
     on_rabbitmq: ClassVar[bool]
     _has_own_call: ClassVar[bool] = False
 
@@ -52,9 +52,8 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
     def on_bound(cls, app: Any) -> None:
         """A task that names no priority takes the one of its queue."""
         super().on_bound(app)
-        given = app.Task.priority_of(cls.name) if cls.priority == app.conf.task_default_priority else None
-        if given is not None:
-            cls.priority = given
+        if cls.priority is None:
+            cls.priority = app.Task.priority_of(cls.name)
 
     def progress(self, current: float, total: float | None = None, message: str = "") -> None:
         """Report progress: `current` of `total` (None: unknown), with a few words.

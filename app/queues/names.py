@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from flask import current_app
 from flask_babel import gettext as _
 
-from app import broker
-from app.broker.connection import OWN_PREFIX
+from app import broker, queue_names
 from app.config import settings
 from app.errors import NotFound
 from app.workers import Worker
 
-KOMBU_PREFIX = "_kombu."
 KNOWN_FOR_SECONDS = 10.0  # finding the others walks over all keys of Redis
 
 
@@ -20,7 +18,8 @@ def names(workers: Sequence[Worker]) -> list[str]:
     """The queues of the list: declared ones first, in their order, then the others by name."""
     declared = settings().declared_queues
     listened = {queue for worker in workers if worker.online for queue in worker.queues}
-    others = sorted((_ever_known() | listened | set(broker.paused())) - set(declared))
+    known = (_ever_known() | listened | set(broker.paused())) - set(declared)
+    others = sorted(name for name in known if not queue_names.is_reserved(name))
     depths = broker.depths(others) if others else {}
     shown = [name for name in others if name in listened or depths[name].waiting or depths[name].held]
     return [*declared, *shown]
@@ -28,7 +27,7 @@ def names(workers: Sequence[Worker]) -> list[str]:
 
 def require(queue: str, workers: Sequence[Worker] = ()) -> None:
     """Raise `NotFound` for a queue that nobody has ever declared, listens to or has sent anything to."""
-    if queue.startswith((OWN_PREFIX, KOMBU_PREFIX)) or broker.keys().separator in queue:
+    if queue_names.is_reserved(queue) or broker.keys().separator in queue:
         raise _unknown(queue)  # a key that stands beside the queues, or one level of one
     if queue in settings().declared_queues or any(queue in worker.queues for worker in workers):
         return

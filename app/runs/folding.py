@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from app.queue_names import is_reserved
 from app.runs import states
 
 Row = dict[str, Any]
@@ -81,6 +82,8 @@ def _identify(row: Row, event: Mapping[str, Any]) -> None:
     for field in ("queue", "priority", "root_id", "origin", "args", "kwargs", "masked"):
         if row[field] is None and event.get(field) is not None:
             row[field] = event[field]
+    if is_reserved(str(row["queue"])):
+        row["queue"] = None  # a foreign message says what it likes of where it came from
     if row["parent_id"] is None and event.get("parent_id") != row["id"]:  # a retry names itself as its parent
         row["parent_id"] = event.get("parent_id")
     row["group_id"] = row["group_id"] or event.get("group")

@@ -19,7 +19,6 @@ from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from app import broker
 from app.broker import aside, copies
-from app.broker.priority import to_broker
 from app.broker.transport import publishing_held
 from app.celery import signals
 from app.clock import utcnow
@@ -188,7 +187,7 @@ def _publish(celery_app: Celery, message: Message, **options: Any) -> None:
     if message.queue:
         options["queue"] = message.queue
     if message.priority is not None:
-        options["priority"] = to_broker(message.priority)
+        options["priority"] = message.priority
     task = celery_app.tasks[message.task_name]
     with _held(message.hold) if message.hold else nullcontext():
         task.apply_async(message.args, message.kwargs, **_PATIENCE[broker.is_rabbitmq()], **options)

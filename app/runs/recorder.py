@@ -55,7 +55,7 @@ class Recorder:
             Part("putting dead workers' runs right", self._put_right, DEATHS_SECONDS),
         ]
         self._stop = threading.Event()
-        self._joined = False
+        self._mended = self._joined = False
         self._swept = self._took_over = self._told = 0.0
         self._steady_since = time.monotonic()
         self._minute = telling.Minute()
@@ -78,6 +78,8 @@ class Recorder:
         Nothing that is read or done ends the process: what fails is logged and tried again later.
         """
         try:
+            if not self._mended:
+                self._mend(now)
             if not self._joined:
                 self._reader.join()
                 self._joined = True
@@ -90,6 +92,13 @@ class Recorder:
         if recorded < BATCH:
             self.sweep(now)
         return 0.0
+
+    def _mend(self, now: datetime) -> None:
+        """Give up what was sent to queues that cannot be: it lies where nobody takes it from."""
+        with self.app.app_context():
+            lost = broker.mend()
+            outbox.fail(dict.fromkeys(lost, "ValueError: no queue can have the name it was sent to"), now)
+        self._mended = True
 
     def step(self, block_ms: int = BLOCK_MS) -> int:
         """Read and record one batch, waiting at most `block_ms` for it; returns how many events it had."""
@@ -166,6 +175,7 @@ class Recorder:
         delay = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
         self._failures += 1
         self._steady_since, self._joined = time.monotonic(), False
+        self._mended = self._mended and not isinstance(error, redis.ResponseError)
         logger.warning("the recorder waits %s s: %s", delay, first_line(error), exc_info=not is_outage(error))
         self._reader.reread()
         return delay

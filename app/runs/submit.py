@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app import audit, broker, catalog
+from app import audit, broker, catalog, queue_names
 from app.accounts import permits
 from app.broker import topics, wakeups
 from app.celery.events import to_json
@@ -100,7 +100,7 @@ def rerun(
         task_name=old.task_name,
         args=arguments.args,
         kwargs=arguments.kwargs,
-        queue=old.queue,
+        queue=None if queue_names.is_reserved(old.queue or "") else old.queue,
         priority=old.priority,
         requested_by=by,
         rerun_of=old.id,
@@ -150,6 +150,10 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
     expires_at = starts_at + timedelta(seconds=ttl) if ttl else None
     later = starts_at > now
     run_id = str(uuid.uuid4())
+    queue = request.queue or info.queue
+    known = queue == info.queue or request.rerun_of is not None
+    if wrong := queue_names.problem(queue, in_use=known):
+        raise Invalid({"queue": [wrong]})
     return Run(
         id=run_id,
         root_id=run_id,
@@ -157,7 +161,7 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
         updated_at=now,
         task_name=info.name,
         state=states.SCHEDULED if later else states.HELD if request.hold else states.PENDING,
-        queue=request.queue or info.queue,
+        queue=queue,
         priority=info.priority if request.priority is None else request.priority,
         requested_by=storable(request.requested_by) if request.requested_by else None,
         rerun_of=request.rerun_of,

@@ -8,8 +8,7 @@ from typing import Any
 from celery import Celery
 from flask_babel import gettext as _
 
-from app import catalog
-from app.config import QUEUE_PATTERN
+from app import catalog, queue_names
 from app.errors import Invalid, NotFound
 from app.schedules import arguments, policies, timing
 from app.schedules.definition import (
@@ -73,10 +72,8 @@ def _text_errors(new: Definition, changed: set[str]) -> Errors:
 
 def _range_errors(new: Definition, changed: set[str]) -> Errors:
     errors: Errors = {}
-    if "queue" in changed and new.queue is not None and not re.fullmatch(QUEUE_PATTERN, new.queue):
-        errors["queue"] = [
-            _("A queue's name has letters, digits and _ . : @ - only, at most 127 characters.")
-        ]
+    if "queue" in changed and new.queue is not None and (wrong := queue_names.problem(new.queue)):
+        errors["queue"] = [wrong]
     if "priority" in changed and new.priority is not None and not 0 <= new.priority <= 9:
         errors["priority"] = [_("Give a priority from 0 to 9; 9 is the most urgent.")]
     return errors

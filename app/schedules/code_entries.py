@@ -10,7 +10,8 @@ from celery import Celery
 from celery.schedules import crontab, schedule, solar
 from flask_babel import gettext as _
 
-from app.broker.priority import from_broker
+from app import queue_names
+from app.broker.priority import HIGHEST
 from app.celery.events import to_json
 from app.schedules.checks import NAME_LENGTH
 from app.schedules.definition import Definition
@@ -129,12 +130,20 @@ def _column(value: crontab, name: str) -> str:
     return ",".join(map(str, numbers))
 
 
+def _priority(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= HIGHEST:
+        raise _Refused(_("Give a priority from 0 to 9; 9 is the most urgent."))
+    return value
+
+
 def _options(options: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise _Refused(_("These options are not known here: %(names)s.", names=", ".join(map(str, unknown))))
     found: dict[str, Any] = {"queue": options.get("queue")}
+    if found["queue"] is not None and (wrong := queue_names.problem(found["queue"])):
+        raise _Refused(wrong)
     if options.get("priority") is not None:
-        found["priority"] = from_broker(options["priority"])
+        found["priority"] = _priority(options["priority"])
     expires = options.get("expires")
     if isinstance(expires, timedelta):
         expires = expires.total_seconds()

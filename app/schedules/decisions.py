@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 from celery import Celery
 from flask_babel import gettext as _
 
-from app import catalog
+from app import catalog, queue_names
+from app.errors import Invalid
 from app.runs import outbox, states
 from app.runs.folding import Row
 from app.schedules import due, reasons
@@ -141,6 +142,15 @@ def _later(skips: list[str] | None, next_due_at: datetime | None) -> list[str] |
     return [skip for skip in skips if datetime.fromisoformat(skip) >= next_due_at] or None
 
 
+def queue_of(row: Any, info: catalog.TaskInfo | None) -> str | None:
+    """The queue that a schedule's runs go to; raises `Invalid` for what no queue can be called."""
+    own = info.queue if info else None
+    queue: str | None = row.queue or own
+    if queue is not None and (wrong := queue_names.problem(queue, in_use=queue == own)):
+        raise Invalid({"queue": [wrong]})
+    return queue
+
+
 class _RunMaker:
     """Makes the rows of runs for the fires of one schedule."""
 
@@ -165,7 +175,7 @@ class _RunMaker:
             "created_at": created_at,
             "updated_at": created_at,
             "task_name": self.row.task_name,
-            "queue": self.row.queue or (self.info.queue if self.info else None),
+            "queue": queue_of(self.row, self.info),
             "priority": self.info.priority if self.row.priority is None and self.info else self.row.priority,
             "attempt": 0,
             "requested_by": f"schedule:{self.row.name}",

@@ -16,7 +16,7 @@ from app.errors import Conflict
 from app.extensions import transaction
 from app.runs import Run, bulk, outbox, states
 from app.schedules import arguments, due, rows
-from app.schedules.decisions import RUN_COLUMNS, Unfinished, kinds, waiting
+from app.schedules.decisions import RUN_COLUMNS, Unfinished, kinds, queue_of, waiting
 from app.schedules.definition import Definition
 from app.schedules.edits import changing, insert
 from app.schedules.firing import unfinished
@@ -129,7 +129,7 @@ def _run(
         "created_at": now,
         "updated_at": now,
         "task_name": row.task_name,
-        "queue": row.queue or info.queue,
+        "queue": queue_of(row, info),
         "priority": info.priority if row.priority is None else row.priority,
         "attempt": 0,
         "requested_by": by,

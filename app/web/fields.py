@@ -7,6 +7,8 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from app import queue_names
+
 LIMIT_MAX = 200
 LIMIT_DEFAULT = 50
 INTEGER_MAX = 2**31 - 1
@@ -66,6 +68,18 @@ class FullMatch(validate.Regexp):
     def __call__(self, value: Any) -> Any:
         if not self.regex.fullmatch(value):
             raise ma.ValidationError(self._format_error(value))
+        return value
+
+
+class QueueName(FullMatch):
+    """The name of a queue, as everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__(queue_names.PATTERN)
+
+    def __call__(self, value: Any) -> Any:
+        if wrong := queue_names.problem(value):
+            raise ma.ValidationError(wrong)
         return value
 
 

@@ -11,13 +11,11 @@ from marshmallow import fields, validate
 from app import broker, workers
 from app.accounts import requires
 from app.clock import utcnow
-from app.config import QUEUE_PATTERN
 from app.web import api
-from app.web.fields import FullMatch, Moment, Schema
+from app.web.fields import Moment, QueueName, Schema
 from app.workers import Worker
 
 bp = api.ApiBlueprint("workers", __name__, description="Who runs tasks")
-_QUEUE = FullMatch(QUEUE_PATTERN, error="A queue's name has letters, digits and _ . : @ - only.")
 
 
 class RunningSchema(Schema):
@@ -74,7 +72,7 @@ class PoolSchema(Schema):
 
 
 class WorkerQueuesSchema(Schema):
-    add = fields.List(fields.String(validate=_QUEUE), load_default=list)
+    add = fields.List(fields.String(validate=QueueName()), load_default=list)
     drop = fields.List(fields.String(validate=validate.Length(min=1, max=255)), load_default=list)
 
 

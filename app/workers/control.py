@@ -1,6 +1,5 @@
 """Changes to workers that run: each is confirmed by the worker's own answer, never assumed."""
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,10 +8,9 @@ from typing import Any
 from celery import Celery
 from flask_babel import gettext as _
 
-from app import audit, broker
+from app import audit, broker, queue_names
 from app.celery import presence
 from app.celery.remote import STOP, TELL
-from app.config import QUEUE_PATTERN
 from app.errors import Conflict, Invalid
 from app.extensions import transaction
 from app.workers.asking import ask
@@ -139,8 +137,8 @@ def _online(hostname: str, now: datetime) -> Worker:
 
 def _check_queues(worker: Worker, add: Sequence[str], drop: Sequence[str]) -> None:
     problems: dict[str, list[str]] = {}
-    if bad := [name for name in add if not re.fullmatch(QUEUE_PATTERN.rstrip("$"), name)]:
-        problems["add"] = [_("%(name)s cannot be the name of a queue.", name=name[:80]) for name in bad]
+    if wrong := [words for name in add if (words := queue_names.problem(name))]:
+        problems["add"] = wrong
     if strange := [name for name in drop if name not in worker.queues]:
         problems["drop"] = [_("It does not listen to %(name)s.", name=name[:80]) for name in strange]
     if both := sorted(set(add) & set(drop)):

@@ -101,7 +101,7 @@ def send(celery_only: Celery) -> Callable[..., str]:
             args=args,
             task_id=run_id,
             queue=queue,
-            priority=to_broker(priority),
+            priority=priority,
             **options,
         )
         return run_id

@@ -20,7 +20,6 @@ from hypothesis.stateful import (
 )
 
 from app import broker
-from app.broker.priority import to_broker
 from app.errors import Conflict, Invalid, NotFound
 
 QUEUES = ("default", "mail")
@@ -84,7 +83,7 @@ class Line(RuleBasedStateMachine):
         self.count += 1
         run_id = f"run-{self.count}"
         self.celery_app.send_task(
-            "demo.task", [run_id], {"n": 10**20}, task_id=run_id, queue=queue, priority=to_broker(priority)
+            "demo.task", [run_id], {"n": 10**20}, task_id=run_id, queue=queue, priority=priority
         )
         self.model.priority[run_id] = priority
         self.model.join(queue, run_id)

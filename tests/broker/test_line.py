@@ -65,13 +65,13 @@ def test_a_queue_that_does_not_exist_is_empty(celery_only: Celery) -> None:
 
 
 def test_a_key_that_is_no_queue_is_not_found(celery_only: Celery) -> None:
-    broker.client().hset("unacked", "tag", "value")
+    broker.client().hset("theirs", "field", "value")
     with pytest.raises(NotFound):
-        broker.depth("unacked")
+        broker.depth("theirs")
     with pytest.raises(NotFound):
-        broker.page("unacked")
+        broker.page("theirs")
     with pytest.raises(NotFound):
-        broker.find("unacked", "r1")
+        broker.find("theirs", "r1")
 
 
 def test_depths_of_several_queues(send: Send) -> None:

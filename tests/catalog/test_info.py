@@ -88,13 +88,13 @@ def test_limits_that_are_not_set(info_of):
     assert (info.acks_late, info.ignore_result) == (False, False)
 
 
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")  # Celery would drop it with 6
 def test_priority_counts_as_on_the_pages(celery_app, info_of):
-    celery_app.conf.task_default_priority = 4
-
     def usual():
         pass
 
     assert info_of(usual).priority == 5
+    assert [info_of(usual, priority=number).priority for number in (9, 5, 0)] == [9, 5, 0]
 
 
 def test_queue(celery_app, info_of):

@@ -45,10 +45,10 @@ def test_tasks_go_to_the_queue_that_names_them(settings: Settings, task: str, qu
 
 
 @pytest.mark.parametrize(
-    ("task", "step"), [("billing.capture", 0), ("video.convert", None), ("mine.own", None)]
+    ("task", "priority"), [("billing.capture", 9), ("video.convert", 5), ("mine.own", 5)]
 )
-def test_tasks_take_the_priority_of_their_queue(settings: Settings, task: str, step: int | None) -> None:
-    assert default_priority(settings, task) == step
+def test_tasks_take_the_priority_of_their_queue(settings: Settings, task: str, priority: int) -> None:
+    assert default_priority(settings, task) == priority
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_wrong_description_stops_start_up(monkeypatch: pytest.MonkeyPatch, val
 @pytest.mark.filterwarnings("ignore::celery.exceptions.CDeprecationWarning")  # Celery would drop it with 6
 @pytest.mark.parametrize(
     ("task", "options", "priority"),
-    [("billing.capture", {}, 0), ("billing.capture", {"priority": 7}, 7), ("mine.own", {}, 4)],
+    [("billing.capture", {}, 9), ("billing.capture", {"priority": 5}, 5), ("mine.own", {}, 5)],
 )
 def test_a_tasks_own_priority_wins(
     settings: Settings, task: str, options: dict[str, int], priority: int

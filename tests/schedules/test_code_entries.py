@@ -63,7 +63,7 @@ def test_intervals(value: Any) -> None:
 
 
 def test_arguments_and_options() -> None:
-    options = {"queue": "mail", "priority": 0, "expires": timedelta(minutes=2)}
+    options = {"queue": "mail", "priority": 9, "expires": timedelta(minutes=2)}
     found = one(60, args=(1, date(2026, 1, 2)), kwargs={"b": {3}}, options=options)
     assert (found.args, found.kwargs) == ([1, "2026-01-02"], {"b": [3]})
     assert (found.queue, found.priority, found.message_ttl_seconds) == ("mail", 9, 120)

@@ -5,7 +5,6 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from app.config import QUEUE_PATTERN
 from app.runs import states
 from app.runs.cancel import SIGNALS
 from app.runs.explanation import explain
@@ -18,6 +17,7 @@ from app.web.fields import (
     PageQuery,
     QueryInteger,
     QueryMoment,
+    QueueName,
     Schema,
     Several,
 )
@@ -125,11 +125,7 @@ class SubmitSchema(Schema):
     task_name = fields.String(required=True, validate=validate.Length(min=1, max=255))
     args = fields.List(fields.Raw(allow_none=True), load_default=list)
     kwargs = fields.Dict(keys=fields.String(), load_default=dict)
-    queue = fields.String(
-        validate=FullMatch(
-            QUEUE_PATTERN, error="A queue's name has letters, digits and _ . : @ - only, at most 127 of them."
-        )
-    )
+    queue = fields.String(validate=QueueName())
     priority = fields.Integer(
         strict=True, validate=validate.Range(0, 9, error="Give a priority from 0 to 9; 9 is the most urgent.")
     )

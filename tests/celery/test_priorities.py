@@ -1,0 +1,121 @@
+"""Priorities in code count as on the pages: 9 goes first, wherever it is said; what says nothing is 5."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery
+from flask import Flask
+from redis import Redis
+
+from app import broker, runs, schedules
+from app.broker.transport import Channel
+from app.celery.events import STREAM
+from app.clock import utcnow
+from app.schedules import firing
+
+JOBS = """
+from celery import current_app, group, shared_task
+
+def note(task, name):
+    with open(FILE, "a") as file:
+        file.write(f"{name} {task.request.delivery_info['priority']}\\n")
+
+@shared_task(bind=True)
+def usual(self, name):
+    note(self, name)
+
+@shared_task(bind=True, priority=9)
+def urgent(self, name):
+    note(self, name)
+
+@shared_task(bind=True, priority=0)
+def idle(self, name):
+    note(self, name)
+
+@shared_task(bind=True)
+def again(self, name):
+    note(self, name)
+    if not self.request.retries:
+        raise self.retry(countdown=0)
+
+@shared_task
+def sow():
+    again.apply_async(["retried"], priority=1)
+    idle.delay("decorated")
+    usual.delay("none")
+    current_app.send_task("jobs_of_priorities.usual", ["name"])
+    urgent.delay("decorated")
+    usual.apply_async(["asked"], priority=7)
+    usual.apply_async(["text"], priority="2")
+    usual.apply_async(["more"], priority=255)
+    usual.s("signature").set(priority=8).apply_async()
+    group(usual.s("group").set(priority=6), usual.s("group").set(priority=4)).apply_async()
+    (usual.si("chain").set(priority=3) | usual.si("chain").set(priority=3)).apply_async()
+"""
+
+
+def test_nine_goes_first(
+    app: Flask, redis: Redis, processes: Any, celery_app: Celery, eventually: Any, tmp_path: Path
+) -> None:
+    told = tmp_path / "order"
+    (tmp_path / "jobs_of_priorities.py").write_text(JOBS.replace("FILE", repr(str(told))))
+    processes.environment |= {"CELERIAC_TASKS": "jobs_of_priorities", "PYTHONPATH": str(tmp_path)}
+    processes.worker("-c", "1")
+    celery_app.send_task("jobs_of_priorities.sow", priority=9)
+    eventually(lambda: told.exists() and "decorated 0\n" in told.read_text(), 60)
+    assert told.read_text().splitlines() == [
+        *("decorated 9", "more 9", "signature 8", "asked 7", "group 6", "none 5", "name 5", "group 4"),
+        *("chain 3", "chain 3", "text 2", "retried 1", "retried 1", "decorated 0"),
+    ]
+    events = [json.loads(fields[b"e"]) for _, fields in redis.xrange(STREAM)]
+    sent = [event["priority"] for event in events if event["type"] == "sent"]
+    assert sorted(sent) == [0, 1, 1, 2, 3, 3, 4, 5, 5, 6, 7, 8, 9, 9, 9]
+
+
+@pytest.mark.parametrize("priority", [9, 0, None])
+def test_runs_and_fires_are_sent_with_theirs(celery_app: Celery, priority: int | None) -> None:
+    now = utcnow()
+    request = runs.RunRequest("sample_tasks.plain", [1], priority=priority)
+    run = runs.submit(celery_app, request, now)
+    definition = schedules.Definition(
+        name="S", task_name="sample_tasks.plain", args=[1], task_type="interval", interval_seconds=60,
+        priority=priority,
+    )  # fmt: skip
+    row = schedules.create(celery_app, definition, "ada", now)
+    firing.fire_due(celery_app, row.next_run_at)
+    expected = 5 if priority is None else priority
+    waiting = broker.page("default")
+    assert [message.priority for message in waiting] == [expected, expected]
+    assert waiting[0].id == run.id
+    # On the wire 0 goes first, so that plain workers and producers agree on what that means.
+    assert {json.loads(message.raw)["properties"]["priority"] for message in waiting} == {9 - expected}
+
+
+def test_what_is_given_back_keeps_its_priority(celery_app: Celery) -> None:
+    for number in (2, 8):
+        celery_app.send_task("sample_tasks.plain", [number], priority=number)
+    with celery_app.connection_for_read() as connection, connection.channel() as channel:
+        assert isinstance(channel, Channel)
+        taken = [channel.basic_get("default") for _ in range(2)]
+        assert [message.properties["priority"] for message in taken] == [8, 2]
+        for message in taken:
+            message.requeue()
+    assert [message.priority for message in broker.page("default")] == [8, 2]
+
+
+def test_what_is_no_number_is_refused(celery_app: Celery) -> None:
+    with pytest.raises(ValueError, match="0 to 9, 9 goes first; not 'high'"):
+        celery_app.tasks["sample_tasks.plain"].apply_async([1], priority="high")
+    assert broker.page("default") == []
+
+
+def test_messages_that_are_no_tasks_keep_kombus_numbers(celery_app: Celery, redis: Redis) -> None:
+    with celery_app.connection_for_write() as connection:
+        queue = connection.SimpleQueue("numbers")
+        queue.put({"n": 1}, priority=3)
+        message = queue.get(timeout=1)
+        assert message.properties["priority"] == 3
+        message.ack()
+        queue.close()
