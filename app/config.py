@@ -17,6 +17,7 @@ from app.kept_secret import kept_secret
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 LIBRARY_QUEUES = ("default", "files", "mail", "examples")
+PRIVATE_UMASK = 0o077  # of every process: what we write holds secrets, and arguments of runs
 
 
 class ConfigError(SystemExit):

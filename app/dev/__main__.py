@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from app.config import PROJECT_DIR, Settings, load_settings
+from app.config import PRIVATE_UMASK, PROJECT_DIR, Settings, load_settings
 from app.dev import address, orphans, programs, reload
 
 READY_SECONDS = 60
@@ -31,6 +31,7 @@ class CannotStart(SystemExit):
 def main() -> None:
     """Start, wait until told to stop, stop; exits non-zero with one line when it cannot start."""
     _append_to_output()
+    os.umask(PRIVATE_UMASK)
     settings = load_settings()
     host, port = address.wanted("bin/dev")
     os.environ.setdefault("CELERIAC_BASE_URL", f"http://{_shown(host)}:{port}")

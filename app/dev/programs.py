@@ -6,9 +6,9 @@ from configparser import RawConfigParser
 from pathlib import Path
 
 from app import embedded_redis
-from app.config import PROJECT_DIR, Settings
+from app.config import PRIVATE_UMASK, PROJECT_DIR, Settings
 
-WEB_THREADS = 8
+GUNICORN = PROJECT_DIR / "app" / "web" / "gunicorn.py"
 WORKER_STOP_SECONDS = 20  # more than Celery's soft shutdown, so that running tasks go back to their queue
 
 
@@ -26,6 +26,7 @@ def write(settings: Settings, host: str, port: int) -> Path:
         "loglevel": "warn",
         "pidfile": str(settings.data_path / "supervisord.pid"),
         "directory": str(PROJECT_DIR),
+        "umask": f"{PRIVATE_UMASK:03o}",
     }
     if os.getuid() == 0:
         parser["supervisord"]["user"] = "root"
@@ -51,9 +52,9 @@ def commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
     bin_dir = Path(sys.executable).parent
     celery = [str(bin_dir / "celery"), "-A", "celery_worker"]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    gunicorn = [str(bin_dir / "gunicorn"), "wsgi:app", "--no-control-socket"]
+    gunicorn = [str(bin_dir / "gunicorn"), "wsgi:app", "-c", str(GUNICORN), "--no-control-socket"]
     return {
-        "web": [*gunicorn, "--bind", address, "--threads", str(WEB_THREADS)],
+        "web": [*gunicorn, "--bind", address],
         "recorder": [str(bin_dir / "flask"), "--app", "wsgi", "recorder"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],
