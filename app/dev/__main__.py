@@ -97,18 +97,24 @@ def _start(settings: Settings, path: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=PROJECT_DIR, env=environment, start_new_session=True)
 
 
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/livez", timeout=2):  # noqa: S310 -- our own http address
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
 def _announce(host: str, port: int, link: str) -> None:
     address = f"http://{_shown(host)}:{port}"
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{address}/livez", timeout=2):  # noqa: S310 -- our own http address
-                break
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    else:
-        print(f"\nThe web process does not answer at {address} yet; its log lines are above.\n", flush=True)
-        return
+    late = time.monotonic() + READY_SECONDS
+    while not _answers(address):
+        if time.monotonic() > late:
+            print(
+                f"\nThe web process does not answer at {address} yet; its log lines are above.\n", flush=True
+            )
+            late = float("inf")
+        time.sleep(0.1)
     print(
         f"\nCeleriac is up:      {address}\n"
         f"Sign in as admin:    {address}{link}\n"

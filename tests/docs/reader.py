@@ -1,0 +1,202 @@
+"""Does what the docs say, as a reader does: in a fresh copy of the project, in a shell, page after page."""
+
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psutil
+import yaml
+
+from app.dev import orphans
+from tests.docs.pages import PROJECT, Snippet
+
+STAYS = re.compile(r"^((?:\w+=\S+ )*)bin/(dev|celeriac (?:web|worker|beat|recorder)\b.*?)(\s+#.*)?$")
+SECONDS = 300  # for one snippet, on a machine that is busy with other things
+
+
+class Reader:
+    """Somebody with a fresh copy of the project, a database server, and a Redis."""
+
+    def __init__(self, folder: Path, port: int, placeholders: dict[str, str], tools: Path) -> None:
+        self.folder, self.port = folder, port
+        self.placeholders = placeholders | {"127.0.0.1:8000": f"127.0.0.1:{port}"}
+        self.log, self.home = folder.parent / "processes.log", folder.parent / "home"
+        self.log.touch()
+        self.home.mkdir()
+        (self.home / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\nmax-time = 60\n")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERIAC_")}
+        self.environment = kept | {
+            "PORT": str(port),
+            "HOME": str(self.home),
+            "CURL_HOME": str(self.home),
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        }
+        self.running: dict[str, int] = {}  # what was started → process id
+        self.reloads = False  # whether what runs takes own tasks over when they are saved
+        self._shell: subprocess.Popen[str] | None = None
+        copy(folder)
+
+    @contextmanager
+    def page(self) -> Iterator[None]:
+        """A new terminal: variables of one page are not known on the next."""
+        self._shell = subprocess.Popen(
+            ["bash", "--noprofile", "--norc"], cwd=self.folder, env=self.environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        self.sh("set -e -o pipefail", "start")
+        try:
+            yield
+        finally:
+            assert self._shell.stdin
+            assert self._shell.stdout
+            self._shell.stdin.close()
+            self._shell.wait(10)
+            self._shell.stdout.close()
+
+    def do(self, snippet: Snippet) -> str:
+        """Do what a snippet says; returns what was printed."""
+        if snippet.remark == "everything is stopped":
+            self.stop()
+        elif f"127.0.0.1:{self.port}" in self.filled(snippet.text) and not self.running:
+            self.sh("bin/dev", str(snippet))
+        if snippet.language == "sh":
+            printed = self.sh(snippet.text, str(snippet))
+            if "/api/v1/runs" in snippet.text:
+                self._until(self._all_succeeded, str(snippet))
+            return printed
+        if snippet.language == "sql":
+            return self._sql(snippet.text)
+        if snippet.file:
+            self._save(snippet)
+            return ""
+        assert snippet.language == "python", f"{snippet}: its first line does not say where it is saved"
+        return self.sh(f".venv/bin/python - <<'END_OF_SNIPPET'\n{snippet.text}END_OF_SNIPPET\n", str(snippet))
+
+    def filled(self, text: str) -> str:
+        """The text with addresses of this machine, as a reader fills in theirs."""
+        for name, value in self.placeholders.items():
+            text = text.replace(name, value)
+        return text
+
+    def sh(self, text: str, place: str) -> str:
+        """Type lines into the page's shell; the first that fails is an error."""
+        lines, started = [], []
+        for line in self.filled(text).splitlines():
+            if stays := STAYS.match(line):
+                name = stays[2]
+                started.append(name)
+                self.reloads = name == "dev" and "CELERIAC_TASKS=" in stays[1]
+                pid = shlex.quote(str(self._pid_file(name)))
+                lines += [f"{stays[1]}bin/{name} >> {shlex.quote(str(self.log))} 2>&1 &", f"echo $! > {pid}"]
+            else:
+                lines.append(line)
+        if started and (started == ["dev"] or "dev" in self.running):
+            self.stop()  # both want the same port: a reader stops the one first
+        printed = self._typed("\n".join(lines) + "\n", place)
+        for name in started:
+            self.running[name] = int(self._pid_file(name).read_text())
+        if started:
+            self._wait_until_up(place)
+        return printed
+
+    def _pid_file(self, name: str) -> Path:
+        return self.home / f"{name.replace(' ', '-').replace('/', '-')}.pid"
+
+    def _typed(self, text: str, place: str) -> str:
+        shell, file, output = self._shell, self.home / "typed", self.home / "printed"
+        assert shell
+        assert shell.stdin
+        assert shell.stdout
+        file.write_text(text)
+        watchdog = threading.Timer(SECONDS, os.killpg, (shell.pid, signal.SIGKILL))
+        watchdog.start()
+        shell.stdin.write(f". {shlex.quote(str(file))} > {shlex.quote(str(output))} 2>&1\necho done\n")
+        shell.stdin.flush()
+        answer = shell.stdout.readline()
+        watchdog.cancel()
+        printed = output.read_text()
+        assert answer == "done\n", f"{place} failed:\n{text}\n{printed}\n{answer}"
+        return printed
+
+    def _save(self, snippet: Snippet) -> None:
+        path = self.folder / snippet.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mark = self.log.stat().st_size
+        path.write_text(snippet.text)
+        if snippet.language == "yaml":
+            assert yaml.safe_load(snippet.text), f"{snippet} says nothing"
+        elif self.running and self.reloads:
+            self._until(lambda: f"taken over: {path.name}" in self._logged(mark), str(snippet))
+            self._until(self._healthy, str(snippet))
+
+    def _sql(self, text: str) -> str:
+        with closing(sqlite3.connect(self.folder / "var/celeriac.db", timeout=30)) as connection:
+            rows = [row for part in text.split(";\n") for row in connection.execute(part).fetchall()]
+            connection.commit()
+        return "\n".join("|".join(map(str, row)) for row in rows)
+
+    def _all_succeeded(self) -> bool:
+        """Whether all runs have ended; one that did not succeed is an error."""
+        rows = self._sql("SELECT state, task_name, error FROM runs").splitlines()
+        ended = [row for row in rows if row.split("|")[0] in ("SUCCESS", "FAILURE", "LOST", "REVOKED")]
+        assert all(row.startswith("SUCCESS|") for row in ended), ended
+        return len(ended) == len(rows)
+
+    def _logged(self, mark: int) -> str:
+        return self.log.read_bytes()[mark:].decode()
+
+    def _wait_until_up(self, place: str) -> None:
+        if any(name == "dev" or name.startswith("celeriac web") for name in self.running):
+            self._until(self._healthy, place)
+
+    def _until(self, condition: Callable[[], bool], place: str) -> None:
+        deadline = time.monotonic() + SECONDS
+        while not condition():
+            gone = [name for name, pid in self.running.items() if not psutil.pid_exists(pid)]
+            assert not gone, f"{place}: ended: {gone}\n{self.log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"{place}: not up\n{self.log.read_text()[-3000:]}"
+            time.sleep(0.1)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=20) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        """End what was started, as with Ctrl-C."""
+        processes = [psutil.Process(pid) for pid in self.running.values() if psutil.pid_exists(pid)]
+        for process in processes:
+            process.terminate()
+        _gone, alive = psutil.wait_procs(processes, timeout=60)
+        for process in alive:
+            process.kill()
+        orphans.stop(self.folder / "var")
+        self.running.clear()
+
+
+def copy(folder: Path) -> None:
+    """The project as one gets it: no data, but with the environment that `bin/dev` would make."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file() and not name.startswith("tests/"):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((PROJECT / name).read_bytes())
+            target.chmod((PROJECT / name).stat().st_mode)
+    (folder / ".venv").symlink_to(sys.prefix)

@@ -1,0 +1,85 @@
+"""Every snippet of README and docs is run, as it stands, in order, against a real stack."""
+
+import re
+
+import pytest
+
+from tests.docs.pages import RUN, SHOWN, Snippet, pages, snippets
+from tests.docs.reader import Reader
+
+NOT_RUN = {
+    "docs/developing.md": ["it runs this page too"],
+    "docs/operation.md": ["there is no systemd here", "shows what was set aside, if anything"],
+    "docs/own-tasks.md": ["fetches from the package index"],
+}
+DOES = [page for page in pages() if any(one.language in RUN for one in snippets(page))]
+
+
+def test_every_block_says_what_it_is() -> None:
+    for page in pages():
+        for snippet in snippets(page):
+            assert snippet.language in RUN | SHOWN, f"{snippet}: allowed: {sorted(RUN | SHOWN)}"
+
+
+def test_what_is_not_run_is_known_and_says_why() -> None:
+    found: dict[str, list[str]] = {}
+    for page in pages():
+        for snippet in snippets(page):
+            if snippet.not_run:
+                found.setdefault(page, []).append(snippet.not_run)
+    assert found == NOT_RUN
+
+
+@pytest.mark.parametrize("page", [page for page in DOES if page != "docs/backup.md"])
+def test_what_a_page_says_can_be_done(page: str, reader: Reader) -> None:
+    with reader.page():
+        printed = ""
+        for snippet in snippets(page):
+            if snippet.language == "text":
+                assert matches(reader.filled(snippet.text), printed), (
+                    f"{snippet} is not what was printed:\n{printed}"
+                )
+            elif snippet.language in RUN and not snippet.not_run:
+                printed = reader.do(snippet)
+
+
+def matches(shown: str, printed: str) -> bool:
+    """Whether a page shows what was printed; `…` stands for anything."""
+    pattern = ".*".join(re.escape(part) for part in shown.strip().split("…"))
+    return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
+
+
+def user_names(reader: Reader) -> set[str]:
+    return {line.split("\t")[0] for line in reader.sh("bin/celeriac users list", "users").splitlines()}
+
+
+def back_up(reader: Reader, command: str) -> None:
+    """A backup between two new users."""
+    reader.sh("bin/celeriac users create before --role viewer", "before")
+    reader.sh(command, "backup")
+    reader.sh("bin/celeriac users create after --role viewer", "after")
+    assert {"before", "after"} <= user_names(reader)
+
+
+def test_a_backup_is_restored(reader: Reader) -> None:
+    """What was there before the backup is there again, what came after it is gone: SQLite and PostgreSQL."""
+    command, sqlite, postgresql = snippets("docs/backup.md")
+    with reader.page():
+        reader.sh("bin/celeriac db upgrade", "upgrade")
+        back_up(reader, command.text)
+        reader.do(sqlite)
+        assert user_names(reader) & {"before", "after"} == {"before"}
+    with reader.page():
+        reader.sh(export_of(postgresql), "export")
+        reader.sh("bin/celeriac db upgrade", "upgrade")
+        back_up(reader, command.text)
+        reader.do(postgresql)
+        assert user_names(reader) & {"before", "after"} == {"before"}
+    with reader.page():
+        reader.sh("bin/dev", "backup")  # all is well again
+        reader.sh("bin/celeriac doctor", "doctor")
+    reader.stop()
+
+
+def export_of(snippet: Snippet) -> str:
+    return next(line for line in snippet.text.splitlines() if line.startswith("export "))
