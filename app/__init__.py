@@ -70,6 +70,7 @@ def build_celery(app: Flask, settings: Settings) -> None:
     celery_app = make_celery(app, settings, catalog.coerce, catalog.secrets_of)
     app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
     take_over_others(celery_app)
+    catalog.declare_queues(celery_app, settings)
 
 
 def register_features(app: Flask, pages: bool) -> None:

@@ -9,7 +9,15 @@ from zoneinfo import available_timezones
 
 from flask import current_app
 from limits import parse_many
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app import embedded_redis, queue_names
@@ -217,9 +225,16 @@ class Settings(BaseSettings):
     )
     metrics_token: str | None = Field(None, description="When set, /metrics asks for it as a bearer token.")
 
+    _named_by_code: list[str] = PrivateAttr(default_factory=list)
+
     @property
     def declared_queues(self) -> list[str]:
-        return list(dict.fromkeys([*LIBRARY_QUEUES, *self.queues, *self.queue_details]))
+        """Those that workers listen to: of the library, of the settings and of what tasks name."""
+        return list(dict.fromkeys([*LIBRARY_QUEUES, *self.queues, *self.queue_details, *self._named_by_code]))
+
+    def declare_queue(self, name: str) -> None:
+        """Add a queue that code names."""
+        self._named_by_code.append(name)
 
     @property
     def data_path(self) -> Path:

@@ -3,12 +3,13 @@
 from app.catalog.binding import Arguments, by_name
 from app.catalog.call import as_curl, as_python
 from app.catalog.coercion import coerce
-from app.catalog.discovery import ImportFailure, load
+from app.catalog.discovery import ImportFailure, load, own_modules
 from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo, find, listing, lookup, matching
 from app.catalog.json_text import parse_json, parse_raw, to_raw
 from app.catalog.masking import mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
+from app.catalog.queues import declare_queues
 from app.catalog.schema import schema
 from app.catalog.secrets import MASK, is_masked, is_secret
 from app.catalog.shapes import Kind
@@ -28,6 +29,7 @@ __all__ = [
     "build_form",
     "by_name",
     "coerce",
+    "declare_queues",
     "find",
     "is_masked",
     "is_secret",
@@ -36,6 +38,7 @@ __all__ = [
     "lookup",
     "mask",
     "matching",
+    "own_modules",
     "parse_json",
     "parse_raw",
     "schema",

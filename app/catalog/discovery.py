@@ -43,6 +43,15 @@ def load(celery_app: Celery, modules: Sequence[str]) -> list[ImportFailure]:
     return failures
 
 
+def own_modules(names: Sequence[str]) -> list[ModuleType]:
+    """The loaded modules of the user's own, of packages with all that is in them."""
+    return [
+        module
+        for loaded, module in list(sys.modules.items())
+        if any(loaded == own or loaded.startswith(f"{own}.") for own in names)
+    ]
+
+
 def _load_tree(name: str) -> Iterator[ImportFailure]:
     module = _import(name)
     if isinstance(module, ImportFailure):

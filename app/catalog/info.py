@@ -114,7 +114,7 @@ def _read(celery_app: Celery, task: Task) -> TaskInfo:
         summary=doc.summary,
         doc=doc.body,
         parameters=parameters_of(task),
-        queue=_queue(celery_app, task),
+        queue=queue_of(celery_app, task),
         priority=DEFAULT_PRIORITY if task.priority is None else task.priority,
         time_limit=task.time_limit,
         soft_time_limit=task.soft_time_limit,
@@ -138,7 +138,7 @@ def _source(function: Any) -> tuple[str, int | None]:
     return "/".join(path.parts[-depth:]), code.co_firstlineno
 
 
-def _queue(celery_app: Celery, task: Task) -> str:
+def queue_of(celery_app: Celery, task: Task) -> str:
     """The queue that a plain `delay()` sends to: the task's own, or by `task_routes`, or the default one."""
     own = {name: getattr(task, name, None) for name in ("queue", "exchange", "routing_key")}
     options = {name: value for name, value in own.items() if value is not None}

@@ -5,7 +5,6 @@ and leaves what a person changed. Whether a schedule is enabled is a person's, n
 """
 
 import logging
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +16,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from app import catalog
 from app.accounts import permits
 from app.config import settings
 from app.errors import Conflict
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 def entries(celery_app: Celery, now: datetime) -> CodeEntries:
     """What this process's code defines, and what of it cannot be taken over."""
-    loaded = [module for name, module in list(sys.modules.items()) if _is_own(name)]
+    loaded = catalog.own_modules(settings().tasks)
     whole = not current_app.extensions["import_failures"]
     return read(celery_app, loaded, settings().timezone, now, whole)
 
@@ -82,10 +82,6 @@ def reset_to_code(celery_app: Celery, schedule_id: int, by: str | None, now: dat
         return _apply(celery_app, row, code, by, now, "reset")
 
     return edits.changing(work)
-
-
-def _is_own(name: str) -> bool:
-    return any(name == own or name.startswith(f"{own}.") for own in settings().tasks)
 
 
 def _sync_one(celery_app: Celery, key: str, definition: Definition, now: datetime) -> list[str]:
