@@ -1,11 +1,37 @@
 """Celeriac: the browser control room for Celery. `create_app` builds the Flask app and its parts."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.config import PROJECT_DIR, Settings, load_settings, secret_key
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+FORWARDED = {
+    "HTTP_X_FORWARDED_HOST": re.compile(r"[\w.-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?", re.ASCII),
+    "HTTP_X_FORWARDED_PREFIX": re.compile(r"(/[\w.~-]+)+", re.ASCII),
+}
+
+
+class WellFormed:
+    """Leaves out what cannot be a host or a prefix: a proxy that sets none may let a client's own through."""
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self._app = app
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        for name, pattern in FORWARDED.items():
+            values = environ.get(name, "").split(",")
+            if not all(pattern.fullmatch(value.strip()) for value in values):
+                environ.pop(name, None)
+        return self._app(environ, start_response)
 
 
 def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
@@ -42,7 +68,8 @@ def configure(app: Flask, settings: Settings) -> None:
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)  # type: ignore[method-assign]
+        proxied = ProxyFix(app.wsgi_app, hops, hops, hops, hops, hops)
+        app.wsgi_app = WellFormed(proxied)  # type: ignore[method-assign]
 
 
 def engine_options(settings: Settings) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
@@ -42,10 +43,28 @@ def _timezone(value: str) -> str:
     return value
 
 
+def _readable(value: str) -> str:
+    """Refuse a URL whose password reaches into host, port or path: errors of connecting would show it."""
+    try:
+        parts = urlsplit(value)
+        fits = parts.port is None or parts.port > 0
+    except ValueError:  # the port is no number or out of range, or there is an odd bracket
+        fits = False
+    if fits:
+        user, at, _host = parts.netloc.rpartition("@")
+        is_path = parts.scheme == "unix" and (at or not parts.netloc)  # its path may have any name
+        fits = "@" not in user and ("@" not in parts.path + parts.fragment or bool(is_path))
+    if not fits:
+        raise ValueError(
+            "allowed: a port from 1 to 65535; user and password with %40 for @, %3A for :, %2F for /"
+        )
+    return value
+
+
 def _redis_url(value: str | None) -> str | None:
     if value and not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("allowed: redis://…, rediss://… or unix://…")
-    return value or None
+    return _readable(value) if value else None
 
 
 def _broker_url(value: str | None) -> str | None:
@@ -60,7 +79,7 @@ def _broker_url(value: str | None) -> str | None:
         raise ValueError(
             "allowed: amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://…; unset: queues in Redis"
         )
-    return value
+    return _readable(value)
 
 
 def _database_url(value: str | None) -> str | None:
@@ -69,7 +88,7 @@ def _database_url(value: str | None) -> str | None:
         return None
     for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
         if value.startswith(prefix):
-            return "postgresql+psycopg://" + value.removeprefix(prefix)
+            return "postgresql+psycopg://" + _readable(value).removeprefix(prefix)
     if value.startswith("sqlite:///"):
         return value
     raise ValueError("allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
@@ -85,7 +104,7 @@ def _smtp_url(value: str | None) -> str | None:
         valid = False
     if not valid:
         raise ValueError("allowed: smtp://USER:PASSWORD@HOST:PORT, with ?starttls=1 if wished, or smtps://…")
-    return value
+    return _readable(value)
 
 
 def _data_url(value: str) -> str:
@@ -291,8 +310,21 @@ def load_settings(**overrides: Any) -> Settings:
         lines = []
         for problem in error.errors():
             name = "CELERIAC_" + "_".join(str(part) for part in problem["loc"][:1]).upper()
-            lines.append(f"{name}={os.environ.get(name, problem.get('input'))!s}: {problem['msg']}")
+            value = without_secrets(name, str(os.environ.get(name, problem.get("input"))))
+            lines.append(f"{name}={value}: {problem['msg']}")
         raise ConfigError("\n".join(lines)) from None
+
+
+def without_secrets(name: str, value: str) -> str:
+    """A setting's value as it may be shown when it is wrong: no key, and no URL's user and password."""
+    if name.endswith(("_KEY", "_TOKEN")):
+        return "***"
+    if not name.endswith(("_URL", "_URLS")):
+        return value
+    value = re.sub(r"^(\w[\w+.-]*:/*)?.*@", r"\1***@", value, flags=re.DOTALL)
+    value = re.sub(r"((?:pass|pwd|secret|token|key)\w*=)[^&\s\"]*", r"\1***", value, flags=re.IGNORECASE)
+    # what stands for a port and is none: the password of a URL that lacks its host
+    return re.sub(r"(//[^/?#@:\s\"]*):(?!\d{1,5}(?:[/?#\s\"]|$))[^/?#\s\"]+", r"\1:***", value)
 
 
 def settings() -> Settings:

@@ -27,6 +27,7 @@ from app.accounts import tokens, users
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db
+from app.health import kept
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE_TASKS = "sample_tasks"
@@ -143,6 +144,7 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
         with db.engine.begin() as connection:
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(table.delete())
+        kept.forget(flask_app)
         yield flask_app
         db.session.remove()
 

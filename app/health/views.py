@@ -11,6 +11,7 @@ from app.accounts import requires
 from app.clock import utcnow
 from app.config import settings
 from app.health import checks, metrics, signs
+from app.health.kept import kept
 from app.web import live, viewer, words
 
 bp = Blueprint("health", __name__)
@@ -24,12 +25,12 @@ def livez() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    return _answer(checks.ready(utcnow()))
+    return _answer(kept("ready", lambda: checks.ready(utcnow())))
 
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    return _answer(checks.whole(utcnow()))
+    return _answer(kept("whole", lambda: checks.whole(utcnow())))
 
 
 @bp.get("/metrics")
@@ -38,7 +39,8 @@ def metrics_page() -> Response:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and not hmac.compare_digest(given.encode(), token.encode()):
         abort(401)
-    return Response(generate_latest(metrics.registry(utcnow())), content_type=CONTENT_TYPE_LATEST)
+    told = kept("metrics", lambda: generate_latest(metrics.registry(utcnow())))
+    return Response(told, content_type=CONTENT_TYPE_LATEST)
 
 
 @frame_bp.get("/frame")

@@ -4,10 +4,12 @@ from io import BytesIO
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
+
+from app.config import settings
 
 _POLICY = "; ".join(
     (
@@ -23,6 +25,7 @@ _POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
+HSTS = "max-age=31536000"
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -58,6 +61,8 @@ class StrictRequest(Request):
 def _protect(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.is_secure or settings().base_url.startswith("https://"):
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
     if response.mimetype == "text/html":
         # A page holds what its reader may see: no shared cache, and nothing after signing out.
         response.headers.setdefault("Cache-Control", "no-store")

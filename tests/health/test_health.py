@@ -17,6 +17,7 @@ from app import broker, create_app
 from app.broker import aside, starts
 from app.config import Settings
 from app.extensions import db, transaction
+from app.health import kept
 from app.runs import RECORDERS, states
 from app.runs.models import Run
 from app.schedules import BEATS
@@ -31,6 +32,7 @@ def worker_online(redis: redis_client.Redis) -> None:
 
 
 def parts(client: FlaskClient, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
+    kept.forget(client.application)
     answer = client.get(path)
     assert answer.json
     return answer.status_code, answer.json["parts"]
@@ -213,3 +215,26 @@ def test_a_part_of_a_recorder_that_fails_is_named(
     status, found = parts(client)
     assert status == 503
     assert found["recorder"]["detail"].endswith("; sending: KeyError: 'args'")
+
+
+def test_no_password_shows_when_nothing_can_be_reached(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    away = create_app(
+        Settings(
+            data_dir=tmp_path,
+            database_url="postgresql://ann:hunter2@127.0.0.1:1/x",
+            redis_url="redis://:hunter2@127.0.0.1:1/0",
+            broker_url="amqp://ann:hunter2@127.0.0.1:1//",
+            base_url="http://localhost",
+        )
+    )
+    with away.app_context():
+        told = away.test_cli_runner().invoke(args=["doctor"])
+    assert told.exit_code == 1
+    assert told.output.count("FAIL") >= 3
+    browser = away.test_client()
+    said = [browser.get(path).text for path in ("/healthz", "/readyz", "/metrics", "/login", "/runs")]
+    output = capfd.readouterr()
+    for text in (told.output, *said, caplog.text, output.out, output.err):
+        assert "hunter2" not in text

@@ -1,0 +1,81 @@
+"""Many probes cost what one does."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.exceptions import ServiceUnavailable
+
+from app.health import checks, kept, metrics
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_many_probes_of_a_second_ask_once(
+    client: FlaskClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counting(real: Callable[[datetime], Any]) -> Callable[[datetime], Any]:
+        return lambda now: asked.append(now) or real(now)  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(checks, "database", counting(checks.database))
+    monkeypatch.setattr(metrics, "registry", counting(metrics.registry))
+    monkeypatch.setattr(kept, "KEPT_SECONDS", 30.0)
+    texts = {client.get(path).text for _ in range(20)}
+    assert (len(texts), len(asked)) == (1, 1)
+    monkeypatch.setattr(kept, "KEPT_SECONDS", 0.0)
+    kept.forget(client.application)
+    client.get(path)
+    client.get(path)
+    assert len(asked) == 3
+
+
+def test_it_is_kept_for_a_second() -> None:
+    assert kept.KEPT_SECONDS == 1.0
+
+
+def ask_in(app: Flask, ask: Callable[[], str], found: list[str]) -> threading.Thread:
+    def run() -> None:
+        with app.app_context():
+            try:
+                found.append(kept.kept("test", ask))
+            except ServiceUnavailable:
+                found.append("unavailable")
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_while_one_asks_the_others_take_the_last_answer(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "KEPT_SECONDS", 0.0)
+    assert kept.kept("test", lambda: "first") == "first"
+    going, found, others = threading.Event(), [], []  # type: ignore[var-annotated]
+    slow = ask_in(app, lambda: "second" if going.wait(20) else "never", found)
+    time.sleep(0.2)
+    for thread in [ask_in(app, lambda: "another", others) for _ in range(5)]:
+        thread.join(5)
+    assert others == ["first"] * 5
+    going.set()
+    slow.join(5)
+    assert found == ["second"]
+
+
+def test_when_nothing_is_known_yet_they_wait_and_then_say_so(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "PATIENCE_SECONDS", 0.3)
+    going, found, others = threading.Event(), [], []  # type: ignore[var-annotated]
+    slow = ask_in(app, lambda: "first" if going.wait(20) else "never", found)
+    time.sleep(0.2)
+    ask_in(app, lambda: "another", others).join(5)
+    assert others == ["unavailable"]
+    going.set()
+    slow.join(5)
+    ask_in(app, lambda: "another", others).join(5)
+    assert (found, others[1]) == (["first"], "first")

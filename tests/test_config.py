@@ -1,0 +1,92 @@
+"""What is said of a wrong setting: its name and what is allowed, and never a password."""
+
+import pytest
+
+from app.config import ConfigError, load_settings, without_secrets
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "BROKER_URL", "SMTP_URL", "DATA_URLS"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "mysql://ann:hunter2@db/x",
+        "mysql://ann:hunter2@db.example:5432/x?sslmode=require",
+        "ann:hunter2@db",
+        "mysql:/ann:hunter2@db",
+        "mysql//ann:hunter2@db",
+        "mysql://ann:hunt@hunter2@db",
+        "mysql://ann:hunt/hunter2@db",
+        "mysql://ann:hunter2",
+        "mysql://:hunter2@db",
+        "mysql://db/x?password=hunter2&user=ann",
+        "mysql://db/x?PassWord=hunter2",
+        '{"shop": "mysql://ann:hunter2@db", "other": "mysql://bob:hunter2@db"}',
+        '{"shop": "mysql://ann:hunter2@db"',
+        "mysql://ann:hun ter\nhunter2@db",
+    ],
+)
+def test_a_wrong_url_is_shown_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"CELERIAC_{name}", value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    said = str(caught.value)
+    assert said.startswith(f"CELERIAC_{name}=")
+    assert "allowed:" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://ann:hunt@hunter2@db/x"),
+        ("DATABASE_URL", "postgresql://ann:hunt/hunter2@db/x"),
+        ("DATABASE_URL", "postgresql://ann:hunt#hunter2@db/x"),
+        ("DATABASE_URL", "postgresql://ann:hunter2@db:port/x"),
+        ("DATABASE_URL", "postgresql://ann:[hunter2@db/x"),
+        ("REDIS_URL", "redis://:hunt/hunter2@redis:6379/0"),
+        ("REDIS_URL", "redis://:hunter2"),
+        ("BROKER_URL", "amqp://ann:hunt@hunter2@rabbit"),
+        ("SMTP_URL", "smtp://ann:hunt@hunter2@mail"),
+        ("DATA_URLS", '{"shop": "postgresql://ann:hunt@hunter2@db/x"}'),
+        ("SECRET_KEY", "hunter2"),
+    ],
+)
+def test_a_password_that_would_reach_into_the_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Else every error of connecting would show it as a part of the host, the port or the path."""
+    monkeypatch.setenv(f"CELERIAC_{name}", value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert f"CELERIAC_{name}=" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://ann:h%40nt@db.example:5432/x?sslmode=require"),
+        ("DATABASE_URL", "postgresql://postgres:@/celeriac?host=%2Ftmp%2Fa"),
+        ("DATABASE_URL", "sqlite:////tmp/a@b/c.db"),
+        ("REDIS_URL", "redis://:hunter2@redis:6379/0"),
+        ("REDIS_URL", "unix:///run/redis@main/redis.sock?db=1"),
+        ("REDIS_URL", "unix://:hunter2@/run/redis@main/redis.sock"),
+        ("REDIS_URL", "rediss://[::1]:6379/0"),
+        ("BROKER_URL", "amqp://ann:hunter2@rabbit:5672//"),
+        ("SMTP_URL", "smtp://ann%40example.com:hunter2@mail:587?starttls=1"),
+    ],
+)
+def test_proper_urls_are_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"CELERIAC_{name}", value)
+    assert getattr(load_settings(), name.lower())
+
+
+def test_what_holds_no_secret_is_shown_as_it_is() -> None:
+    for name, value in [
+        ("CELERIAC_REDIS_URL", "http://x:80/a"),
+        ("CELERIAC_TIMEZONE", "Mars/Olympus"),
+        ("CELERIAC_MAIL_FROM", "ann@b@c"),
+    ]:
+        assert without_secrets(name, value) == value
