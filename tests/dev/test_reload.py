@@ -94,7 +94,10 @@ class Stack:
             link = re.search(r"http://127\.0\.0\.1:\d+/login/link/\S+", self.log.read_text())
             assert link
             self._browser = requests.Session()
-            self._browser.get(link.group(), timeout=30)
+            page = self._browser.get(link.group(), timeout=30).text
+            token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+            assert token
+            self._browser.post(link.group(), data={"csrf_token": token[1]}, timeout=30).raise_for_status()
         return self._browser
 
 
