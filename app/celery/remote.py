@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from celery.worker import state as worker_state
+from celery.worker.control import add_consumer as celerys_add_consumer
 from celery.worker.control import control_command
 
+from app import queue_names
 from app.broker import transport
 
 TELL = "celeriac_tell"
@@ -42,6 +44,19 @@ def stop(state: Any) -> dict[str, Any]:
     """Finish what runs, take nothing more, then leave; unlike Celery's `shutdown` it answers first."""
     worker_state.should_stop = os.EX_OK
     return {"ok": _tell()}
+
+
+@control_command(  # type: ignore[untyped-decorator]  # Celery ships no types
+    name="add_consumer",
+    args=[("queue", str), ("exchange", str), ("exchange_type", str), ("routing_key", str)],
+    signature="<queue> [exchange [type [routing_key]]]",
+)
+def add_consumer(state: Any, queue: str, *args: Any, **options: Any) -> dict[str, Any]:
+    """Celery's own, whoever calls it, but for what can be no queue: that would end the worker."""
+    if wrong := queue_names.problem(queue, in_use=True):
+        return {"error": wrong}
+    answer: dict[str, Any] = celerys_add_consumer(state, queue, *args, **options)
+    return answer
 
 
 @control_command(name=LIMIT)  # type: ignore[untyped-decorator]  # Celery ships no types
