@@ -28,11 +28,11 @@ import psutil
 PORT = 8399
 
 
-def wait_until_healthy() -> float:
+def wait_until_healthy(port: int = PORT) -> float:
     started = time.monotonic()
     while time.monotonic() - started < 120:
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/healthz")
             if connection.getresponse().status == 200:
                 return time.monotonic() - started

@@ -32,6 +32,8 @@ from app.broker.priority import from_broker, nearest, to_broker
 from app.queue_names import OWN_PREFIX, is_key
 
 PAUSE_CHECK_SECONDS = 1.0
+# While nothing is paused nothing can be resumed, and of a new pause a worker is told, or the script refuses.
+UNPAUSED_CHECK_SECONDS = 10.0
 PUT = (LUA_FOLDER / "put.lua").read_text()
 TAKE = (LUA_FOLDER / "take.lua").read_text()
 
@@ -172,7 +174,9 @@ class Channel(kombu_redis.Channel):
     def active_queues(self) -> list[str]:
         """The queues to take from: those consumed and not paused; none while the worker is paused."""
         consumed: list[str] = super().active_queues
-        if consumed and time.monotonic() - self._pauses_read_at >= PAUSE_CHECK_SECONDS:
+        known = self._worker_paused or self._paused
+        patience = PAUSE_CHECK_SECONDS if known else UNPAUSED_CHECK_SECONDS
+        if consumed and time.monotonic() - self._pauses_read_at >= patience:
             self._pauses_read_at = time.monotonic()
             with suppress(*self.connection_errors):  # taking will say the same, where kombu expects it
                 self._read_pauses()

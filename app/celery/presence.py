@@ -57,7 +57,8 @@ def forget(client: redis.Redis, hostnames: Sequence[str]) -> None:
 class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
     """Writes the worker's entry in the hash on a timer of its event loop; a stuck loop thus shows as silence.
 
-    The same timer writes the events that the main process keeps for later.
+    It also has the events written that the main process keeps for later, as long as there are any: an idle
+    worker does not wake up for that.
     """
 
     # After Control: who is told that the worker is there may ask it at once.
@@ -67,6 +68,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         super().__init__(consumer, **options)
         self._started_at = time.time()
         self._timers: list[Any] = []
+        self._flush_timer: Any = None
         self._memory = (0.0, 0)  # measured at, bytes
         self._last: dict[str, Any] = {}
         self._stopped = threading.Event()
@@ -84,17 +86,27 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._slots.listen(consumer)
         limits.take_over(consumer, self._redis)
         self._tell(consumer)
-        self._timers = [
-            consumer.timer.call_repeatedly(BEAT_SECONDS, self._tell, (consumer,)),
-            consumer.timer.call_repeatedly(FLUSH_SECONDS, signals.flush),
-        ]
+        self._timers = [consumer.timer.call_repeatedly(BEAT_SECONDS, self._tell, (consumer,))]
+        signals.flush_with(lambda: self._flush_soon(consumer))
+        self._flush_soon(consumer)
 
     def stop(self, consumer: Any) -> None:
-        for timer in self._timers:
-            timer.cancel()
+        for timer in (*self._timers, self._flush_timer):
+            if timer is not None:
+                timer.cancel()
+        self._flush_timer = None
         signals.flush()
         if consumer.controller.blueprint.state == bootsteps.CLOSE and not self._stopped.is_set():
             threading.Thread(target=self._tell_while_stopping, args=(consumer,), daemon=True).start()
+
+    def _flush_soon(self, consumer: Any) -> None:
+        if self._flush_timer is None:
+            self._flush_timer = consumer.timer.call_after(FLUSH_SECONDS, self._flush, (consumer,))
+
+    def _flush(self, consumer: Any) -> None:
+        self._flush_timer = None
+        if signals.flush():
+            self._flush_soon(consumer)
 
     def shutdown(self, consumer: Any) -> None:
         """Say that the worker leaves; its pool is gone by now, so the rest is as it was last told."""
@@ -133,15 +145,15 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             "queues": _queues(consumer),
             "running": _running(),
             "finished": sum(worker_state.total_count.values()),
-            "memory_bytes": self._memory_bytes(),
+            "memory_bytes": self._memory_bytes(pool),
             "load": os.getloadavg()[0],
             "versions": {"celery": celery.__version__, "python": platform.python_version()},
         }
 
-    def _memory_bytes(self) -> int:
+    def _memory_bytes(self, pool: Any) -> int:
         """Resident bytes of the worker and its pool's processes, measured every ten seconds."""
         if time.monotonic() - self._memory[0] > MEMORY_EVERY_SECONDS:
-            self._memory = (time.monotonic(), _resident_bytes())
+            self._memory = (time.monotonic(), _resident_bytes(pool))
         return self._memory[1]
 
 
@@ -164,12 +176,23 @@ def _running() -> list[dict[str, Any]]:
     ]
 
 
-def _resident_bytes() -> int:
+def _resident_bytes(pool: Any) -> int:
     main = psutil.Process()
-    total = 0
-    for process in (main, *main.children(recursive=True)):
-        try:
-            total += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return total
+    if worker_state.active_requests:  # a task may have started processes; to find them means to look at all
+        return sum(map(_resident, main.children(recursive=True)), _resident(main))
+    idle = pool.info.get("processes", ()) if _pool_name(pool) == "prefork" else ()
+    return sum((_resident_of(pid) for pid in idle), _resident(main))
+
+
+def _resident_of(pid: int) -> int:
+    try:
+        return _resident(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

@@ -107,17 +107,19 @@ class EventReader:
 
     def gap(self) -> tuple[datetime, datetime] | None:
         """From when until when events were lost to the cap, or None. Ask before reading on."""
-        first: Any = self._redis.xrange(STREAM, count=1)
-        last = self._last_delivered()
+        pipe: Any = self._redis.pipeline(transaction=False)
+        first, groups = pipe.xrange(STREAM, count=1).xinfo_groups(STREAM).execute()
+        last = _delivered(groups)
         if not first or last == b"0-0" or _order(first[0][0]) <= _order(last):
             return None
         return _moment(last), _moment(first[0][0])
 
     def lag_seconds(self) -> float:
         """By how much the stream is ahead of what every member has recorded, by Redis's own clock."""
-        pending: Any = self._redis.xpending(STREAM, GROUP)
-        last: Any = self._redis.xrevrange(STREAM, count=1)
-        done = pending["min"] or self._last_delivered()
+        pipe: Any = self._redis.pipeline(transaction=False)
+        pipe.xpending(STREAM, GROUP).xrevrange(STREAM, count=1).xinfo_groups(STREAM)
+        pending, last, groups = pipe.execute()
+        done = pending["min"] or _delivered(groups)
         if not last or (done == last[0][0] and not pending["pending"]):
             return 0.0
         return max((_moment(last[0][0]) - _moment(done)).total_seconds(), 0.001)
@@ -127,11 +129,7 @@ class EventReader:
         return int(self._redis.xlen(STREAM))
 
     def _last_delivered(self) -> bytes:
-        groups: Any = self._redis.xinfo_groups(STREAM)
-        for group in groups:
-            if group["name"] == GROUP.encode():
-                return bytes(group["last-delivered-id"])
-        raise redis.ResponseError("NOGROUP the recorders' group is gone")
+        return _delivered(self._redis.xinfo_groups(STREAM))
 
     def _read(self, count: int, start: str, block_ms: int | None) -> list[Entry]:
         answer: Any = self._redis.xreadgroup(GROUP, self._name, {STREAM: start}, count=count, block=block_ms)
@@ -169,6 +167,14 @@ def _read(fields: dict[bytes, bytes]) -> tuple[Any, str]:
 
 def _text(name: bytes | str) -> str:
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+
+
+def _delivered(groups: Any) -> bytes:
+    """The last entry that any member was given."""
+    for group in groups:
+        if group["name"] == GROUP.encode():
+            return bytes(group["last-delivered-id"])
+    raise redis.ResponseError("NOGROUP the recorders' group is gone")
 
 
 def _order(entry_id: bytes) -> tuple[int, ...]:

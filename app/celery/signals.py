@@ -9,12 +9,12 @@ a tenth of a second: the others are told in one event, by the process that ran t
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from celery import Task
 from celery.signals import (
@@ -49,10 +49,12 @@ _home_pid = 0
 _is_child = False  # whether this is a process of a prefork pool
 _tells_starts = False  # whether this is the main process of such a pool
 _received: deque[Any] = deque()
+_untold: WeakSet[Any] = WeakSet()  # requests whose start `flush` has to tell, and which have not ended
 _taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # requests that this worker has, by run
 _result_max_bytes = 0
 _arguments_max_bytes = 0
 _names_copies = False
+_ask_to_flush: Callable[[], None] | None = None  # a worker's
 _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
 
 
@@ -91,14 +93,25 @@ def tell_starts() -> None:
     _tells_starts = True
 
 
-def flush() -> None:
-    """Write what was kept for later, and which runs this worker has received and not yet started, or runs."""
-    for request in list(worker_state.active_requests) if _tells_starts else ():
-        headers = request.request_dict
-        if "celeriac_told" not in headers:
-            headers["celeriac_told"] = True
+def flush_with(ask: Callable[[], None]) -> None:
+    """In a worker: a message that comes in calls `ask()`, which is to call `flush` soon."""
+    global _ask_to_flush
+    _ask_to_flush = ask
+
+
+def flush() -> bool:
+    """Write what was kept for later, and which runs this worker has received and not yet started, or runs.
+
+    Returns whether it is to be called again soon: a run that the worker has may start any moment.
+    """
+    for request in list(_untold):
+        if request in worker_state.active_requests:
+            _untold.discard(request)
+            headers = request.request_dict
             event = {"type": "started", "at": request.time_start, "worker": request.hostname}
             _stream.emit_later(event | _identity(headers) | _received_at(headers), _unrecorded(headers))
+        elif request.acknowledged:  # it ended, which tells all
+            _untold.discard(request)
     while _received:
         request = _received.popleft()
         if request in worker_state.reserved_requests and request not in worker_state.active_requests:
@@ -106,6 +119,7 @@ def flush() -> None:
             event = {"type": "received", "at": headers["celeriac_received_at"], "worker": request.hostname}
             _stream.emit_later(event | _identity(headers), _unrecorded(headers))
     _stream.flush()
+    return bool(_untold)
 
 
 @contextmanager
@@ -147,6 +161,10 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
     request.request_dict["celeriac_received_at"] = time.time()
     _received.append(request)
     _taken[request.id] = request
+    if _tells_starts:
+        _untold.add(request)
+    if _ask_to_flush is not None:
+        _ask_to_flush()
 
 
 def _on_process(**_: Any) -> None:
@@ -154,6 +172,7 @@ def _on_process(**_: Any) -> None:
     if os.getpid() != _home_pid:  # a pool without processes sends this signal too, from the main one
         _is_child, _tells_starts = True, False
         _received.clear()
+        _untold.clear()
         logs.after_fork()
 
 

@@ -11,6 +11,7 @@ from app.queues import rows
 from app.queues.names import names
 
 LOOK_AGAIN_SECONDS = 60.0
+NAMES_SECONDS = 10.0  # as long as the list of queues is known for
 SETTLED_AFTER = timedelta(seconds=10)
 LOOKS = 10  # so often a newcomer's row is looked for: its event may be recorded after its message is seen
 
@@ -21,16 +22,19 @@ class Keeper:
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
         self._compared_at = float("-inf")
+        self._names: list[str] = []
+        self._named_at = float("-inf")
 
     def look(self, now: datetime) -> int:
         """Set newcomers aside where a queue holds everything new, and bring the rows in step.
 
         Returns how many rows it changed. Call it every second or so.
         """
-        broker.sweep(now)
-        queues = names(app.workers.listing(broker.client(), now))
-        filled = [queue for queue, depth in broker.depths(queues).items() if depth.held]
-        held = set().union(*(broker.held_ids(queue) for queue in filled))
+        swept = broker.sweep(now)
+        if time.monotonic() - self._named_at > NAMES_SECONDS:
+            self._named_at = time.monotonic()
+            self._names = names(app.workers.listing(broker.client(), now))
+        held = broker.held_ids(*{*self._names, *swept})
         new = {run_id for run_id in held if self._seen.get(run_id, 0) < LOOKS}
         gone = self._seen.keys() - held
         if time.monotonic() - self._compared_at > LOOK_AGAIN_SECONDS:

@@ -11,7 +11,9 @@ from app.config import settings
 from app.errors import NotFound
 from app.workers import Worker
 
-KNOWN_FOR_SECONDS = 10.0  # finding the others walks over all keys of Redis
+# Finding the others walks over all keys of Redis: the more there are, the more rarely.
+KNOWN_FOR_SECONDS, KNOWN_FOR_AT_MOST = 10.0, 120.0
+KNOWN_SHARE = 200  # of the time
 
 
 def names(workers: Sequence[Worker]) -> list[str]:
@@ -42,10 +44,13 @@ def _unknown(queue: str) -> NotFound:
 
 
 def _ever_known() -> set[str]:
-    """Queues that any process has declared on this broker; looked for every ten seconds."""
-    looked_at, found = current_app.extensions.get("celeriac_known_queues", (float("-inf"), set()))
-    if time.monotonic() - looked_at > KNOWN_FOR_SECONDS:
+    """Queues that any process has declared on this broker; looked for every ten seconds or more rarely."""
+    look_at, found = current_app.extensions.get("celeriac_known_queues", (float("-inf"), set()))
+    started = time.monotonic()
+    if started >= look_at:
         found = broker.known_queues()
-        current_app.extensions["celeriac_known_queues"] = (time.monotonic(), found)
+        took = time.monotonic() - started
+        look_at = started + min(max(KNOWN_FOR_SECONDS, took * KNOWN_SHARE), KNOWN_FOR_AT_MOST)
+        current_app.extensions["celeriac_known_queues"] = (look_at, found)
     known: set[str] = found
     return known

@@ -26,8 +26,10 @@ from app.schedules.presence import BEATS, ToldByBeat
 from app.workers.presence import ToldByWorker
 
 BATCH = 1000
-BLOCK_MS = 500
+BLOCK_MS = 1000
 SWEEP_SECONDS = 1.0
+# While nothing is recorded or sent there is little to sweep; a sender that died is found a second later.
+QUIET_AFTER_SECONDS, QUIET_SECONDS = 10.0, 2.0
 TAKE_OVER_SECONDS = 1.0
 DEATHS_SECONDS = 5.0
 LAG_SECONDS = 2.0  # less than the outbox's patience
@@ -56,7 +58,7 @@ class Recorder:
         ]
         self._stop = threading.Event()
         self._mended = self._joined = False
-        self._swept = self._took_over = self._told = 0.0
+        self._swept = self._took_over = self._told = self._busy_at = 0.0
         self._steady_since = time.monotonic()
         self._minute = telling.Minute()
         self._recorded = self._failures = 0
@@ -112,7 +114,7 @@ class Recorder:
     def tell(self) -> None:
         """Say about once a second that this recorder works and how far it is, also when it has much to do."""
         at = time.monotonic()
-        if at - self._told < TELL_SECONDS:
+        if at - self._told < self._rest(TELL_SECONDS):
             return
         self._told = at
         per_minute, behind = self._minute.count(at), self._reader.lag_seconds()
@@ -125,7 +127,7 @@ class Recorder:
         Each part works and fails by itself. Only when all recorders together keep up: a message whose event
         is not recorded yet would look as if it had never been sent.
         """
-        if time.monotonic() - self._swept < SWEEP_SECONDS:
+        if time.monotonic() - self._swept < self._rest(SWEEP_SECONDS):
             return
         self._swept = time.monotonic()
         try:
@@ -137,8 +139,13 @@ class Recorder:
         for part in self._parts:
             part.take_turn(self.app, now)
 
+    def _rest(self, busy: float) -> float:
+        """The seconds between two looks: more of them while there is nothing to do."""
+        return QUIET_SECONDS if time.monotonic() - self._busy_at > QUIET_AFTER_SECONDS else busy
+
     def _send(self, now: datetime) -> None:
         if outbox.sweep(self._celery, now):
+            self._busy_at = time.monotonic()
             topics.touch(self._redis, ["runs"])
 
     def _look_after_many(self, now: datetime) -> None:
@@ -189,6 +196,7 @@ class Recorder:
             touched = self._record_singly(entries)
         self._reader.acknowledge(entries)
         self._recorded += len(entries)
+        self._busy_at = time.monotonic()
         self._minute.add(len(entries), time.monotonic())
         topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in touched)])
 

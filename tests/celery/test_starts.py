@@ -1,6 +1,12 @@
-"""Who tells of a run's start: a prefork worker in one event with the end, or before it when the run lasts."""
+"""Who tells of a run's start: a prefork worker in one event with the end, or before it when the run lasts.
+
+It does not wake up for that while it has none.
+"""
 
 import json
+import time
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +15,10 @@ from flask import Flask
 from kombu.utils.uuid import uuid
 
 from app.celery.events import STREAM
+from app.clock import utcnow
+
+SECONDS = 5.0
+WAKE_UPS_A_SECOND = 9  # of which kombu's and Celery's own timers are about five
 
 
 def events(client: redis_client.Redis, run_id: str) -> list[dict[str, Any]]:
@@ -62,3 +72,27 @@ def test_arguments_of_a_foreign_producer_come_with_the_end(
         )
     eventually(lambda: "succeeded" in kinds(redis, run_id), 20)
     assert events(redis, run_id)[-1]["kwargs"] == {"x": 1, "y": 2}
+
+
+def wake_ups(pid: int) -> int:
+    """How often the threads of a process went to sleep so far."""
+    statuses = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    lines = [line for text in statuses for line in text.splitlines() if line.startswith("voluntary_ctxt")]
+    return sum(int(line.split()[1]) for line in lines)
+
+
+def test_an_idle_worker_sleeps_and_tells_of_a_run_that_starts_later(
+    app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
+) -> None:
+    worker = processes.worker("-c", "1")
+    done = celery_app.send_task("examples.basic.add", kwargs={"x": 1, "y": 2}).id
+    eventually(lambda: "succeeded" in kinds(redis, done), 20)
+    time.sleep(2)
+    before = wake_ups(worker.pid)
+    time.sleep(SECONDS)
+    assert (wake_ups(worker.pid) - before) / SECONDS < WAKE_UPS_A_SECOND
+
+    late = utcnow() + timedelta(seconds=3)
+    slow = celery_app.send_task("examples.basic.slow", kwargs={"seconds": 3}, eta=late).id
+    eventually(lambda: "started" in kinds(redis, slow), 5)
+    assert "succeeded" not in kinds(redis, slow)
