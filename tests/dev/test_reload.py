@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from app.dev import orphans
 
@@ -26,6 +28,14 @@ def greet(seconds: float = 0) -> str:
     time.sleep(seconds)
     return "WORD"
 '''
+
+
+def patient() -> requests.Session:
+    """As a browser: what a web process that goes away did not take is sent again."""
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=Retry(5, backoff_factor=0.1)))
+    session.headers["Connection"] = "close"
+    return session
 
 
 class Stack:
@@ -49,7 +59,7 @@ class Stack:
             [PROJECT / "bin/celeriac", "tokens", "create", "admin"],
             cwd=folder, env=self.environment, capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
-        self.session = requests.Session()
+        self.session = patient()
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def eventually(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
@@ -93,10 +103,10 @@ class Stack:
         if not hasattr(self, "_browser"):
             link = re.search(r"http://127\.0\.0\.1:\d+/login/link/\S+", self.log.read_text())
             assert link
-            self._browser = requests.Session()
+            self._browser = patient()
             page = self._browser.get(link.group(), timeout=30).text
             token = re.search(r'name="csrf_token" value="([^"]+)"', page)
-            assert token
+            assert token, page
             self._browser.post(link.group(), data={"csrf_token": token[1]}, timeout=30).raise_for_status()
         return self._browser
 

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -137,7 +138,8 @@ class Reader:
         if snippet.language == "yaml":
             assert yaml.safe_load(snippet.text), f"{snippet} says nothing"
         elif self.running and self.reloads:
-            self._until(lambda: f"taken over: {path.name}" in self._logged(mark), str(snippet))
+            for told in (f"taken over: {path.name}", "Booting worker", " ready."):  # bin/dev, web and worker
+                self._until(partial(self._told, told, mark), str(snippet))
             self._until(self._healthy, str(snippet))
 
     def _sql(self, text: str) -> str:
@@ -153,8 +155,8 @@ class Reader:
         assert all(row.startswith("SUCCESS|") for row in ended), ended
         return len(ended) == len(rows)
 
-    def _logged(self, mark: int) -> str:
-        return self.log.read_bytes()[mark:].decode()
+    def _told(self, words: str, mark: int) -> bool:
+        return words.encode() in self.log.read_bytes()[mark:]
 
     def _wait_until_up(self, place: str) -> None:
         if any(name == "dev" or name.startswith("celeriac web") for name in self.running):
