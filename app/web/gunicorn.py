@@ -189,8 +189,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         waiting = [(conn, conn.incoming) for conn in self._receiving if conn.incoming]
         memory = sum(len(incoming.content) for _conn, incoming in waiting)
         for conn, incoming in waiting:
-            idle = not incoming.content and not self.alive
-            if incoming.until <= now or idle or memory > WAITING_MAX_BYTES:
+            if not self.alive:  # what is on its way is still answered
+                incoming.until = min(incoming.until, now + LEAVING_SECONDS)
+            if incoming.until <= now or memory > WAITING_MAX_BYTES:
                 memory -= len(incoming.content)
                 self._drop(conn)
         for client in [client for client, until in self._leaving.items() if until <= now]:

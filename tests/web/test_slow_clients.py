@@ -1,5 +1,6 @@
 """Clients that send slowly, or nothing, keep nobody else waiting; and gunicorn answers as it always does."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIGURATION = PROJECT / "app" / "web" / "gunicorn.py"
@@ -45,9 +47,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a small app behind gunicorn as it is configured, with shorter times."""
-    folder, port = tmp_path_factory.mktemp("small"), free_port()
+def small() -> int:
+    """The port of a small app behind gunicorn."""
+    return free_port()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def arbiter(small: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
+    """gunicorn's first process, as it is configured, with shorter times."""
+    folder, port = tmp_path_factory.mktemp("small"), small
     (folder / "small.py").write_text(SMALL_APP)
     quick = CONFIGURATION.read_text() + "\nHEADERS_SECONDS, BODY_SECONDS = 4.0, 6.0\n"
     (folder / "quick.py").write_text(quick)
@@ -57,7 +65,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             [*command, "--bind", f"127.0.0.1:{port}"], cwd=folder, stdout=log, stderr=subprocess.STDOUT
         )
     _wait_for(port)
-    yield port
+    yield process
     process.terminate()
     assert process.wait(20) == 0
     assert "Traceback" not in (folder / "log").read_text()
@@ -214,6 +222,17 @@ def test_when_there_are_too_many_connections_the_oldest_silent_one_makes_room(sm
     finally:
         for client in clients:
             client.close()
+
+
+def test_a_request_that_is_on_its_way_is_answered_while_the_process_is_replaced(
+    small: int, arbiter: subprocess.Popen[bytes]
+) -> None:
+    with requests.Session() as session:
+        for number in range(400):
+            if number % 100 == 20:
+                arbiter.send_signal(signal.SIGHUP)
+            assert session.get(f"http://127.0.0.1:{small}/", timeout=10).status_code == 200
+            time.sleep(0.01)
 
 
 def test_the_web_process_itself(processes: Any, eventually: Callable[..., Any]) -> None:
