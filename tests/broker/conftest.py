@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,15 +14,16 @@ from celery.signals import after_task_publish, before_task_publish
 from flask import Flask
 from flask_babel import Babel
 from kombu import Connection, pools
-from redis import ConnectionError, Redis
+from redis import Redis
 
-from app import broker, embedded_redis
+from app import broker
 from app.broker.connection import reset
 from app.broker.edits import with_route
 from app.broker.priority import to_broker
 from app.broker.transport import install
 from app.celery.factory import configuration
 from app.config import Settings
+from tests.launcher import Launched, Launcher
 
 HERE = Path(__file__).resolve().parent
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -174,79 +172,29 @@ def executed(celery_only: Celery) -> Callable[[], list[str]]:
 
 @pytest.fixture
 def worker(
-    redis_server: str, data_dir: Path, tmp_path: Path
-) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    redis_server: str, data_dir: Path, tmp_path: Path, launcher: Launcher
+) -> Iterator[Callable[..., Launched]]:
     """Start real Celery workers: `worker("-P", "solo", queues="default,mail")`; they are killed at the end.
 
     `transport="kombu"` is one that knows nothing of Celeriac.
     """
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Launched] = []
 
     def start(
         *options: str, queues: str = "default", transport: str = "ours", url: str = redis_server
-    ) -> subprocess.Popen[bytes]:
+    ) -> Launched:
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "INFO"]
         name = f"w{len(started)}@test"
-        command = ["-m", "celery", "-A", "drawing", "worker", "-n", name, "-Q", queues, *quiet]
+        command = ["celery", "-A", "drawing", "worker", "-n", name, "-Q", queues, *quiet, *options]
         environment = {"DRAWING_REDIS_URL": url, "DRAWING_DATA_DIR": str(data_dir)}
         environment |= {"DRAWING_TRANSPORT": transport}
         environment |= {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent.parent}"}
-        with (tmp_path / f"worker-{len(started)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *command, *options],
-                cwd=HERE,
-                env=os.environ | environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        started.append(process)
-        return process
+        log = tmp_path / f"worker-{len(started)}.log"
+        started.append(launcher.start(command, log, os.environ | environment, HERE))
+        return started[-1]
 
     yield start
     for process in started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Start a Redis of the test's own, at `embedded_redis.url(tmp_path)`; again after it was killed."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start() -> subprocess.Popen[bytes]:
-        binary = embedded_redis.server_binary()
-        assert binary
-        process = subprocess.Popen([binary, str(embedded_redis.prepare(tmp_path))], stdout=subprocess.DEVNULL)
-        started.append(process)
-        client = Redis.from_url(embedded_redis.url(tmp_path))
-        wait_until(lambda: _answers(client))
-        client.close()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait(10)
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Wait until `condition()` is true and return it; fails after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"still not so after {seconds} s"
-        time.sleep(0.02)
-    return found
-
-
-@pytest.fixture
-def until() -> Callable[..., Any]:
-    return wait_until
-
-
-def _answers(client: Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except ConnectionError:
-        return False

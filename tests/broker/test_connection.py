@@ -12,7 +12,7 @@ from celery import Celery
 from flask import Flask
 from redis import Redis
 
-from app import broker, embedded_redis
+from app import broker
 from app.broker import topics
 from app.broker.connection import OWN_PREFIX
 from app.broker.transport import publishing_held
@@ -130,15 +130,13 @@ def test_a_fork_makes_connections_of_its_own(celery_only: Celery) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_an_outage_has_a_name_and_an_end(make_app: MakeApp, tmp_path: Path, own_redis: Any, now: Any) -> None:
-    server = own_redis()
-    app = make_app(embedded_redis.url(tmp_path), tmp_path)
+def test_an_outage_has_a_name_and_an_end(make_app: MakeApp, own_redis: Any, now: Any) -> None:
+    app = make_app(own_redis.url, own_redis.folder)
     with app.app_context():
         app.extensions["celery"].send_task("demo.task", task_id="r", queue="default", priority=4)
         broker.hold("default", "r", "ann", "", now)
         version = topics.version(broker.client(), "runs")
-        server.send_signal(signal.SIGKILL)
-        server.wait(10)
+        own_redis.kill()
         for call in (
             lambda: broker.page("default"),
             lambda: broker.depth("default"),
@@ -171,21 +169,20 @@ def test_an_outage_has_a_name_and_an_end(make_app: MakeApp, tmp_path: Path, own_
                 call()
             assert error.value.status == 503
         assert topics.version(broker.client(), "runs") == "" != version
-        own_redis()
+        own_redis.start()
         assert broker.release("default", "r").position == 1  # the append-only file kept it
         broker.reset()
     app.extensions["celery"].close()
 
 
-def test_a_redis_that_hangs_is_unavailable(make_app: MakeApp, tmp_path: Path, own_redis: Any) -> None:
-    server = own_redis()
-    app = make_app(embedded_redis.url(tmp_path), tmp_path, socket_timeout=0.2)
+def test_a_redis_that_hangs_is_unavailable(make_app: MakeApp, own_redis: Any) -> None:
+    app = make_app(own_redis.url, own_redis.folder, socket_timeout=0.2)
     with app.app_context():
         assert broker.depth("default") == 0
-        server.send_signal(signal.SIGSTOP)
+        own_redis.process.send_signal(signal.SIGSTOP)
         with pytest.raises(BrokerUnavailable):
             broker.depth("default")
-        server.send_signal(signal.SIGCONT)
+        own_redis.process.send_signal(signal.SIGCONT)
         assert broker.depth("default") == 0
         broker.reset()
 

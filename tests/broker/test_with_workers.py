@@ -6,14 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 from celery import Celery
 from flask import Flask
 
-from app import broker, embedded_redis
+from app import broker
 from app.broker.transport import publishing_held
 from app.errors import Conflict, Invalid, NotFound
 
@@ -208,7 +207,6 @@ def test_a_pause_outlives_workers(note: Send, worker: Any, executed: Any, until:
 @pytest.mark.parametrize("pool", [("threads", "-c", "2"), ("prefork", "-c", "2")])
 def test_workers_go_on_when_redis_is_back(
     make_app: Callable[..., Flask],
-    tmp_path: Path,
     own_redis: Any,
     worker: Any,
     executed: Any,
@@ -216,20 +214,18 @@ def test_workers_go_on_when_redis_is_back(
     now: Any,
     pool: tuple[str, ...],
 ) -> None:
-    server, url = own_redis(), embedded_redis.url(tmp_path)
-    app = make_app(url, tmp_path)
+    app = make_app(own_redis.url, own_redis.folder)
     celery_app = app.extensions["celery"]
     with app.app_context():
         broker.pause("mail", "ann", "", now)
-        worker("-P", *pool, queues="default,mail", url=url)
+        worker("-P", *pool, queues="default,mail", url=own_redis.url)
         celery_app.send_task("demo.note", task_id="before", queue="default", priority=4)
         until(executed, 60)
         celery_app.send_task("demo.note", task_id="waits", queue="mail", priority=4)
         time.sleep(1.1)  # the append-only file is written once a second
-        server.send_signal(signal.SIGKILL)
-        server.wait(10)
+        own_redis.kill()
         time.sleep(1.5)
-        own_redis()
+        own_redis.start()
         celery_app.send_task("demo.note", task_id="after", queue="default", priority=4)
         until(lambda: "after" in executed(), 60)
         assert executed() == ["before", "after"]

@@ -1,17 +1,14 @@
 """The durable stream keeps what cannot be written, and reads back what nobody has recorded."""
 
 import json
-import subprocess
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 import redis as redis_client
 
-from app import embedded_redis
 from app.broker.aside import KEPT, aside
 from app.celery.events import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
 from app.celery.reader import ALIVE_PREFIX, GROUP, EventReader
@@ -66,29 +63,15 @@ def test_a_cancelled_run_is_known(redis: redis_client.Redis, redis_server: str) 
     assert stream.is_cancelled("b")
 
 
-def test_nothing_is_lost_while_redis_is_away(tmp_path: Path) -> None:
-    binary, url = embedded_redis.server_binary(), embedded_redis.url(tmp_path)
-    assert binary
-    stream = EventStream(url, 1000)
+def test_nothing_is_lost_while_redis_is_away(own_redis: Any, until: Any) -> None:
+    stream = EventStream(own_redis.url, 1000)
+    own_redis.kill()
     for number in range(51):
         stream.emit({"id": str(number)})
     assert not stream.is_cancelled("50")
-    server = subprocess.Popen([binary, str(embedded_redis.prepare(tmp_path))], stdout=subprocess.DEVNULL)
-    try:
-        client = redis_client.Redis.from_url(url)
-        deadline = time.monotonic() + 10
-        found: list[str] = []
-        while len(found) < 51 and time.monotonic() < deadline:
-            time.sleep(0.1)
-            try:
-                found = [event["id"] for event in texts(client)]
-            except redis_client.ConnectionError:
-                continue
-        assert found == [str(number) for number in range(51)]
-        client.close()
-    finally:
-        server.terminate()
-        server.wait(10)
+    own_redis.start()
+    ids = [str(number) for number in range(51)]
+    until(lambda: [event["id"] for event in texts(own_redis.client)] == ids)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def port(free_port: int) -> int:
 
 
 @pytest.fixture
-def start(tmp_path: Path, port: int) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], Path]]]:
+def bin_dev(tmp_path: Path, port: int) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], Path]]]:
     """Starts `bin/dev` on data of its own; gives the process and its log."""
     started: list[subprocess.Popen[bytes]] = []
 
@@ -110,10 +110,10 @@ def marked(data: Path) -> list[Any]:
     return orphans.marked(data)
 
 
-def test_a_whole_day(start: Callable[..., Any], port: int, tmp_path: Path) -> None:
+def test_a_whole_day(bin_dev: Callable[..., Any], port: int, tmp_path: Path) -> None:
     """First start, sign-in by the printed link, SIGKILL, second start with all still there, SIGTERM."""
     data = tmp_path / "data"
-    first, log = start()
+    first, log = bin_dev()
     text = text_with(log, "Stop with Ctrl-C")
     link = re.search(r"http://127\.0\.0\.1:\d+/login/link/\S+", text)
     assert link, text
@@ -130,7 +130,7 @@ def test_a_whole_day(start: Callable[..., Any], port: int, tmp_path: Path) -> No
     first.wait(10)
     assert marked(data)  # the rest is still there: that is what the next start has to cope with
 
-    second, log = start()
+    second, log = bin_dev()
     text_with(log, "Stop with Ctrl-C")
     healthy(port)
     assert get(f"http://127.0.0.1:{port}/tasks", jar)[0] == 200  # the session outlived the restart
@@ -140,8 +140,8 @@ def test_a_whole_day(start: Callable[..., Any], port: int, tmp_path: Path) -> No
     assert not embedded_redis.socket_path(data).exists()
 
 
-def test_a_dead_process_is_started_again(start: Callable[..., Any], port: int, tmp_path: Path) -> None:
-    process, log = start()
+def test_a_dead_process_is_started_again(bin_dev: Callable[..., Any], port: int, tmp_path: Path) -> None:
+    process, log = bin_dev()
     text_with(log, "Stop with Ctrl-C")
     healthy(port)
     victims = [one for one in marked(tmp_path / "data") if "recorder" in one.cmdline()]
@@ -165,11 +165,11 @@ def one_line(process: subprocess.Popen[bytes], log: Path) -> str:
     return lines[0]
 
 
-def test_a_taken_port_is_said_in_one_line(start: Callable[..., Any], port: int) -> None:
+def test_a_taken_port_is_said_in_one_line(bin_dev: Callable[..., Any], port: int) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        assert f"port {port}" in one_line(*start())
+        assert f"port {port}" in one_line(*bin_dev())
 
 
 @pytest.mark.parametrize(
@@ -185,15 +185,15 @@ def test_a_taken_port_is_said_in_one_line(start: Callable[..., Any], port: int) 
     ],
 )
 def test_a_wrong_setting_is_said_in_one_line(
-    start: Callable[..., Any], settings: dict[str, str], words: str
+    bin_dev: Callable[..., Any], settings: dict[str, str], words: str
 ) -> None:
-    assert words in one_line(*start(**settings))
+    assert words in one_line(*bin_dev(**settings))
 
 
-def test_a_second_start_on_the_same_data_is_refused(start: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_second_start_on_the_same_data_is_refused(bin_dev: Callable[..., Any], tmp_path: Path) -> None:
     import fcntl
 
     (tmp_path / "data").mkdir()
     with (tmp_path / "data" / "dev.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "already running" in one_line(*start())
+        assert "already running" in one_line(*bin_dev())

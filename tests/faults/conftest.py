@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import make_url
 
 from app.extensions import db
 
@@ -27,16 +28,17 @@ def database_away(app: Flask) -> Callable[[], AbstractContextManager[None]]:
                 yield
                 connection.execute("ROLLBACK")
             return
-        other = url.replace("postgresql+psycopg", "postgresql").replace("/celeriac?", "/postgres?")
+        name = str(make_url(url).database)
+        other = url.replace("postgresql+psycopg", "postgresql").replace(f"/{name}?", "/postgres?")
         with psycopg.connect(other, autocommit=True) as connection:
-            connection.execute("ALTER DATABASE celeriac ALLOW_CONNECTIONS false")
+            connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'celeriac'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
             try:
                 yield
             finally:
-                connection.execute("ALTER DATABASE celeriac ALLOW_CONNECTIONS true")
+                connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         db.engine.dispose()
 
     return away

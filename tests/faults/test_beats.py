@@ -2,12 +2,10 @@
 
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ import redis as redis_client
 from flask import Flask
 from sqlalchemy import func, select
 
-from app import broker, embedded_redis, schedules
+from app import broker, schedules
 from app.clock import utcnow
 from app.extensions import db
 from app.runs import states
@@ -26,14 +24,11 @@ pytestmark = pytest.mark.database
 ONE_SECOND = timedelta(seconds=1)
 
 
-def start_beat(processes: Any, **environment: str) -> subprocess.Popen[bytes]:
-    started: subprocess.Popen[bytes] = processes.start(
-        "beat", "celery", "-A", "celery_worker", "beat", "-l", "INFO", **environment
-    )
-    return started
+def start_beat(processes: Any, **environment: str) -> Any:
+    return processes.start("beat", "celery", "-A", "celery_worker", "beat", "-l", "INFO", **environment)
 
 
-def beats_at_work(client: redis_client.Redis, among: list[subprocess.Popen[bytes]]) -> int:
+def beats_at_work(client: redis_client.Redis, among: list[Any]) -> int:
     """How many of these processes say that they are at work; a killed one's entry stays for a while."""
     pids = {process.pid for process in among}
     return sum(beat.alive and beat.pid in pids for beat in schedules.beats(client, utcnow()))
@@ -130,52 +125,13 @@ def test_four_beats_that_are_killed_at_random(
     assert_exactly_once(rows, redis)
 
 
-class Redis:
-    """A Redis of its own, which can be taken away."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.url = embedded_redis.url(folder)
-        self.client = redis_client.Redis.from_url(self.url)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        binary = embedded_redis.server_binary()
-        assert binary
-        self._process = subprocess.Popen(
-            [binary, str(embedded_redis.prepare(self._folder))], stdout=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                self.client.ping()
-                return
-            except redis_client.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-
-    def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path)
-    server.start()
-    yield server
-    server.client.close()
-    server.kill()
-
-
 def test_redis_and_the_database_go_away(
     app: Flask,
     celery_app: Any,
     processes: Any,
     every_second: Any,
     eventually: Any,
-    own_redis: Redis,
+    own_redis: Any,
     database_away: Any,
 ) -> None:
     processes.environment["CELERIAC_REDIS_URL"] = own_redis.url

@@ -1,18 +1,14 @@
 """Redis is killed and comes back: what was submitted meanwhile is sent once, and only once."""
 
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis as redis_client
 from flask import Flask
 from flask_migrate import upgrade
 
-from app import broker, create_app, embedded_redis, runs
+from app import broker, create_app, runs
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
@@ -20,53 +16,9 @@ from app.runs import RunRequest, queries, states
 from app.runs.recorder import Recorder
 
 
-class OwnRedis:
-    """An embedded Redis with append-only file that a test may kill."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        binary = embedded_redis.server_binary()
-        assert binary
-        config = str(embedded_redis.prepare(self.data))
-        self.process = subprocess.Popen([binary, config], stdout=subprocess.DEVNULL)
-        client = redis_client.Redis.from_url(embedded_redis.url(self.data))
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                client.ping()
-                break
-            except redis_client.RedisError:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-        client.close()
-
-    def kill(self) -> None:
-        """SIGKILL, once what Redis acknowledged is written: it holds writes back while an fsync runs."""
-        assert self.process
-        client = redis_client.Redis.from_url(embedded_redis.url(self.data))
-        while int(client.info("persistence")["aof_buffer_length"]):
-            time.sleep(0.05)
-        client.close()
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
-
-
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
-    made = OwnRedis(tmp_path / "data")
-    made.start()
-    yield made
-    if made.process:
-        made.process.kill()
-        made.process.wait(10)
-
-
-@pytest.fixture
-def own_app(own_redis: OwnRedis) -> Iterator[Flask]:
-    app = create_app(Settings(data_dir=own_redis.data, base_url="http://localhost", tasks=["sample_tasks"]))
+def own_app(own_redis: Any) -> Iterator[Flask]:
+    app = create_app(Settings(data_dir=own_redis.folder, base_url="http://localhost", tasks=["sample_tasks"]))
     with app.app_context():
         upgrade()
         yield app
@@ -92,7 +44,7 @@ def waiting() -> list[str]:
     return sorted(message.id for message in broker.page("default", limit=200))
 
 
-def test_what_is_submitted_while_redis_is_away_is_sent_once(own_app: Flask, own_redis: OwnRedis) -> None:
+def test_what_is_submitted_while_redis_is_away_is_sent_once(own_app: Flask, own_redis: Any) -> None:
     before = [submit(own_app) for _ in range(3)]
     recorder = Recorder(own_app, broker.client(), "test")
     work(recorder, 3, until=lambda: queries.get(before[-1]).sent_at)
@@ -107,7 +59,7 @@ def test_what_is_submitted_while_redis_is_away_is_sent_once(own_app: Flask, own_
     assert all(queries.get(run_id).outbox is None for run_id in before + during + after)
 
 
-def test_redis_restarting_again_and_again_doubles_nothing(own_app: Flask, own_redis: OwnRedis) -> None:
+def test_redis_restarting_again_and_again_doubles_nothing(own_app: Flask, own_redis: Any) -> None:
     recorder = Recorder(own_app, broker.client(), "test")
     ids = []
     for _ in range(4):

@@ -254,6 +254,20 @@ def test_preview(api: Any) -> None:
         assert (refused.status_code, list(refused.json["errors"])) == (422, [at])
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_preview_from_the_ends_of_the_calendar(api: Any, zone: str, start: str) -> None:
+    for kind in ({"interval_seconds": 448}, {"cron_schedule": "30 1 * * *"}):
+        body = {
+            "task_type": "cron" if "cron_schedule" in kind else "interval",
+            "timezone": zone,
+            "from": start,
+        }
+        answer = api.post("/schedules/preview", json=body | kind)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json["fires"]) == (10 if start < "1" else 0)
+
+
 def test_roles(caller: Callable[[str], Any]) -> None:
     row = made(caller("operator"))
     viewer = caller("viewer")

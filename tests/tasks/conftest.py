@@ -123,10 +123,11 @@ def empty_postgresql(postgresql_url: str) -> str:
     """The SQLAlchemy URL of an empty PostgreSQL database beside the app's."""
     url = make_url(postgresql_url).set(drivername="postgresql+psycopg")
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    name = f"{url.database}_rows"
     with engine.connect() as connection:
-        connection.execute(text_of_sql("DROP DATABASE IF EXISTS rows"))
-        connection.execute(text_of_sql("CREATE DATABASE rows"))
-    return url.set(database="rows").render_as_string(hide_password=False)
+        connection.execute(text_of_sql(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text_of_sql(f"CREATE DATABASE {name}"))
+    return url.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """The next fires of a timing with everything a person is shown about them."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from babel import Locale
 
 from app.schedules.timing.changes import ChangeWarning, warnings
 from app.schedules.timing.fires import Timing, actual_at, fires
 from app.schedules.timing.words import words
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # far from where local times leave the calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ def preview(
     start: datetime | None = None,
     locale: str | Locale | None = None,
 ) -> Preview:
-    """The first `count` fires from `start`, or else from `now`, on.
+    """The first `count` fires from `start`, or else from `now`, on; from 1900 at the earliest.
 
     An interval that has no anchor yet counts from `now`, as it will when it is saved. Raises TimingError (and
     ValueError for missing fields) when the timing cannot be evaluated; check it with `errors` first.
     """
     if timing.task_type == "interval" and timing.anchor_at is None:
         timing = replace(timing, anchor_at=now)
-    start = now if start is None else start
+    start = now if start is None else max(start, EARLIEST)
     told = warnings(timing, start, locale)
     by_fire = {warning.due_at: warning for warning in told}
     shown = []
