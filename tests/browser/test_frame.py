@@ -15,7 +15,6 @@ from app.clock import utcnow
 from app.health import signs
 from app.runs import RECORDERS
 
-pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 ASK = "htmx.trigger(document.getElementById('frame'), 'every', {}, false)"
 
@@ -46,16 +45,32 @@ def test_g_and_a_letter_go_to_a_page(visit: Visit, key: str, path: str) -> None:
     page.wait_for_url(f"**{path}")
 
 
+def watched(page: Page) -> Page:
+    """From now on `left(page)` knows whether the page began to go to another."""
+    page.evaluate(
+        "navigation.addEventListener('navigate', (event) => { window.goesTo = event.destination.url })"
+    )
+    return page
+
+
+def left(page: Page) -> str | None:
+    found: str | None = page.evaluate("window.goesTo ?? null")
+    return found
+
+
 def test_a_letter_alone_or_late_goes_nowhere(visit: Visit) -> None:
     page = visit("/settings")
+    page.clock.install()
+    page.reload()
+    watched(page)
     page.keyboard.press("q")
     page.keyboard.press("g")
     page.keyboard.press("x")
     page.keyboard.press("q")
     page.keyboard.press("g")
-    page.wait_for_timeout(1700)
+    page.clock.fast_forward(1700)
     page.keyboard.press("q")
-    page.wait_for_timeout(300)
+    assert left(page) is None
     assert page.url.endswith("/settings")
 
 
@@ -64,13 +79,12 @@ def test_a_letter_alone_or_late_goes_nowhere(visit: Visit) -> None:
     [("/runs", "operator", "/tasks"), ("/schedules", "operator", "/schedules/new"), ("/runs", "viewer", "")],
 )
 def test_n_makes_something_new(visit: Visit, path: str, role: str, to: str) -> None:
-    page = visit(path, role=role)
+    page = watched(visit(path, role=role))
     page.keyboard.press("n")
     if to:
         page.wait_for_url(f"**{to}")
     else:
-        page.wait_for_timeout(500)
-        assert page.url.endswith(path)
+        assert left(page) is None
 
 
 def test_slash_focuses_the_search_and_enter_shows_what_it_found(visit: Visit) -> None:
@@ -87,12 +101,12 @@ def test_slash_focuses_the_search_and_enter_shows_what_it_found(visit: Visit) ->
 
 
 def test_the_list_of_keys_opens_and_gives_the_focus_back(visit: Visit) -> None:
-    page = visit("/runs")
+    page = watched(visit("/runs"))
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("g")
     page.keyboard.press("q")  # a dialog is open: nothing goes on behind it
-    page.wait_for_timeout(300)
+    assert left(page) is None
     assert page.url.endswith("/runs")
     page.keyboard.press("Escape")
     expect(page.locator("#keys")).to_be_hidden()
@@ -112,13 +126,13 @@ def test_a_viewer_is_told_no_keys_that_do_nothing(visit: Visit) -> None:
 
 @pytest.mark.parametrize("held", ["Control", "Alt", "Meta"])
 def test_keys_with_a_modifier_are_the_browsers(visit: Visit, held: str) -> None:
-    page = visit("/runs")
+    page = watched(visit("/runs"))
     page.evaluate("addEventListener('keydown', (event) => event.preventDefault())")  # not the browser's own
     for key in ("n", "/", "?"):
         page.keyboard.press(f"{held}+{key}")
     page.keyboard.press("g")
     page.keyboard.press(f"{held}+q")
-    page.wait_for_timeout(300)
+    assert left(page) is None
     assert page.url.endswith("/runs")
     expect(page.locator("#keys")).to_be_hidden()
     expect(page.locator("#search")).not_to_be_focused()
@@ -130,7 +144,6 @@ def test_g_then_t_leaves_the_queue_as_it_is(visit: Visit, celery_app: Any) -> No
     page.locator(f"#wait-{ids[1]} .row-more").focus()
     page.keyboard.press("g")
     page.keyboard.press("h")  # no page has this letter, and the row is not held
-    page.wait_for_timeout(300)
     page.keyboard.press("g")
     page.keyboard.press("t")
     page.wait_for_url("**/tasks")
@@ -144,9 +157,10 @@ def test_single_keys_can_be_turned_off_and_on(visit: Visit) -> None:
     expect(page.locator(".toast")).to_contain_text("Saved")
     assert not page.get_by_label("Single keys").is_checked()
     page.goto("/runs")
+    watched(page)
     for key in ("?", "/", "n", "g", "q"):
         page.keyboard.press(key)
-    page.wait_for_timeout(300)
+    assert left(page) is None
     assert page.url.endswith("/runs")
     expect(page.locator("#keys")).to_be_hidden()
     page.get_by_role("button", name="Keys and help").click()

@@ -9,7 +9,6 @@ from playwright.sync_api import Page, expect
 
 from app import runs
 
-pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 PAGES = ("/", "/tasks", "/tasks/sample_tasks.resize", "/runs", "/search?q=resize", "/settings")
 

@@ -13,7 +13,6 @@ from app import broker, queues, runs
 from app.celery.presence import WORKERS
 from app.clock import utcnow
 
-pytestmark = pytest.mark.browser
 Visit = Callable[..., Page]
 Q = "/queues/default"
 
@@ -125,7 +124,7 @@ def test_rows_hold_still_under_the_pointer_and_pale_when_they_went(visit: Visit,
     expect(page.locator(f"#wait-{ids[1]}")).to_have_class("gone")
     expect(page.locator(f"#wait-{ids[3]} .position-cell")).to_have_text("3")
     page.click("#line-moved [data-release]")
-    expect(page.locator(f"#wait-{ids[1]}")).to_have_count(0, timeout=6000)
+    expect(page.locator(f"#wait-{ids[1]}")).to_have_count(0)
     expect(page.locator("#line-moved")).to_be_hidden()
 
 

@@ -15,7 +15,6 @@ from app.runs import states
 from app.runs.history import record
 from app.runs.models import Run
 
-pytestmark = pytest.mark.browser
 NOW = datetime.now(UTC)
 Visit = Callable[..., Page]
 
@@ -46,8 +45,8 @@ def test_chosen_rows_stay_chosen_and_in_place_while_runs_come_in(visit: Visit) -
     before = page.locator(first).bounding_box()
     third = put(3)
     put(2, states.SUCCESS, started_at=NOW, ended_at=NOW)
-    expect(page.locator(f"{second} .badge")).to_contain_text("Succeeded", timeout=6000)
-    expect(page.locator("#newer-runs")).to_contain_text("1 newer run", timeout=6000)
+    expect(page.locator(f"{second} .badge")).to_contain_text("Succeeded")
+    expect(page.locator("#newer-runs")).to_contain_text("1 newer run")
     assert page.locator(third).count() == 0
     expect(page.locator(f"{first} .pick")).to_be_checked()
     assert page.locator("[data-picked]").inner_text() == "1 chosen"
@@ -182,9 +181,9 @@ def test_the_log_goes_on_by_itself_and_counts_its_lines(visit: Visit) -> None:
     page = visit("/runs/row-1")
     expect(page.locator("#log-count")).to_have_text("1 line")
     logged(log_piece(1, "second", "third", first=2))
-    expect(page.locator("#log-lines")).to_contain_text("third", timeout=6000)
+    expect(page.locator("#log-lines")).to_contain_text("third")
     expect(page.locator("#log-count")).to_have_text("3 lines")
     put(1, states.SUCCESS, started_at=NOW, ended_at=NOW - timedelta(seconds=30))
-    expect(page.locator("#run .badge").first).to_contain_text("Succeeded", timeout=6000)
+    expect(page.locator("#run .badge").first).to_contain_text("Succeeded")
     expect(page.locator("#log-lines li:not(.log-more)")).to_have_count(3)
     expect(page.locator("#log-count")).to_have_text("3 lines")

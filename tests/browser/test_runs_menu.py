@@ -16,7 +16,6 @@ from app.extensions import db, transaction
 from app.runs import states
 from app.runs.models import Run
 
-pytestmark = pytest.mark.browser
 NOW = datetime.now(UTC)
 Visit = Callable[..., Page]
 
@@ -70,8 +69,8 @@ def test_live_updates_leave_an_open_menu_and_its_rows_alone(visit: Visit) -> Non
     before = page.locator(second).bounding_box()
     third = put(3)
     put(1, states.SUCCESS, started_at=NOW, ended_at=NOW)
-    expect(page.locator(f"{first} .badge")).to_contain_text("Succeeded", timeout=6000)
-    expect(page.locator("#newer-runs")).to_contain_text("1 newer run", timeout=6000)
+    expect(page.locator(f"{first} .badge")).to_contain_text("Succeeded")
+    expect(page.locator("#newer-runs")).to_contain_text("1 newer run")
     expect(menu).to_be_visible()
     assert page.evaluate("document.activeElement.textContent") == held
     assert page.locator(third).count() == 0
@@ -231,12 +230,12 @@ def test_the_menu_of_a_run_is_left_open_by_live_updates(visit: Visit) -> None:
     entry = page.get_by_role("link", name="Code and message")
     expect(entry).to_be_focused()
     put(1, states.SUCCESS, started_at=NOW, ended_at=NOW, result={"rows": 3})
-    expect(page.locator("#run-result")).to_contain_text("rows", timeout=6000)
+    expect(page.locator("#run-result")).to_contain_text("rows")
     expect(entry).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="More actions")).to_be_focused()
     page.evaluate("document.activeElement.blur()")
-    expect(page.locator("#run-head .badge")).to_contain_text("Succeeded", timeout=6000)
+    expect(page.locator("#run-head .badge")).to_contain_text("Succeeded")
 
 
 def test_buttons_of_the_bar_name_how_many_they_touch(visit: Visit) -> None:
