@@ -4,6 +4,8 @@ The message is changed inside the transaction: without a database nothing is cha
 leaves no trace.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,8 +17,9 @@ from app import audit, broker, runs
 from app.accounts import permits
 from app.broker import Message, topics
 from app.broker.holding import ReleaseTo
+from app.broker.run_ids import is_run_id
 from app.errors import Invalid, NotFound
-from app.extensions import transaction
+from app.extensions import db, transaction
 from app.queues import rows
 from app.queues.names import require
 from app.runs import Run, states
@@ -34,6 +37,27 @@ class Change:
         return self.before.position if self.before else None
 
 
+@contextmanager
+def _or_taken(queue: str, run_id: str) -> Iterator[None]:
+    """What does not wait in the queue because a worker has taken it is told as that, by what history says.
+
+    Its message may be acknowledged by now: the run is at work, has ended, or its task acknowledges early.
+    """
+    try:
+        yield
+    except NotFound:
+        run = db.session.get(Run, run_id, populate_existing=True) if is_run_id(run_id) else None
+        if run is not None and run.queue == queue and _was_taken(run):
+            raise broker.AlreadyTaken(run_id) from None
+        raise
+
+
+def _was_taken(run: Run) -> bool:
+    if run.worker or run.received_at or run.started_at:
+        return True
+    return not run.is_finished and run.outbox is None and run.state != states.HELD
+
+
 def move(
     queue: str,
     run_id: str,
@@ -47,7 +71,7 @@ def move(
 ) -> Change:
     """Move a waiting run; places and errors as in `broker.move`. `hint`: where it was last seen."""
     old = broker.find(queue, run_id, hint)
-    with transaction():
+    with _or_taken(queue, run_id), transaction():
         moved = broker.move(
             queue,
             run_id,
@@ -89,7 +113,7 @@ def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Chang
     if not broker.supports_order():
         return _resend("queue.priority", queue, run_id, now, priority=priority)
     old = broker.find(queue, run_id)
-    with transaction():
+    with _or_taken(queue, run_id), transaction():
         changed = broker.reprioritise(queue, run_id, priority, old.position if old else None)
         rows.change(run_id, now, priority=changed.priority)
         _note("queue.priority", queue, changed, now, priority=priority)
@@ -102,7 +126,7 @@ def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
     if not broker.supports_order():
         return _resend("queue.send", queue, run_id, now, target=target)
     old = broker.find(queue, run_id)
-    with transaction():
+    with _or_taken(queue, run_id), transaction():
         sent = broker.send_to(queue, run_id, target, old.position if old else None)
         rows.change(run_id, now, queue=target)
         _note("queue.send", queue, sent, now, to=target)
@@ -112,7 +136,7 @@ def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
 def hold(queue: str, run_id: str, by: str, reason: str, now: datetime, hint: int | None = None) -> Change:
     """Set a waiting run aside; raises like `broker.hold`."""
     old = broker.find(queue, run_id, hint)
-    with transaction():
+    with _or_taken(queue, run_id), transaction():
         message = broker.hold(queue, run_id, by, reason, now, old.position if old else hint)
         rows.held([run_id], now)
         _note("queue.hold", queue, message, now, reason=reason or None)
@@ -142,7 +166,7 @@ def remove(queue: str, run_id: str, by: str, now: datetime) -> Message:
     """Remove a waiting or held run for good; its row ends as REVOKED. Raises like `broker.remove`."""
     if not broker.supports_reading():
         _recorded(queue, run_id)
-    with transaction():
+    with _or_taken(queue, run_id), transaction():
         message = broker.remove(queue, run_id)
         rows.removed([run_id], _("Removed from the queue by %(name)s.", name=by), now)
         _note("queue.remove", queue, message, now)

@@ -1,11 +1,11 @@
 """The change history of schedules: who changed what, with the values before and after."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from celery import Celery
-from sqlalchemy import select
+from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import undefer
 
 from app import audit, catalog
@@ -15,6 +15,7 @@ from app.schedules.definition import FIELDS, Definition
 from app.schedules.models import Schedule, ScheduleChange
 
 LIMIT = 200
+Diff = dict[str, list[Any]]
 _DATED = ("run_at", "anchor_at", "starts_at", "ends_at")
 
 
@@ -42,6 +43,20 @@ def record(
     db.session.add(change)
     details: dict[str, Any] = {"diff": dict(diff) if diff else None, "note": note or None}
     audit.record(f"schedule.{action}", now, "schedule", row.id, row.name, **details)
+
+
+def record_all(
+    made: Iterable[tuple[int, Definition]], diffs: Iterable[Diff], action: str, by: str | None, now: datetime
+) -> None:
+    """`record` of many new schedules at once, each with its id."""
+    told = list(zip(made, diffs, strict=True))
+    about = {"version": 1, "at": now, "by": by, "action": action, "note": None, "snapshot": None}
+    db.session.connection().execute(
+        insert(cast(Table, ScheduleChange.__table__)),
+        [{"schedule_id": one[0], "schedule_name": one[1].name, "diff": diff} | about for one, diff in told],
+    )
+    things = ((one[0], one[1].name, {"diff": diff or None}) for one, diff in told)
+    audit.record_all(f"schedule.{action}", now, "schedule", things)
 
 
 def difference(celery_app: Celery, old: Definition | None, new: Definition) -> dict[str, list[Any]]:

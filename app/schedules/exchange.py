@@ -1,5 +1,6 @@
 """Import of many schedules: idempotent by name, all or nothing, with a difference to look at first."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,21 +18,25 @@ from app.schedules.definition import Definition
 
 @dataclass(frozen=True)
 class Step:
-    """What an import does about one schedule: `diff` is `{field: [before, after]}`, empty when nothing."""
+    """What an import does about one schedule: `diff` is `{field: [before, after]}`, empty when nothing.
+
+    `definition` is the whole of it, as it is saved.
+    """
 
     name: str
     new: bool
     diff: dict[str, list[Any]]
+    definition: Definition
 
 
 def plan(celery_app: Celery, wanted: Sequence[Mapping[str, Any]], now: datetime) -> list[Step]:
     """What `apply` would do; raises `Invalid` with messages under `NAME: FIELD`."""
     _refuse_twice(wanted)
-    known = queries.by_name([one["name"] for one in wanted])
+    known = queries.by_name([one["name"].strip() for one in wanted])
     errors: dict[str, list[str]] = {}
     steps = []
     for one in wanted:
-        row = known.get(one["name"])
+        row = known.get(one["name"].strip())
         try:
             steps.append(_step(celery_app, row, one, now))
         except Invalid as error:
@@ -50,13 +55,12 @@ def apply(
     """
     steps = plan(celery_app, wanted, now)
     with transaction():
-        known = queries.by_name([one["name"] for one in wanted])
+        known = queries.by_name([step.name for step in steps], lock=True)
+        new = [(step.definition, step.diff) for step in steps if step.name not in known]
+        edits.insert_all(celery_app, new, by, now, "import")
         for one, step in zip(wanted, steps, strict=True):
-            row = known.get(one["name"])
-            if row is None:
-                edits.insert(celery_app, Definition(**one), by, now, "import")
-            elif step.diff:
-                edits.change(celery_app, rows.locked(row.id), one, by, now, "import")
+            if step.diff and (row := known.get(step.name)):
+                edits.change(celery_app, row, one, by, now, "import")
     rows.announce()
     return steps
 
@@ -64,14 +68,14 @@ def apply(
 def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime) -> Step:
     if row is None:
         new = edits.completed(celery_app, Definition(**one), now)
-        return Step(new.name, True, changes.difference(celery_app, None, new))
+        return Step(new.name, True, changes.difference(celery_app, None, new), new)
     old = Definition.of(row)
     new = check(celery_app, edits.merged(old, one, now), old, now, row.id, row.run_count)
-    return Step(new.name, False, changes.difference(celery_app, old, new))
+    return Step(new.name, False, changes.difference(celery_app, old, new), new)
 
 
 def _refuse_twice(wanted: Sequence[Mapping[str, Any]]) -> None:
-    names = [one["name"] for one in wanted]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    times = Counter(one["name"].strip() for one in wanted)
+    twice = sorted(name for name, number in times.items() if number > 1)
     if twice:
         raise Invalid({name: [_("This name stands in the file more than once.")] for name in twice})

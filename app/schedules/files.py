@@ -26,7 +26,7 @@ _JSON_TYPES = {
 }
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast
     """YAML with JSON's types only: `no`, `12:30` and 2026-11-20 are text."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 -- PyYAML's own name
@@ -63,7 +63,7 @@ def read(text: str) -> list[dict[str, Any]]:
     """The schedules in a text of either kind; raises `Invalid` (field `file`) when it is neither."""
     try:
         as_json = text.lstrip().startswith("{")
-        value = catalog.parse_json(text) if as_json else yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
+        value = catalog.parse_json(text, None) if as_json else yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         why = " ".join(str(error).split())
         raise _invalid(_("This is neither YAML nor JSON: %(why)s", why=why)) from None

@@ -24,6 +24,7 @@ from app.schedules.rows import ID_MAX
 COUNT_CAP = 10_000
 STRIP = 20
 ORDERS = ("name", "next")
+NAMES_AT_ONCE = 5000  # SQLite takes 32,766 values in a statement
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,15 @@ def get(schedule_id: int) -> Schedule:
     return row
 
 
-def by_name(names: Sequence[str]) -> dict[str, Schedule]:
-    """The schedules that have one of the names."""
-    return {row.name: row for row in db.session.scalars(select(Schedule).where(Schedule.name.in_(names)))}
+def by_name(names: Sequence[str], lock: bool = False) -> dict[str, Schedule]:
+    """The schedules that have one of the names; locked until the end of the caller's `transaction()`."""
+    found: dict[str, Schedule] = {}
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        query = select(Schedule).where(Schedule.name.in_(names[start : start + NAMES_AT_ONCE]))
+        if lock:
+            query = query.order_by(Schedule.id).with_for_update().execution_options(populate_existing=True)
+        found |= {row.name: row for row in db.session.scalars(query)}
+    return found
 
 
 def page(wanted: Filter, limit: int = 50, cursor: str | None = None, order: str = "name") -> Page:

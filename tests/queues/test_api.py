@@ -11,6 +11,7 @@ from flask import Flask
 from app import audit, broker
 from app.broker.messages import foreign_id
 from app.clock import utcnow
+from app.extensions import transaction
 from app.runs import Run, states
 
 Submit = Callable[..., str]
@@ -122,6 +123,36 @@ def test_a_move_that_comes_too_late(operator: Any, submit: Submit, redis: Any) -
     redis.hset("unacked", "tag", json.dumps([json.loads(raw), "", "default"]))
     answer = operator.post("/queues/default/move", json={"id": run_id, "to": "front"})
     assert (answer.status_code, answer.json["code"]) == (409, "already-taken")
+
+
+CHANGES = [
+    ("POST", "/queues/default/move", {"id": "ID", "to": "front"}),
+    ("POST", "/queues/default/hold", {"id": "ID"}),
+    ("PATCH", "/queues/default/messages/ID", {"priority": 9}),
+    ("PATCH", "/queues/default/messages/ID", {"queue": "mail"}),
+    ("DELETE", "/queues/default/messages/ID", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CHANGES)
+@pytest.mark.parametrize("became", [{"state": "PENDING"}, {"state": "RECEIVED"}, {"state": "SUCCESS"}])
+def test_changes_of_a_run_that_was_taken_and_acknowledged(
+    operator: Any, submit: Submit, row: Any, redis: Any, became: Any, method: str, path: str, body: Any
+) -> None:
+    """Its message is nowhere any more; the history tells that a worker has it, or had it."""
+    run_id = submit()
+    assert redis.rpop(broker.keys().level("default", 4).key)
+    worker = None if became["state"] == "PENDING" else "w1@here"
+    with transaction() as session:
+        session.get(Run, run_id).state = became["state"]
+        session.get(Run, run_id).worker = worker
+        session.get(Run, run_id).outbox = None
+    named = json.loads(json.dumps(body).replace("ID", run_id))
+    answer = operator(method, path.replace("ID", run_id), json=named)
+    assert (answer.status_code, answer.json["code"]) == (409, "already-taken")
+    assert row(run_id).state == became["state"]
+    elsewhere = operator(method, path.replace("ID", run_id).replace("default", "mail"), json=named)
+    assert elsewhere.status_code in (404, 422)
 
 
 @pytest.mark.parametrize(

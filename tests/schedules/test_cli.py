@@ -8,10 +8,11 @@ import pytest
 import yaml
 from flask import Flask
 
-from app import catalog, schedules
+from app import audit, catalog, schedules
 from app.clock import utcnow
 from app.extensions import db
-from app.schedules.definition import Definition
+from app.schedules import timing
+from app.schedules.definition import Definition, timing_of
 
 pytestmark = pytest.mark.database
 
@@ -149,3 +150,51 @@ def test_a_file_that_is_none(run: Any, text: str) -> None:
 
 def test_a_file_that_is_not_there(run: Any) -> None:
     assert run("import", "no/such/file").exit_code == 2
+
+
+def test_a_large_file_is_imported_in_one_go(run: Any, app: Flask, tmp_path: Path) -> None:
+    """More than two million characters, more rows than are written at once, with and without jitter."""
+    items: list[dict[str, Any]] = [
+        {
+            "name": f"Customer {number}",
+            "task_name": "sample_tasks.plain",
+            "args": [number],
+            "task_type": "interval",
+            "interval_seconds": 3600,
+            "jitter_seconds": 600 * (number % 2),
+            "note": "n" * 1900,
+        }
+        for number in range(1203)
+    ]
+    path = tmp_path / "many.json"
+    path.write_text(json.dumps({"schedules": items}))
+    assert path.stat().st_size > 2_097_152
+    done = run("import", str(path))
+    assert done.exit_code == 0
+    assert done.output.endswith("1203 made, 0 changed, 0 the same.\n")
+    rows = schedules.everything()
+    assert {row.name: row.args for row in rows} == {item["name"]: item["args"] for item in items}
+    assert all(row.next_due_at and row.checked_signature for row in rows)
+    assert all(row.next_run_at == timing.actual_at(timing_of(row, row.id), row.next_due_at) for row in rows)
+    assert any(row.next_run_at != row.next_due_at for row in rows)
+    (change,) = schedules.changes_of(rows[0].id)
+    assert (change.action, change.schedule_name, change.version) == ("import", rows[0].name, 1)
+    assert change.diff["args"] == [None, rows[0].args]
+    assert len(audit.page(audit.Filter(action="schedule.import"), limit=2000).items) == 1203
+    for item in items:
+        item["note"] = ""
+    path.write_text(json.dumps({"schedules": items}))
+    assert run("import", str(path)).output.endswith("0 made, 1203 changed, 0 the same.\n")
+    assert {row.version for row in schedules.everything()} == {2}
+
+
+def test_a_name_that_stands_twice_is_refused_also_with_spaces(run: Any) -> None:
+    item = {"task_name": "sample_tasks.plain", "args": [1], "task_type": "interval", "interval_seconds": 60}
+    text = json.dumps({"schedules": [item | {"name": "a"}, item | {"name": " a "}]})
+    done = run("import", "-", text=text)
+    assert done.exit_code == 1
+    assert "a: This name stands in the file more than once." in done.output
+    assert schedules.everything() == []
+    assert run("import", "-", text=json.dumps({"schedules": [item | {"name": " a "}]})).exit_code == 0
+    again = run("import", "-", text=json.dumps({"schedules": [item | {"name": "a "}]}))
+    assert again.output == "0 made, 0 changed, 1 the same.\n"
