@@ -16,10 +16,12 @@ from flask import Flask
 
 from app import broker, catalog, queues, workers
 from app.broker import heartbeats, starts, topics
+from app.broker.newcomers import Newcomers
 from app.celery.presence import WORKERS
 from app.celery.reader import ALIVE_SECONDS, Entry, EventReader
 from app.clock import utcnow
-from app.runs import history, many, outbox, telling
+from app.config import settings
+from app.runs import adoption, history, many, outbox, telling
 from app.runs.parts import Part, first_line, is_outage
 from app.runs.telling import RECORDERS, ToldByRecorder
 from app.schedules.presence import BEATS, ToldByBeat
@@ -49,9 +51,11 @@ class Recorder:
         self._redis = client
         self._celery = app.extensions["celery"]
         self._reader = EventReader(client, self.name)
+        self._newcomers = Newcomers()
         self._sampler = Part("sampling of queues", queues.Sampler().look, 0.0)
         self._parts = [
             Part("sending", self._send, SWEEP_SECONDS),
+            Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
             Part("keeping of held runs", queues.Keeper().look, SWEEP_SECONDS),
             Part("changes of many runs", self._look_after_many, SWEEP_SECONDS),
             Part("putting dead workers' runs right", self._put_right, DEATHS_SECONDS),
@@ -147,6 +151,14 @@ class Recorder:
         if outbox.sweep(self._celery, now):
             self._busy_at = time.monotonic()
             topics.touch(self._redis, ["runs"])
+
+    def _adopt(self, now: datetime) -> None:
+        """Take in what waits in queues of ours; workers of others would tell nothing of what became of it."""
+        ours = settings().declared_queues
+        heard = workers.listing(self._redis, now)
+        names = sorted({*ours, *(queue for one in heard if one.online for queue in one.queues)})
+        if ids := adoption.adopt(self._newcomers.look(names), self._mask, now):
+            topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in ids)])
 
     def _look_after_many(self, now: datetime) -> None:
         many.look_after(self._celery, now)
