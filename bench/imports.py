@@ -8,6 +8,7 @@ by the clock, and of the process itself: a busy machine lengthens the first.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -29,7 +30,6 @@ from sqlalchemy import func, select
 from app import create_app, embedded_redis
 from app.config import Settings
 from app.extensions import db
-from app.schedules import files
 from app.schedules.models import Schedule
 
 
@@ -49,6 +49,13 @@ def definitions(number: int, note: str) -> list[dict[str, Any]]:
     return found
 
 
+def text_of(items: list[dict[str, Any]], kind: str) -> str:
+    if kind == "json":
+        return json.dumps({"schedules": items})
+    blocks = ["\n  ".join(f"{name}: {json.dumps(value)}" for name, value in item.items()) for item in items]
+    return "schedules:\n" + "".join(f"- {block}\n" for block in blocks)
+
+
 def import_file(app: Any, path: Path) -> tuple[float, float]:
     """Seconds by the clock, and of this process."""
     started, worked = time.perf_counter(), time.process_time()
@@ -63,7 +70,7 @@ def measure(app: Any, folder: Path, number: int, kind: str) -> list[tuple[float,
     seconds = []
     for note in ("first", "first", "second"):
         path = folder / f"schedules.{kind}"
-        path.write_text(files.write(definitions(number, note), kind == "json"))
+        path.write_text(text_of(definitions(number, note), kind))
         seconds.append(import_file(app, path))
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Schedule)) >= number
