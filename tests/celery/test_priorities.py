@@ -15,55 +15,14 @@ from app.celery.events import STREAM
 from app.clock import utcnow
 from app.schedules import firing
 
-JOBS = """
-from celery import current_app, group, shared_task
-
-def note(task, name):
-    with open(FILE, "a") as file:
-        file.write(f"{name} {task.request.delivery_info['priority']}\\n")
-
-@shared_task(bind=True)
-def usual(self, name):
-    note(self, name)
-
-@shared_task(bind=True, priority=9)
-def urgent(self, name):
-    note(self, name)
-
-@shared_task(bind=True, priority=0)
-def idle(self, name):
-    note(self, name)
-
-@shared_task(bind=True)
-def again(self, name):
-    note(self, name)
-    if not self.request.retries:
-        raise self.retry(countdown=0)
-
-@shared_task
-def sow():
-    again.apply_async(["retried"], priority=1)
-    idle.delay("decorated")
-    usual.delay("none")
-    current_app.send_task("jobs_of_priorities.usual", ["name"])
-    urgent.delay("decorated")
-    usual.apply_async(["asked"], priority=7)
-    usual.apply_async(["text"], priority="2")
-    usual.apply_async(["more"], priority=255)
-    usual.s("signature").set(priority=8).apply_async()
-    group(usual.s("group").set(priority=6), usual.s("group").set(priority=4)).apply_async()
-    (usual.si("chain").set(priority=3) | usual.si("chain").set(priority=3)).apply_async()
-"""
-
 
 def test_nine_goes_first(
     app: Flask, redis: Redis, processes: Any, celery_app: Celery, eventually: Any, tmp_path: Path
 ) -> None:
     told = tmp_path / "order"
-    (tmp_path / "jobs_of_priorities.py").write_text(JOBS.replace("FILE", repr(str(told))))
-    processes.environment |= {"CELERIAC_TASKS": "jobs_of_priorities", "PYTHONPATH": str(tmp_path)}
+    processes.environment |= {"CELERIAC_TASKS": "priority_jobs", "ORDER_FILE": str(told)}
     processes.worker("-c", "1")
-    celery_app.send_task("jobs_of_priorities.sow", priority=9)
+    celery_app.send_task("priority_jobs.sow", priority=9)
     eventually(lambda: told.exists() and "decorated 0\n" in told.read_text(), 60)
     assert told.read_text().splitlines() == [
         *("decorated 9", "more 9", "signature 8", "asked 7", "group 6", "none 5", "name 5", "group 4"),
