@@ -96,15 +96,16 @@ class Channel(kombu_redis.Channel):
     _paused: frozenset[str] = frozenset()
     _worker_paused = False
     _pauses_read_at = float("-inf")
-    _kept_client: Any = None
+    _kept: tuple[Any, Any] = (None, None)  # a pool and its client
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """One client a pool: kombu's new one for every acknowledgement is a quarter of a worker's work."""
         if asynchronous:
             return super()._create_client(asynchronous=True)
-        if self._kept_client is None or self._kept_client.connection_pool is not self.pool:
-            self._kept_client = super()._create_client()
-        return self._kept_client
+        pool = self.pool
+        if self._kept[0] is not pool:
+            self._kept = (pool, super()._create_client())
+        return self._kept[1]
 
     @cached_property
     def _names(self) -> Keys:

@@ -1,0 +1,57 @@
+"""A message that a consumer gives back keeps its level, whoever it was and however it was published."""
+
+from typing import Any
+
+import pytest
+from celery import Celery
+from flask import Flask
+from kombu import Consumer, Producer, Queue
+
+from app import broker
+
+LEVELS = [(6, "first"), (3, "second"), (6, "third")]  # in Redis's numbers: 0 goes first
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_what_is_given_back_stays_behind_what_is_more_urgent(
+    app: Flask, celery_app: Celery, in_batch: bool
+) -> None:
+    queue = Queue("default", routing_key="default")
+    got: list[Any] = []
+    with celery_app.connection_for_write() as connection, connection.channel() as channel:
+        producer = Producer(channel, serializer="json")
+
+        def publish(priority: int, body: str) -> None:
+            producer.publish(body, routing_key="default", declare=[queue], priority=priority)
+
+        if in_batch:
+            with producer.batch():
+                for priority, body in LEVELS:
+                    publish(priority, body)
+        else:
+            for priority, body in LEVELS:
+                publish(priority, body)
+        consumer = Consumer(channel, [queue], on_message=got.append)
+        with consumer:
+            for _ in range(3):
+                connection.drain_events(timeout=2)
+        assert [one.payload for one in got] == ["second", "first", "third"]
+        assert not broker.depth("default")
+        for one in got:
+            one.requeue()
+        publish(0, "fourth")
+        got.clear()
+        with consumer:
+            for _ in range(4):
+                connection.drain_events(timeout=2)
+        assert [one.payload for one in got] == ["fourth", "second", "first", "third"]
+        for one in got:
+            one.ack()
+
+
+def test_a_priority_beyond_the_levels_counts_as_the_nearest(app: Flask, celery_app: Celery) -> None:
+    with celery_app.connection_for_write() as connection, connection.channel() as channel:
+        producer = Producer(channel, serializer="json")
+        for priority in (313, -5):
+            producer.publish("x", routing_key="default", declare=[Queue("default")], priority=priority)
+    assert broker.depths(["default"])["default"].by_priority == {9: 1, 0: 1}
