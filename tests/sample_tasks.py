@@ -1,5 +1,6 @@
 """A team's own tasks, as their modules look: plain Celery, no import of ours."""
 
+import json
 import logging
 import os
 import signal
@@ -213,3 +214,16 @@ class Importing(NotingTask):
 
 
 other_celery.register_task(Importing())
+
+
+@shared_task(bind=True)
+def betray(self: Any, how: str, password: str, private_key: str = "", pin: int = 0, url: str = "") -> Any:
+    """Says its secrets wherever it can."""
+    told = {"password": password, "private_key": private_key, "pin": pin, "url": url}
+    print(f"printed {password}")
+    print(private_key)
+    logging.getLogger("betrayer").warning("logged %r and %s", told, json.dumps(told))
+    self.update_state(state="PROGRESS", meta={"current": 1, "total": 2, "message": f"with {password}"})
+    if how == "fail":
+        raise ValueError(f"cannot sign in as {told} to {url}")
+    return {"told": told, "as text": repr(told), "in a list": [password, f"{password}!"], "rows": 12}

@@ -11,7 +11,7 @@ from app.catalog.masking import mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.queues import declare_queues
 from app.catalog.schema import schema
-from app.catalog.secrets import MASK, is_masked, is_secret
+from app.catalog.secrets import MASK, is_masked, is_secret, mask_text
 from app.catalog.shapes import Kind
 from app.catalog.validation import validate
 
@@ -37,6 +37,7 @@ __all__ = [
     "load",
     "lookup",
     "mask",
+    "mask_text",
     "matching",
     "own_modules",
     "parse_json",

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from celery import Task
 
 from app.catalog.info import TaskInfo, lookup
-from app.catalog.secrets import MASK, is_masked, is_secret
+from app.catalog.secrets import MASK, is_masked, is_secret, mask_text
+from app.celery.scrubbing import URL_PASSWORD, Secret
 
 MAX_DEPTH = 100
 
@@ -40,20 +42,28 @@ def mask(
     return new_args, new_kwargs, list(dict.fromkeys(masked))
 
 
-def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    """The texts and numbers among a task's arguments that `mask` would hide, as text, the longest first."""
-    hidden = mask(lookup(task.app, task.name), args, kwargs)
-    pairs: list[tuple[Any, Any]] = [(list(args), hidden[0]), (dict(kwargs), hidden[1])]
-    found: list[str] = []
+def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Secret]:
+    """The texts and numbers among a task's arguments that `mask` would hide, as text, with their names."""
+    info = lookup(task.app, task.name)
+    new_args, new_kwargs, masked = mask(info, args, kwargs)
+    if not masked:
+        return []
+    places = info.places(len(args)) if info else [""] * len(args)
+    pairs: list[tuple[str, Any, Any]] = list(zip(places, args, new_args, strict=True))
+    pairs += [(name, value, new_kwargs[name]) for name, value in kwargs.items()]
+    found: list[Secret] = []
     while pairs:
-        value, shown = pairs.pop()
+        name, value, shown = pairs.pop()
         if shown == MASK:
-            found += [str(one) for one in _leaves(value)]
+            found += [(name, str(one)) for one in _leaves(value)]
         elif isinstance(shown, Mapping):
-            pairs += [(value[key], shown[key]) for key in shown]
+            pairs += [(str(key), value[key], shown[key]) for key in shown]
         elif isinstance(shown, list):
-            pairs += list(zip(value, shown, strict=True))
-    return sorted(found, key=len, reverse=True)
+            pairs += [(name, *both) for both in zip(value, shown, strict=True)]
+        elif isinstance(shown, str) and shown != value:
+            passwords = [match["password"] for match in URL_PASSWORD.finditer(value)]
+            found += [(name, text) for one in passwords for text in {one, unquote(one)}]
+    return found
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -70,6 +80,8 @@ def _hide(value: Any) -> Any:
 
 def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:
     """The same value with what lies under secret keys hidden; what is nested too deep is hidden whole."""
+    if isinstance(value, str):
+        return mask_text(value)
     if not isinstance(value, Mapping | list | tuple):
         return value
     if depth > MAX_DEPTH:

@@ -13,14 +13,14 @@ from kombu.entity import Queue
 
 from app.broker import transport
 from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, PRIORITY_STEPS, number_for
-from app.celery import logs, presence, rabbitmq, signals
+from app.celery import logs, presence, rabbitmq, scrubbing, signals
 from app.celery.adoption import CeleriacApp
 from app.celery.events import EventStream
 from app.celery.task import CeleriacTask
 from app.config import Settings
 
 Coerce = Callable[[celery.Task, Any, Any], tuple[Any, Any]]
-Secrets = Callable[[celery.Task, Any, Any], list[str]]
+Secrets = Callable[[celery.Task, Any, Any], list[scrubbing.Secret]]
 
 # A message that a worker took is given back only after this long. Late acknowledgement keeps a message
 # unacknowledged while its task runs, so a shorter time would start long tasks twice.
@@ -47,11 +47,8 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     signals.connect(
         stream, settings.result_max_bytes, settings.arguments_max_bytes, copies=settings.uses_rabbitmq
     )
-    logs.install(
-        stream,
-        settings.log_max_bytes,
-        lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}),
-    )
+    scrubbing.install(lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}))
+    logs.install(stream, settings.log_max_bytes)
     presence.install(app, settings.redis)
     if settings.uses_rabbitmq:
         rabbitmq.install(app)

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from celery import current_task
 from celery.signals import after_setup_logger, after_setup_task_logger
 
 from app.celery.events import EventStream
+from app.celery.scrubbing import ScrubbedFormatter, scrub
 
 FLUSH_SECONDS = 0.5
 TAIL_SECONDS = 5.0
@@ -28,7 +29,6 @@ LINE_MAX = 2000  # characters; longer lines are cut
 TAIL_SHARE = 0.25  # of a run's bytes, for its newest lines
 TAIL = 1_000_000  # the place of the piece that holds them; each new one takes the place of the last
 
-MASK = "••••••"
 _FRAMEWORK = (
     "celery.app",
     "celery.worker",
@@ -39,19 +39,15 @@ _FRAMEWORK = (
 )
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
-MASK_FROM = 4  # characters: a shorter secret may stand in any line by chance
-
 Line = list[Any]  # [number, epoch second, level, text]
-Secrets = Callable[[Any], list[str]]
 
 
 class RunLog:
     """The lines of one attempt that are still to be sent."""
 
-    def __init__(self, run_id: str, started_at: float, max_bytes: int, secrets: list[str]) -> None:
+    def __init__(self, run_id: str, started_at: float, max_bytes: int) -> None:
         self.run_id = run_id
         self.started_at = started_at
-        self._secrets = [one for one in secrets if len(one) >= MASK_FROM]
         self._room = int(max_bytes * (1 - TAIL_SHARE))
         self._tail_room = max_bytes - self._room
         self._count = self._pieces = self._tail_bytes = 0
@@ -61,9 +57,7 @@ class RunLog:
         self._tail_grew = False
 
     def add(self, at: float, level: str, text: str) -> None:
-        """Take a line in, without the secrets among the run's arguments."""
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
+        """Take a line in."""
         self._count += 1
         line: Line = [self._count, at, level, text]
         size = _size(text)
@@ -101,11 +95,10 @@ class RunLog:
 class RunLogHandler(logging.Handler):
     """Gives each record to the run that is running where it was logged; records of no run are not its."""
 
-    def __init__(self, stream: EventStream, max_bytes: int, secrets: Secrets) -> None:
+    def __init__(self, stream: EventStream, max_bytes: int) -> None:
         super().__init__()
         self._stream = stream
         self._max_bytes = max_bytes
-        self._secrets = secrets
         self._logs: dict[tuple[str, float], RunLog] = {}
         self._flusher: threading.Thread | None = None
 
@@ -123,9 +116,9 @@ class RunLogHandler(logging.Handler):
             text = f"{record.msg!r} could not be formatted: {type(error).__name__}: {error}"
         key = (str(request.id), started_at)
         if key not in self._logs:
-            self._logs[key] = RunLog(*key, self._max_bytes, self._secrets(current_task))
+            self._logs[key] = RunLog(*key, self._max_bytes)
         printed = record.name == "celery.redirected" and record.levelno <= logging.INFO
-        for line in plain(text).split("\n"):
+        for line in plain(scrub(current_task, text)).split("\n"):  # whole: a secret may have several lines
             self._logs[key].add(record.created, "PRINT" if printed else record.levelname, line)
         self._flush_soon()
 
@@ -172,13 +165,13 @@ class RunLogHandler(logging.Handler):
 _handler: RunLogHandler | None = None
 
 
-def install(stream: EventStream, max_bytes: int, secrets: Secrets) -> None:
+def install(stream: EventStream, max_bytes: int) -> None:
     """Hear of everything that workers of this process log from now on; the last call counts.
 
-    `secrets(task)` gives the secret texts among the arguments of the run that a task is running.
+    What they write themselves is without the secrets of their runs, too.
     """
     global _handler
-    _handler = RunLogHandler(stream, max_bytes, secrets)
+    _handler = RunLogHandler(stream, max_bytes)
     for signal in (after_setup_logger, after_setup_task_logger):
         signal.connect(_add, dispatch_uid=f"celeriac.logs.{id(signal)}", weak=False)
 
@@ -209,5 +202,8 @@ def _size(text: str) -> int:
 def _add(logger: logging.Logger, **_: Any) -> None:
     for old in [one for one in logger.handlers if isinstance(one, RunLogHandler)]:
         logger.removeHandler(old)
+    for other in logger.handlers:
+        if not isinstance(other.formatter, ScrubbedFormatter):
+            other.setFormatter(ScrubbedFormatter(other.formatter or logging.Formatter()))
     if _handler is not None:
         logger.addHandler(_handler)

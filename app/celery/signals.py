@@ -40,6 +40,7 @@ from app.broker.copies import new_copy
 from app.broker.priority import DEFAULT_PRIORITY, nearest
 from app.celery import logs
 from app.celery.events import EventStream, to_json
+from app.celery.scrubbing import Scrubber, mask_urls, scrub, scrubber_of
 
 HEADER = "celeriac"  # a message that carries it was recorded when it was sent
 ROUTE_FIELDS = ("root_id", "parent_id", "group")
@@ -192,12 +193,12 @@ def _on_started(task: Task, task_id: str, **_: Any) -> None:
 
 
 def _on_succeeded(sender: Task, result: Any, **_: Any) -> None:
-    _emit_end("succeeded", sender.request, {}, _capped("result", result))
+    _emit_end("succeeded", sender.request, {}, _capped("result", result, scrubber_of(sender)))
 
 
 def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_: Any) -> None:
     if sender.request.id == task_id:
-        _emit_end("failed", sender.request, _failure(exception, einfo))
+        _emit_end("failed", sender.request, _failure(exception, einfo, scrubber_of(sender)))
     else:  # in the main process (lost child, time limit) there is no current request
         event = {"type": "failed", "at": time.time(), "id": task_id, "task": sender.name}
         _stream.emit(event | _started_at(task_id, {}) | _failure(exception, einfo))
@@ -205,7 +206,7 @@ def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any =
 
 def _on_retried(sender: Task, request: Any, reason: Any, einfo: Any = None, **_: Any) -> None:
     cause = getattr(reason, "exc", None) or reason
-    _emit_end("retried", request, {"next_at": _when(reason)} | _failure(cause, einfo))
+    _emit_end("retried", request, {"next_at": _when(reason)} | _failure(cause, einfo, scrubber_of(sender)))
 
 
 def _on_ended(task: Task, state: str | None = None, **_: Any) -> None:
@@ -239,7 +240,7 @@ def _on_unreadable(sender: Any, message: Any, exc: Exception | None, **_: Any) -
     headers = message.headers or {}
     if exc is not None and headers.get("id") and headers.get("task"):
         event = {"type": "failed", "at": time.time(), "worker": sender.hostname} | _identity(headers)
-        _stream.emit(event | {"error": f"{type(exc).__name__}: {exc}", "traceback": ""}, {})
+        _stream.emit(event | {"error": mask_urls(f"{type(exc).__name__}: {exc}"), "traceback": ""}, {})
 
 
 def _on_shutdown(**_: Any) -> None:
@@ -255,7 +256,7 @@ def record_progress(task: Task, state: str, meta: Any) -> None:
         task.request,
         current=_number(fields.get("current")),
         total=_number(fields.get("total")),
-        message=str(message)[:500],
+        message=scrub(task, str(message))[:500],
     )
 
 
@@ -317,16 +318,19 @@ def _arguments(args: Any, kwargs: Any) -> dict[str, str]:
     return raw if size <= _arguments_max_bytes else {"arguments_cut": str(size)}
 
 
-def _capped(name: str, value: Any) -> dict[str, str]:
+def _capped(name: str, value: Any, scrubber: Scrubber | None) -> dict[str, str]:
     text = to_json(value)
+    text = scrubber.json(text) if scrubber else mask_urls(text)
     if len(text) <= _result_max_bytes:
         return {name: text}
     return {name: to_json(text[:_result_max_bytes]), f"{name}_cut": str(len(text))}
 
 
-def _failure(exception: Any, einfo: Any) -> dict[str, Any]:
+def _failure(exception: Any, einfo: Any, scrubber: Scrubber | None = None) -> dict[str, Any]:
     error = f"{type(exception).__name__}: {exception}" if str(exception) else type(exception).__name__
     trace = str(getattr(einfo, "traceback", None) or einfo or "")
+    hidden = scrubber.text if scrubber else mask_urls
+    error, trace = hidden(error), hidden(trace)
     fields = {"error": error[:_result_max_bytes], "traceback": trace}
     if len(trace) > _result_max_bytes:  # the end says what was raised, the beginning where it came from
         half = _result_max_bytes // 2

@@ -35,7 +35,7 @@ def checked(
             return catalog.validate(info, args, kwargs)
         catalog.validate(info, *due.resolve(args, kwargs, sample_at, zone(timezone), kinds(info)))
     except Invalid as error:
-        raise Invalid({_field(name): messages for name, messages in error.errors.items()}) from None
+        raise Invalid({field_of(name): messages for name, messages in error.errors.items()}) from None
     return catalog.Arguments(args, kwargs)
 
 
@@ -46,6 +46,8 @@ def with_secrets(new: Any, old: Any) -> Any:
     """
     if new == catalog.MASK:
         return old if isinstance(old, str | int | float) and not isinstance(old, bool) else new
+    if isinstance(new, str):
+        return old if isinstance(old, str) and catalog.mask_text(old) == new else new
     if isinstance(new, Mapping):
         known = old if isinstance(old, Mapping) else {}
         return {key: with_secrets(value, known.get(key)) for key, value in new.items()}
@@ -65,5 +67,6 @@ def masked(
     return catalog.mask(info, args, kwargs)[:2]
 
 
-def _field(name: str) -> str:
+def field_of(name: str) -> str:
+    """The field of a schedule that a message about a parameter stands under."""
     return f"kwargs.{name}" if name in FIELDS and name not in ("args", "kwargs") else name

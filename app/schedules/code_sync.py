@@ -21,7 +21,7 @@ from app.accounts import permits
 from app.config import settings
 from app.errors import Conflict
 from app.extensions import db, transaction
-from app.schedules import changes, edits, rows
+from app.schedules import changes, edits, keeping, rows
 from app.schedules.code_entries import CodeEntries, read
 from app.schedules.definition import FIELDS, TIMING, Definition
 from app.schedules.models import CODE, Schedule
@@ -140,10 +140,12 @@ def _apply(
 ) -> Schedule:
     """Write fields that come from code, unchecked: the task may not have been deployed yet."""
     old = Definition.of(row)
-    new = edits.merged(old, wanted, now)
+    new = edits.merged(celery_app, old, wanted, now)
     if not (diff := changes.difference(celery_app, old, new)):
         return row
     edits.write(row, new, by, now)
+    if not keeping.unchanged(old, new):
+        row.secrets_by = None
     changes.record(row, action, by, now, diff)
     return row
 

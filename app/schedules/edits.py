@@ -13,11 +13,12 @@ from sqlalchemy import insert as insert_rows
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
 
+from app import catalog
 from app.accounts import permits
 from app.errors import Conflict
 from app.extensions import db, transaction
 from app.runs import Run, states
-from app.schedules import arguments, changes, drift, rows, timing
+from app.schedules import arguments, changes, drift, keeping, rows, timing
 from app.schedules.buffer import buffered
 from app.schedules.checks import check
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
@@ -96,6 +97,7 @@ def duplicate(celery_app: Celery, schedule_id: int, by: str | None, now: datetim
         definition = replace(Definition.of(row), name=name, enabled=False)
         _permit(definition)
         made = _new_row(definition, by, now)
+        made.secrets_by = row.secrets_by
         diff = changes.difference(celery_app, None, definition)
         changes.record(made, "create", by, now, diff, note=_("Copied from %(name)s.", name=row.name))
         return made
@@ -141,6 +143,7 @@ def insert_all(
     Each comes with what its change tells. They are written some at a time, past the session: it would take
     four times as long.
     """
+    _permit(*(definition for definition, _diff in made))
     for start in range(0, len(made), INSERTED_AT_ONCE):
         batch = made[start : start + INSERTED_AT_ONCE]
         values = [_values(celery_app, definition, by, now) for definition, _diff in batch]
@@ -180,7 +183,9 @@ def change(
 ) -> Schedule:
     """`update` of a locked row inside the caller's transaction."""
     old = Definition.of(row)
-    new = check(celery_app, merged(old, wanted, now), old, now, row.id, row.run_count)
+    given = merged(celery_app, old, wanted, now)
+    keeping.require_entered(celery_app, old, wanted, given, by, row.secrets_by)
+    new = check(celery_app, given, old, now, row.id, row.run_count)
     diff = changes.difference(celery_app, old, new)
     if not diff:
         return row
@@ -189,6 +194,8 @@ def change(
     if new.name != old.name:
         _require_free(new.name)
     write(row, new, by, now, note)
+    if not keeping.unchanged(old, given):
+        row.secrets_by = keeping.person(by)
     if set(diff) & set(ARGUMENTS):
         row.checked_signature = drift.signature(celery_app, row.task_name)
     changes.record(row, action, by, now, diff, note)
@@ -208,17 +215,24 @@ def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: s
     _moved(row, old, now)
 
 
-def merged(old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definition:
+def merged(celery_app: Celery, old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definition:
     """The old definition with the wanted changes, secrets kept, other types' timing let go."""
     values = dict(wanted)
-    for name in ("args", "kwargs"):
-        if name in values:
-            values[name] = arguments.with_secrets(values[name], getattr(old, name))
+    if "args" in values:
+        values["args"] = arguments.with_secrets(values["args"], old.args)
+    if "kwargs" in values:
+        values["kwargs"] = arguments.with_secrets(values["kwargs"], _named(celery_app, old))
     new = replace(old, **values)
     if new.task_type != old.task_type:
         gone: dict[str, Any] = {name: None for name in OWN_TIMING[old.task_type] if name not in values}
         new = replace(new, **gone)
     return _anchored(new, old, now, given="anchor_at" in values and values["anchor_at"] is not None)
+
+
+def _named(celery_app: Celery, old: Definition) -> dict[str, Any]:
+    """All arguments by name, those by place included, as far as the task is known."""
+    info = catalog.lookup(celery_app, old.task_name)
+    return (catalog.by_name(info.parameters, old.args, old.kwargs) if info else {}) | old.kwargs
 
 
 def remove(row: Schedule, by: str | None, now: datetime) -> str:
@@ -263,7 +277,7 @@ def _unplaced_row(definition: Definition, by: str | None, now: datetime) -> Sche
     row = Schedule(
         version=1, created_at=now, created_by=by, updated_at=now, updated_by=by, run_count=0, failures=0
     )
-    row.origin = PAGE
+    row.origin, row.secrets_by = PAGE, keeping.person(by)
     definition.write(row)
     if not row.enabled:
         row.disabled_at, row.disabled_by = now, by

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from app.errors import Invalid
 from app.extensions import transaction
-from app.schedules import changes, edits, queries, rows
+from app.schedules import changes, edits, keeping, queries, rows
 from app.schedules.checks import check
 from app.schedules.definition import Definition
 
@@ -29,7 +29,9 @@ class Step:
     definition: Definition
 
 
-def plan(celery_app: Celery, wanted: Sequence[Mapping[str, Any]], now: datetime) -> list[Step]:
+def plan(
+    celery_app: Celery, wanted: Sequence[Mapping[str, Any]], now: datetime, by: str | None = None
+) -> list[Step]:
     """What `apply` would do; raises `Invalid` with messages under `NAME: FIELD`."""
     _refuse_twice(wanted)
     known = queries.by_name([one["name"].strip() for one in wanted])
@@ -38,7 +40,7 @@ def plan(celery_app: Celery, wanted: Sequence[Mapping[str, Any]], now: datetime)
     for one in wanted:
         row = known.get(one["name"].strip())
         try:
-            steps.append(_step(celery_app, row, one, now))
+            steps.append(_step(celery_app, row, one, now, by))
         except Invalid as error:
             errors |= {f"{one['name']}: {field}": texts for field, texts in error.errors.items()}
     if errors:
@@ -53,7 +55,7 @@ def apply(
 
     Schedules that the file does not name stay as they are. Raises as `plan` does, then nothing has changed.
     """
-    steps = plan(celery_app, wanted, now)
+    steps = plan(celery_app, wanted, now, by)
     with transaction():
         known = queries.by_name([step.name for step in steps], lock=True)
         new = [(step.definition, step.diff) for step in steps if step.name not in known]
@@ -65,12 +67,14 @@ def apply(
     return steps
 
 
-def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime) -> Step:
+def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
     if row is None:
         new = edits.completed(celery_app, Definition(**one), now)
         return Step(new.name, True, changes.difference(celery_app, None, new), new)
     old = Definition.of(row)
-    new = check(celery_app, edits.merged(old, one, now), old, now, row.id, row.run_count)
+    given = edits.merged(celery_app, old, one, now)
+    keeping.require_entered(celery_app, old, one, given, by, row.secrets_by)
+    new = check(celery_app, given, old, now, row.id, row.run_count)
     return Step(new.name, False, changes.difference(celery_app, old, new), new)
 
 

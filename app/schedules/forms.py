@@ -251,7 +251,7 @@ class ScheduleForm:
         try:
             if row is not None:
                 old = Definition.of(row)
-                check(celery_app, merged(old, values, now), old, now, row.id, row.run_count)
+                check(celery_app, merged(celery_app, old, values, now), old, now, row.id, row.run_count)
             else:
                 anchor = now if values["task_type"] == "interval" else None
                 check(celery_app, Definition(**values, anchor_at=anchor), None, now)

@@ -38,6 +38,7 @@ class Schedule(Base):
     # The real arguments: they are needed to run. Everything that shows them masks the secret ones.
     args: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
     kwargs: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    secrets_by: Mapped[str | None] = mapped_column(String(255))  # who entered the secret ones
     enabled: Mapped[bool] = mapped_column(server_default=true())
     queue: Mapped[str | None] = mapped_column(String(255))
     priority: Mapped[int | None]

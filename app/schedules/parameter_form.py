@@ -46,7 +46,7 @@ class ParameterForm:
         return choices
 
     def entered(self) -> dict[str, Any]:
-        """All arguments by name, secrets that were left alone included, as far as they can be read."""
+        """All arguments by name, secrets that were left alone masked, as far as they can be read."""
         values = self.fields.entered()
         for name, text in self.due.items():
             if text:
@@ -55,13 +55,13 @@ class ParameterForm:
             known = self._known.values.get(parameter.name)
             # A default that the schedule spells out stays spelt out, so that nothing seems to have changed.
             if known is not None and (parameter.secret or known == parameter.default_json):
-                values.setdefault(parameter.name, known)
-        restored: dict[str, Any] = with_secrets(values, self._known.values)
-        return restored
+                values.setdefault(parameter.name, self._shown[parameter.name])
+        return values
 
     def is_unchanged(self) -> bool:
         """Whether the schedule's arguments are still what stands in the form, all of them."""
-        return self._known.whole and self.entered() == self._known.values
+        restored = with_secrets(self.entered(), self._known.values)
+        return self._known.whole and bool(restored == self._known.values)
 
     def unreadable(self) -> dict[str, list[str]]:
         """Messages by parameter for what cannot even be read."""

@@ -19,6 +19,27 @@ from app.catalog import MASK, is_masked, is_secret, mask
         *("api_key", "apikey", "apiKey", "X-API-Key", "private_key", "privateKey", "ssh_key", "access_key"),
         *("authorization", "Authorization", "Proxy-Authorization", "credential", "credentials"),
         *("cookie", "Cookie", "Set-Cookie", "session_id", "otp", "dsn"),
+        *(
+            "pass",
+            "smtp_pass",
+            "dbPass",
+            "passcode",
+            "pass_code",
+            "pin",
+            "card_pin",
+            "pinCode",
+            "creds",
+            "cvv",
+        ),
+        *(
+            "reset_password",
+            "auth_header",
+            "authorization_header",
+            "database_url",
+            "DATABASE_URL",
+            "redisUrl",
+        ),
+        *("db_uri", "connection_string", "connectionString", "conn_str", "broker_url", "jdbc_url"),
     ],
 )
 def test_secret_names(name):
@@ -42,7 +63,18 @@ def test_secret_names(name):
             "sort_key",
         ),
         *("max_tokens", "token_count", "token_limit", "password_length", "cookie_name", "token_expires_at"),
-        *("has_password", "use_token", "reset_password", "tokenizer", "passage", "compass", "bypass"),
+        *("has_password", "use_token", "tokenizer", "passage", "compass", "bypass"),
+        *("passenger", "passengers", "pinned", "pin_to_top", "spin", "shipping", "pass_through", "passed"),
+        *(
+            "url",
+            "base_url",
+            "image_url",
+            "database",
+            "connection",
+            "connection_strategy",
+            "credit",
+            "header",
+        ),
     ],
 )
 def test_other_names(name):
@@ -128,6 +160,35 @@ def test_depth_does_not_break_it():
     _, kwargs, names = mask(None, [], {"deep": deep})
     assert is_masked(kwargs)
     assert names == ["deep"]
+
+
+URL = "postgresql://mei:s3cret@db.example/app"
+SHOWN = f"postgresql://mei:{MASK}@db.example/app"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (URL, SHOWN),
+        ("redis://:s3cret@h:6379/0", f"redis://:{MASK}@h:6379/0"),
+        ("https://u:p@ss@h/x?mail=a@b.c", f"https://u:{MASK}@h/x?mail=a@b.c"),
+        ("postgresql+psycopg://u:p/w@h/db", f"postgresql+psycopg://u:{MASK}@h/db"),
+        (f"see {URL}, and {URL}", f"see {SHOWN}, and {SHOWN}"),
+        ("http://h:8080/a@b", "http://h:8080/a@b"),
+        ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+        ("http://h/a:b@c", "http://h/a:b@c"),
+        ("mail a@b.c, then http://h", "mail a@b.c, then http://h"),
+        ("https://user@h/", "https://user@h/"),
+    ],
+)
+def test_the_password_of_a_url_is_hidden_under_any_name(text, shown):
+    assert mask(None, [text], {"note": {"of": [text]}})[:2] == ([shown], {"note": {"of": [shown]}})
+    assert is_masked(shown) == (text != shown)
+
+
+def test_a_masked_url_counts_as_masked():
+    assert mask(None, [URL], {"url": URL, "other": "x"})[2] == ["args[0]", "url"]
+    assert not is_masked("http://h/••••••")
 
 
 def test_masked_values_are_recognised():
