@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
 from celery import Task
 
 from app.catalog.info import TaskInfo, lookup
+from app.catalog.parameters import parameters_of
 from app.catalog.secrets import MASK, is_masked, is_secret, mask_text
 from app.celery.scrubbing import URL_PASSWORD, Secret
 
 MAX_DEPTH = 100
+_secret_names: WeakKeyDictionary[Task, tuple[frozenset[str], frozenset[str]]] = WeakKeyDictionary()
 
 
 def mask(
@@ -44,6 +47,8 @@ def mask(
 
 def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Secret]:
     """The texts and numbers among a task's arguments that `mask` would hide, as text, with their names."""
+    if not _may_hold_secrets(task, args, kwargs):
+        return []
     info = lookup(task.app, task.name)
     new_args, new_kwargs, masked = mask(info, args, kwargs)
     if not masked:
@@ -64,6 +69,37 @@ def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> li
             passwords = [match["password"] for match in URL_PASSWORD.finditer(value)]
             found += [(name, text) for one in passwords for text in {one, unquote(one)}]
     return found
+
+
+def _may_hold_secrets(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether it is worth while to look closer: quick, because every run is asked."""
+    try:
+        names, keys = _secret_names[task]
+    except KeyError:
+        names, keys = _secret_names[task] = _names_of(task)
+    if names and (len(args) > 0 or not names.isdisjoint(kwargs)):
+        return True
+    return any(_suspicious(value, keys) for value in args) or _suspicious(kwargs, keys)
+
+
+def _names_of(task: Task) -> tuple[frozenset[str], frozenset[str]]:
+    """The parameters that are secret by type or name, and the secret keys of models among the others."""
+    parameters = parameters_of(task)
+    keys = [p.secret_keys for p in parameters]
+    return frozenset(p.name for p in parameters if p.secret), frozenset().union(*keys)
+
+
+def _suspicious(value: Any, keys: frozenset[str], depth: int = 0) -> bool:
+    if isinstance(value, str):
+        return "://" in value and "@" in value
+    if isinstance(value, Mapping):
+        return depth > MAX_DEPTH or any(
+            str(key) in keys or is_secret(str(key)) or _suspicious(item, keys, depth + 1)
+            for key, item in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return depth > MAX_DEPTH or any(_suspicious(item, keys, depth + 1) for item in value)
+    return False
 
 
 def _leaves(value: Any) -> list[Any]:
