@@ -21,7 +21,7 @@ from celery import current_task
 from celery.signals import after_setup_logger, after_setup_task_logger
 
 from app.celery.events import EventStream
-from app.celery.scrubbing import ScrubbedFormatter, scrub
+from app.celery.scrubbing import ScrubbedFormatter, scrub_of_running
 
 FLUSH_SECONDS = 0.5
 TAIL_SECONDS = 5.0
@@ -118,7 +118,7 @@ class RunLogHandler(logging.Handler):
         if key not in self._logs:
             self._logs[key] = RunLog(*key, self._max_bytes)
         printed = record.name == "celery.redirected" and record.levelno <= logging.INFO
-        for line in plain(scrub(current_task, text)).split("\n"):  # whole: a secret may have several lines
+        for line in plain(scrub_of_running(text)).split("\n"):  # whole: a secret may have several lines
             self._logs[key].add(record.created, "PRINT" if printed else record.levelname, line)
         self._flush_soon()
 

@@ -118,6 +118,12 @@ def scrub(task: Any, text: str) -> str:
     return mask_urls(text) if scrubber is None else scrubber.text(text)
 
 
+def scrub_of_running(text: str) -> str:
+    """A text that this process says, without the secrets of the run that it is running, if any."""
+    task = current_task._get_current_object() if current_task else None  # the task, not Celery's proxy of it
+    return scrub(task, text) if task is not None else mask_urls(text)
+
+
 class ScrubbedFormatter(logging.Formatter):
     """A formatter's text without the secrets of the run that logs, and the contents of messages."""
 
@@ -130,7 +136,7 @@ class ScrubbedFormatter(logging.Formatter):
         text = self._inner.format(record)
         if record.name.startswith(("celery.worker.consumer", "celery.pool")):
             text = _CONTENTS.sub(r"\1 …", text)
-        return scrub(current_task, text) if current_task else mask_urls(text)
+        return scrub_of_running(text)
 
 
 def install(find: Find) -> None:
