@@ -416,10 +416,10 @@ def test_saving_what_was_not_changed_changes_nothing(
         assert after.version == 1
 
 
-def test_secrets_are_kept_unless_typed(app: Flask, signed_in: SignedIn, post: Post, make: Make) -> None:
+def test_secrets_are_kept_unless_typed(app: Flask, signed_in: Any, post: Post, make: Make) -> None:
     kwargs = {"day": "2026-11-20", "api_key": "s3cret"}
     row = make("Secret", datetime.now(UTC), task_name="sample_tasks.report", args=[], kwargs=kwargs)
-    browser = signed_in("operator")
+    browser = signed_in("operator", "mei")  # who entered them
     page = browser.get(f"/schedules/{row.id}/edit").text
     assert "s3cret" not in page
     assert "kept; type to replace it" in page
