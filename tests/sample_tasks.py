@@ -227,3 +227,9 @@ def betray(self: Any, how: str, password: str, private_key: str = "", pin: int =
     if how == "fail":
         raise ValueError(f"cannot sign in as {told} to {url}")
     return {"told": told, "as text": repr(told), "in a list": [password, f"{password}!"], "rows": 12}
+
+
+@shared_task(rate_limit="2/s")
+def at_a_rate(number: int) -> int:
+    """Run twice a second, a worker."""
+    return number

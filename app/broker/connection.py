@@ -104,6 +104,11 @@ class Keys:
         """Hash: paused worker → who, when and why."""
         return self._own("paused-workers")
 
+    @property
+    def nothing(self) -> str:
+        """A list that is never there; a worker waits for it until it is time to look again."""
+        return self._own("nothing")
+
     def copies(self, run_id: str) -> str:
         """Hash: which copy of a run's message counts (see `copies`)."""
         return self._own(f"copy:{run_id}")

@@ -1,9 +1,10 @@
-"""Kombu's Redis transport with two rules built in: what a queue that holds everything new lets in, and pause.
+"""Kombu's Redis transport with rules built in: hold everything new, pause, and one task's rate limit.
 
-Both are decided inside Redis, in the very step in which kombu would publish a message or note that a worker
-took it, so that there is no moment in which a message slips through. Bytes and keys in Redis stay kombu's,
-and the numbers of priorities too: in the process itself a task's 9 goes first (see `Message`). A queue that
-would be another key is refused.
+The first two are decided inside Redis, in the very step in which kombu would publish a message or note that a
+worker took it, so that there is no moment in which a message slips through. Of a task that may not start now,
+by its rate limit, a worker takes nothing: it looks past its messages (see `limited`). Bytes and keys in Redis
+stay kombu's, and the numbers of priorities too: in the process itself a task's 9 goes first (see `Message`). A
+queue that would be another key is refused.
 """
 
 # mypy: allow-untyped-calls
@@ -14,17 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from weakref import WeakSet
 
 from kombu import transport as kombu_transport
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
-from kombu.utils.json import dumps
+from kombu.utils.json import dumps, loads
 from redis.exceptions import ResponseError
 
-from app.broker import mending
+from app.broker import limited, mending
 from app.broker.connection import LUA_FOLDER, Keys, keys_of
 from app.broker.holding import facts
 from app.broker.messages import id_of
@@ -34,6 +35,7 @@ from app.queue_names import OWN_PREFIX, is_key
 PAUSE_CHECK_SECONDS = 1.0
 # While nothing is paused nothing can be resumed, and of a new pause a worker is told, or the script refuses.
 UNPAUSED_CHECK_SECONDS = 10.0
+LEAST_SECONDS = 0.002  # what Redis 6 takes for less than a millisecond it waits for without end
 PUT = (LUA_FOLDER / "put.lua").read_text()
 TAKE = (LUA_FOLDER / "take.lua").read_text()
 
@@ -97,6 +99,7 @@ class Channel(kombu_redis.Channel):
     _worker_paused = False
     _pauses_read_at = float("-inf")
     _kept: tuple[Any, Any] = (None, None)  # a pool and its client
+    _looks: limited.Look | None = None  # there while messages wait that the worker may not start
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """One client a pool: kombu's new one for every acknowledgement is a quarter of a worker's work."""
@@ -167,7 +170,8 @@ class Channel(kombu_redis.Channel):
         """Consume as kombu does, but deliver only what the script lets a worker take."""
         answer = super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
         if not no_ack and self.ack_emulation:
-            self.connection._callbacks[queue] = lambda raw: self._deliver_taken(queue, raw, callback)
+            deliver = partial(self._deliver_taken, queue, callback)
+            self.connection._callbacks[queue] = deliver
             _channels.add(self)
         return answer
 
@@ -183,12 +187,58 @@ class Channel(kombu_redis.Channel):
                 self._read_pauses()
         return [] if self._worker_paused else [queue for queue in consumed if queue not in self._paused]
 
-    def _deliver_taken(self, queue: str, raw_message: dict[str, Any], callback: Callable[[Any], Any]) -> Any:
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask Redis for the next message; while some may not be started, look for it past those."""
+        if self._looks is None:
+            super()._brpop_start(timeout)
+            return
+        seconds = self._look(self._looks)
+        if seconds is None:
+            self._looks = None
+            super()._brpop_start(timeout)
+            return
+        self._in_poll = self.client.connection  # the loop goes on when this comes back, with nothing
+        self._brpop_sent_at = time.monotonic()
+        self.client.connection.send_command("BRPOP", self._names.nothing, f"{seconds:.3f}")
+
+    def _look(self, look: limited.Look) -> float | None:
+        """Take the first message that may be started.
+
+        Returns in how many seconds to look again, or None when nothing waits.
+        """
+        queues = [one for one in self._queue_cycle.consume(len(self.active_queues)) if not is_key(one)]
+        if not queues:
+            return limited.LOOK_SECONDS
+        places = [(queue, step) for step in self.priority_steps for queue in queues]
+        lists = [self._names.level(queue, step).key for queue, step in places]
+        waits = limited.now()
+        found = look.at(self._run, lists, list(waits))
+        if not found.waiting:
+            return None
+        if found.place:
+            queue = places[found.place - 1][0]
+            self._queue_cycle.rotate(queue)
+            standing = (lists[found.place - 1], found.raw)
+            self.connection._callbacks[queue](loads(found.raw.decode()), standing)
+            return LEAST_SECONDS
+        return max(min([limited.LOOK_SECONDS, *waits.values()]), LEAST_SECONDS)
+
+    def _deliver_taken(
+        self,
+        queue: str,
+        callback: Callable[[Any], Any],
+        raw_message: dict[str, Any],
+        standing: tuple[str, bytes] | None = None,
+    ) -> Any:
+        """Deliver what was popped, or what is still `standing` in a list; unless it may not be run now."""
+        if not standing and (raw_message.get("headers") or {}).get("task") in limited.now():
+            self._give_back(queue, raw_message)
+            return None
         delivery = raw_message["properties"].get("delivery_info") or {}
         if is_key(str(delivery.get("routing_key"))):  # given back, it goes to where it came from
             delivery |= {"exchange": "", "routing_key": queue}
         message = self.Message(raw_message, channel=self)
-        outcome = self._take(queue, raw_message, message)
+        outcome = self._take(queue, raw_message, message, standing)
         if outcome == b"paused":
             self._read_pauses()  # or it would be taken again at once
         if outcome != b"taken":
@@ -196,17 +246,26 @@ class Channel(kombu_redis.Channel):
         virtual.QoS.append(self.qos, message, message.delivery_tag)
         return callback(message)
 
-    def _take(self, queue: str, raw_message: dict[str, Any], message: Any) -> Any:
+    def _give_back(self, queue: str, raw_message: dict[str, Any]) -> None:
+        """Put a message back where it was, and look past it from now on."""
+        level = self._names.level(queue, self._names.step_of(self._get_message_priority(raw_message)))
+        self._run("return redis.call('RPUSH', KEYS[1], ARGV[1])", [level.key], dumps(raw_message))
+        self._looks = limited.Look()
+
+    def _take(
+        self, queue: str, raw_message: dict[str, Any], message: Any, standing: tuple[str, bytes] | None
+    ) -> Any:
         names, raw = self._names, dumps(raw_message)
         level = names.level(queue, names.step_of(self._get_message_priority(raw_message)))
-        modes = [names.paused, level.key, names.hold_new, names.let_in(queue)]
+        place, left = standing or (level.key, b"")
+        modes = [names.paused, place, names.hold_new, names.let_in(queue)]
         lists = [names.unacked, names.unacked_index, *modes, names.held(queue), names.held_facts(queue)]
         lists.append(names.paused_workers)
         delivery = message.delivery_info
         address = f"{dumps(delivery['exchange'])}, {dumps(delivery['routing_key'])}"
         run_id = _run_id(raw_message, raw)
         now = repr(time.time())
-        return self._run(TAKE, lists, message.delivery_tag, now, raw, address, run_id, queue, _worker)
+        return self._run(TAKE, lists, message.delivery_tag, now, raw, address, run_id, queue, _worker, left)
 
     def _read_pauses(self) -> None:
         names = self._names

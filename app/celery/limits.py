@@ -33,3 +33,14 @@ def take_over(consumer: Any, client: redis.Redis) -> None:
             setattr(task, limit, value)
         consumer.strategies[name] = task.start_strategy(consumer.app, consumer)
     consumer.reset_rate_limits()
+
+
+def exhausted(consumer: Any) -> dict[str, float]:
+    """The tasks that the worker may not start now by their rate limit, and in how many seconds it may."""
+    found = {}
+    for name, bucket in consumer.task_buckets.items():
+        if bucket is not None:
+            seconds = bucket.expected_time(1 + len(bucket.contents))
+            if seconds > 0:
+                found[name] = seconds
+    return {} if consumer.disable_rate_limits else found

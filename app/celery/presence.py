@@ -15,7 +15,7 @@ from celery import Celery, bootsteps
 from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
-from app.broker import starts, transport
+from app.broker import limited, starts, transport
 from app.celery import limits, remote, signals
 from app.celery.slots import Slots
 
@@ -73,6 +73,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._last: dict[str, Any] = {}
         self._stopped = threading.Event()
         transport.take_as(consumer.hostname)
+        limited.by(lambda: limits.exhausted(consumer))
         self._slots = Slots(consumer, _pool_name(consumer.pool), on_redis=not consumer.app.Task.on_rabbitmq)
         signals.tell_unreadable(consumer)
         if _pool_name(consumer.pool) == "prefork":

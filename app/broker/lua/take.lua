@@ -1,5 +1,6 @@
 -- Notes that a worker took a message, unless the worker or the queue is paused, or the queue holds everything
--- new: then it goes back to the front of the line, or among the held ones, and must not be run.
+-- new: then it goes back to the front of the line, or among the held ones, and must not be run. A message that
+-- was not popped yet, because the worker takes it past others, is taken out of the line here.
 --
 -- KEYS[1]  kombu's hash of unacknowledged messages   KEYS[2]  its index
 -- KEYS[3]  hash of paused queues                     KEYS[4]  list of the message's level
@@ -9,11 +10,17 @@
 -- ARGV[1]  delivery tag      ARGV[2]  now, in epoch seconds   ARGV[3]  the message's bytes
 -- ARGV[4]  its exchange and routing key, each as JSON, separated by a comma
 -- ARGV[5]  run id            ARGV[6]  name of the queue        ARGV[7]  the worker's name, or nothing
--- Returns  'taken' | 'paused' | 'held'
+-- ARGV[8]  its bytes as they stand in the line, if it still stands there; else nothing
+-- Returns  'taken' | 'paused' | 'held' | 'gone'
 
 if redis.call('HEXISTS', KEYS[3], ARGV[6]) == 1 or redis.call('HEXISTS', KEYS[9], ARGV[7]) == 1 then
-    redis.call('RPUSH', KEYS[4], ARGV[3])
+    if ARGV[8] == '' then
+        redis.call('RPUSH', KEYS[4], ARGV[3])
+    end
     return 'paused'
+end
+if ARGV[8] ~= '' and redis.call('LREM', KEYS[4], -1, ARGV[8]) == 0 then
+    return 'gone' -- another worker was faster, or a person moved it
 end
 local mode = redis.call('HGET', KEYS[5], ARGV[6])
 if mode and redis.call('SISMEMBER', KEYS[6], ARGV[5]) == 0 then

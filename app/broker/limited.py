@@ -1,0 +1,69 @@
+"""What a worker takes while it may not start some tasks: the first in line of the others.
+
+A task over its rate limit holds up only itself. Its messages stay where they are, in their order, to be seen
+and moved like any other; the worker looks past them, inside Redis. It need not look at the same ones again
+and again: it remembers how far down each list there was nothing for it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.broker.connection import LUA_FOLDER
+
+NEXT = (LUA_FOLDER / "next.lua").read_text()
+LOOK_SECONDS = 0.05  # how soon a worker that found nothing it may start looks again
+AFRESH_SECONDS = 1.0  # how soon it sees what was moved ahead of where it had looked already
+LOOKED_A_SECOND = 20_000  # messages; with very many it looks afresh less often
+
+_limited: Callable[[], dict[str, float]] = dict
+
+
+def by(limited: Callable[[], dict[str, float]]) -> None:
+    """How this process's worker knows what it may not start: `limited()` maps tasks to seconds from now."""
+    global _limited
+    _limited = limited
+
+
+def now() -> dict[str, float]:
+    """The tasks that this worker may not start now, and in how many seconds it may."""
+    return _limited()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a look found: how many wait in all, and the list and bytes of the message to take (0: none)."""
+
+    waiting: int
+    place: int
+    raw: bytes
+
+
+class Look:
+    """Finds the next message for one channel."""
+
+    def __init__(self) -> None:
+        self._passed: frozenset[str] = frozenset()
+        self._marks: dict[str, bytes] = {}
+        self._afresh_at = 0.0
+
+    def at(self, run: Callable[..., Any], lists: Sequence[str], tasks: Sequence[str]) -> Found:
+        """Look through the lists, in order, past the messages of these tasks.
+
+        `run(script, keys, *arguments)` runs a script in Redis.
+        """
+        wanted = frozenset(tasks)
+        if time.monotonic() >= self._afresh_at or not self._marks:
+            self._marks, self._passed = {}, wanted
+        remembers = self._passed <= wanted  # what was passed then is passed now as well
+        marks = [self._marks.get(name, b"") if remembers else b"" for name in lists]
+        needles = [f'"task":{space}{json.dumps(name)}' for name in tasks for space in (" ", "")]
+        waiting, place, raw, looked, marks = run(NEXT, lists, len(needles), *needles, *marks)
+        if remembers or not place:
+            if not remembers or not self._marks:
+                self._afresh_at = time.monotonic() + max(AFRESH_SECONDS, looked / LOOKED_A_SECOND)
+            self._passed = wanted
+            self._marks = {name: mark for name, mark in zip(lists, marks, strict=True) if mark}
+        return Found(waiting, place, raw)

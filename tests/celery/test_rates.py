@@ -1,0 +1,106 @@
+"""A task's rate limit holds up that task, and nothing behind it."""
+
+import json
+import os
+import signal
+import time
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+
+from app import broker
+from app.celery.events import STREAM
+
+LIMITED, FREE = "sample_tasks.at_a_rate", "sample_tasks.plain"
+
+
+def ends(client: redis_client.Redis) -> list[dict[str, Any]]:
+    """The runs that succeeded, in the order in which they started."""
+    told = [json.loads(fields[b"e"]) for _, fields in client.xrange(STREAM)]
+    found = [one for one in told if one["type"] == "succeeded"]
+    return sorted(found, key=lambda one: float(one["started_at"]))
+
+
+def send(celery_app: Any, limited: int, free: int) -> tuple[list[str], list[str]]:
+    """So many runs of the limited task, then so many of another."""
+    first = [celery_app.send_task(LIMITED, kwargs={"number": n}).id for n in range(limited)]
+    return first, [celery_app.send_task(FREE, kwargs={"a": n}).id for n in range(free)]
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_what_stands_behind_goes_past(
+    celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any, pool: str
+) -> None:
+    limited, free = send(celery_app, 6, 20)
+    processes.worker("-c", "1", "-P", pool)
+    eventually(lambda: len(ends(redis)) == 26, 30)
+    told = ends(redis)
+    assert [one["id"] for one in told if one["task"] == FREE] == free
+    assert [one["id"] for one in told if one["task"] == LIMITED] == limited
+    starts = [one["started_at"] for one in told if one["task"] == LIMITED]
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
+    assert min(gaps) > 0.4
+    assert max(gaps) < 0.8
+    last_free = max(one["at"] for one in told if one["task"] == FREE)
+    assert last_free < starts[3]
+
+
+def test_limited_runs_stay_in_line_and_new_ones_go_past(
+    app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
+) -> None:
+    processes.worker("-c", "2")
+    limited, _ = send(celery_app, 10, 0)
+    eventually(lambda: len(ends(redis)) == 1, 10)
+    line = [one.id for one in broker.page("default", 0, 50)]
+    assert line == limited[-len(line) :]  # in their order, to be seen and moved
+    assert len(line) >= 8
+    broker.move("default", limited[9], to="front")
+    sent = time.time()
+    free = celery_app.send_task(FREE, kwargs={"a": 1}).id
+    eventually(lambda: any(one["id"] == free for one in ends(redis)), 5)
+    (end,) = [one for one in ends(redis) if one["id"] == free]
+    assert end["started_at"] - sent < 0.3
+    eventually(lambda: len(ends(redis)) == 11, 20)
+    order = [one["id"] for one in ends(redis) if one["task"] == LIMITED]
+    rest = [one for one in order if one != limited[9]]
+    assert rest == limited[:9]
+    assert order.index(limited[9]) < 4
+
+
+def test_nothing_is_lost_when_the_worker_is_killed(
+    app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
+) -> None:
+    limited, free = send(celery_app, 300, 300)
+    known = {*limited, *free}
+    for number in range(3):
+        process = processes.worker("-c", "2", name=f"k{number}")
+        eventually(lambda wanted=60 * (number + 1): len(ends(redis)) >= wanted, 30)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+        waiting = {json.loads(raw)["headers"]["id"] for raw in redis.lrange("default\x06\x164", 0, -1)}
+        taken = {json.loads(raw)[0]["headers"]["id"] for raw in redis.hvals("unacked")}
+        done = {one["id"] for one in ends(redis)}
+        assert waiting | taken | done == known, (len(waiting), len(taken), len(done))
+
+
+def test_a_worker_that_looks_past_does_not_toil(
+    app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
+) -> None:
+    send(celery_app, 2000, 0)
+    process = processes.worker("-c", "2")
+    eventually(lambda: len(ends(redis)) >= 2, 10)
+
+    def used() -> float:
+        with open(f"/proc/{process.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before, calls = used(), redis.info("commandstats")["cmdstat_eval"]
+    time.sleep(4)
+    after = redis.info("commandstats")["cmdstat_eval"]
+    assert used() - before < 0.6  # seconds of processor time
+    assert after["usec"] - calls["usec"] < 400_000
+    assert after["calls"] - calls["calls"] < 200
