@@ -92,11 +92,12 @@ def bind_extensions(app: Flask) -> None:
 def build_celery(app: Flask, settings: Settings) -> None:
     """The Celery app with every task that can be imported; failures are kept for pages and `doctor`."""
     from app import catalog
-    from app.celery import make_celery, take_over_others
+    from app.celery import make_celery, staying_current, take_over_others
 
     celery_app = make_celery(app, settings, catalog.coerce, catalog.secrets_of)
-    app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
-    take_over_others(celery_app)
+    with staying_current(celery_app):
+        app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
+        take_over_others(celery_app)
     catalog.declare_queues(celery_app, settings)
 
 

@@ -233,3 +233,21 @@ def betray(self: Any, how: str, password: str, private_key: str = "", pin: int =
 def at_a_rate(number: int) -> int:
     """Run twice a second, a worker."""
     return number
+
+
+@shared_task
+def print_pieces() -> None:
+    """Print as programs do."""
+    print("rows", 3)
+    print("a", end="")
+    print("b", "c", sep="-", end="\n\n")
+    print("two\nlines")
+    print("10 %\r20 %", end="\r")
+    logging.getLogger(__name__).info("logged")
+    print("no end", end="")
+
+
+@shared_task(ignore_result=True)
+def without_result() -> dict[str, str]:
+    """Return what nobody is to keep."""
+    return {"secret": "of nobody's concern"}

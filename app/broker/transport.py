@@ -3,8 +3,8 @@
 The first two are decided inside Redis, in the very step in which kombu would publish a message or note that a
 worker took it, so that there is no moment in which a message slips through. Of a task that may not start now,
 by its rate limit, a worker takes nothing: it looks past its messages (see `limited`). Bytes and keys in Redis
-stay kombu's, and the numbers of priorities too: in the process itself a task's 9 goes first (see `Message`). A
-queue that would be another key is refused.
+stay kombu's, and the numbers of priorities too: in the process itself a task's 9 goes first (see `Message`).
+A queue that would be another key is refused.
 """
 
 # mypy: allow-untyped-calls
@@ -198,7 +198,7 @@ class Channel(kombu_redis.Channel):
             super()._brpop_start(timeout)
             return
         self._in_poll = self.client.connection  # the loop goes on when this comes back, with nothing
-        self._brpop_sent_at = time.monotonic()
+        self._brpop_sent_at = time.monotonic()  # type: ignore[assignment]
         self.client.connection.send_command("BRPOP", self._names.nothing, f"{seconds:.3f}")
 
     def _look(self, look: limited.Look) -> float | None:

@@ -30,10 +30,17 @@ class TaskSchema(Schema):
     parameters = fields.Raw(
         metadata={"type": "object", "description": "JSON Schema of what `kwargs` of POST /runs may hold."}
     )
-    time_limit_seconds = fields.Float(allow_none=True, attribute="time_limit")
+    time_limit_seconds = fields.Float(
+        allow_none=True,
+        attribute="time_limit",
+        metadata={"description": "This and the next two: what holds, from code or as it was set since."},
+    )
     soft_time_limit_seconds = fields.Float(allow_none=True, attribute="soft_time_limit")
     rate_limit = fields.String(allow_none=True, metadata={"example": "10/m"})
-    max_retries = fields.Integer(allow_none=True, metadata={"description": "Null: no limit."})
+    retries = fields.Boolean(metadata={"description": "Whether its code ever asks to be tried again."})
+    max_retries = fields.Integer(
+        allow_none=True, metadata={"description": "If it retries at all; null: no limit."}
+    )
     retry_delay_seconds = fields.Float(attribute="default_retry_delay")
     acks_late = fields.Boolean(
         metadata={"description": "Whether a run whose worker dies runs again; false: it may not run twice."}
@@ -107,7 +114,7 @@ def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
     rest = [task for task in catalog.listing(_celery()) if task.name > (query["cursor"] or "")]
     items = rest[: query["limit"]]
     cursor = items[-1].name if len(rest) > len(items) else None
-    return {"items": [_shown(info) for info in items], "next_cursor": cursor}
+    return {"items": [_shown(info) for info in workers.all_in_force(items)], "next_cursor": cursor}
 
 
 @bp.route("/tasks/<task_name>")
@@ -115,7 +122,7 @@ def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
 @bp.response(200, TaskSchema)
 def get_task(task_name: str) -> dict[str, Any]:
     """One task, with the JSON Schema of its parameters"""
-    return _shown(catalog.find(_celery(), task_name))
+    return _shown(workers.in_force(catalog.find(_celery(), task_name)))
 
 
 @bp.route("/tasks/<task_name>/numbers")

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -40,6 +41,7 @@ class TaskInfo:
     time_limit: float | None
     soft_time_limit: float | None
     rate_limit: str | None
+    retries: bool  # whether it ever asks to be tried again
     max_retries: int | None  # None: no limit
     default_retry_delay: float
     acks_late: bool
@@ -119,6 +121,7 @@ def _read(celery_app: Celery, task: Task) -> TaskInfo:
         time_limit=task.time_limit,
         soft_time_limit=task.soft_time_limit,
         rate_limit=str(task.rate_limit) if task.rate_limit else None,
+        retries=_retries(task),
         max_retries=task.max_retries,
         default_retry_delay=task.default_retry_delay,
         acks_late=bool(task.acks_late),
@@ -126,6 +129,24 @@ def _read(celery_app: Celery, task: Task) -> TaskInfo:
         origin="library" if f"{module}.".startswith(f"{LIBRARY}.") else "own",
         role="operator" if getattr(task, ROLE, None) in (None, "operator") else "admin",
     )
+
+
+def _retries(task: Task) -> bool:
+    """Whether its code retries: by `autoretry_for`, a `max_retries` of its own, or a call of `retry`."""
+    if getattr(task, "autoretry_for", ()):
+        return True
+    kinds = [one for one in type(task).__mro__ if one.__module__ != Task.__module__]
+    if any("max_retries" in vars(one) for one in kinds):
+        return bool(task.max_retries != 0)
+    functions = [inspect.unwrap(task.run)]
+    functions += [value for one in kinds for value in vars(one).values() if inspect.isfunction(value)]
+    return any(_calls_retry(getattr(one, "__code__", None)) for one in functions)
+
+
+def _calls_retry(code: Any) -> bool:
+    if not isinstance(code, CodeType):
+        return False
+    return "retry" in code.co_names or any(map(_calls_retry, code.co_consts))
 
 
 def _source(function: Any) -> tuple[str, int | None]:

@@ -11,6 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.catalog import wording
+from app.catalog.annotations import EMPTY, Unresolved
 from app.catalog.json_text import parse_json
 from app.catalog.json_values import MAX_DIGITS
 from app.catalog.shapes import Kind, Shape
@@ -24,9 +25,10 @@ _QUOTES = re.compile(r'"{2,}')
 def value_of(shape: Shape, text: str) -> Any:
     """The JSON value that a person means by the text; raises ValueError with a sentence.
 
-    What the type allows is checked later: this only tells numbers, texts, lists and JSON apart. In a field
-    for text, two double quotes stand for the empty text, because an empty field means that the argument is
-    left out. More quotes and nothing else stand for two quotes fewer.
+    Where anything goes, text that is no JSON is that text. What the type allows is checked later: this only
+    tells numbers, texts, lists and JSON apart. In a field for text, two double quotes stand for the empty
+    text, because an empty field means that the argument is left out. More quotes and nothing else stand for
+    two quotes fewer.
     """
     text = text.replace("\r\n", "\n")
     if shape.kind is Kind.STR:
@@ -34,9 +36,30 @@ def value_of(shape: Shape, text: str) -> Any:
     text = text.strip()
     if shape.kind is Kind.LIST and shape.takes_lines and not text.startswith("["):
         return _lines(shape, text)
+    if is_free(shape) and not _is_json(text):
+        return text
     if not shape.kind.is_scalar:
         return parse_json(text)
     return _scalar(shape, text)
+
+
+def is_free(shape: Shape) -> bool:
+    """Whether anything goes, because there is no type hint, or none that can be read, or one that says so."""
+    free = shape.core is EMPTY or shape.core is Any or shape.core is object
+    return shape.kind is Kind.JSON and (free or isinstance(shape.core, Unresolved))
+
+
+def _is_json(text: str) -> bool:
+    """Whether it is meant as JSON; some of what is may still be refused, such as the same key twice."""
+    if text.removeprefix("-") in ("NaN", "Infinity"):
+        return False  # Python's parser takes these words, JSON does not
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    except (ValueError, RecursionError):
+        return True
+    return True
 
 
 def _scalar(shape: Shape, text: str) -> Any:

@@ -138,12 +138,12 @@ def _length(bounds: Bounds, kind: Kind) -> list[str]:
 def how_to_write(shape: Shape) -> str:
     """How a value is written where that is not plain from its type; may be empty."""
     if isinstance(shape.core, Unresolved):
-        return _("any JSON: the type hint %(hint)s cannot be read", hint=shape.core.text)
+        return _("JSON, or else text: the type hint %(hint)s cannot be read", hint=shape.core.text)
     if shape.core is EMPTY:
         return {
             Kind.LIST: _("JSON list: there is no type hint"),
             Kind.DICT: _("JSON object: there is no type hint"),
-        }.get(shape.kind, _("any JSON: there is no type hint"))
+        }.get(shape.kind, _("JSON, or else text: there is no type hint"))
     if shape.takes_lines:
         return _("one per line, or JSON")
     if not shape.kind.is_scalar:

@@ -8,6 +8,8 @@ named, with the reason, on the Tasks page and by `doctor`.
 import inspect
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +34,8 @@ class NotTakenOver:
 
 class CeleriacApp(Celery):  # type: ignore[misc]  # Celery ships no types
     """A Celery app whose every task gets what the app's base task gives."""
+
+    log_cls = "app.celery.logs:LineLogging"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.not_taken_over: list[NotTakenOver] = []
@@ -123,6 +127,20 @@ def _with(kind: type[Task], attributes: dict[str, Any]) -> type[Task]:
 def _looks(kind: type[Task]) -> dict[str, Any]:
     """What a class made of another shows of itself."""
     return {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
+
+
+@contextmanager
+def staying_current(app: CeleriacApp) -> Iterator[None]:
+    """What is imported inside may make Celery objects; `current_app` and `@shared_task` stay with this one.
+
+    A Celery object makes itself the current one, and tasks called by `delay()` would go to its broker.
+    """
+    before = _state._tls.current_app
+    try:
+        yield
+    finally:
+        _state._set_current_app(before if isinstance(before, CeleriacApp) else None)
+        app.set_default()
 
 
 def take_over_others(app: CeleriacApp) -> None:

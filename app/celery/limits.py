@@ -1,6 +1,7 @@
 """Rate and time limits that people set while workers run; workers that start later take them over."""
 
 import json
+import time
 from typing import Any
 
 import redis
@@ -44,3 +45,18 @@ def exhausted(consumer: Any) -> dict[str, float]:
             if seconds > 0:
                 found[name] = seconds
     return {} if consumer.disable_rate_limits else found
+
+
+def rates(consumer: Any) -> dict[str, dict[str, Any]]:
+    """The rate limits that the worker obeys, by task, and when it may start the next run; None: now."""
+    waits, now = exhausted(consumer), time.time()
+    buckets = {} if consumer.disable_rate_limits else consumer.task_buckets
+    return {
+        name: {
+            "limit": str(consumer.app.tasks[name].rate_limit),
+            "per_second": bucket.fill_rate,
+            "next_at": now + waits[name] if name in waits else None,
+        }
+        for name, bucket in buckets.items()
+        if bucket is not None
+    }

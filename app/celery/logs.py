@@ -1,8 +1,9 @@
 """The log of a run: what its task logs or prints while it runs, sent to the durable stream in batches.
 
 Celery sends what a task prints through its logger `celery.redirected`, so one handler hears all of it. What
-Celery itself says about a run is left out. Lines wait up to half a second in the process that runs the task,
-or until the attempt ends; a run that logs nothing costs nothing.
+is printed comes in pieces (`print("rows", 3)` writes four); they are joined until the line or the attempt
+ends. What Celery itself says about a run is left out. Lines wait up to half a second in the process that runs
+the task, or until the attempt ends; a run that logs nothing costs nothing.
 
 The beginning of a long log is kept as it comes. Of the rest only the newest lines are kept, and sent now and
 then, so that a task that logs without end neither fills the stream nor waits for it.
@@ -10,6 +11,7 @@ then, so that a task that logs without end neither fills the stream nor waits fo
 
 import logging
 import re
+import sys
 import threading
 import time
 from collections import deque
@@ -18,13 +20,17 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import current_task
+from celery.app.log import Logging
 from celery.signals import after_setup_logger, after_setup_task_logger
+from celery.utils.log import LoggingProxy
+from kombu.utils.encoding import safe_str
 
 from app.celery.events import EventStream
 from app.celery.scrubbing import ScrubbedFormatter, scrub_of_running
 
 FLUSH_SECONDS = 0.5
 TAIL_SECONDS = 5.0
+OPEN_MAX = 100_000  # characters of a line that does not end; then it is sent as it is
 LINE_MAX = 2000  # characters; longer lines are cut
 TAIL_SHARE = 0.25  # of a run's bytes, for its newest lines
 TAIL = 1_000_000  # the place of the piece that holds them; each new one takes the place of the last
@@ -90,6 +96,46 @@ class RunLog:
     def _event(self, piece: int, lines: list[Line]) -> dict[str, Any]:
         event = {"type": "log", "id": self.run_id, "at": time.time(), "started_at": self.started_at}
         return event | {"piece": piece, "lines": lines}
+
+
+class LinesToLogger(LoggingProxy):  # type: ignore[misc]  # Celery ships no types
+    """Stands for standard output and error; each thread's pieces go to the logger as whole lines."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._open = threading.local()
+
+    def write(self, data: Any) -> int:
+        """Take a piece in. A progress bar's carriage return ends a line as well."""
+        piece = safe_str(data)
+        text = getattr(self._open, "text", "") + piece
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        if len(text) - end > OPEN_MAX:
+            end = len(text)
+        self._open.text = text[end:]
+        if end:
+            super().write(text[:end])
+        return len(piece)
+
+    def end_line(self) -> None:
+        """Send what this thread has written of a line."""
+        text, self._open.text = getattr(self._open, "text", ""), ""
+        if text:
+            super().write(text)
+
+
+class LineLogging(Logging):  # type: ignore[misc]  # Celery ships no types
+    """Celery's logging, with standard output and error redirected by lines."""
+
+    def redirect_stdouts_to_logger(
+        self, logger: logging.Logger, loglevel: Any = None, stdout: bool = True, stderr: bool = True
+    ) -> LinesToLogger:
+        proxy = LinesToLogger(logger, loglevel)
+        if stdout:
+            sys.stdout = proxy
+        if stderr:
+            sys.stderr = proxy
+        return proxy
 
 
 class RunLogHandler(logging.Handler):
@@ -177,7 +223,10 @@ def install(stream: EventStream, max_bytes: int) -> None:
 
 
 def end(run_id: str, started_at: float | None) -> None:
-    """The attempt has ended: its last lines are sent."""
+    """The attempt has ended: its last lines are sent, also one that was printed without its end."""
+    for stream in {id(one): one for one in (sys.stdout, sys.stderr)}.values():
+        if isinstance(stream, LinesToLogger):
+            stream.end_line()
     if _handler is not None and started_at is not None:
         _handler.end(run_id, started_at)
 

@@ -145,6 +145,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
             "queues": _queues(consumer),
             "running": _running(),
+            "rates": limits.rates(consumer),
             "finished": sum(worker_state.total_count.values()),
             "memory_bytes": self._memory_bytes(pool),
             "load": os.getloadavg()[0],

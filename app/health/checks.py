@@ -50,7 +50,15 @@ def whole(now: datetime) -> list[Check]:
 
 def diagnose(now: datetime) -> list[Check]:
     """Everything `doctor` looks at."""
-    extra: list[Callable[[datetime], Check]] = [migrations, eviction, stream, imports, adoption, disk]
+    extra: list[Callable[[datetime], Check]] = [
+        migrations,
+        eviction,
+        stream,
+        imports,
+        adoption,
+        code_schedules,
+        disk,
+    ]
     return [*whole(now), *(check(now) for check in extra)]
 
 
@@ -212,6 +220,13 @@ def adoption(now: datetime) -> Check:
     detail = "; ".join(f"{one.task_name} ({one.module}): {one.reason}" for one in missing)
     hint = _("Give it another class or name; until then it is as plain Celery has it.") if missing else ""
     return Check("tasks", not missing, detail or _("all are taken over"), hint)
+
+
+def code_schedules(now: datetime) -> Check:
+    problems = schedules.code_entries(current_app.extensions["celery"], now).problems
+    detail = "; ".join(f"{one.key}: {one.message}" for one in problems)
+    hint = _("Change the entry of beat_schedule, or run it with a beat of its own.") if problems else ""
+    return Check("beat_schedule", not problems, detail or _("all entries are taken over"), hint)
 
 
 def disk(now: datetime) -> Check:

@@ -11,7 +11,7 @@ from app.config import settings
 from app.queues import trends
 from app.queues.names import names, require
 from app.queues.trends import Trend
-from app.runs import LOOKED_AHEAD, Pace, paces, seconds_ahead, starts_at
+from app.runs import LOOKED_AHEAD, Pace, Rates, paces, seconds_ahead, starts_at
 from app.workers import Worker
 
 
@@ -100,9 +100,14 @@ class Queue:
         """How long until all that waits now has started; None while that cannot be known."""
         if not self.waiting:
             return 0.0
-        work = seconds_ahead(self.pace, self.waiting, self.next_tasks())
+        nexts, rates = self.next_tasks(), Rates(self.taking, self.at)
+        work = seconds_ahead(self.pace, self.waiting, nexts)
         ends = starts_at(self.pace, self.waiting, work, self.taking, self.at)
-        return None if ends is None else (ends - self.at).total_seconds()
+        if ends is None:
+            return None
+        last = {name: nexts.count(name) * self.waiting / len(nexts) - 1 for name in nexts}
+        allowed = [rates.start(name, before) for name, before in last.items()]
+        return (max([ends, *filter(None, allowed)]) - self.at).total_seconds()
 
     @property
     def unattended(self) -> bool:

@@ -14,7 +14,7 @@ from app.broker import Held, Message
 from app.errors import NotFound
 from app.extensions import db
 from app.queues.facts import Queue
-from app.runs import Forecast, Run, seconds_ahead
+from app.runs import Forecast, Rates, Run, seconds_ahead
 
 BODY_LIMIT_BYTES = 100_000  # a page may hold two hundred of them; the run's own page shows more
 
@@ -108,11 +108,19 @@ def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
         return found
     ahead = (messages[0].position or 1) - 1
     seconds = seconds_ahead(queue.pace, ahead, queue.next_tasks() if ahead else [])
-    forecast = Forecast(queue.pace, queue.taking, queue.at)
+    forecast, rates = Forecast(queue.pace, queue.taking, queue.at), Rates(queue.taking, queue.at)
+    nexts = queue.next_tasks() if ahead else []
+    before = {name: nexts.count(name) * ahead / len(nexts) for name in {*nexts}}
+    passed = rates.passed(nexts) * ahead / len(nexts) if nexts else 0
     for message in messages:
-        at = forecast.start(ahead, seconds)
-        if at is not None:
-            found[message.id] = max(at, message.eta) if message.eta else at
+        at = forecast.start(max(0, ahead - round(passed)), seconds)
+        allowed = rates.start(message.task_name, before.get(message.task_name, 0))
+        before[message.task_name] = before.get(message.task_name, 0) + 1
+        moments = [one for one in (at, allowed, message.eta) if one is not None]
+        if at is not None or allowed is not None:
+            found[message.id] = max(moments)
+        if allowed is not None and allowed > (at or queue.at):
+            continue  # others go past it
         ahead += 1
         seconds += queue.pace.seconds_of(message.task_name)
     return found

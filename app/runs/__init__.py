@@ -39,6 +39,7 @@ from app.runs.queries import (
     place_of,
     reruns,
 )
+from app.runs.rates import Rates
 from app.runs.resending import resend
 from app.runs.retention import Rule, boundary
 from app.runs.retention import count as count_old
@@ -65,6 +66,7 @@ __all__ = [
     "Numbers",
     "Pace",
     "Page",
+    "Rates",
     "RecorderWord",
     "Rule",
     "Run",

@@ -12,6 +12,7 @@ from app.broker import Message
 from app.runs import pace, states
 from app.runs.models import Run
 from app.runs.pace import Consumer
+from app.runs.rates import Rates
 
 LOST_AFTER = timedelta(seconds=30)  # until then a message that is nowhere is on its way
 
@@ -84,12 +85,40 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
     if obstacle := _obstacle(queue, consumers, ruled_out):
         return replace(obstacle, ahead=ahead)
     taking = _taking(queue, consumers)
-    found = _behind_others(message, ahead, taking)
-    likely = pace.paces(now).get(queue, pace.Pace())
-    nexts = broker.page(queue, 0, min(ahead, pace.LOOKED_AHEAD), body_limit=0) if ahead else []
-    seconds = pace.seconds_ahead(likely, ahead, [one.task_name for one in nexts])
+    likely, rates = pace.paces(now).get(queue, pace.Pace()), Rates(taking, now)
+    page = broker.page(queue, 0, min(ahead, pace.LOOKED_AHEAD), body_limit=0) if ahead else []
+    nexts = [one.task_name for one in page]
+    same = round(nexts.count(message.task_name) * ahead / len(nexts)) if nexts else 0
+    passed = round(rates.passed(nexts) * ahead / len(nexts)) if nexts else 0
+    allowed = rates.start(message.task_name, same)
+    if passed:
+        ahead -= passed
+        nexts = [name for name in nexts if not rates.waits(name)]
+        ruled_out.append(_others_wait(passed))
+    seconds = pace.seconds_ahead(likely, ahead, nexts)
     starts = pace.starts_at(likely, ahead, seconds, taking, now)
+    if allowed is not None and allowed > (starts or now):
+        return _rate_limited(rates.words(message.task_name), same, allowed, ruled_out)
+    found = _behind_others(message, ahead, taking)
     return replace(found, estimated_start=starts, ruled_out=ruled_out)
+
+
+def _others_wait(count: int) -> str:
+    return str(
+        ngettext(
+            "%(num)s run before it waits for its task's rate limit, which holds up nothing else.",
+            "%(num)s runs before it wait for their task's rate limit, which holds up nothing else.",
+            count,
+        )
+    )
+
+
+def _rate_limited(limit: str, same: int, starts: datetime, ruled_out: list[str]) -> Diagnosis:
+    rule = _("Its task has a rate limit: %(limit)s on each worker.", limit=limit)
+    first = ngettext("%(num)s run of it goes first.", "%(num)s runs of it go first.", same) if same else ""
+    when = _("It may start at %(at)s.", at=_clock(starts))
+    detail = " ".join(filter(None, [rule, first, when]))
+    return Diagnosis("rate-limited", detail, same, starts, ruled_out=ruled_out)
 
 
 def _taking(queue: str, consumers: Sequence[Consumer]) -> list[Consumer]:

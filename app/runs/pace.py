@@ -23,7 +23,8 @@ COUNTED_AT_MOST = 1000
 class Consumer(Protocol):
     """What is asked of a worker: whether it is there, what it listens to and how much of it is free.
 
-    `online`: it lives; `taking`: it also takes runs. `running` holds `{"id", "task", "started_at"}`.
+    `online`: it lives; `taking`: it also takes runs. `running` holds `{"id", "task", "started_at"}`; `rates`
+    by task `{"limit": "10/m", "per_second": 0.17, "next_at": epoch second or None}`.
     """
 
     @property
@@ -38,6 +39,8 @@ class Consumer(Protocol):
     def queues(self) -> Sequence[str]: ...
     @property
     def running(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def rates(self) -> Mapping[str, dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)

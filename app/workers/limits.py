@@ -1,7 +1,8 @@
 """Rate and time limits of a task, changed on the workers that run and kept for those to come."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from celery import Celery
 from flask_babel import gettext as _
 
 from app import audit, broker, catalog
+from app.broker.connection import reaches_broker
 from app.celery import limits
 from app.celery.remote import LIMIT
 from app.errors import Invalid
@@ -38,6 +40,19 @@ def limits_of(celery_app: Celery, task_name: str) -> dict[str, Any]:
     info = catalog.find(celery_app, task_name)
     own = {name: getattr(info, name) for name in NAMES}
     return own | limits.kept(broker.client()).get(task_name, {})
+
+
+@reaches_broker
+def in_force(task: catalog.TaskInfo) -> catalog.TaskInfo:
+    """The task with the limits that people set in place of its own."""
+    return replace(task, **limits.kept(broker.client()).get(task.name, {}))
+
+
+@reaches_broker
+def all_in_force(tasks: Sequence[catalog.TaskInfo]) -> list[catalog.TaskInfo]:
+    """The same for many tasks, with one question."""
+    kept = limits.kept(broker.client())
+    return [replace(task, **kept.get(task.name, {})) for task in tasks]
 
 
 def set_limits(celery_app: Celery, task_name: str, given: dict[str, Any], now: datetime) -> Limited:

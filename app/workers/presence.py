@@ -59,6 +59,7 @@ class Worker:
     slots: int
     queues: list[str]
     running: list[dict[str, Any]] = field(default_factory=list)
+    rates: dict[str, dict[str, Any]] = field(default_factory=dict)  # by task: its rate limit here
     finished: int = 0
     memory_bytes: int = 0
     load: float = 0.0

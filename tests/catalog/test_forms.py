@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field, SecretStr
 from werkzeug.datastructures import MultiDict
 
 from app.catalog import MASK, Arguments, build_form
+from app.catalog.views import presentation
 from app.errors import Invalid
 
 
@@ -174,7 +175,6 @@ def test_typed_text_becomes_a_value(form_of, annotation, typed, value):
         (dict[str, int], "[1]", "Enter a JSON object."),
         (dict[str, int], '{"a": "x"}', "x, a: Enter a whole number."),
         (Address, '{"strasse": "s"}', "x, street: This is required."),
-        (None, "hello", "Line 1, column 1: a value belongs here"),
         (None, '{\n "a": NaN}', "Line 2, column 7: NaN and Infinity are not JSON."),
         (None, '{"a": 1,\n "a": 2}', "Line 2, column 2: the key a stands twice in this object."),
     ],
@@ -382,3 +382,25 @@ def test_what_was_entered_can_be_carried_to_the_other_tab(info_of):
 
     typed = MultiDict({"p-a": "one", "p-b": "2", "p-numbers": "3", "p-labels": '{"unit": "kg", "a": "x"}'})
     assert build_form(info_of(total), typed).entered() == {"b": 2, "numbers": [3], "unit": "kg"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "value", "words"),
+    [
+        ("hello", "hello", "is taken as text"),
+        ('{"a": 1', '{"a": 1', "is taken as text"),
+        ("NaN", "NaN", "is taken as text"),
+        ("2026-11-21", "2026-11-21", "is taken as text"),
+        ('"12"', "12", "is taken as JSON text"),
+        ("12", 12, "is taken as a JSON number"),
+        ("true", True, "is taken as JSON true or false"),
+        ("null", None, "is taken as JSON null"),
+        ("[1]", [1], "is taken as a JSON list"),
+        ('{"a": 1}', {"a": 1}, "is taken as a JSON object"),
+    ],
+)
+@pytest.mark.parametrize("annotation", [None, Any])
+def test_where_anything_goes_text_that_is_no_json_is_text(form_of, annotation, typed, value, words):
+    form = form_of(annotation, typed)
+    assert form.arguments().kwargs == {"x": value}
+    assert presentation.taken(form) == [("x", words)]

@@ -74,6 +74,37 @@ def test_limits(info_of):
     assert (info.acks_late, info.ignore_result) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("options", "retries"),
+    [
+        ({}, False),
+        ({"autoretry_for": (OSError,)}, True),
+        ({"max_retries": 5}, True),
+        ({"max_retries": None}, True),
+        ({"max_retries": 0}, False),
+    ],
+)
+def test_whether_a_task_retries(info_of, options, retries):
+    def quick():
+        pass
+
+    assert info_of(quick, **options).retries is retries
+
+
+def test_a_task_that_calls_retry_retries(info_of):
+    def calling(self):
+        try:
+            pass
+        except OSError as error:
+            raise self.retry(exc=error) from error
+
+    def not_calling(retry=3):
+        return retry
+
+    assert info_of(calling, bind=True).retries
+    assert not info_of(not_calling).retries
+
+
 def test_limits_that_are_not_set(info_of):
     def quick():
         pass

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis as redis_client
+import sample_tasks
 from celery import Celery, Task
 from flask import Flask, current_app
 
@@ -66,6 +67,7 @@ def test_what_was_taken_over_follows_our_configuration(celery_app: Any) -> None:
         assert task.acks_late is True
         assert task.priority == celery_app.conf.task_default_priority
     assert [one for one in celery_app.not_taken_over if one.module == "sample_tasks"] == []
+    assert sample_tasks.plain.app is celery_app  # what a module's own Celery object must not change
 
 
 def test_a_registered_class(app: Flask, celery: Any) -> None:

@@ -1,10 +1,14 @@
 """What a run logs: cleaned, batched, capped, without its secrets."""
 
+import json
 from typing import Any
 
 import pytest
+import redis as redis_client
 
 from app.celery.logs import LINE_MAX, TAIL, RunLog, plain
+from app.celery.events import STREAM
+from app.celery.logs import LINE_MAX, MASK, TAIL, RunLog, plain
 
 
 @pytest.mark.parametrize(
@@ -65,3 +69,44 @@ def test_one_line_larger_than_everything_is_kept() -> None:
     made.add(0.0, "INFO", "x" * 2000)
     (event,) = made.due(ended=True)
     assert texts(event) == ["x" * 2000]
+
+
+def test_secrets_of_the_arguments_do_not_show() -> None:
+    made = log(secrets=["hunter22", "abc"])
+    made.add(0.0, "INFO", "signing in with hunter22 at abc")
+    assert texts(made.due(ended=True)[0]) == [f"signing in with {MASK} at abc"]  # "abc" may be any word
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_what_is_printed_in_pieces_is_one_line(
+    celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any, pool: str
+) -> None:
+    processes.worker("-c", "1", "-P", pool)
+    run_id = celery_app.send_task("sample_tasks.print_pieces").id
+
+    def told(kind: str) -> list[dict[str, Any]]:
+        events = [json.loads(fields[b"e"]) for _, fields in redis.xrange(STREAM)]
+        return [event for event in events if event.get("id") == run_id and event["type"] == kind]
+
+    eventually(lambda: told("succeeded"), 20)
+    lines = [tuple(line[2:]) for event in told("log") for line in event["lines"]]
+    printed = ["rows 3", "ab-c", "two", "lines", "10 %", "20 %"]
+    assert lines == [*(("PRINT", text) for text in printed), ("INFO", "logged"), ("PRINT", "no end")]
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_a_result_that_nobody_wants_is_kept_nowhere(
+    celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any, pool: str
+) -> None:
+    processes.worker("-c", "1", "-P", pool)
+    by_task = celery_app.send_task("sample_tasks.without_result").id
+    by_call = celery_app.send_task("sample_tasks.plain", [1], ignore_result=True).id
+    kept = celery_app.send_task("sample_tasks.plain", [2]).id
+
+    def ends() -> dict[str, dict[str, Any]]:
+        events = [json.loads(fields[b"e"]) for _, fields in redis.xrange(STREAM)]
+        return {event["id"]: event for event in events if event["type"] == "succeeded"}
+
+    eventually(lambda: len(ends()) == 3, 20)
+    assert [run_id for run_id, event in ends().items() if "result" in event] == [kept]
+    assert redis.keys(f"celery-task-meta-{by_task}") + redis.keys(f"celery-task-meta-{by_call}") == []

@@ -24,6 +24,7 @@ class Consumer:
     taking: bool = True
     queues: list[str] = field(default_factory=lambda: ["default"])
     running: list[dict[str, Any]] = field(default_factory=list)
+    rates: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def busy_with(*names: str) -> list[dict[str, Any]]:
@@ -206,3 +207,36 @@ def test_the_state_alone_tells(
     )
     assert (found.reason, found.estimated_start) == (reason, start)
     assert found.detail.endswith(".")
+
+
+def limited(next_in: float | None) -> dict[str, dict[str, Any]]:
+    next_at = None if next_in is None else NOW.timestamp() + next_in
+    return {"sample_tasks.at_a_rate": {"limit": "2/s", "per_second": 2.0, "next_at": next_at}}
+
+
+def send_limited(celery_app: Celery) -> Run:
+    return runs.submit(celery_app, runs.RunRequest("sample_tasks.at_a_rate", [1]), NOW)
+
+
+def test_a_rate_limit_holds_it_up(app: Flask, celery_app: Celery) -> None:
+    first, second, third = (send_limited(celery_app) for _ in range(3))
+    other = send(celery_app)
+    consumers = [Consumer(rates=limited(0.4))]
+    found = runs.diagnose(first, consumers, NOW)
+    assert (found.reason, found.ahead) == ("rate-limited", 0)
+    assert found.estimated_start == NOW + timedelta(seconds=0.4)
+    assert "2/s on each worker" in found.detail
+    found = runs.diagnose(third, consumers, NOW)
+    assert (found.reason, found.ahead) == ("rate-limited", 2)
+    assert found.estimated_start == NOW + timedelta(seconds=1.4)
+    assert "2 runs of it go first" in found.detail
+    # The others are not held up, and it is not the limit when the next may start.
+    found = runs.diagnose(other, consumers, NOW)
+    assert (found.reason, found.ahead) == ("next", 0)
+    assert "3 runs before it wait for their task's rate limit" in " ".join(found.ruled_out)
+    assert runs.diagnose(first, [Consumer(rates=limited(None))], NOW).reason == "next"
+    assert runs.diagnose(second, [Consumer(rates=limited(None))], NOW).reason == "rate-limited"
+    # Two workers start twice as many; one without the limit is not held up.
+    both = [*consumers, Consumer("w2@host", rates=limited(0.1))]
+    assert runs.diagnose(third, both, NOW).estimated_start == NOW + timedelta(seconds=0.6)
+    assert runs.diagnose(first, [*consumers, Consumer("w2@host")], NOW).reason == "next"

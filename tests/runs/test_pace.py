@@ -20,6 +20,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 class Consumer:
     slots: int = 2
     running: list[dict[str, Any]] = field(default_factory=list)
+    rates: dict[str, dict[str, Any]] = field(default_factory=dict)
     hostname: str = "w1@host"
     online: bool = True
     taking: bool = True

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery import schedules as celery_schedules
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -14,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from app import broker, runs, schedules
 from app.extensions import db, transaction
+from app.health import checks
 from app.runs import states
 from app.runs.models import Run
 from app.schedules.models import Schedule
@@ -573,3 +575,40 @@ def test_only_ones_own_last_change_is_undone(app: Flask, signed_in: SignedIn, po
     page = post(ann, "/schedules/undo", token)
     assert "1 was not done" in ann.get(page.location).text
     assert fresh(row).disabled_note == "tom's own reason"
+
+
+def test_entries_of_code_that_are_not_taken_over_are_named(
+    app: Flask, celery_app: Celery, signed_in: SignedIn, new: Make
+) -> None:
+    class Odd(celery_schedules.BaseSchedule):  # type: ignore[misc]
+        """A kind of schedule of the team's own."""
+
+    class Sunset(celery_schedules.solar):  # type: ignore[misc]
+        """What `solar("sunset", 51.5, 0.1)` is; that needs a library of its own to be made."""
+
+        def __init__(self) -> None:
+            """Compute nothing."""
+
+    before = celery_app.conf.beat_schedule
+    celery_app.conf.beat_schedule = before | {
+        "too often": {"task": "sample_tasks.plain", "schedule": 0.5},
+        "sunset": {"task": "sample_tasks.plain", "schedule": Sunset()},
+        "odd": {"task": "sample_tasks.plain", "schedule": Odd()},
+    }
+    try:
+        for number in range(2):  # without any schedule, and beside one
+            page = signed_in("viewer").get("/schedules").get_data(as_text=True)
+            for key, reason in (
+                ("too often", "An interval takes whole seconds, from 1 on."),
+                ("sunset", "Sunrise and sunset are not times that a schedule can have here."),
+                ("odd", "A schedule of the kind Odd is not known here."),
+            ):
+                assert f"The beat_schedule entry {key} is not taken over" in page
+                assert reason in page
+            new(f"Daily {number}")
+        check = checks.code_schedules(datetime.now(UTC))
+        assert not check.ok
+        assert "sunset: Sunrise" in check.detail
+    finally:
+        celery_app.conf.beat_schedule = before
+    assert checks.code_schedules(datetime.now(UTC)).ok

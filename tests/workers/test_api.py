@@ -218,3 +218,23 @@ def test_an_offline_worker_is_paused_for_its_next_start_and_can_be_cleared(
     assert admin.delete("/workers/w1@host").status_code == 204
     assert broker.paused_workers() == {}
     assert [one["hostname"] for one in admin.get("/workers").json["items"]] == ["alive@host"]
+
+
+def test_limits_in_force_show_on_the_page_and_in_rest(app: Flask, signed_in: Any, admin: Any) -> None:
+    def shown() -> dict[str, Any]:
+        return admin.get("/tasks/sample_tasks.at_a_rate").json
+
+    assert (shown()["rate_limit"], shown()["time_limit_seconds"]) == ("2/s", None)
+    limits = {"rate_limit": "10/m", "time_limit": 90, "soft_time_limit": 60}
+    admin.post("/tasks/sample_tasks.at_a_rate/limits", json=limits)
+    assert (shown()["rate_limit"], shown()["time_limit_seconds"]) == ("10/m", 90)
+    assert shown()["soft_time_limit_seconds"] == 60
+    page = signed_in("viewer").get("/tasks/sample_tasks.at_a_rate").get_data(as_text=True)
+    assert "10 / min per worker, set here (in code: 2 / s per worker)" in page
+    assert "set here (in code: none)" in page
+    assert "Retries" not in page
+    items = admin.get("/tasks?limit=200").json["items"]
+    assert [one["rate_limit"] for one in items if one["name"] == "sample_tasks.at_a_rate"] == ["10/m"]
+    admin.post("/tasks/sample_tasks.at_a_rate/limits", json={"rate_limit": None})
+    assert shown()["rate_limit"] is None
+    assert "Retries" in signed_in("viewer").get("/tasks/sample_tasks.flaky").get_data(as_text=True)

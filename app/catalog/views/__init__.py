@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from app import catalog, runs, schedules
+from app import catalog, runs, schedules, workers
 from app.accounts import requires
 from app.catalog import wording
 from app.catalog.binding import Arguments
@@ -19,7 +19,7 @@ from app.catalog.run_form import FIELDS, RunForm, empty_form, read_form
 from app.catalog.views import numbers as charted
 from app.catalog.views import presentation
 from app.config import settings
-from app.errors import Invalid, NotFound
+from app.errors import BrokerUnavailable, Invalid, NotFound
 from app.schedules.start_form import AT, NOW, Start
 from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
@@ -104,7 +104,9 @@ def switch(task_name: str) -> Any:
 @requires("view")
 def same_as(task_name: str) -> str:
     """The code that sends what stands in the form now."""
-    return render_template("tasks/_same_as.html", code=_code(_submitted(task_name)))
+    form = _submitted(task_name)
+    taken = presentation.taken(form.parameters) if form.mode == FIELDS else []
+    return render_template("tasks/_same_as.html", code=_code(form), taken=taken)
 
 
 def _celery() -> Celery:
@@ -208,13 +210,23 @@ def _drawn(form: RunForm) -> str:
         "rows": presentation.parameter_rows(info),
         "last_run": runs.last_arguments(info.name),
         "code": _code(form),
+        "taken": presentation.taken(form.parameters) if form.mode == FIELDS else [],
     }
     if wants_fragment():
         return render_template("tasks/_run_form.html", **shown)
     shown |= _numbers(info)
     recent = runs.page(runs.Filter(task_name=info.name), limit=RECENT).items
-    paragraphs, limits = presentation.paragraphs(info.doc), presentation.limits(info)
-    return render_template("tasks/show.html", recent=recent, paragraphs=paragraphs, limits=limits, **shown)
+    shown |= {"paragraphs": presentation.paragraphs(info.doc), "recent": recent} | _limits(info)
+    return render_template("tasks/show.html", **shown)
+
+
+def _limits(info: catalog.TaskInfo) -> dict[str, Any]:
+    """What holds for its runs; while Redis is away, what is in code."""
+    try:
+        in_force, known = workers.in_force(info), True
+    except BrokerUnavailable:
+        in_force, known = info, False
+    return {"limits": presentation.limits(info, in_force), "limits_known": known}
 
 
 def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:

@@ -9,8 +9,11 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from app.catalog import wording
+from app.catalog.fields import ParameterField
+from app.catalog.forms import ParameterForm
 from app.catalog.info import TaskInfo
 from app.catalog.parameters import NO_VALUE, Parameter
+from app.catalog.texts import is_free
 from app.web.words import duration, one_line
 
 _LISTED = re.compile(r"^(\s|[-*•]|\d+[.)])", re.MULTILINE)
@@ -80,14 +83,14 @@ def paragraphs(doc: str) -> list[Paragraph]:
     return found
 
 
-def limits(info: TaskInfo) -> list[tuple[str, str]]:
-    """What is set in code: names and values in words."""
+def limits(info: TaskInfo, in_force: TaskInfo) -> list[tuple[str, str]]:
+    """What holds for its runs: names and values in words; what people set stands before what is in code."""
     return [
         (_("Default queue"), info.queue),
         (_("Priority"), str(info.priority)),
-        (_("Time limit"), _time_limit(info)),
-        (_("Rate limit"), _rate_limit(info)),
-        (_("Retries"), _retries(info)),
+        (_("Time limit"), _in_force(_time_limit(in_force), _time_limit(info))),
+        (_("Rate limit"), _in_force(_rate_limit(in_force), _rate_limit(info))),
+        *([(_("Retries"), _retries(info))] if info.retries else []),
         (
             _("Acknowledged"),
             _("late, after it has run") if info.acks_late else _("early: it never runs twice"),
@@ -95,6 +98,10 @@ def limits(info: TaskInfo) -> list[tuple[str, str]]:
         (_("May be run by"), _("admins") if info.role == "admin" else _("operators and admins")),
         (_("Result"), _("not kept") if info.ignore_result else _("kept")),
     ]
+
+
+def _in_force(value: str, code: str) -> str:
+    return value if value == code else _("%(value)s, set here (in code: %(code)s)", value=value, code=code)
 
 
 def _time_limit(info: TaskInfo) -> str:
@@ -122,3 +129,29 @@ def _retries(info: TaskInfo) -> str:
     if info.max_retries is None:
         return _("without end")
     return ngettext("up to %(num)s", "up to %(num)s", info.max_retries) if info.max_retries else _("none")
+
+
+def taken(form: ParameterForm) -> list[tuple[str, str]]:
+    """What was made of what stands in the fields of parameters without a type: names and words."""
+    return [
+        (field.parameter.name, _taken_as(field))
+        for field in form
+        if isinstance(field, ParameterField)
+        and is_free(field.parameter.shape)
+        and field.data is not NO_VALUE
+        and field.text.strip()
+    ]
+
+
+def _taken_as(field: ParameterField) -> str:
+    value = field.data
+    if isinstance(value, str):
+        quoted = field.text.strip().startswith('"')
+        return _("is taken as JSON text") if quoted else _("is taken as text")
+    if isinstance(value, bool):
+        return _("is taken as JSON true or false")
+    if isinstance(value, int | float):
+        return _("is taken as a JSON number")
+    if value is None:
+        return _("is taken as JSON null")
+    return _("is taken as a JSON list") if isinstance(value, list) else _("is taken as a JSON object")

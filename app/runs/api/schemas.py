@@ -169,7 +169,7 @@ class DiagnosisSchema(Schema):
     reason = fields.String(
         metadata={
             "description": "A stable code: held, scheduled, paused, no-worker, workers-paused, busy,"
-            " behind-others, next, taken, received, worker-silent, retry, not-sent, lost,"
+            " behind-others, next, rate-limited, taken, received, worker-silent, retry, not-sent, lost,"
             " broker-unavailable, running, finished."
         }
     )

@@ -32,6 +32,7 @@ def index() -> str:
     shown = _list()
     if not shown["rows"] and not shown["query"] and not shown["counts"]["all"]:
         shown |= _first_use()
+    shown["not_taken_over"] = schedules.code_entries(celery(), viewer.now()).problems
     return render_template("schedules/index.html", **shown)
 
 
