@@ -65,7 +65,7 @@ def test_what_was_taken_over_follows_our_configuration(celery_app: Any) -> None:
         assert isinstance(task, CeleriacTask)
         assert task.app is celery_app
         assert task.acks_late is True
-        assert task.priority == celery_app.conf.task_default_priority
+        assert task.priority == celery_app.tasks["sample_tasks.plain"].priority
     assert [one for one in celery_app.not_taken_over if one.module == "sample_tasks"] == []
     assert sample_tasks.plain.app is celery_app  # what a module's own Celery object must not change
 
