@@ -193,9 +193,9 @@ def _on_started(task: Task, task_id: str, **_: Any) -> None:
 
 
 def _on_succeeded(sender: Task, result: Any, **_: Any) -> None:
-    _emit_end("succeeded", sender.request, {}, _capped("result", result, scrubber_of(sender)))
     ignored = sender.ignore_result or getattr(sender.request, "ignore_result", False)
-    _emit_end("succeeded", sender.request, {}, {} if ignored else _capped("result", result))
+    kept = {} if ignored else _capped("result", result, scrubber_of(sender))
+    _emit_end("succeeded", sender.request, {}, kept)
 
 
 def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_: Any) -> None:

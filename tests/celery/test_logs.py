@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import redis as redis_client
 
-from app.celery.logs import LINE_MAX, TAIL, RunLog, plain
 from app.celery.events import STREAM
-from app.celery.logs import LINE_MAX, MASK, TAIL, RunLog, plain
+from app.celery.logs import LINE_MAX, TAIL, RunLog, plain
 
 
 @pytest.mark.parametrize(
