@@ -10,22 +10,25 @@ A queue that would be another key is refused.
 # mypy: allow-untyped-calls
 # (kombu's own methods have no types)
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cached_property, partial
+from queue import Empty
 from typing import Any
 from weakref import WeakSet
 
 from kombu import transport as kombu_transport
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
+from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 from redis.exceptions import ResponseError
 
-from app.broker import limited, mending
+from app.broker import aside, limited, mending
 from app.broker.connection import LUA_FOLDER, Keys, keys_of
 from app.broker.holding import facts
 from app.broker.messages import id_of
@@ -39,6 +42,7 @@ LEAST_SECONDS = 0.002  # what Redis 6 takes for less than a millisecond it waits
 PUT = (LUA_FOLDER / "put.lua").read_text()
 TAKE = (LUA_FOLDER / "take.lua").read_text()
 
+logger = logging.getLogger(__name__)
 _hold: ContextVar[str] = ContextVar("hold", default="")
 _channels: WeakSet["Channel"] = WeakSet()
 _worker = ""  # the worker that this process is
@@ -219,9 +223,60 @@ class Channel(kombu_redis.Channel):
             queue = places[found.place - 1][0]
             self._queue_cycle.rotate(queue)
             standing = (lists[found.place - 1], found.raw)
-            self.connection._callbacks[queue](loads(found.raw.decode()), standing)
+            if (message := self._readable(queue, found.raw, standing)) is not None:
+                self.connection._callbacks[queue](message, standing)
             return LEAST_SECONDS
         return max(min([limited.LOOK_SECONDS, *waits.values()]), LEAST_SECONDS)
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """As kombu's, but what is no message is set aside instead of ending the worker."""
+        try:
+            try:
+                answer = self.client.parse_response(self.client.connection, "BRPOP", **options)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
+            if not answer:
+                raise Empty()
+            queue = bytes_to_str(answer[0]).rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            if (message := self._readable(queue, answer[1])) is not None:
+                self.connection._deliver(message, queue)
+            return True
+        finally:
+            self._in_poll: Any = None
+            self._flush_brpop_reauth()
+
+    def _get(self, queue: str, timeout: Any = None) -> Any:
+        with self.conn_or_acquire() as client:
+            for step in self.priority_steps:
+                while raw := client.rpop(self._q_for_pri(queue, step)):
+                    if (message := self._readable(queue, raw)) is not None:
+                        self._maybe_update_queues_expire(client, queue)
+                        return message
+            self._maybe_update_queues_expire(client, queue)
+        raise Empty()
+
+    def _readable(
+        self, queue: str, raw: bytes, standing: tuple[str, bytes] | None = None
+    ) -> dict[str, Any] | None:
+        """What lay in a list as kombu wrote it; None for anything else, which is set aside."""
+        try:
+            message = loads(bytes_to_str(raw))
+            if why := _not_kombus(message):
+                raise ValueError(why)
+        except (ValueError, RecursionError) as error:
+            self._set_aside(queue, raw, f"{type(error).__name__}: {error}", standing)
+            return None
+        found: dict[str, Any] = message
+        return found
+
+    def _set_aside(self, queue: str, raw: bytes, why: str, standing: tuple[str, bytes] | None = None) -> None:
+        logger.error("what lay in the queue %s is no message and is set aside: %s", queue, why)
+        with self.conn_or_acquire() as client:
+            aside.set_aside(client, aside.MESSAGE, raw, f"{queue}: no message of kombu's: {why}")
+            if standing:
+                client.lrem(standing[0], -1, standing[1])
 
     def _deliver_taken(
         self,
@@ -231,13 +286,18 @@ class Channel(kombu_redis.Channel):
         standing: tuple[str, bytes] | None = None,
     ) -> Any:
         """Deliver what was popped, or what is still `standing` in a list; unless it may not be run now."""
-        if not standing and (raw_message.get("headers") or {}).get("task") in limited.now():
+        task = (raw_message.get("headers") or {}).get("task")
+        if not standing and isinstance(task, str) and task in limited.now():
             self._give_back(queue, raw_message)
             return None
         delivery = raw_message["properties"].get("delivery_info") or {}
         if is_key(str(delivery.get("routing_key"))):  # given back, it goes to where it came from
             delivery |= {"exchange": "", "routing_key": queue}
-        message = self.Message(raw_message, channel=self)
+        try:
+            message = self.Message(raw_message, channel=self)
+        except Exception as error:  # whatever it is, it must not end the worker
+            self._set_aside(queue, dumps(raw_message).encode(), f"{type(error).__name__}: {error}", standing)
+            return None
         outcome = self._take(queue, raw_message, message, standing)
         if outcome == b"paused":
             self._read_pauses()  # or it would be taken again at once
@@ -284,6 +344,19 @@ class Transport(kombu_redis.Transport):
     """Kombu's Redis transport with our channel."""
 
     Channel = Channel
+
+
+def _not_kombus(message: Any) -> str:
+    """Why kombu's own code would raise for a message; empty when it has what kombu writes."""
+    properties = message.get("properties") if isinstance(message, dict) else None
+    delivery = properties.get("delivery_info") if isinstance(properties, dict) else None
+    if not isinstance(properties, dict) or not isinstance(delivery, dict):
+        return "it has no properties with delivery_info"
+    if not isinstance(properties.get("delivery_tag"), str | int):
+        return "it has no delivery_tag"
+    if not all(isinstance(delivery.get(name), str | None) for name in ("exchange", "routing_key")):
+        return "it has no exchange and routing_key"
+    return "" if isinstance(message.get("headers"), dict | None) else "its headers are no object"
 
 
 def _is_task(headers: Any) -> bool:

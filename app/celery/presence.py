@@ -16,7 +16,7 @@ from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
 from app.broker import limited, starts, transport
-from app.celery import limits, remote, signals
+from app.celery import guard, limits, remote, signals
 from app.celery.slots import Slots
 
 WORKERS = "celeriac:workers"
@@ -82,6 +82,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             tell=lambda: self._tell(consumer), obey_limits=lambda: limits.take_over(consumer, self._redis)
         )
         self._redis = _client(consumer.app)
+        guard.install(consumer, self._redis)
 
     def start(self, consumer: Any) -> None:
         self._slots.listen(consumer)
