@@ -47,12 +47,12 @@ from sqlalchemy import create_engine, delete, select, text
 from app import create_app, embedded_redis, runs
 from app.accounts import links, tokens, users
 from app.celery.events import STREAM
-from app.celery.reader import GROUP
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
+from app.recorder.recorder import Recorder
+from app.recorder.stream import GROUP
 from app.runs import Run
-from app.runs.recorder import Recorder
 from app.runs.states import FINISHED
 from bench import flower, pages, seeding
 from bench.recorder import fill, life, postgresql

@@ -65,7 +65,7 @@ def use_worker(with_settings: bool) -> None:
     from celery.contrib.testing import app as testing
 
     from app import create_app
-    from app.celery import presence
+    from app.celery import heartbeat as presence
     from app.celery.adoption import CeleriacApp
     from app.celery.factory import configuration
     from app.config import Settings

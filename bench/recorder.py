@@ -30,10 +30,10 @@ from flask_migrate import upgrade
 
 from app import create_app, embedded_redis
 from app.celery.events import STREAM, to_json
-from app.celery.reader import GROUP
 from app.config import Settings
 from app.extensions import Base, db
-from app.runs.recorder import Recorder
+from app.recorder.recorder import Recorder
+from app.recorder.stream import GROUP
 
 
 def life(start: float) -> list[str]:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Table, func, inspect, select
 
 from app import catalog, schedules
 from app.extensions import db, transaction
-from app.runs import Run, numbers, states
+from app.runs import Run, states, statistics
 from app.runs.logs.models import LogPiece
 
 DAYS = 30
@@ -133,11 +133,11 @@ def seed(number: int, now: datetime, seed_of_chance: int = 1) -> Seeded:
         while chunk := list(islice(rows, CHUNK)):
             _write(connection, _RUNS.name, COLUMNS, chunk)
             _write(connection, _LOGS.name, LOG_COLUMNS, history.logs)
-            numbers.count(history.ended)
+            statistics.count(history.ended)
             history.forget()
         for statement in put_back:
             connection.exec_driver_sql(statement)
-    numbers.forget_before(now)  # the counts of five minutes, of which a month was written
+    statistics.forget_before(now)  # the counts of five minutes, of which a month was written
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
     return Seeded(task_names, schedule_ids)

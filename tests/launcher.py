@@ -129,12 +129,13 @@ class Launcher:
 def warm_up() -> None:
     """Import everything that is the same in every process, and nothing that reads settings."""
     sys.path.insert(0, str(PROJECT))
-    import app.features
     import app.tasks
 
-    for name in (*LATE, *app.features.ENTRIES, "app.celery.factory", "app.runs.recorder"):
+    import app.features
+
+    for name in (*LATE, *app.features.ENTRIES, "app.celery.factory", "app.recorder.recorder"):
         import_module(name)
-    for found in pkgutil.walk_packages(app.tasks.__path__, "app.tasks."):
+    for found in pkgutil.walk_packages(app.tasks.__path__, "app.library."):
         import_module(found.name)
     assert threading.active_count() == 1, "a process with threads cannot be forked"
     gc.collect()

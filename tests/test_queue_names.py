@@ -15,7 +15,7 @@ from redis import Redis
 from sqlalchemy import insert, select, update
 
 from app import broker, runs, schedules
-from app.celery.presence import WORKERS
+from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.config import ConfigError, load_settings
 from app.errors import Invalid

@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.accounts import roles
 from app.clock import UTCDateTime
 from app.extensions import Base
+from app.web import roles
 
 
 class User(Base):

@@ -12,9 +12,9 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from app import audit, catalog
-from app.accounts import roles
 from app.audit import origin
 from app.errors import Forbidden
+from app.web import roles
 
 
 def may_run(task_name: str | None) -> bool:

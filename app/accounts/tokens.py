@@ -9,10 +9,10 @@ from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
 from app import audit
-from app.accounts import roles
 from app.accounts.models import ApiToken, User
 from app.errors import Forbidden, Invalid, NotFound
 from app.extensions import db, transaction
+from app.web import roles
 
 PREFIX = "cel_"
 LABEL_MAX = 80

@@ -11,10 +11,11 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
-from app.accounts import links, passwords, roles
+from app.accounts import links, passwords
 from app.accounts.models import User
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
+from app.web import roles
 
 FIRST_ADMIN = "admin"
 NAME_MAX = 40

@@ -1,6 +1,6 @@
 """What waits in the broker: kombu's Redis lists, read and changed atomically; or what RabbitMQ tells."""
 
-from app.broker.abilities import (
+from app.broker.capabilities import (
     NotSupported,
     is_rabbitmq,
     supports_hold,
@@ -10,10 +10,13 @@ from app.broker.abilities import (
 )
 from app.broker.changes import hold, move, remove, reprioritise, send_to
 from app.broker.connection import Keys, Level, client, keys, mend, reset
+from app.broker.depth_samples import KEPT as SAMPLES_KEPT
+from app.broker.depth_samples import SLOT_SECONDS as SAMPLE_SECONDS
+from app.broker.depth_samples import Sample, sample, samples, slot_of
 from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone
 from app.broker.holding import Held, find_held, held, held_count, held_ids, release, release_all
 from app.broker.holding_new import HoldingNew, hold_new, holding_new, stop_holding_new, sweep
-from app.broker.line import Depth, by_priority, depth, depths, find, oldest_sent_at, page, position
+from app.broker.location import Place, Taken, is_declared, is_out, known_queues, locate, out, unacked
 from app.broker.messages import Message, parse, unread, workflow_options
 from app.broker.pausing import (
     Pause,
@@ -26,10 +29,7 @@ from app.broker.pausing import (
     resume_worker,
 )
 from app.broker.purging import Purged, purge, purged, restore
-from app.broker.samples import KEPT as SAMPLES_KEPT
-from app.broker.samples import SLOT_SECONDS as SAMPLE_SECONDS
-from app.broker.samples import Sample, sample, samples, slot_of
-from app.broker.whereabouts import Place, Taken, is_declared, is_out, known_queues, locate, out, unacked
+from app.broker.waiting import Depth, by_priority, depth, depths, find, oldest_sent_at, page, position
 
 __all__ = [
     "SAMPLES_KEPT",

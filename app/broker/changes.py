@@ -6,14 +6,14 @@ from typing import Any, Literal, NamedTuple
 
 from flask_babel import gettext as _
 
-from app.broker import copies, holding, whereabouts
-from app.broker.abilities import on_rabbitmq, refuse
+from app.broker import dedup, holding, location
+from app.broker.capabilities import on_rabbitmq, refuse
 from app.broker.connection import Keys, broker, keys, reaches_broker
-from app.broker.edits import priority_cut, with_route
 from app.broker.errors import AlreadyTaken, NeighbourGone
-from app.broker.line import find
 from app.broker.messages import Message, parse, unread
+from app.broker.patch import priority_cut, with_route
 from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, to_broker
+from app.broker.waiting import find
 from app.errors import Conflict, Invalid, NotFound
 
 TRIES = 5  # a message or its neighbour changed between reading and changing: read again
@@ -110,7 +110,7 @@ def send_to(queue: str, run_id: str, target: str, hint: int | None = None) -> Me
 
 def _cancel(queue: str, run_id: str, hint: int | None = None) -> Message:
     """The message stays in RabbitMQ, and is thrown away unrun when its turn comes."""
-    copies.cancel(run_id)
+    dedup.cancel(run_id)
     return unread(run_id, queue, DEFAULT_PRIORITY)
 
 
@@ -211,7 +211,7 @@ def _waiting(queue: str, run_id: str, hint: int | None, seen: bool) -> Message:
     message = find(queue, run_id, hint)
     if message is None:
         holding.refuse_held(queue, run_id)
-        taken = run_id in whereabouts.unacked()
+        taken = run_id in location.unacked()
         message = find(queue, run_id)  # somebody else may have moved it from where we had not looked yet
     if message is not None:
         return message

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from flask_babel import gettext as _
 
 from app.broker import search
-from app.broker.abilities import on_rabbitmq, refuse, unseen
+from app.broker.capabilities import on_rabbitmq, refuse, unseen
 from app.broker.connection import broker, client, keys, reaches_broker
-from app.broker.edits import priority_cut
 from app.broker.errors import IsHeld
 from app.broker.messages import BODY_LIMIT_BYTES, Message, given_step, id_of, parse
+from app.broker.patch import priority_cut
 from app.errors import Invalid, NotFound
 
 ReleaseTo = Literal["front", "back"]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.broker import line, whereabouts
-from app.broker.abilities import on_rabbitmq, refuse, unseen
+from app.broker import location, waiting
+from app.broker.capabilities import on_rabbitmq, refuse, unseen
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.messages import id_of
 from app.broker.pausing import facts_of
@@ -35,7 +35,7 @@ class HoldingNew:
 @reaches_broker
 def hold_new(queue: str, by: str, reason: str, now: datetime) -> HoldingNew:
     """Hold everything that is sent to the queue from now on. What waits or runs already goes on."""
-    known = sorted(line.ids(queue) | set(whereabouts.unacked()))
+    known = sorted(waiting.ids(queue) | set(location.unacked()))
     pipe = client().pipeline(transaction=True)
     for start in range(0, len(known), SET_CHUNK):
         pipe.sadd(keys().let_in(queue), *known[start : start + SET_CHUNK])

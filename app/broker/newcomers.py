@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.broker.abilities import is_rabbitmq
+from app.broker.capabilities import is_rabbitmq
 from app.broker.connection import broker, keys, reaches_broker
 from app.broker.messages import Message, parse
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 from flask_babel import gettext as _
 
 from app.broker import rabbitmq, search
-from app.broker.abilities import on_rabbitmq, refuse, unseen
+from app.broker.capabilities import on_rabbitmq, refuse, unseen
 from app.broker.connection import broker, keys, named_errors, reaches_broker
 from app.broker.messages import Message, parse
 from app.errors import Conflict

@@ -3,7 +3,7 @@
 import json
 
 from app.broker.connection import broker, keys, reaches_broker
-from app.broker.whereabouts import Taken
+from app.broker.location import Taken
 
 
 def can(taken: Taken) -> bool:

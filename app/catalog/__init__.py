@@ -1,7 +1,7 @@
 """The catalog of tasks: found by itself, described, and turned into forms, schemas and checked arguments."""
 
 from app.catalog.binding import Arguments, by_name
-from app.catalog.call import as_curl, as_python
+from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load, own_modules
 from app.catalog.forms import ParameterForm, build_form

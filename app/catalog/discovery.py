@@ -12,7 +12,7 @@ from types import ModuleType, TracebackType
 
 from celery import Celery
 
-LIBRARY = "app.tasks"
+LIBRARY = "app.library"
 
 logger = logging.getLogger(__name__)
 

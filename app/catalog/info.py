@@ -18,7 +18,7 @@ from app.catalog.parameters import Parameter, docstring_of, parameters_of
 from app.errors import NotFound
 
 BUILT_IN_PREFIX = "celery."
-LIBRARY = "app.tasks"
+LIBRARY = "app.library"
 ROLE = "celeriac_role"  # the task's attribute; a role that is not known means admin
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from flask_babel import ngettext
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from app.catalog import wording
+from app.catalog import type_words
 from app.catalog.shapes import Kind, Shape, to_text
 
 MAX_MESSAGES = 10
@@ -78,10 +78,10 @@ def unlisted(name: str, shape: Shape, value: Any) -> list[str]:
     """Sentences about values that are none of the choices; pydantic itself takes true and 1.0 for 1."""
     if shape.kind is Kind.LIST and shape.item and isinstance(value, list):
         wrong = [n for n, item in enumerate(value, start=1) if _is_unlisted(shape.item, item)]
-        problem = wording.allowed(shape.item) if wrong else ""
+        problem = type_words.allowed(shape.item) if wrong else ""
         places = [_(", ").join([name, _("item %(n)s", n=n)]) for n in wrong]
         return _cut([_("%(place)s: %(problem)s", place=place, problem=problem) for place in places])
-    return [wording.allowed(shape)] if _is_unlisted(shape, value) else []
+    return [type_words.allowed(shape)] if _is_unlisted(shape, value) else []
 
 
 def _is_unlisted(shape: Shape, value: Any) -> bool:
@@ -131,10 +131,10 @@ def _problem(shape: Shape | None, detail: ErrorDetails) -> str:
     if kind in ("value_error", "assertion_error"):  # the task author's own words
         return str(detail["ctx"]["error"])
     if shape and (shape.kind is Kind.JSON or kind in (*_BY_LIMIT, *_BY_LENGTH, "json_invalid")):
-        return wording.allowed(shape)
+        return type_words.allowed(shape)
     sentence = _general(kind, detail.get("ctx", {})) or f"{detail['msg']}."
-    if shape and sentence == wording.simplest(shape.kind):
-        return wording.allowed(shape)  # the same, and it names the bounds as well
+    if shape and sentence == type_words.simplest(shape.kind):
+        return type_words.allowed(shape)  # the same, and it names the bounds as well
     return sentence
 
 
@@ -142,7 +142,7 @@ def _general(kind: str, context: dict[str, Any]) -> str:
     """A sentence that needs only the error itself; empty when there is none for it."""
     if kind in _BY_LIMIT:
         field, sentence = _BY_LIMIT[kind]
-        return str(sentence) % {"n": wording.plain(context[field])}
+        return str(sentence) % {"n": type_words.plain(context[field])}
     if kind in _BY_LENGTH:
         return _length(kind, context)
     return str(next((sentence for prefix, sentence in _BY_TYPE if kind.startswith(prefix)), ""))

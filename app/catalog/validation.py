@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 from pydantic import TypeAdapter, ValidationError
 
-from app.catalog import json_values, wording
+from app.catalog import json_values, type_words
 from app.catalog.binding import Arguments, bind, unbind
 from app.catalog.info import TaskInfo
 from app.catalog.parameters import Parameter
@@ -83,7 +83,7 @@ def _spelled(adapter: TypeAdapter[Any], value: Any) -> Any:
 
 
 def _missing(parameter: Parameter) -> str:
-    return _("This is required. %(allowed)s", allowed=wording.allowed(parameter.shape))
+    return _("This is required. %(allowed)s", allowed=type_words.allowed(parameter.shape))
 
 
 def _require_containers(args: Any, kwargs: Any) -> None:

@@ -13,7 +13,7 @@ from kombu.entity import Queue
 
 from app.broker import transport
 from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, PRIORITY_STEPS, number_for
-from app.celery import logs, presence, rabbitmq, scrubbing, signals
+from app.celery import heartbeat, logs, rabbitmq, scrubbing, signals
 from app.celery.adoption import CeleriacApp
 from app.celery.events import EventStream
 from app.celery.task import CeleriacTask
@@ -49,7 +49,7 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     )
     scrubbing.install(lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}))
     logs.install(stream, settings.log_max_bytes)
-    presence.install(app, settings.redis)
+    heartbeat.install(app, settings.redis)
     if settings.uses_rabbitmq:
         rabbitmq.install(app)
     flask_app.extensions["celery"] = app
@@ -119,7 +119,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         ],
         "task_create_missing_queues": True,
         # The library's router is imported when the first task is sent.
-        "task_routes": (routes(settings), "app.tasks.routes.route"),
+        "task_routes": (routes(settings), "app.library.routes.route"),
         # One message a free slot, so that everything that is not running can still be moved.
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
@@ -129,7 +129,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         **(_on_rabbitmq() if settings.uses_rabbitmq else _on_redis()),
         "worker_send_task_events": False,  # signals record runs: lossless, and a third cheaper
         "worker_redirect_stdouts_level": "INFO",
-        "beat_scheduler": "app.schedules.beat:BeatScheduler",
+        "beat_scheduler": "app.beat.scheduler:BeatScheduler",
         # Celeriac's own upkeep, on the page like every schedule; the times are in the deployment's zone.
         "beat_schedule": {
             "Clean up the history": {"task": "maintenance.clean_history", "schedule": crontab(30, 3)},

@@ -15,7 +15,7 @@ from celery.worker.state import task_ready
 from flask import Flask
 from kombu.utils.imports import symbol_by_name
 
-from app.broker import copies
+from app.broker import dedup
 from app.broker.connection import client, keys
 from app.celery import remote
 
@@ -54,7 +54,7 @@ class Request(CeleryRequest):  # type: ignore[misc]  # Celery ships no types
         """While Redis is away everything runs: what waits must not be lost for that."""
         redelivered = bool((self.delivery_info or {}).get("redelivered"))
         try:
-            return copies.claim(self.request_dict, redelivered, self.hostname, self.app.Task.flask_app)
+            return dedup.claim(self.request_dict, redelivered, self.hostname, self.app.Task.flask_app)
         except redis.RedisError as error:
             logger.warning("run %s starts unclaimed, Redis does not answer: %s", self.id, error)
             return True

@@ -35,8 +35,8 @@ from celery.signals import (
 )
 from celery.worker import state as worker_state
 
-from app.broker.copies import HEADER as COPY_HEADER
-from app.broker.copies import new_copy
+from app.broker.dedup import HEADER as COPY_HEADER
+from app.broker.dedup import new_copy
 from app.broker.priority import DEFAULT_PRIORITY, nearest
 from app.celery import logs
 from app.celery.events import EventStream, to_json
@@ -64,7 +64,7 @@ def connect(
 ) -> None:
     """Record from now on to `stream`; the last call counts.
 
-    With `copies` each message names the copy that it is (see `app.broker.copies`).
+    With `copies` each message names the copy that it is (see `app.broker.dedup`).
     """
     global _home_pid, _stream, _result_max_bytes, _arguments_max_bytes, _names_copies
     _home_pid, _names_copies = os.getpid(), copies

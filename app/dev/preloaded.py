@@ -32,7 +32,7 @@ def load(program: str) -> None:
     """Import the program's libraries and this project; nothing is connected or started by that."""
     from app import features
 
-    ours = ("app.catalog", "app.celery", "app.schedules.beat", "app.tasks")
+    ours = ("app.catalog", "app.celery", "app.beat.scheduler", "app.library")
     rest = (*features.SHARED, *CELERY) if program == "celery" else features.ENTRIES
     for name in (*ours, *rest, PROGRAMS[program][0]):
         import_module(name)

@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import broker, runs, schedules, workers
+from app import broker, heartbeats, schedules
 from app.broker import rabbitmq, starts
 from app.broker.aside import aside
 from app.config import settings
@@ -96,7 +96,7 @@ def rabbitmq_answers(now: datetime) -> Check:
 
 def beat(now: datetime) -> Check:
     try:
-        told = {one.name: one.tick_at for one in schedules.beats(broker.client(), now)}
+        told = {one.name: one.tick_at for one in heartbeats.beats(broker.client(), now)}
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("beat", False, _first_line(error), _("Start one: bin/celeriac beat"))
     return _heard("beat", told, now, _("Start one: bin/celeriac beat"))
@@ -106,7 +106,7 @@ def recorder(now: datetime) -> Check:
     """Whether one is at work, and can do all of its work."""
     hint = _("Start one: bin/celeriac recorder")
     try:
-        words = runs.recorders(broker.client(), now)
+        words = heartbeats.recorders(broker.client(), now)
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("recorder", False, _first_line(error), hint)
     found = _heard("recorder", {one.name: one.told_at for one in words}, now, hint)
@@ -163,7 +163,7 @@ def _heard(name: str, told: Mapping[str, datetime], now: datetime, hint: str) ->
 def worker(now: datetime) -> Check:
     hint = _("Start one: bin/celeriac worker")
     try:
-        online = [one.hostname for one in workers.listing(broker.client(), now) if one.online]
+        online = [one.hostname for one in heartbeats.workers(broker.client(), now) if one.online]
     except BrokerUnavailable as error:
         return Check("worker", False, error.detail, hint)
     return Check("worker", bool(online), ", ".join(online) or _("none is online"), "" if online else hint)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app import broker, runs, workers
+from app import broker, heartbeats, runs
 from app.broker import aside, starts
 from app.celery.events import STREAM
 from app.config import settings
@@ -78,7 +78,7 @@ def _broker(now: datetime) -> Iterable[Metric]:
     )
     restarting.add_metric([], len(starts.again_and_again(broker.client(), now)))
     yield restarting
-    online = [worker for worker in workers.listing(broker.client(), now) if worker.online]
+    online = [worker for worker in heartbeats.workers(broker.client(), now) if worker.online]
     for name, words, value in (
         ("celeriac_workers_online", "Workers whose heartbeat was heard within 10 s", len(online)),
         (

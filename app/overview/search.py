@@ -6,7 +6,7 @@ from datetime import datetime
 
 from celery import Celery
 
-from app import broker, catalog, queues, runs, schedules, workers
+from app import broker, catalog, heartbeats, queues, runs, schedules
 from app.catalog import TaskInfo
 from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
@@ -47,7 +47,7 @@ def search(celery_app: Celery, text: str, now: datetime) -> Found:
 def _queues(text: str, now: datetime) -> list[str]:
     """Queues whose name holds every word; only the declared ones are known while the broker is away."""
     try:
-        names = queues.names(workers.listing(broker.client(), now))
+        names = queues.names(heartbeats.workers(broker.client(), now))
     except BrokerUnavailable:
         names = settings().declared_queues
     wanted = text.casefold().split()

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from app import broker, runs, schedules, workers
+from app import broker, heartbeats, runs, schedules
 from app.errors import BrokerUnavailable
+from app.heartbeats import Worker
 from app.overview.next_hour import NextHour, next_hour
 from app.overview.throughput import Throughput, throughput
 from app.runs import Ended
 from app.schedules import Overdue
-from app.workers import Worker
 
 WINDOW = timedelta(hours=24)
 
@@ -127,7 +127,7 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
     line: Line | None = None
     listed: list[Worker] | None = None
     try:
-        line, listed = _line(queues), workers.listing(broker.client(), now)
+        line, listed = _line(queues), heartbeats.workers(broker.client(), now)
     except BrokerUnavailable:
         line = None
     return Summary(

@@ -1,19 +1,17 @@
 """Queues: what waits in them, in which order, and everything that people do about it."""
 
-from app.queues.changes import Change, hold, move, nudge, put_back, release, remove, reprioritise, send_to
-from app.queues.facts import Queue, find, held_in_all, listing
-from app.queues.keeping import Keeper
-from app.queues.modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
-from app.queues.names import names
-from app.queues.several import MOST, Outcome, apply
+from app.queues.actions import Change, hold, move, nudge, put_back, release, remove, reprioritise, send_to
+from app.queues.bulk import MOST, Outcome, apply
+from app.queues.details import Queue, find, held_in_all, listing
+from app.queues.discovery import names
+from app.queues.messages import Waiting, held, line, one, tasks_at_front
+from app.queues.queue_modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
 from app.queues.trends import SPAN, Sampler, Trend, history, tendency
-from app.queues.waiting import Waiting, held, line, one, tasks_at_front
 
 __all__ = [
     "MOST",
     "SPAN",
     "Change",
-    "Keeper",
     "Outcome",
     "Queue",
     "Sampler",

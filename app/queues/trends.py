@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import app.workers
 from app import broker
 from app.broker import Sample
-from app.queues.names import names, require
+from app.queues.discovery import names, require
 
 SPAN = timedelta(minutes=30)  # what the pages show and speak of
 ENOUGH = 10  # samples, five minutes: fewer tell nothing

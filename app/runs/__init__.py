@@ -3,26 +3,11 @@
 from app.runs.cancel import cancel
 from app.runs.cleanup import clean_up
 from app.runs.cleanup import note as note_clean_up
-from app.runs.diagnosis import Diagnosis, diagnose
 from app.runs.failures import FailureGroup, Failures, failed_count, grouped_failures
 from app.runs.filters import Filter
 from app.runs.history import delete_finished
 from app.runs.live import version
 from app.runs.models import Run
-from app.runs.numbers import (
-    SLOT,
-    SPANS,
-    Ended,
-    Interval,
-    Numbers,
-    counted_from,
-    ended_by,
-    forget_before,
-    numbers_of,
-    slot_of,
-    usual_seconds,
-)
-from app.runs.pace import ENOUGH, LOOKED_AHEAD, Consumer, Forecast, Pace, paces, seconds_ahead, starts_at
 from app.runs.queries import (
     LIMIT_MAX,
     Page,
@@ -39,35 +24,36 @@ from app.runs.queries import (
     place_of,
     reruns,
 )
-from app.runs.rates import Rates
-from app.runs.resending import resend
 from app.runs.retention import Rule, boundary
 from app.runs.retention import count as count_old
 from app.runs.states import RUNNING
+from app.runs.statistics import (
+    SLOT,
+    SPANS,
+    Ended,
+    Interval,
+    Numbers,
+    counted_from,
+    ended_by,
+    forget_before,
+    numbers_of,
+    slot_of,
+    usual_seconds,
+)
 from app.runs.submit import RunRequest, rerun, submit
-from app.runs.telling import RECORDERS, RecorderWord, recorders
 
 __all__ = [
-    "ENOUGH",
     "LIMIT_MAX",
-    "LOOKED_AHEAD",
-    "RECORDERS",
     "RUNNING",
     "SLOT",
     "SPANS",
-    "Consumer",
-    "Diagnosis",
     "Ended",
     "FailureGroup",
     "Failures",
     "Filter",
-    "Forecast",
     "Interval",
     "Numbers",
-    "Pace",
     "Page",
-    "Rates",
-    "RecorderWord",
     "Rule",
     "Run",
     "RunRequest",
@@ -81,7 +67,6 @@ __all__ = [
     "cursor_at",
     "cursor_of",
     "delete_finished",
-    "diagnose",
     "ended_by",
     "failed_count",
     "forget_before",
@@ -93,16 +78,11 @@ __all__ = [
     "newer_than",
     "note_clean_up",
     "numbers_of",
-    "paces",
     "page",
     "place_of",
-    "recorders",
     "rerun",
     "reruns",
-    "resend",
-    "seconds_ahead",
     "slot_of",
-    "starts_at",
     "submit",
     "usual_seconds",
     "version",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from app.extensions import db, transaction
-from app.runs import bulk, logs, numbers, states
+from app.runs import logs, row_writer, states, statistics
 from app.runs.folding import Row, fold, new_row
 from app.runs.models import HistoryGap, Run
 from app.runs.text import storable
@@ -37,15 +37,15 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
         for run_id in ids:
             if run_id not in known:
                 fresh[run_id] = _folded(new_row(by_run[run_id][0]), by_run[run_id])
-        faster = set(fresh) - bulk.insert_new(list(fresh.values()))  # another recorder was
+        faster = set(fresh) - row_writer.insert_new(list(fresh.values()))  # another recorder was
         known |= _locked(sorted(faster))
         open_before = {run_id for run_id, row in known.items() if not states.is_finished(row["state"])}
         for run_id, row in known.items():
             _folded(row, by_run[run_id])
-        bulk.update_all(list(known.values()))
+        row_writer.update_all(list(known.values()))
         new = [row for run_id, row in fresh.items() if run_id not in faster]
         changed = [*new, *(known[run_id] for run_id in open_before)]
-        numbers.count(row for row in changed if states.is_finished(row["state"]))
+        statistics.count(row for row in changed if states.is_finished(row["state"]))
         logs.keep(logged)
     return list({*ids, *(event["id"] for event in logged)})
 
@@ -97,7 +97,7 @@ def _locked(ids: Sequence[str]) -> dict[str, Row]:
     """The folded columns of the rows that exist, locked until the end of the transaction."""
     if not ids:
         return {}
-    query = select(*bulk.FOLDED).where(Run.id.in_(ids)).order_by(Run.id).with_for_update()
+    query = select(*row_writer.FOLDED).where(Run.id.in_(ids)).order_by(Run.id).with_for_update()
     return {row["id"]: dict(row) for row in db.session.connection().execute(query).mappings()}
 
 

@@ -18,13 +18,13 @@ from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from app import broker
-from app.broker import aside, copies
+from app.broker import aside, dedup
 from app.broker.transport import publishing_held
 from app.celery import signals
 from app.clock import utcnow
 from app.config import settings
 from app.extensions import db, transaction
-from app.runs import numbers, states
+from app.runs import states, statistics
 from app.runs.models import Run
 from app.runs.text import storable
 
@@ -176,7 +176,7 @@ def _publish_batch(celery_app: Celery, messages: Sequence[Message], sent: Sent) 
 def publish(celery_app: Celery, message: Message, copy: str) -> None:
     """Publish a message as a named copy, untold: who asks notes it. Raises kombu's OperationalError."""
     with signals.publishing_quietly(), denied_join_result():
-        _publish(celery_app, message, headers={copies.HEADER: copy})
+        _publish(celery_app, message, headers={dedup.HEADER: copy})
 
 
 def _publish(celery_app: Celery, message: Message, **options: Any) -> None:
@@ -238,7 +238,7 @@ def fail(errors: dict[str, str], now: datetime) -> None:
             failed = waiting.values(error=storable(error), **values)
             if session.connection().execute(failed).rowcount:
                 ended.append(run_id)
-        numbers.count_these(ended)
+        statistics.count_these(ended)
 
 
 def _due(now: datetime) -> Sequence[Any]:

@@ -1,6 +1,6 @@
 """Schedules: when tasks run by themselves, who changed that, and what became of each fire."""
 
-from app.schedules.changes import of as changes_of
+from app.schedules.bulk import change_queue_many, of_ids, run_many
 from app.schedules.code_entries import CodeProblem
 from app.schedules.code_sync import entries as code_entries
 from app.schedules.code_sync import overridden, reset_to_code
@@ -10,9 +10,10 @@ from app.schedules.drift import check as check_drift
 from app.schedules.drift import of as drift_of
 from app.schedules.drift import problems as argument_problems
 from app.schedules.edits import create, delete, duplicate, undelete, update
-from app.schedules.many import change_queue_many, of_ids, run_many
+from app.schedules.history import of as changes_of
+from app.schedules.lateness import late_count, unfired_count, waiting_fires
+from app.schedules.manual_runs import run_now, run_once_at
 from app.schedules.models import Schedule, ScheduleChange
-from app.schedules.presence import BEATS, Beat, beats
 from app.schedules.previews import arguments_at, preview
 from app.schedules.queries import (
     Filter,
@@ -30,18 +31,14 @@ from app.schedules.queries import (
     zones,
 )
 from app.schedules.reasons import of_run as reason_of_run
-from app.schedules.running import run_now, run_once_at
 from app.schedules.skipping import moments as skipped_moments
 from app.schedules.skipping import restore, skip
-from app.schedules.standing import late_count, unfired_count, waiting_fires
 from app.schedules.switching import delete_many, disable, disable_many, enable, enable_many, undelete_many
 from app.schedules.undoing import undo
 from app.schedules.upcoming import READ_AT_MOST, Coming, Overdue, Window, coming, enabled_count, overdue
 
 __all__ = [
-    "BEATS",
     "READ_AT_MOST",
-    "Beat",
     "CodeProblem",
     "Coming",
     "Definition",
@@ -54,7 +51,6 @@ __all__ = [
     "Window",
     "argument_problems",
     "arguments_at",
-    "beats",
     "by_name",
     "change_queue_many",
     "changes_of",

@@ -10,7 +10,7 @@ from app import catalog
 from app.celery.events import to_json
 from app.config import settings
 from app.errors import Invalid
-from app.schedules import due
+from app.schedules import due_arguments
 from app.schedules.decisions import kinds
 from app.schedules.definition import FIELDS
 from app.schedules.timing import zone
@@ -30,10 +30,10 @@ def checked(
         message = _("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)
         raise Invalid({"kwargs": [message]})
     try:
-        due.check(args, kwargs)
-        if not due.has_markers(args, kwargs):
+        due_arguments.check(args, kwargs)
+        if not due_arguments.has_markers(args, kwargs):
             return catalog.validate(info, args, kwargs)
-        catalog.validate(info, *due.resolve(args, kwargs, sample_at, zone(timezone), kinds(info)))
+        catalog.validate(info, *due_arguments.resolve(args, kwargs, sample_at, zone(timezone), kinds(info)))
     except Invalid as error:
         raise Invalid({field_of(name): messages for name, messages in error.errors.items()}) from None
     return catalog.Arguments(args, kwargs)

@@ -21,7 +21,7 @@ from app.accounts import permits
 from app.config import settings
 from app.errors import Conflict
 from app.extensions import db, transaction
-from app.schedules import changes, edits, keeping, rows
+from app.schedules import edits, history, keeping, rows
 from app.schedules.code_entries import CodeEntries, read
 from app.schedules.definition import FIELDS, TIMING, Definition
 from app.schedules.models import CODE, Schedule
@@ -110,7 +110,7 @@ def _make(
     db.session.add(row)
     db.session.flush()
     rows.start(row, now)
-    changes.record(row, "create", None, now, changes.difference(celery_app, None, definition))
+    history.record(row, "create", None, now, history.difference(celery_app, None, definition))
     return row
 
 
@@ -127,7 +127,7 @@ def _update(celery_app: Celery, row: Schedule, code: dict[str, Any], now: dateti
         row.retired_at = None
         rows.touched(row, None, now)
         rows.start(row, now)
-        changes.record(row, "return", None, now)
+        history.record(row, "return", None, now)
         said.append(f"{row.code_key}: back")
     if wanted:
         _apply(celery_app, row, wanted, None, now, "sync")
@@ -141,12 +141,12 @@ def _apply(
     """Write fields that come from code, unchecked: the task may not have been deployed yet."""
     old = Definition.of(row)
     new = edits.merged(celery_app, old, wanted, now)
-    if not (diff := changes.difference(celery_app, old, new)):
+    if not (diff := history.difference(celery_app, old, new)):
         return row
     edits.write(row, new, by, now)
     if not keeping.unchanged(old, new):
         row.secrets_by = None
-    changes.record(row, action, by, now, diff)
+    history.record(row, action, by, now, diff)
     return row
 
 
@@ -163,7 +163,7 @@ def _retire(keys: set[str], now: datetime) -> list[str]:
                 row.retired_at = now
                 rows.touched(row, None, now)
                 rows.start(row, now)
-                changes.record(row, "retire", None, now)
+                history.record(row, "retire", None, now)
                 said.append(f"{key}: retired")
     return said
 

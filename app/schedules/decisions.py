@@ -13,7 +13,7 @@ from app import catalog, queue_names
 from app.errors import Invalid
 from app.runs import outbox, states
 from app.runs.folding import Row
-from app.schedules import due, reasons
+from app.schedules import due_arguments, reasons
 from app.schedules.definition import policies_of, timing_of
 from app.schedules.policies import Due, PlannedFire, plan
 from app.schedules.timing import Timing, actual_at, first_fire, zone
@@ -159,7 +159,7 @@ class _RunMaker:
         self.now = now
         self.info = catalog.lookup(celery_app, row.task_name)
         self.unknown: dict[str, Any] | None = None
-        self._relative = due.KEY in row.args or due.KEY in row.kwargs
+        self._relative = due_arguments.KEY in row.args or due_arguments.KEY in row.kwargs
         self._arguments: catalog.Arguments | None = None
 
     def make(self, entry: PlannedFire, number: int) -> Row:
@@ -209,7 +209,9 @@ class _RunMaker:
         if self._arguments is None or self._relative:
             args, kwargs = json.loads(self.row.args), json.loads(self.row.kwargs)
             if self._relative:
-                args, kwargs = due.resolve(args, kwargs, due_at, zone(self.row.timezone), kinds(self.info))
+                args, kwargs = due_arguments.resolve(
+                    args, kwargs, due_at, zone(self.row.timezone), kinds(self.info)
+                )
             self._arguments = catalog.Arguments(args, kwargs)
         return self._arguments
 
@@ -230,9 +232,9 @@ def waiting(
     }
 
 
-def kinds(info: catalog.TaskInfo | None) -> dict[str, due.Kind]:
+def kinds(info: catalog.TaskInfo | None) -> dict[str, due_arguments.Kind]:
     """Which parameters take dates, by name and by place, for resolving arguments that refer to the fire."""
-    found: dict[str, due.Kind] = {}
+    found: dict[str, due_arguments.Kind] = {}
     place = 0
     for parameter in info.parameters if info else ():
         kind = _date_kind(parameter)
@@ -244,7 +246,7 @@ def kinds(info: catalog.TaskInfo | None) -> dict[str, due.Kind]:
     return found
 
 
-def _date_kind(parameter: catalog.Parameter) -> due.Kind | None:
+def _date_kind(parameter: catalog.Parameter) -> due_arguments.Kind | None:
     shape = parameter.shape
     while shape.item is not None:
         shape = shape.item

@@ -18,7 +18,7 @@ from app.accounts import permits
 from app.errors import Conflict
 from app.extensions import db, transaction
 from app.runs import Run, states
-from app.schedules import arguments, changes, drift, keeping, rows, timing
+from app.schedules import arguments, drift, history, keeping, rows, timing
 from app.schedules.buffer import buffered
 from app.schedules.checks import check
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
@@ -72,7 +72,7 @@ def undelete(schedule_id: int, by: str | None, now: datetime) -> Schedule:
     """
 
     def bring_back() -> Schedule:
-        values = from_json(changes.last_deletion(schedule_id).snapshot or {})
+        values = from_json(history.last_deletion(schedule_id).snapshot or {})
         permits.require(values["task_name"], values["args"], values["kwargs"])
         if db.session.get(Schedule, schedule_id) is not None:
             raise Conflict(_("This schedule is not deleted."), code="not-deleted")
@@ -82,7 +82,7 @@ def undelete(schedule_id: int, by: str | None, now: datetime) -> Schedule:
         db.session.add(row)
         rows.start(row, now)
         db.session.flush()
-        changes.record(row, "undelete", by, now)
+        history.record(row, "undelete", by, now)
         return row
 
     return changing(bring_back)
@@ -98,8 +98,8 @@ def duplicate(celery_app: Celery, schedule_id: int, by: str | None, now: datetim
         _permit(definition)
         made = _new_row(definition, by, now)
         made.secrets_by = row.secrets_by
-        diff = changes.difference(celery_app, None, definition)
-        changes.record(made, "create", by, now, diff, note=_("Copied from %(name)s.", name=row.name))
+        diff = history.difference(celery_app, None, definition)
+        history.record(made, "create", by, now, diff, note=_("Copied from %(name)s.", name=row.name))
         return made
 
     return changing(copy)
@@ -127,13 +127,13 @@ def insert(
     _require_free(definition.name)
     row = _new_row(definition, by, now)
     row.checked_signature = drift.signature(celery_app, row.task_name)
-    changes.record(row, action, by, now, changes.difference(celery_app, None, definition))
+    history.record(row, action, by, now, history.difference(celery_app, None, definition))
     return row
 
 
 def insert_all(
     celery_app: Celery,
-    made: Sequence[tuple[Definition, changes.Diff]],
+    made: Sequence[tuple[Definition, history.Diff]],
     by: str | None,
     now: datetime,
     action: str,
@@ -156,7 +156,7 @@ def insert_all(
             rows.retime(row)
         definitions = [definition for definition, _diff in batch]
         diffs = [diff for _definition, diff in batch]
-        changes.record_all(zip(ids, definitions, strict=True), diffs, action, by, now)
+        history.record_all(zip(ids, definitions, strict=True), diffs, action, by, now)
 
 
 def _values(celery_app: Celery, definition: Definition, by: str | None, now: datetime) -> dict[str, Any]:
@@ -186,7 +186,7 @@ def change(
     given = merged(celery_app, old, wanted, now)
     keeping.require_entered(celery_app, old, wanted, given, by, row.secrets_by)
     new = check(celery_app, given, old, now, row.id, row.run_count)
-    diff = changes.difference(celery_app, old, new)
+    diff = history.difference(celery_app, old, new)
     if not diff:
         return row
     if set(diff) != {"enabled"} or new.enabled:  # switching off takes nothing from anybody
@@ -198,7 +198,7 @@ def change(
         row.secrets_by = keeping.person(by)
     if set(diff) & set(ARGUMENTS):
         row.checked_signature = drift.signature(celery_app, row.task_name)
-    changes.record(row, action, by, now, diff, note)
+    history.record(row, action, by, now, diff, note)
     return row
 
 
@@ -243,7 +243,7 @@ def remove(row: Schedule, by: str | None, now: datetime) -> str:
             code="defined-in-code",
         )
     _permit(Definition.of(row))
-    changes.record(row, "delete", by, now, snapshot=snapshot(row))
+    history.record(row, "delete", by, now, snapshot=snapshot(row))
     db.session.execute(
         sql_update(Run)
         .where(Run.schedule_id == row.id, buffered(Run))

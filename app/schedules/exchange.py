@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from app.errors import Invalid
 from app.extensions import transaction
-from app.schedules import changes, edits, keeping, queries, rows
+from app.schedules import edits, history, keeping, queries, rows
 from app.schedules.checks import check
 from app.schedules.definition import Definition
 
@@ -70,12 +70,12 @@ def apply(
 def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
     if row is None:
         new = edits.completed(celery_app, Definition(**one), now)
-        return Step(new.name, True, changes.difference(celery_app, None, new), new)
+        return Step(new.name, True, history.difference(celery_app, None, new), new)
     old = Definition.of(row)
     given = edits.merged(celery_app, old, one, now)
     keeping.require_entered(celery_app, old, one, given, by, row.secrets_by)
     new = check(celery_app, given, old, now, row.id, row.run_count)
-    return Step(new.name, False, changes.difference(celery_app, old, new), new)
+    return Step(new.name, False, history.difference(celery_app, old, new), new)
 
 
 def _refuse_twice(wanted: Sequence[Mapping[str, Any]]) -> None:

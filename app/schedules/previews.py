@@ -9,7 +9,7 @@ from celery import Celery
 
 from app import catalog
 from app.errors import Invalid
-from app.schedules import due, timing
+from app.schedules import due_arguments, timing
 from app.schedules.arguments import masked
 from app.schedules.decisions import kinds
 from app.schedules.timing import Preview, Timing
@@ -36,5 +36,5 @@ def arguments_at(
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments as they would be sent for the fire at a moment, secrets masked; raises `Invalid`."""
     info = catalog.lookup(celery_app, task_name) if task_name else None
-    resolved = due.resolve(args, kwargs, due_at, timing.zone(timezone), kinds(info))
+    resolved = due_arguments.resolve(args, kwargs, due_at, timing.zone(timezone), kinds(info))
     return masked(info, *resolved)

@@ -17,7 +17,7 @@ from app.errors import Invalid, NotFound
 from app.extensions import db
 from app.runs import LIMIT_MAX, Run
 from app.runs.text import storable
-from app.schedules import standing
+from app.schedules import lateness
 from app.schedules.models import CODE, Schedule
 from app.schedules.rows import ID_MAX
 
@@ -117,8 +117,8 @@ def counts(wanted: Filter, now: datetime) -> dict[str, int]:
         "all": _matching(wanted),
         "enabled": _matching(wanted).where(Schedule.enabled),
         "disabled": _matching(wanted).where(~Schedule.enabled),
-        "late": _matching(wanted).where(standing.is_late(now)),
-        "failing": _matching(wanted).where(standing.is_failing()),
+        "late": _matching(wanted).where(lateness.is_late(now)),
+        "failing": _matching(wanted).where(lateness.is_failing()),
     }
     return {name: _count(query) for name, query in parts.items()}
 
@@ -185,9 +185,9 @@ def _matching(wanted: Filter) -> Select[Schedule]:
     if wanted.enabled is not None:
         query = query.where(Schedule.enabled if wanted.enabled else ~Schedule.enabled)
     if wanted.late_at is not None:
-        query = query.where(standing.is_late(wanted.late_at))
+        query = query.where(lateness.is_late(wanted.late_at))
     if wanted.failing:
-        query = query.where(standing.is_failing())
+        query = query.where(lateness.is_failing())
     return query.where(_text_matches(wanted.q)) if wanted.q else query
 
 

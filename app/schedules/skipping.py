@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from app.accounts import permits
 from app.errors import Conflict, Invalid
-from app.schedules import changes, rows, timing
+from app.schedules import history, rows, timing
 from app.schedules.definition import timing_of
 from app.schedules.edits import changing
 from app.schedules.models import Schedule
@@ -41,7 +41,7 @@ def skip(
             raise Invalid({"due_at": [_("At most %(n)s fires can be skipped ahead.", n=SKIPS_MAX)]})
         _keep(row, [*skips, at])
         rows.touched(row, by, now)
-        changes.record(row, "skip", by, now, {"skips": [None, at.isoformat()]})
+        history.record(row, "skip", by, now, {"skips": [None, at.isoformat()]})
         return row
 
     return changing(work)
@@ -60,7 +60,7 @@ def restore(
             raise Invalid({"due_at": [_("The fire at that moment was not skipped.")]})
         _keep(row, [one for one in skips if one != at])
         rows.touched(row, by, now)
-        changes.record(row, "restore", by, now, {"skips": [at.isoformat(), None]})
+        history.record(row, "restore", by, now, {"skips": [at.isoformat(), None]})
         return row
 
     return changing(work)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app.extensions import db
-from app.schedules import standing, timing
+from app.schedules import lateness, timing
 from app.schedules.definition import timing_of
 from app.schedules.models import Schedule
 from app.schedules.timing import Timing, TimingError
@@ -74,9 +74,9 @@ def coming(from_at: datetime, until_at: datetime, limit: int = READ_AT_MOST) -> 
 def overdue(now: datetime) -> list[Overdue]:
     """Late schedules as `late_count` counts them, at most 100, the latest one first."""
     query = select(Schedule.id, Schedule.name, Schedule.next_due_at, Schedule.next_run_at)
-    query = query.where(standing.is_late(now)).order_by(Schedule.next_run_at, Schedule.id)
+    query = query.where(lateness.is_late(now)).order_by(Schedule.next_run_at, Schedule.id)
     rows = db.session.execute(query.limit(READ_AT_MOST)).all()
-    waits = standing.waiting_since([row.id for row in rows], now) if rows else {}
+    waits = lateness.waiting_since([row.id for row in rows], now) if rows else {}
     found = [
         Overdue(row.id, row.name, waits.get(row.id) or row.next_due_at or row.next_run_at) for row in rows
     ]
@@ -115,7 +115,7 @@ def _fires(
         if next_due_at is None:
             return 0, ()
         next_run_at = timing.actual_at(own, next_due_at)
-    late = next_run_at < from_at - standing.LATE_AFTER
+    late = next_run_at < from_at - lateness.LATE_AFTER
     first = [] if late or next_due_at in skips or next_run_at > until_at else [max(next_run_at, from_at)]
     # What was missed before the window is no fire of it; jitter carries a fire into it from before.
     start = max(next_due_at + _TICK, from_at - timedelta(seconds=own.jitter_seconds))

@@ -3,8 +3,8 @@
 from flask import Flask
 
 from app.extensions import babel
+from app.pages.preferences import bp
 from app.web import assets, errors, filters, navigation, once, security, viewer
-from app.web.views import bp
 
 
 def init_app(app: Flask) -> None:

@@ -3,24 +3,18 @@
 from app.workers.control import change_queues, clear, pause, resize, resume, shutdown
 from app.workers.deaths import put_right
 from app.workers.limits import Limited, all_in_force, in_force, limits_of, set_limits
-from app.workers.presence import OFFLINE_SECONDS, Worker, find, listing, why
 
 __all__ = [
-    "OFFLINE_SECONDS",
     "Limited",
-    "Worker",
     "all_in_force",
     "change_queues",
     "clear",
-    "find",
     "in_force",
     "limits_of",
-    "listing",
     "pause",
     "put_right",
     "resize",
     "resume",
     "set_limits",
     "shutdown",
-    "why",
 ]

@@ -9,12 +9,13 @@ from celery import Celery
 from flask_babel import gettext as _
 
 from app import audit, broker, queue_names
-from app.celery import presence
+from app.celery import heartbeat
 from app.celery.remote import STOP, TELL
 from app.errors import Conflict, Invalid
 from app.extensions import transaction
-from app.workers.asking import ask
-from app.workers.presence import Worker, find, read
+from app.heartbeats import Worker, find_worker
+from app.heartbeats.worker import read
+from app.workers.remote_control import ask
 
 SLOTS_MAX = 256
 SETTLE_TRIES, SETTLE_SECONDS = 20, 0.1  # a pool forks, and some loops turn, only after they have answered
@@ -25,7 +26,7 @@ def pause(celery_app: Celery, hostname: str, by: str, note: str, now: datetime) 
 
     A worker that is offline obeys when it starts. Raises `NotFound`, and `Conflict` "no-answer".
     """
-    worker = find(broker.client(), hostname, now)
+    worker = find_worker(broker.client(), hostname, now)
     with transaction():
         broker.pause_worker(hostname, by, note, now)
         audit.record("worker.pause", now, "worker", hostname, hostname, note=note or None)
@@ -34,7 +35,7 @@ def pause(celery_app: Celery, hostname: str, by: str, note: str, now: datetime) 
 
 def resume(celery_app: Celery, hostname: str, now: datetime) -> Worker:
     """Let a paused worker take runs again. Raises like `pause`."""
-    worker = find(broker.client(), hostname, now)
+    worker = find_worker(broker.client(), hostname, now)
     with transaction():
         if broker.resume_worker(hostname):
             audit.record("worker.resume", now, "worker", hostname, hostname)
@@ -96,19 +97,19 @@ def change_queues(
 
 def clear(hostname: str, now: datetime) -> None:
     """Forget a worker that is gone, and its pause. Raises `NotFound`, and `Conflict` "online"."""
-    worker = find(broker.client(), hostname, now)
+    worker = find_worker(broker.client(), hostname, now)
     if worker.online:
         raise Conflict(_("%(name)s is online; shut it down first.", name=hostname), "online")
     with transaction():
         broker.resume_worker(hostname)
-        presence.forget(broker.client(), [hostname])
+        heartbeat.forget(broker.client(), [hostname])
         audit.record("worker.clear", now, "worker", hostname, hostname)
 
 
 def _obeyed(celery_app: Celery, worker: Worker, now: datetime) -> Worker:
     """The worker after it has read its pause; a worker that is offline as it is known."""
     if not worker.online:
-        return find(broker.client(), worker.hostname, now)
+        return find_worker(broker.client(), worker.hostname, now)
     return _told(celery_app, worker.hostname, now)
 
 
@@ -129,7 +130,7 @@ def _told(celery_app: Celery, hostname: str, now: datetime) -> Worker:
 
 
 def _online(hostname: str, now: datetime) -> Worker:
-    worker = find(broker.client(), hostname, now)
+    worker = find_worker(broker.client(), hostname, now)
     if not worker.online:
         raise Conflict(_("%(name)s is offline.", name=hostname), "offline")
     return worker

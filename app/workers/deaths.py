@@ -11,13 +11,14 @@ from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
 from app import broker
-from app.broker import copies, recovery
-from app.broker.whereabouts import Taken
-from app.celery.presence import WORKERS
+from app.broker import dedup, recovery
+from app.broker.location import Taken
+from app.celery.heartbeat import WORKERS
 from app.extensions import db, transaction
-from app.runs import numbers, states
+from app.heartbeats import Worker
+from app.heartbeats import workers as listing
+from app.runs import states, statistics
 from app.runs.models import Run
-from app.workers.presence import Worker, listing
 
 DEATHS = "celeriac:deaths"  # hash: run id → how many workers died with it
 DEATHS_MAX = 3
@@ -94,11 +95,11 @@ def _given_back_by_rabbitmq(run: Run, now: datetime, given_back: list[str], lost
     task = current_app.extensions["celery"].tasks.get(run.task_name)
     if run.state in states.RUNNING and task is not None and not task.acks_late:
         _lose(run, _not_twice(run), now, lost)
-    elif copies.starts(run.id) >= DEATHS_MAX:
-        copies.forbid(run.id)
+    elif dedup.starts(run.id) >= DEATHS_MAX:
+        dedup.forbid(run.id)
         _lose(run, _too_many(), now, lost)
     elif run.state in _AT_WORK:
-        copies.give_back(run.id, run.worker or "")
+        dedup.give_back(run.id, run.worker or "")
         logger.warning("run %s is back in %s: its worker %s died", run.id, run.queue, run.worker)
         _set(run.id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)
         given_back.append(run.id)
@@ -135,7 +136,7 @@ def _set(run_id: str, now: datetime, **values: object) -> None:
         still = update(Run).where(Run.id == run_id, Run.state.in_(_TAKEN))
         changed = session.connection().execute(still.values(updated_at=now, **values)).rowcount
         if changed and values["state"] == states.LOST:
-            numbers.count_these([run_id])
+            statistics.count_these([run_id])
 
 
 def _orphans(workers: Sequence[Worker], now: datetime) -> list[str]:

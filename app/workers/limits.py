@@ -15,8 +15,8 @@ from app.celery import limits
 from app.celery.remote import LIMIT
 from app.errors import Invalid
 from app.extensions import transaction
-from app.workers.asking import ask_all
-from app.workers.presence import listing
+from app.heartbeats import workers
+from app.workers.remote_control import ask_all
 
 NAMES = ("rate_limit", "time_limit", "soft_time_limit")
 TIMING_POOLS = ("prefork",)  # the others ignore time limits, or all but the hard one
@@ -67,7 +67,7 @@ def set_limits(celery_app: Celery, task_name: str, given: dict[str, Any], now: d
 
 
 def _tell(celery_app: Celery, given: dict[str, Any], now: datetime) -> dict[str, str]:
-    online = [one for one in listing(broker.client(), now) if one.online]
+    online = [one for one in workers(broker.client(), now) if one.online]
     answers = ask_all(celery_app, [one.hostname for one in online], LIMIT)
     said = {}
     for worker in online:

@@ -17,7 +17,7 @@ from app.accounts import permits
 from app.accounts.models import User
 from app.clock import utcnow
 from app.extensions import db, transaction
-from app.runs import Run, many, states
+from app.runs import Run, bulk, states
 from app.schedules import exchange, firing
 from app.schedules.models import Schedule
 
@@ -242,12 +242,12 @@ def test_a_change_of_many_runs_has_the_rights_of_who_confirms_it(
     assert frozen["to_do"] == 1
     before = present()
     assert operator.post(f"/runs/bulk/{frozen['id']}/confirm").status_code == 202
-    eventually(lambda: many.get(frozen["id"]).finished_at)
-    assert [item.outcome for item in many.items(many.get(frozen["id"]))] == ["role"]
+    eventually(lambda: bulk.get(frozen["id"]).finished_at)
+    assert [item.outcome for item in bulk.items(bulk.get(frozen["id"]))] == ["role"]
     assert present() == before
     again = admin.post("/runs/bulk", json=wanted | {"dry_run": False}).json
-    eventually(lambda: many.get(again["id"]).finished_at)
-    assert [item.outcome for item in many.items(many.get(again["id"]))] == ["done"]
+    eventually(lambda: bulk.get(again["id"]).finished_at)
+    assert [item.outcome for item in bulk.items(bulk.get(again["id"]))] == ["done"]
 
 
 def test_import_in_a_request_is_a_door_as_well(stage: SimpleNamespace, celery_app: Celery) -> None:

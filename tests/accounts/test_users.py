@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import audit
-from app.accounts import ensure_first_admin, links, requires, users
+from app.accounts import ensure_first_admin, links, users
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db
+from app.web.permissions import requires
 
 pytestmark = pytest.mark.database
 

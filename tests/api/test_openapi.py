@@ -14,7 +14,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from app import create_app
-from app.web.api import rest
+from app.api.frame import rest
 
 
 @pytest.fixture

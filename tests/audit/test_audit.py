@@ -13,8 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import audit
-from app.audit import words
 from app.extensions import transaction
+from app.pages.audit import words
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from redis import Redis
 
 from app import broker
 from app.broker.connection import reset
-from app.broker.edits import with_route
+from app.broker.patch import with_route
 from app.broker.priority import to_broker
 from app.broker.transport import install
 from app.celery.factory import configuration

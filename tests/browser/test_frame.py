@@ -12,8 +12,8 @@ from redis import Redis
 
 from app import broker, runs
 from app.clock import utcnow
-from app.health import signs
-from app.runs import RECORDERS
+from app.heartbeats import RECORDERS
+from app.pages import status_bar
 
 Visit = Callable[..., Page]
 ASK = "htmx.trigger(document.getElementById('frame'), 'every', {}, false)"
@@ -26,7 +26,7 @@ def say(app: Flask, redis: Redis) -> Callable[[int], None]:
     def said(per_minute: int) -> None:
         word = {"at": time.time(), "recorded": 1, "pid": 1, "per_minute": per_minute, "behind_seconds": 0}
         redis.hset(RECORDERS, "r1", json.dumps(word))
-        signs.forget()
+        status_bar.forget()
 
     return said
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from redis import Redis
 
 from app import broker, queues, runs
-from app.celery.presence import WORKERS
+from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 
 Visit = Callable[..., Page]

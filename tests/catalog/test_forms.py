@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BaseModel, Field, SecretStr
 from werkzeug.datastructures import MultiDict
 
 from app.catalog import MASK, Arguments, build_form
-from app.catalog.views import presentation
 from app.errors import Invalid
+from app.pages.tasks import presentation
 
 
 class Address(BaseModel):

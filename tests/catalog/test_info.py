@@ -170,7 +170,11 @@ def test_the_library_is_told_from_own_tasks(info_of):
     def work():
         pass
 
-    for module, origin in (("app.tasks.mail", "library"), ("app.tasks", "library"), ("app.tasksfoo", "own")):
+    for module, origin in (
+        ("app.library.mail", "library"),
+        ("app.library", "library"),
+        ("app.tasksfoo", "own"),
+    ):
         work.__module__ = module
         assert info_of(work).origin == origin
 

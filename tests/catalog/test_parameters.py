@@ -25,7 +25,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
-from app.catalog import wording
+from app.catalog import type_words as wording
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.shapes import Kind
 

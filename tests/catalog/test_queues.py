@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app.celery.presence import WORKERS
+from app.celery.heartbeat import WORKERS
 from app.config import PROJECT_DIR
 
 JOBS = """

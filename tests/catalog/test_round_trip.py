@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from werkzeug.datastructures import MultiDict
 
 from app.catalog import Arguments, TaskInfo, build_form, coerce, find
-from app.catalog.texts import text_of, value_of
+from app.catalog.value_text import text_of, value_of
 
 celery = Celery("round-trip", broker="memory://", set_as_current=False)
 

@@ -150,7 +150,7 @@ def test_of_two_tasks_of_one_name_the_one_left_out_is_named(app: Flask, celery: 
     take_over_others(celery)
     assert celery.tasks["examples.basic.add"] is add
     (missing,) = [one for one in celery.not_taken_over if one.task_name == "examples.basic.add"]
-    assert str(missing.reason) == "app.tasks.examples.basic.add has the same name."
+    assert str(missing.reason) == "app.library.examples.basic.add has the same name."
 
 
 def test_a_celery_object_that_refuses_is_named(app: Flask, celery: Any) -> None:

@@ -11,7 +11,7 @@ import redis as redis_client
 
 from app.broker.aside import KEPT, aside
 from app.celery.events import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
-from app.celery.reader import ALIVE_PREFIX, GROUP, EventReader
+from app.recorder.stream import ALIVE_PREFIX, GROUP, EventReader
 
 
 def texts(client: redis_client.Redis) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import redis as redis_client
 from flask import Flask
 from sqlalchemy import func, select
 
-from app import broker, schedules
+from app import broker, heartbeats, schedules
 from app.clock import utcnow
 from app.extensions import db
 from app.runs import states
@@ -31,7 +31,7 @@ def start_beat(processes: Any, **environment: str) -> Any:
 def beats_at_work(client: redis_client.Redis, among: list[Any]) -> int:
     """How many of these processes say that they are at work; a killed one's entry stays for a while."""
     pids = {process.pid for process in among}
-    return sum(beat.alive and beat.pid in pids for beat in schedules.beats(client, utcnow()))
+    return sum(beat.alive and beat.pid in pids for beat in heartbeats.beats(client, utcnow()))
 
 
 @pytest.fixture

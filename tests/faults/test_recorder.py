@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.celery.events import STREAM
-from app.celery.reader import GROUP
 from app.extensions import db
+from app.recorder.stream import GROUP
 from app.runs import states
 from app.runs.models import Run
 

@@ -12,8 +12,8 @@ from app import broker, create_app, runs
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
+from app.recorder.recorder import Recorder
 from app.runs import RunRequest, queries, states
-from app.runs.recorder import Recorder
 
 
 @pytest.fixture

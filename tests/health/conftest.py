@@ -9,7 +9,7 @@ import pytest
 import redis as redis_client
 from flask import Flask
 
-from app.health import signs
+from app.pages import status_bar
 
 
 @pytest.fixture
@@ -25,6 +25,6 @@ def say(redis: redis_client.Redis) -> Callable[..., None]:
 @pytest.fixture
 def fresh(app: Flask) -> Iterator[None]:
     """What another test's pages have read is not kept, nor what this one's read."""
-    signs.forget()
+    status_bar.forget()
     yield
-    signs.forget()
+    status_bar.forget()

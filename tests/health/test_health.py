@@ -18,9 +18,9 @@ from app.broker import aside, starts
 from app.config import Settings
 from app.extensions import db, transaction
 from app.health import kept
-from app.runs import RECORDERS, states
+from app.heartbeats import BEATS, RECORDERS
+from app.runs import states
 from app.runs.models import Run
-from app.schedules import BEATS
 
 
 @pytest.fixture

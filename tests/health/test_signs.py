@@ -14,16 +14,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
-from app import create_app, runs, schedules
+from app import create_app, heartbeats, schedules
 from app.accounts import users
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import transaction
-from app.health import signs
-from app.health.signs import Reading, Sign
-from app.runs import RECORDERS, RecorderWord
+from app.heartbeats import BEATS, RECORDERS, RecorderWord
+from app.pages import status_bar
+from app.pages.status_bar import Reading, Sign
 from app.runs.models import Run
-from app.schedules import BEATS
 from app.web import words
 
 pytestmark = pytest.mark.usefixtures("fresh")
@@ -37,8 +36,8 @@ def shown(app: Flask) -> Callable[[], dict[str, Sign]]:
 
     def read() -> dict[str, Sign]:
         with app.test_request_context():
-            signs.forget()
-            return {sign.label: sign for sign in signs.signs(utcnow(), words.amount)}
+            status_bar.forget()
+            return {sign.label: sign for sign in status_bar.signs(utcnow(), words.amount)}
 
     return read
 
@@ -113,17 +112,17 @@ def test_rabbitmq_is_named_and_may_be_away(tmp_path: Path, redis_server: str) ->
     other = create_app(Settings(data_dir=tmp_path, base_url="http://localhost", **urls))
     with other.app_context(), other.test_request_context():
         upgrade()
-        sign = signs.signs(utcnow(), words.amount)[0]
+        sign = status_bar.signs(utcnow(), words.amount)[0]
         assert (sign.kind, sign.word) == ("failed", "No answer")
         assert "RabbitMQ" in sign.detail
-        assert signs._broker(Reading(0.003, [], 0, [])).word == "RabbitMQ, 3 ms"
-        assert signs.signs(utcnow(), words.amount)[1].word == "Not running"  # Redis does answer
+        assert status_bar._broker(Reading(0.003, [], 0, [])).word == "RabbitMQ, 3 ms"
+        assert status_bar.signs(utcnow(), words.amount)[1].word == "Not running"  # Redis does answer
 
 
 def test_a_slow_broker_is_late(app: Flask) -> None:
     with app.test_request_context():
-        assert signs._broker(Reading(0.251, [], 0, [])).kind == "late"
-        assert signs._broker(Reading(0.0001, [], 0, [])).word == "Redis, 1 ms"
+        assert status_bar._broker(Reading(0.251, [], 0, [])).kind == "late"
+        assert status_bar._broker(Reading(0.0001, [], 0, [])).word == "Redis, 1 ms"
 
 
 def test_a_word_of_the_version_before_is_understood(shown: Any, say: Say) -> None:
@@ -133,17 +132,17 @@ def test_a_word_of_the_version_before_is_understood(shown: Any, say: Say) -> Non
 
 def test_what_was_read_is_kept_for_a_moment(app: Flask, say: Say) -> None:
     with app.test_request_context():
-        assert signs.signs(utcnow(), words.amount)[2].word == "Not running"
+        assert status_bar.signs(utcnow(), words.amount)[2].word == "Not running"
         say(RECORDERS, "vm-2", per_minute=4)
-        assert signs.signs(utcnow(), words.amount)[2].word == "Not running"
-        signs.forget()
-        assert signs.signs(utcnow(), words.amount)[2].word == "4 / min"
+        assert status_bar.signs(utcnow(), words.amount)[2].word == "Not running"
+        status_bar.forget()
+        assert status_bar.signs(utcnow(), words.amount)[2].word == "4 / min"
 
 
 def test_the_latest_recorder_comes_first(app: Flask, redis: redis_client.Redis, say: Say) -> None:
     say(RECORDERS, "a", 3, per_minute=1, behind_seconds=0.5)
     say(RECORDERS, "b", 1)
-    found = runs.recorders(redis, utcnow())
+    found = heartbeats.recorders(redis, utcnow())
     assert [word.name for word in found] == ["b", "a"]
     assert found[1] == RecorderWord("a", found[1].told_at, 1, 0.5, True)
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from app.extensions import transaction
-from app.runs import numbers
+from app.runs import statistics
 
 
 @pytest.fixture
@@ -21,6 +21,6 @@ def ended(app: Flask) -> Callable[..., None]:
 
     def count(at: datetime, succeeded: int = 0, failed: int = 0) -> None:
         with transaction():
-            numbers.count([run(at, "SUCCESS")] * succeeded + [run(at, "FAILURE")] * failed)
+            statistics.count([run(at, "SUCCESS")] * succeeded + [run(at, "FAILURE")] * failed)
 
     return count

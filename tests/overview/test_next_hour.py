@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from app import overview, runs, schedules
 from app.overview.next_hour import NextHour, next_hour
 from app.overview.summary import Day, Late
-from app.overview.views import facts
-from app.overview.views.next_hour import PITCH, drawing, told
+from app.pages.overview import facts
+from app.pages.overview.next_hour import PITCH, drawing, told
 from app.runs import Ended
 from app.schedules import Overdue, Schedule
 

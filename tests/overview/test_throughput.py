@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from app.extensions import transaction
 from app.overview import SPANS, Throughput
 from app.overview.throughput import Cluster, throughput
-from app.overview.views.throughput import DOWN, UP, _bars, _stairs, chart, table
+from app.pages.overview.throughput import DOWN, UP, _bars, _stairs, chart, table
 from app.runs import SLOT, Ended
-from app.runs.numbers import RunSlot, slot_of
+from app.runs.statistics import RunSlot, slot_of
 from app.web.charts import count_axis
 
 Count = Callable[..., None]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from app import broker, queues
 from app.broker import Sample
 from app.clock import utcnow
+from app.pages.queues import trends
 from app.queues import Trend, tendency
-from app.queues.views import trends
-from app.runs.recorder import Recorder
+from app.recorder.recorder import Recorder
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HALF_MINUTE = timedelta(seconds=30)

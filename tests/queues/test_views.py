@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import broker, queues, runs, workers
-from app.celery.presence import WORKERS
+from app import broker, heartbeats, queues, runs
+from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.extensions import transaction
 from app.runs import Run, states
@@ -205,7 +205,7 @@ def test_a_row_and_its_explanation_name_the_same_start(
     assert text.count("<b>in 9 min</b>") == 2  # the panel, and its twin for phones
     assert "Starts are estimates from the last 40 runs" in text
     run = runs.get(ids[2])
-    told = runs.diagnose(run, workers.listing(redis, now), starts[0] - timedelta(seconds=500))
+    told = queues.diagnose(run, heartbeats.workers(redis, now), starts[0] - timedelta(seconds=500))
     assert told.estimated_start == pytest.approx(starts[2], abs=timedelta(seconds=5))
     assert queues.find("default", now).drain_seconds == pytest.approx(500 + 3 * 30, abs=5)
 

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import broker, queues, runs, workers
-from app.broker import copies
+from app.broker import dedup
 from app.clock import utcnow
 from app.runs import Run, states
 
@@ -80,7 +80,7 @@ def test_a_run_that_three_workers_died_with_is_lost(
     processes.worker("-c", "1", name="w4")
     after = submit("weekday", day="2026-11-20")
     eventually(lambda: row(after).state == states.SUCCESS)
-    assert (len(begun(tmp_path / "killer")), copies.starts(run_id)) == (3, 3)
+    assert (len(begun(tmp_path / "killer")), dedup.starts(run_id)) == (3, 3)
     assert workers.put_right(redis, utcnow()).lost == []
 
 

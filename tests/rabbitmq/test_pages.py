@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import broker, runs
-from app.broker import copies
+from app import broker, queues, runs
+from app.broker import dedup
 from app.clock import utcnow
 from app.errors import Conflict, Invalid, NotFound
 from app.health import checks
@@ -97,11 +97,11 @@ def test_only_what_is_known_whole_is_sent_again(
 ) -> None:
     def refused(run: Run) -> str:
         with pytest.raises(Conflict) as error:
-            runs.resend(celery_app, run, priority=9)
+            queues.resend(celery_app, run, priority=9)
         return f"{error.value.code}: {error.value.detail}"
 
     secret = row(submit("fail", password="hunter2"))
-    assert runs.resend(celery_app, secret, priority=9).priority == 9  # its outbox still holds the password
+    assert queues.resend(celery_app, secret, priority=9).priority == 9  # its outbox still holds the password
     outbox._settle([secret.id], utcnow())
     assert "secret" in refused(runs.get(secret.id))
     assert "Another program" in refused(_sent(row(submit("weekday", by=None, day="2026-11-20"))))
@@ -109,10 +109,10 @@ def test_only_what_is_known_whole_is_sent_again(
     member.group_id = "group"
     assert "workflow" in refused(member)
     taken = row(submit("weekday", day="2026-11-20"))
-    assert copies.claim({"id": taken.id, copies.HEADER: "one"}, False, "w1", app)
+    assert dedup.claim({"id": taken.id, dedup.HEADER: "one"}, False, "w1", app)
     assert refused(taken).startswith("already-taken")
     with pytest.raises(Invalid):
-        runs.resend(celery_app, member, priority=10)
+        queues.resend(celery_app, member, priority=10)
     with pytest.raises(NotFound):
         runs.get("unknown")
 

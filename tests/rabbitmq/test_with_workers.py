@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app import broker, queues, runs, workers
-from app.broker import copies
+from app import broker, heartbeats, queues, runs, workers
+from app.broker import dedup
 from app.clock import utcnow
 from app.errors import Conflict, NotFound
 from app.runs import Run, RunRequest, outbox, states
@@ -67,7 +67,10 @@ def test_a_paused_queue_waits_even_for_workers_that_start_later(
     assert broker.depth("default") == 1
     found = queues.find("default", utcnow())
     assert (found.workers, found.taking, found.paused) == (["w1@test"], [], True)
-    assert runs.diagnose(row(first), workers.listing(broker.client(), utcnow()), utcnow()).reason == "paused"
+    assert (
+        queues.diagnose(row(first), heartbeats.workers(broker.client(), utcnow()), utcnow()).reason
+        == "paused"
+    )
     queues.resume("default", utcnow())
     eventually(lambda: (tmp_path / "first").exists())
     queues.pause("default", "mei", "", utcnow())
@@ -154,7 +157,7 @@ def test_what_is_sent_twice_runs_once(
     eventually(lambda: broker.depth("default") == 0 and (tmp_path / "twice").exists())
     time.sleep(0.5)
     assert len((tmp_path / "twice").read_text().splitlines()) == 1
-    assert copies.taken([run_id, "other"]) == {run_id}
+    assert dedup.taken([run_id, "other"]) == {run_id}
     assert broker.out([run_id, "other"], ["default"]) == {run_id}
 
 

@@ -15,9 +15,9 @@ from app import broker
 from app.broker import newcomers
 from app.clock import utcnow
 from app.extensions import db
+from app.recorder.recorder import Recorder
 from app.runs import states
 from app.runs.models import Run
-from app.runs.recorder import Recorder
 
 pytestmark = pytest.mark.database
 

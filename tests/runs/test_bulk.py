@@ -15,9 +15,10 @@ from app import broker, runs
 from app.audit.models import AuditEntry
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
-from app.runs import many, states
+from app.runs import bulk as many
+from app.runs import states
+from app.runs.bulk import execution, selection
 from app.runs.filters import Filter
-from app.runs.many import freezing, working
 from app.runs.models import Run
 
 NOW = datetime.now(UTC)
@@ -123,8 +124,8 @@ def test_one_process_at_a_time_works_on_it(app: Flask, celery_app: Celery) -> No
     bulk_id = many.freeze_matching(celery_app, "rerun", Filter(), "mei", NOW).id
     assert not many.step(celery_app, bulk_id, NOW)  # nobody confirmed it
     many.confirm(bulk_id, "mei", NOW)
-    assert working._leased(bulk_id, NOW)
-    assert working._leased(bulk_id, NOW + timedelta(seconds=1)) is None
+    assert execution._leased(bulk_id, NOW)
+    assert execution._leased(bulk_id, NOW + timedelta(seconds=1)) is None
     assert not many.step(celery_app, bulk_id, NOW + timedelta(seconds=1))
     assert db.session.query(Run).count() == 1
     with pytest.raises(Conflict):
@@ -170,7 +171,7 @@ def test_the_set_is_capped_and_says_so(
     app: Flask, celery_app: Celery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [add(number) for number in range(4)]
-    monkeypatch.setattr(freezing, "MOST", 3)
+    monkeypatch.setattr(selection, "MOST", 3)
     bulk = many.freeze_matching(celery_app, "rerun", Filter(), "mei", NOW)
     assert (bulk.capped, bulk.total, list(verdicts_of(bulk))) == (True, 3, ids[:0:-1])
     with pytest.raises(Invalid):

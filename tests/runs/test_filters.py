@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from app import runs
 from app.extensions import db, transaction
+from app.pages.runs import filters as asked
 from app.runs import filters, queries, states
 from app.runs.filters import Filter
 from app.runs.models import Run
 from app.runs.queries import Budget
-from app.runs.views import asked
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SignedIn = Callable[[str], FlaskClient]

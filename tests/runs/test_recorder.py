@@ -10,13 +10,14 @@ from flask import Flask
 
 from app.broker.aside import aside
 from app.celery.events import STREAM
-from app.celery.presence import WORKERS
-from app.celery.reader import ALIVE_PREFIX, ALIVE_SECONDS, EventReader
+from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.extensions import db, transaction
-from app.runs import recorders, states
+from app.heartbeats import recorders
+from app.recorder.recorder import Recorder
+from app.recorder.stream import ALIVE_PREFIX, ALIVE_SECONDS, EventReader
+from app.runs import states
 from app.runs.models import Run
-from app.runs.recorder import Recorder
 
 pytestmark = pytest.mark.database
 

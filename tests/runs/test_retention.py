@@ -9,9 +9,9 @@ from flask import Flask
 
 from app import runs
 from app.extensions import db, transaction
+from app.library.maintenance import clean_history
 from app.runs import states
 from app.runs.models import Run
-from app.tasks.maintenance import clean_history
 
 NOW = datetime.now(UTC)
 

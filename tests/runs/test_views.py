@@ -14,10 +14,10 @@ from werkzeug.test import TestResponse
 from app import broker, runs
 from app.broker import topics
 from app.extensions import db, transaction
+from app.pages.runs import presentation
 from app.runs import states
 from app.runs.models import Run
 from app.runs.queries import COUNT_CAP
-from app.runs.views import presentation
 
 NOW = datetime.now(UTC)
 TRACEBACK = """Traceback (most recent call last):

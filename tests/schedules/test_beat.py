@@ -14,13 +14,13 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from app import runs, schedules
+from app import heartbeats, runs, schedules
+from app.beat.scheduler import BeatScheduler
 from app.clock import utcnow
 from app.extensions import db
 from app.health import checks
 from app.runs import states
 from app.schedules import firing
-from app.schedules.beat import BeatScheduler
 from app.schedules.models import Schedule
 
 pytestmark = pytest.mark.database
@@ -145,14 +145,14 @@ def test_a_buffered_fire_goes_out_when_the_earlier_run_ends(
 
 def test_it_says_that_it_is_alive(beat: BeatScheduler, app: Flask, redis: redis_client.Redis) -> None:
     assert not checks.beat(utcnow()).ok
-    redis.hset(schedules.BEATS, "killed-1", json.dumps({"at": 0, "started_at": 0, "pid": 1, "fired": 0}))
+    redis.hset(heartbeats.BEATS, "killed-1", json.dumps({"at": 0, "started_at": 0, "pid": 1, "fired": 0}))
     beat.tick()
     assert checks.beat(utcnow()).ok
-    (found,) = schedules.beats(redis, utcnow())
+    (found,) = heartbeats.beats(redis, utcnow())
     assert found.alive
-    assert not schedules.beats(redis, utcnow() + timedelta(minutes=1))[0].alive
+    assert not heartbeats.beats(redis, utcnow() + timedelta(minutes=1))[0].alive
     beat.close()
-    assert schedules.beats(redis, utcnow()) == []
+    assert heartbeats.beats(redis, utcnow()) == []
 
 
 def test_nothing_that_goes_wrong_leaves_a_tick(
@@ -170,10 +170,10 @@ def test_nothing_that_goes_wrong_leaves_a_tick(
     )
     agenda = firing.agenda
     monkeypatch.setattr(firing, "agenda", lambda: (_ for _ in ()).throw(next(broken)))
-    redis.delete(schedules.BEATS)
+    redis.delete(heartbeats.BEATS)
     for _ in range(3):
         assert beat.tick() == 0
-    assert not redis.exists(schedules.BEATS)  # a beat that cannot work does not say that it is well
+    assert not redis.exists(heartbeats.BEATS)  # a beat that cannot work does not say that it is well
     monkeypatch.setattr(firing, "agenda", agenda)
     beat.tick()
     assert len(history(row)) == 1

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from app import runs, schedules
 from app.extensions import db, transaction
+from app.pages.schedules import listing
 from app.schedules.models import Schedule
-from app.schedules.views import listing
 
 SignedIn = Callable[..., FlaskClient]
 Post = Callable[..., TestResponse]

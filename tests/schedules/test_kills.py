@@ -15,8 +15,8 @@ from flask import Flask
 from app import broker
 from app.broker.connection import reset
 from app.extensions import db
-from app.runs import bulk, outbox, states
-from app.runs.recorder import Recorder
+from app.recorder.recorder import Recorder
+from app.runs import outbox, row_writer, states
 from app.schedules import firing
 from app.schedules.buffer import Buffer
 
@@ -44,7 +44,7 @@ def dying_after(work: Callable[..., Any], calls: int = 1) -> Callable[..., Any]:
 
 STAGES: dict[str, Callable[[], None]] = {
     "the runs are written, nothing is committed": lambda: setattr(
-        bulk, "insert_new", dying_after(bulk.insert_new)
+        row_writer, "insert_new", dying_after(row_writer.insert_new)
     ),
     "all is written, nothing is committed": lambda: setattr(firing, "_move_on", dying_after(firing._move_on)),
     "it is committed, nothing is sent": lambda: setattr(outbox, "send_many", die),

@@ -16,11 +16,12 @@ from werkzeug.test import TestResponse
 from app import broker, runs, schedules
 from app.extensions import db, transaction
 from app.health import checks
+from app.heartbeats import BEATS
+from app.heartbeats.beat import Presence
+from app.pages.schedules.listing import PAGE_SIZE
 from app.runs import states
 from app.runs.models import Run
 from app.schedules.models import Schedule
-from app.schedules.presence import BEATS, Presence
-from app.schedules.views.listing import PAGE_SIZE
 
 SignedIn = Callable[..., FlaskClient]
 Post = Callable[..., TestResponse]

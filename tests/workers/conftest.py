@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from app.celery.presence import WORKERS
+from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 
 

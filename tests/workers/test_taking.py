@@ -11,7 +11,7 @@ from flask import Flask
 from redis import Redis
 
 from app import broker, runs
-from app.celery.presence import WORKERS
+from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 
 Submit = Callable[..., str]

@@ -1,8 +1,8 @@
 """When schedules fire, in words too: pure functions without a database, a clock or a Flask app."""
 
-from app.schedules.timing.changes import ChangeWarning, warnings
 from app.schedules.timing.checks import errors, parse_cron
 from app.schedules.timing.cron import allowed
+from app.schedules.timing.dst_warnings import ChangeWarning, warnings
 from app.schedules.timing.errors import TimingError
 from app.schedules.timing.fires import (
     TaskType,
@@ -17,8 +17,8 @@ from app.schedules.timing.fires import (
     next_fire,
     previous_fire,
 )
+from app.schedules.timing.local_times import CronExpression
 from app.schedules.timing.preview import Preview, PreviewedFire, preview
-from app.schedules.timing.readings import CronExpression
 from app.schedules.timing.words import words
 from app.schedules.timing.zones import zone
 

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from app.schedules.timing.cron import parse
 from app.schedules.timing.errors import TimingError
 from app.schedules.timing.fires import Timing, first_fire
-from app.schedules.timing.readings import CronExpression
+from app.schedules.timing.local_times import CronExpression
 from app.schedules.timing.zones import LAST_YEAR, zone
 
 LONGEST_INTERVAL_SECONDS = 10 * 366 * 86_400

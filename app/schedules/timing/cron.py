@@ -20,7 +20,7 @@ from croniter import CroniterError, croniter
 from flask_babel import gettext as _
 
 from app.schedules.timing.errors import TimingError
-from app.schedules.timing.readings import LAST, CronExpression, days_in
+from app.schedules.timing.local_times import LAST, CronExpression, days_in
 
 LONGEST = 256  # characters; `0-59` written out as a list has 169
 HORIZON_YEARS = 50  # the rarest that can be written, 29 February on a given weekday, comes within 40

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 from cron_descriptor import ExpressionDescriptor, Options
 
+from app.schedules.timing.local_times import CronExpression
 from app.schedules.timing.phrases import Phrases
-from app.schedules.timing.readings import CronExpression
 
 # Message of cron-descriptor: better Chinese. Leading commas are its way of joining parts.
 _CHINESE = {

@@ -20,7 +20,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from app.schedules.timing.cron import HORIZON_YEARS, parse
-from app.schedules.timing.readings import CronExpression, count_readings, first_reading, last_reading
+from app.schedules.timing.local_times import CronExpression, count_readings, first_reading, last_reading
 from app.schedules.timing.zones import LAST_YEAR, ONE_SECOND, Stretch, stretches, zone
 
 TaskType = Literal["one_time", "interval", "cron"]

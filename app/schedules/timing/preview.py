@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from babel import Locale
 
-from app.schedules.timing.changes import ChangeWarning, warnings
+from app.schedules.timing.dst_warnings import ChangeWarning, warnings
 from app.schedules.timing.fires import Timing, actual_at, fires
 from app.schedules.timing.words import words
 

@@ -13,8 +13,8 @@ from babel import Locale
 from app.schedules.timing.cron import parse
 from app.schedules.timing.description import describe
 from app.schedules.timing.fires import Timing
+from app.schedules.timing.local_times import CronExpression
 from app.schedules.timing.phrases import Phrases
-from app.schedules.timing.readings import CronExpression
 
 FEW_TIMES = 3  # times of day that are listed one by one even when they have a rhythm
 MOST_TIMES = 5  # times of day that are listed one by one when they have none

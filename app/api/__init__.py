@@ -1,0 +1,1 @@
+"""The REST API: one module or package a noun; `frame` holds what all of them share."""

@@ -1,0 +1,153 @@
+"""`/queues`: what waits, its order, holding, pausing and purging."""
+
+from typing import Any
+
+from celery import Celery
+from flask import Flask, current_app
+from flask_login import current_user
+
+from app import queues
+from app.api import frame
+from app.api.queues import schemas
+from app.broker import Message
+from app.clock import utcnow
+from app.web.permissions import requires
+
+bp = frame.ApiBlueprint("queues", __name__, description="What waits, and its order")
+
+
+def init_app(app: Flask) -> None:
+    frame.register(bp)
+
+
+@bp.route("/queues")
+@requires("view")
+@bp.response(200, schemas.QueuesSchema)
+def list_queues() -> dict[str, Any]:
+    """Every queue, declared ones first"""
+    return {"items": queues.listing(utcnow()), "next_cursor": None}
+
+
+@bp.route("/queues/<queue>")
+@requires("view")
+@bp.response(200, schemas.QueueSchema)
+def get_queue(queue: str) -> queues.Queue:
+    """One queue"""
+    return queues.find(queue, utcnow())
+
+
+@bp.route("/queues/<queue>/depths")
+@requires("view")
+@bp.response(200, schemas.DepthsSchema)
+def list_depths(queue: str) -> dict[str, Any]:
+    """How deep it was in the last two hours, each half minute, oldest first"""
+    return {"items": queues.history(queue, utcnow()), "next_cursor": None}
+
+
+@bp.route("/queues/<queue>/messages")
+@requires("view")
+@bp.arguments(schemas.MessagesQuery, location="query")
+@bp.response(200, schemas.MessagesSchema)
+def list_messages(query: dict[str, Any], queue: str) -> dict[str, Any]:
+    """What waits, in the order in which it will be taken; or what is held"""
+    found = queues.find(queue, utcnow())
+    read = queues.held if query["held"] else queues.line
+    return {
+        "items": read(_celery(), found, query["offset"], query["limit"]),
+        "next_cursor": None,
+        "total": found.held if query["held"] else found.waiting,
+    }
+
+
+@bp.route("/queues/<queue>/move", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.MoveSchema)
+@bp.response(200, schemas.PlaceSchema)
+def move_run(wanted: dict[str, Any], queue: str) -> Message:
+    """Move a waiting run to another place of its line"""
+    return queues.move(queue, wanted.pop("id"), utcnow(), **wanted).after
+
+
+@bp.route("/queues/<queue>/messages/<run_id>", methods=["PATCH"])
+@requires("operate")
+@bp.arguments(schemas.WaitingRunSchema)
+@bp.response(200, schemas.PlaceSchema)
+def change_run(wanted: dict[str, Any], queue: str, run_id: str) -> Message:
+    """Change the priority of a waiting run, or send it to another queue"""
+    now = utcnow()
+    target = wanted.get("queue", queue)
+    if "queue" in wanted:
+        sent = queues.send_to(queue, run_id, target, now).after
+        if "priority" not in wanted:
+            return sent
+    return queues.reprioritise(target, run_id, wanted["priority"], now).after
+
+
+@bp.route("/queues/<queue>/messages/<run_id>", methods=["DELETE"])
+@requires("operate")
+@bp.response(204)
+def remove_run(queue: str, run_id: str) -> None:
+    """Remove a waiting or held run: it will not run"""
+    queues.remove(queue, run_id, current_user.name, utcnow())
+
+
+@bp.route("/queues/<queue>/hold", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.HoldSchema, required=False)
+@bp.response(200, schemas.QueueSchema)
+def hold_runs(wanted: dict[str, Any], queue: str) -> queues.Queue:
+    """Hold a waiting run, or everything new"""
+    now, by = utcnow(), current_user.name
+    if "id" in wanted:
+        queues.hold(queue, wanted["id"], by, wanted["reason"], now)
+    else:
+        queues.hold_new(queue, by, wanted["reason"], now)
+    return queues.find(queue, now)
+
+
+@bp.route("/queues/<queue>/release", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.ReleaseSchema, required=False)
+@bp.response(200, schemas.ReleasedSchema)
+def release_runs(wanted: dict[str, Any], queue: str) -> dict[str, Any]:
+    """Release a held run; or all, and hold nothing new any more"""
+    now = utcnow()
+    if "id" not in wanted:
+        queues.stop_holding_new(queue, now)
+        return {"queue": queue, "released": len(queues.release_all(queue, now, wanted["to"]))}
+    place = queues.release(queue, wanted["id"], now, wanted["to"]).after
+    told = {"id": place.id, "position": place.position, "priority": place.priority}
+    return {"queue": queue, "released": 1} | told
+
+
+@bp.route("/queues/<queue>/pause", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.QueuePauseSchema, required=False)
+@bp.response(200, schemas.QueueSchema)
+def pause_queue(wanted: dict[str, Any], queue: str) -> queues.Queue:
+    """Let no worker take from the queue until it is resumed"""
+    now = utcnow()
+    queues.pause(queue, current_user.name, wanted["note"], now)
+    return queues.find(queue, now)
+
+
+@bp.route("/queues/<queue>/resume", methods=["POST"])
+@requires("operate")
+@bp.response(200, schemas.QueueSchema)
+def resume_queue(queue: str) -> queues.Queue:
+    """Let workers take from the queue again"""
+    now = utcnow()
+    queues.resume(queue, now)
+    return queues.find(queue, now)
+
+
+@bp.route("/queues/<queue>/messages", methods=["DELETE"])
+@requires("administer")
+@bp.response(200, schemas.PurgedSchema)
+def purge_queue(queue: str) -> Any:
+    """Remove every waiting run of the queue; held ones stay"""
+    return queues.purge(queue, current_user.name, utcnow())
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

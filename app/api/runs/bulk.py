@@ -1,0 +1,183 @@
+"""`/runs/bulk`: freeze a set of runs, look at what would become of them, do it, follow it."""
+
+from typing import Any
+
+from flask import current_app, url_for
+from flask_login import current_user
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from app.api import frame
+from app.api.fields import INTEGER_MAX, LIMIT_DEFAULT, LIMIT_MAX, Flag, Moment, QueryInteger, Schema
+from app.api.runs.schemas import FilterSchema
+from app.clock import utcnow
+from app.errors import Forbidden
+from app.runs import bulk as many
+from app.runs import filters
+from app.runs.bulk import background, verdicts
+from app.web.permissions import requires
+
+bp = frame.ApiBlueprint("bulk", __name__, description="Many runs at once", tag="runs")
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of the change."}}
+_DRY = "Only freeze the set and say what would become of each run; `confirm` then does it."
+
+
+class BulkRequestSchema(Schema):
+    """What to do, with which runs: give `ids` or `filter`."""
+
+    action = fields.String(
+        required=True, validate=validate.OneOf(many.ACTIONS, error="Choose one of: {choices}.")
+    )
+    ids = fields.List(
+        fields.String(validate=validate.Length(1, 255)),
+        validate=validate.Length(1, many.MOST, error="Give from {min} to {max} ids."),
+    )
+    filter = fields.Nested(FilterSchema, metadata={"description": "The newest 10,000 that match, at most."})
+    dry_run = Flag(load_default=True, metadata={"description": _DRY})
+
+    @validates_schema
+    def _either(self, data: dict[str, Any], **_: Any) -> None:
+        if ("ids" in data) == ("filter" in data):
+            raise ValidationError("Give either ids or filter.", "ids")
+
+
+class BulkSchema(Schema):
+    """A change of many runs."""
+
+    id = fields.String()
+    action = fields.String(metadata={"enum": list(many.ACTIONS)})
+    state = fields.String(
+        metadata={"enum": ["frozen", "working", "finished"], "description": "frozen: nothing is done yet."}
+    )
+    total = fields.Integer(metadata={"description": "How many runs the set has."})
+    to_do = fields.Integer(metadata={"description": "How many of them the action fits."})
+    done = fields.Integer(metadata={"description": "How many of those have their outcome."})
+    verdicts = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": f"Runs by what was found of them: {', '.join(verdicts.VERDICTS)}."},
+    )
+    outcomes = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "Runs by what became of them: done, failed, or a verdict that came later."},
+    )
+    capped = fields.Boolean(metadata={"description": "More runs match than one change takes."})
+    looked_until = Moment(
+        allow_none=True, metadata={"description": "Where the search for runs stopped; null: it saw all."}
+    )
+    asked_by = fields.String()
+    created_at = Moment()
+    confirmed_at = Moment(allow_none=True)
+    finished_at = Moment(allow_none=True)
+
+
+class BulkItemSchema(Schema):
+    """One run of the set."""
+
+    position = fields.Integer()
+    run_id = fields.String()
+    task_name = fields.String()
+    verdict = fields.String(metadata={"enum": list(verdicts.VERDICTS)})
+    outcome = fields.String(allow_none=True, metadata={"description": "Null until it was its turn."})
+    detail = fields.String(allow_none=True)
+    new_id = fields.String(allow_none=True, metadata={"description": "The run that a rerun made."})
+
+
+class BulkItemsSchema(Schema):
+    """Runs of the set, in its order."""
+
+    items = fields.List(fields.Nested(BulkItemSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class BulkItemsQuery(Schema):
+    limit = QueryInteger(
+        load_default=LIMIT_DEFAULT,
+        validate=validate.Range(1, LIMIT_MAX, error="Give a limit from {min} to {max}."),
+    )
+    cursor = QueryInteger(load_default=-1, validate=validate.Range(0, INTEGER_MAX))
+    verdict = fields.String(load_default=None, validate=validate.OneOf(verdicts.VERDICTS))
+
+
+@bp.route("/runs/bulk", methods=["POST"])
+@requires("operate")
+@bp.arguments(BulkRequestSchema)
+@bp.response(202, BulkSchema, headers=_LOCATION)
+def change_runs(wanted: dict[str, Any]) -> Any:
+    """Rerun, cancel, terminate or delete many runs; a dry run first, unless told otherwise"""
+    now, by = utcnow(), current_user.name
+    _require_right(wanted["action"])
+    celery_app = current_app.extensions["celery"]
+    if "ids" in wanted:
+        bulk = many.freeze(celery_app, wanted["action"], wanted["ids"], by, now)
+    else:
+        meant = filters.Filter(**wanted["filter"])
+        bulk = many.freeze_matching(celery_app, wanted["action"], meant, by, now)
+    return _described(bulk if wanted["dry_run"] else _confirmed(bulk.id)), 202, _location(bulk.id)
+
+
+@bp.route("/runs/bulk/<bulk_id>")
+@requires("view")
+@bp.response(200, BulkSchema)
+def get_change(bulk_id: str) -> dict[str, Any]:
+    """How far a change of many runs is"""
+    return _described(many.get(bulk_id))
+
+
+@bp.route("/runs/bulk/<bulk_id>/items")
+@requires("view")
+@bp.arguments(BulkItemsQuery, location="query")
+@bp.response(200, BulkItemsSchema)
+def list_change_items(query: dict[str, Any], bulk_id: str) -> dict[str, Any]:
+    """What was found of each run, and what became of it"""
+    limit = query["limit"]
+    found = many.items(many.get(bulk_id), limit + 1, query["cursor"], query["verdict"])
+    more = len(found) > limit
+    return {"items": found[:limit], "next_cursor": str(found[limit - 1].position) if more else None}
+
+
+@bp.route("/runs/bulk/<bulk_id>/confirm", methods=["POST"])
+@requires("operate")
+@bp.response(202, BulkSchema, headers=_LOCATION)
+def confirm_change(bulk_id: str) -> Any:
+    """Do what a dry run showed, with exactly its runs"""
+    _require_right(many.get(bulk_id).action)
+    return _described(_confirmed(bulk_id)), 202, _location(bulk_id)
+
+
+def _confirmed(bulk_id: str) -> many.Bulk:
+    bulk = many.confirm(bulk_id, current_user.name, utcnow())
+    background.start(current_app._get_current_object(), bulk_id)  # type: ignore[attr-defined]  # werkzeug's proxy
+    return bulk
+
+
+def _require_right(action: str) -> None:
+    """Deleting takes what `DELETE /runs` takes."""
+    if action == verdicts.DELETE and not current_user.can("administer"):
+        raise Forbidden
+
+
+def _location(bulk_id: str) -> dict[str, str]:
+    return {"Location": url_for(".get_change", bulk_id=bulk_id)}
+
+
+def _described(bulk: many.Bulk) -> dict[str, Any]:
+    found = many.progress(bulk)
+    names = (
+        "id",
+        "action",
+        "state",
+        "total",
+        "capped",
+        "asked_by",
+        "created_at",
+        "confirmed_at",
+        "finished_at",
+    )
+    return {name: getattr(bulk, name) for name in names} | {
+        "looked_until": bulk.looked_back_to,
+        "verdicts": found.verdicts,
+        "outcomes": found.outcomes,
+        "to_do": found.to_do,
+        "done": found.done,
+    }

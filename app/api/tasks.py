@@ -1,0 +1,163 @@
+"""`/tasks`: what can be run, and with which arguments."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery import Celery
+from flask import Flask, current_app
+from marshmallow import fields, validate
+
+from app import catalog, runs, workers
+from app.api import frame
+from app.api.fields import Moment, PageQuery, Schema, page_of
+from app.clock import utcnow
+from app.config import settings
+from app.web.permissions import requires
+
+bp = frame.ApiBlueprint("tasks", __name__, description="Tasks that can be run")
+
+
+class TaskSchema(Schema):
+    name = fields.String()
+    summary = fields.String(metadata={"description": "The first sentence of the docstring."})
+    queue = fields.String()
+    priority = fields.Integer(metadata={"minimum": 0, "maximum": 9, "description": "9 is the most urgent."})
+    origin = fields.String(metadata={"enum": ["library", "own"]})
+    role = fields.String(
+        metadata={"enum": ["operator", "admin"], "description": "The role that running it takes, at least."}
+    )
+    doc = fields.String(metadata={"description": "The docstring, without what it says of each parameter."})
+    parameters = fields.Raw(
+        metadata={"type": "object", "description": "JSON Schema of what `kwargs` of POST /runs may hold."}
+    )
+    time_limit_seconds = fields.Float(
+        allow_none=True,
+        attribute="time_limit",
+        metadata={"description": "This and the next two: what holds, from code or as it was set since."},
+    )
+    soft_time_limit_seconds = fields.Float(allow_none=True, attribute="soft_time_limit")
+    rate_limit = fields.String(allow_none=True, metadata={"example": "10/m"})
+    retries = fields.Boolean(metadata={"description": "Whether its code ever asks to be tried again."})
+    max_retries = fields.Integer(
+        allow_none=True, metadata={"description": "If it retries at all; null: no limit."}
+    )
+    retry_delay_seconds = fields.Float(attribute="default_retry_delay")
+    acks_late = fields.Boolean(
+        metadata={"description": "Whether a run whose worker dies runs again; false: it may not run twice."}
+    )
+    ignore_result = fields.Boolean()
+
+
+class SpanQuery(Schema):
+    last = fields.String(load_default="7d", validate=validate.OneOf(runs.SPANS))
+
+
+class SecondsSchema(Schema):
+    p50 = fields.Float(allow_none=True)
+    p95 = fields.Float(allow_none=True)
+
+
+class IntervalSchema(Schema):
+    """Runs that ended in [from, until); durations are within 5 %, null when there is none."""
+
+    from_at = Moment(data_key="from")
+    until_at = Moment(data_key="until")
+    runs = fields.Integer()
+    succeeded = fields.Integer()
+    failed = fields.Integer(metadata={"description": "Runs in the state FAILURE or LOST."})
+    success_rate = fields.Float(
+        allow_none=True, metadata={"description": "0 to 1, among those that succeeded or failed."}
+    )
+    run_seconds = fields.Nested(SecondsSchema)
+    wait_seconds = fields.Nested(SecondsSchema)
+
+
+class NumbersSchema(IntervalSchema):
+    task_name = fields.String()
+    intervals = fields.List(fields.Nested(IntervalSchema), metadata={"description": "Oldest first."})
+
+
+class LimitsSchema(Schema):
+    """What to change; null lifts a limit, what is not given stays."""
+
+    rate_limit = fields.String(
+        allow_none=True, validate=validate.Length(max=40), metadata={"description": "10/s, 100/m, 1000/h"}
+    )
+    time_limit = fields.Float(allow_none=True, metadata={"description": "Seconds until a run is killed."})
+    soft_time_limit = fields.Float(
+        allow_none=True, metadata={"description": "Seconds until a run is asked to end."}
+    )
+
+
+class LimitedSchema(Schema):
+    task_name = fields.String()
+    rate_limit = fields.String(allow_none=True)
+    time_limit = fields.Float(allow_none=True)
+    soft_time_limit = fields.Float(allow_none=True)
+    workers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "The online workers; empty words: it obeys, else why it does not."},
+    )
+
+
+def init_app(app: Flask) -> None:
+    frame.register(bp)
+
+
+@bp.route("/tasks")
+@requires("view")
+@bp.arguments(PageQuery, location="query")
+@bp.response(200, page_of(TaskSchema))
+def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
+    """Every task, by name"""
+    rest = [task for task in catalog.listing(_celery()) if task.name > (query["cursor"] or "")]
+    items = rest[: query["limit"]]
+    cursor = items[-1].name if len(rest) > len(items) else None
+    return {"items": [_shown(info) for info in workers.all_in_force(items)], "next_cursor": cursor}
+
+
+@bp.route("/tasks/<task_name>")
+@requires("view")
+@bp.response(200, TaskSchema)
+def get_task(task_name: str) -> dict[str, Any]:
+    """One task, with the JSON Schema of its parameters"""
+    return _shown(workers.in_force(catalog.find(_celery(), task_name)))
+
+
+@bp.route("/tasks/<task_name>/numbers")
+@requires("view")
+@bp.arguments(SpanQuery, location="query")
+@bp.response(200, NumbersSchema)
+def task_numbers(query: dict[str, Any], task_name: str) -> dict[str, Any]:
+    """How its runs ended and how long they took: 24 hours by hour, 7 days by 3 hours, 30 days by day"""
+    catalog.find(_celery(), task_name)
+    found = runs.numbers_of(task_name, query["last"], utcnow(), ZoneInfo(settings().timezone))
+    intervals = [_interval(one) for one in found.intervals]
+    return _interval(found.whole) | {"task_name": task_name, "intervals": intervals}
+
+
+def _interval(one: runs.Interval) -> dict[str, Any]:
+    names = ("from_at", "until_at", "runs", "succeeded", "failed", "success_rate")
+    return {name: getattr(one, name) for name in names} | {
+        "run_seconds": {"p50": one.run_p50, "p95": one.run_p95},
+        "wait_seconds": {"p50": one.wait_p50, "p95": one.wait_p95},
+    }
+
+
+def _shown(info: catalog.TaskInfo) -> dict[str, Any]:
+    doc = "\n\n".join(part for part in (info.summary, info.doc) if part)
+    return vars(info) | {"doc": doc, "parameters": catalog.schema(info)}
+
+
+@bp.route("/tasks/<task_name>/limits", methods=["POST"])
+@requires("administer")
+@bp.arguments(LimitsSchema)
+@bp.response(200, LimitedSchema)
+def limit_task(wanted: dict[str, Any], task_name: str) -> workers.Limited:
+    """Change a task's rate and time limits on every worker, also on those that start later"""
+    return workers.set_limits(_celery(), task_name, wanted, utcnow())
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

@@ -1,0 +1,151 @@
+"""`/workers`: who is alive and what each is doing, and changes to them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from celery import Celery
+from flask import Flask, current_app
+from flask_login import current_user
+from marshmallow import fields, validate
+
+from app import broker, heartbeats, workers
+from app.api import frame
+from app.api.fields import Moment, QueueName, Schema
+from app.clock import utcnow
+from app.heartbeats import Worker
+from app.web.permissions import requires
+
+bp = frame.ApiBlueprint("workers", __name__, description="Who runs tasks")
+
+
+class RunningSchema(Schema):
+    id = fields.String()
+    task_name = fields.String(attribute="task")
+    started_at = fields.Function(
+        lambda run: (
+            None if run["started_at"] is None else datetime.fromtimestamp(run["started_at"], UTC).isoformat()
+        ),
+        metadata={"type": "string", "format": "date-time", "nullable": True},
+    )
+
+
+class WorkerSchema(Schema):
+    """One worker, as it last told of itself."""
+
+    hostname = fields.String()
+    state = fields.String(metadata={"enum": ["online", "paused", "offline"]})
+    stopping = fields.Boolean(metadata={"description": "It finishes what runs, then leaves."})
+    pool = fields.String(metadata={"example": "prefork"})
+    slots = fields.Integer()
+    autoscale = fields.List(
+        fields.Integer(), allow_none=True, metadata={"description": "[fewest, most] slots."}
+    )
+    running = fields.List(fields.Nested(RunningSchema))
+    queues = fields.List(fields.String())
+    heartbeat_at = Moment()
+    started_at = Moment()
+    pid = fields.Integer()
+    finished = fields.Integer(metadata={"description": "Runs it has taken since it started."})
+    memory_bytes = fields.Integer()
+    load_average = fields.Float(attribute="load", data_key="load")
+    versions = fields.Dict(keys=fields.String(), values=fields.String())
+    paused_by = fields.String(allow_none=True, attribute="pause.by")
+    paused_at = Moment(allow_none=True, attribute="pause.at")
+    note = fields.String(allow_none=True, attribute="pause.note")
+
+
+class WorkersSchema(Schema):
+    items = fields.List(fields.Nested(WorkerSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class WorkerPauseSchema(Schema):
+    note = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class PoolSchema(Schema):
+    size = fields.Integer(
+        strict=True,
+        required=True,
+        validate=validate.Range(1, 256, error="Give a number from {min} to {max}."),
+    )
+
+
+class WorkerQueuesSchema(Schema):
+    add = fields.List(fields.String(validate=QueueName()), load_default=list)
+    drop = fields.List(fields.String(validate=validate.Length(min=1, max=255)), load_default=list)
+
+
+def init_app(app: Flask) -> None:
+    frame.register(bp)
+
+
+@bp.route("/workers")
+@requires("view")
+@bp.response(200, WorkersSchema)
+def list_workers() -> dict[str, Any]:
+    """Every worker that was heard of, by name"""
+    return {"items": heartbeats.workers(broker.client(), utcnow()), "next_cursor": None}
+
+
+@bp.route("/workers/<hostname>")
+@requires("view")
+@bp.response(200, WorkerSchema)
+def get_worker(hostname: str) -> Worker:
+    """One worker"""
+    return heartbeats.find_worker(broker.client(), hostname, utcnow())
+
+
+@bp.route("/workers/<hostname>/pause", methods=["POST"])
+@requires("administer")
+@bp.arguments(WorkerPauseSchema, required=False)
+@bp.response(200, WorkerSchema)
+def pause_worker(wanted: dict[str, Any], hostname: str) -> Worker:
+    """Let a worker take nothing more, also after a restart, until it is resumed"""
+    return workers.pause(_celery(), hostname, current_user.name, wanted["note"], utcnow())
+
+
+@bp.route("/workers/<hostname>/resume", methods=["POST"])
+@requires("administer")
+@bp.response(200, WorkerSchema)
+def resume_worker(hostname: str) -> Worker:
+    """Let a paused worker take runs again"""
+    return workers.resume(_celery(), hostname, utcnow())
+
+
+@bp.route("/workers/<hostname>/shutdown", methods=["POST"])
+@requires("administer")
+@bp.response(200, WorkerSchema)
+def shut_worker_down(hostname: str) -> Worker:
+    """Let a worker finish what runs, which the answer names, then leave"""
+    return workers.shutdown(_celery(), hostname, utcnow())
+
+
+@bp.route("/workers/<hostname>/pool", methods=["POST"])
+@requires("administer")
+@bp.arguments(PoolSchema)
+@bp.response(200, WorkerSchema)
+def resize_worker(wanted: dict[str, Any], hostname: str) -> Worker:
+    """Change how many runs a worker can run at once"""
+    return workers.resize(_celery(), hostname, wanted["size"], utcnow())
+
+
+@bp.route("/workers/<hostname>/queues", methods=["POST"])
+@requires("administer")
+@bp.arguments(WorkerQueuesSchema)
+@bp.response(200, WorkerSchema)
+def change_worker_queues(wanted: dict[str, Any], hostname: str) -> Worker:
+    """Let a worker listen to more queues, or to some no longer, until it restarts"""
+    return workers.change_queues(_celery(), hostname, wanted["add"], wanted["drop"], utcnow())
+
+
+@bp.route("/workers/<hostname>", methods=["DELETE"])
+@requires("administer")
+@bp.response(204)
+def clear_worker(hostname: str) -> None:
+    """Forget a worker that is offline"""
+    workers.clear(hostname, utcnow())
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

@@ -1,0 +1,1 @@
+"""Beat: Celery's scheduler on the table of schedules."""

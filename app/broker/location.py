@@ -1,0 +1,162 @@
+"""Where a run's message is: in the line, among the held ones, or taken by a worker and not acknowledged."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, Literal
+
+import redis
+
+from app.broker import dedup, holding, rabbitmq, waiting
+from app.broker.capabilities import is_rabbitmq, on_rabbitmq, unseen
+from app.broker.connection import Keys, client, keys, reaches_broker
+from app.broker.messages import Message, given_step, parse
+from app.queue_names import is_reserved
+
+SCAN_COUNT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that a worker took and has not acknowledged: its task runs, or is about to."""
+
+    message: Message
+    delivery_tag: str
+    taken_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run's message is, and the message."""
+
+    where: Literal["waiting", "held", "taken"]
+    queue: str
+    message: Message
+
+
+@on_rabbitmq(unseen(dict))
+@reaches_broker
+def unacked() -> dict[str, Taken]:
+    """The messages that workers took and have not acknowledged, by run id.
+
+    With late acknowledgement these are the running ones too. Kombu writes no worker's name beside them.
+    """
+    redis_client, names = client(), keys()
+    scores: Any = redis_client.zrange(names.unacked_index, 0, -1, withscores=True)
+    taken_at = dict(scores)
+    found = {}
+    for tag, message in _unacked(redis_client, names):
+        epoch = taken_at.get(tag)
+        moment = None if epoch is None else datetime.fromtimestamp(float(epoch), UTC)
+        found[message.id] = Taken(message, tag.decode("utf-8", "replace"), moment)
+    return found
+
+
+@on_rabbitmq(unseen(NoneType))
+@reaches_broker
+def locate(run_id: str, queues: Sequence[str]) -> Place | None:
+    """Where the run's message is: among the held ones, taken, or in the line of one of the queues.
+
+    None also for the millisecond in which a worker has it in its hands: taken out of the list and not yet
+    written among the unacknowledged ones. Who must be sure asks again a second later.
+    """
+    for queue in queues:
+        if held := holding.find_held(queue, run_id):
+            return Place("held", queue, held.message)
+    if place := _locate_taken(run_id):
+        return place
+    for queue in queues:
+        if message := waiting.find(queue, run_id):
+            return Place("waiting", queue, message)
+    return _locate_taken(run_id)  # taken while we looked
+
+
+@on_rabbitmq(lambda run_ids, queues: dedup.taken(run_ids))
+@reaches_broker
+def out(run_ids: Collection[str], queues: Sequence[str]) -> set[str]:
+    """Which of the runs have a message in the broker, anywhere: in line, held or taken.
+
+    What is about to be sent again asks this first. The lines are read twice, because a message can go back
+    into one (a worker shuts down) while the taken ones are read. See `locate` for the one gap.
+    RabbitMQ shows only what was taken; there a message that is sent twice is run once.
+    """
+    wanted = set(run_ids)
+    found = _in_lines(queues, wanted)
+    if wanted - found:
+        found |= {message.id for _, message in _unacked(client(), keys())} & wanted
+    return found | _in_lines(queues, wanted - found)
+
+
+def is_out(run_id: str, queues: Sequence[str]) -> bool:
+    """Whether the run has a message in the broker; see `out`."""
+    return run_id in out([run_id], queues)
+
+
+@on_rabbitmq(unseen(set))
+@reaches_broker
+def known_queues() -> set[str]:
+    """Every task queue that any process has ever declared on this broker, whoever it was.
+
+    Walks over all keys of the Redis database, in steps that block nobody: ask seldom.
+    """
+    redis_client, names = client(), keys()
+    tables = list(redis_client.scan_iter(names.binding % "*", count=SCAN_COUNT, _type="set"))
+    pipe = redis_client.pipeline(transaction=False)
+    for table in tables:
+        pipe.smembers(table)
+    members = set().union(*pipe.execute())
+    queues = {member.decode("utf-8", "replace").split(names.separator)[-1] for member in members}
+    found = sorted(queue for queue in queues if not is_reserved(queue))
+    for queue in found:
+        pipe.type(names.level(queue, 0).key)
+    return {queue for queue, kind in zip(found, pipe.execute(), strict=True) if kind in (b"list", b"none")}
+
+
+def is_declared(queue: str) -> bool:
+    """Whether RabbitMQ has a queue of this name, empty or not; on Redis whether anything waits or is held."""
+    if is_rabbitmq():
+        return rabbitmq.exists(queue)
+    depth = waiting.depths([queue])[queue]
+    return bool(depth.waiting or depth.held)
+
+
+def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:
+    if not wanted:
+        return set()
+    return set().union(*(waiting.among(queue, wanted) for queue in queues))
+
+
+def _locate_taken(run_id: str) -> Place | None:
+    for _, message in _unacked(client(), keys()):
+        if message.id == run_id:
+            return Place("taken", message.queue, message)
+    return None
+
+
+def _unacked(redis_client: redis.Redis, names: Keys) -> Iterator[tuple[bytes, Message]]:
+    """Delivery tag and message of each entry of kombu's hash: JSON of [message, exchange, routing key]."""
+    bound: dict[tuple[str, str], str] = {}
+    for tag, value in redis_client.hscan_iter(names.unacked, count=SCAN_COUNT):
+        try:
+            envelope, exchange, routing_key = json.loads(value)
+        except (ValueError, RecursionError, TypeError):
+            yield tag, parse(value, "", names.steps[0])
+            continue
+        raw = json.dumps(envelope).encode()  # as kombu writes it when it gives the message back
+        address = str(exchange or ""), str(routing_key or "")
+        if address not in bound:
+            bound[address] = _queue_at(redis_client, names, *address)
+        yield tag, parse(raw, bound[address], names.step_of(given_step(raw)))
+
+
+def _queue_at(redis_client: redis.Redis, names: Keys, exchange: str, routing_key: str) -> str:
+    """The queue that an address leads to: by name on the default exchange, else as it is bound."""
+    if exchange:
+        members: Any = redis_client.smembers(names.binding % exchange)
+        for member in members:
+            key, _, queue = member.decode("utf-8", "replace").split(names.separator)
+            if key == routing_key:
+                return str(queue)
+    return routing_key

@@ -1,0 +1,158 @@
+"""`flask schedules`: export, import, and what code defines."""
+
+import gc
+import getpass
+import json
+import sys
+from typing import Any
+
+import click
+from celery import Celery
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from marshmallow import ValidationError
+
+from app import audit, schedules
+from app.api.schedules.schemas import ScheduleSchema
+from app.clock import utcnow
+from app.errors import CeleriacError, Invalid
+from app.schedules import exchange, files
+from app.schedules.definition import FIELDS, Definition
+from app.schedules.history import readable
+
+group = AppGroup("schedules", help="Schedules as files, and those that code defines.")
+
+
+@group.command("export")
+@click.argument("path", metavar="FILE", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--format", "kind", type=click.Choice(["yaml", "json"]), help="By default as FILE is called.")
+def export(path: str, kind: str | None) -> None:
+    """Write all schedules to FILE (- for standard output), as YAML, or JSON when FILE ends in .json.
+
+    Schedules that code defines live there and are left out. Secret arguments are masked.
+    """
+    rows = schedules.everything()
+    items = [readable(_celery(), Definition.of(row)) for row in rows]
+    text = files.write([_tidy(item) for item in items], (kind or _kind(path)) == "json")
+    with click.open_file(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    if path != "-":
+        click.echo(f"{len(rows)} schedules written to {path}", err=True)
+
+
+@group.command("import")
+@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+def import_(path: str, dry_run: bool) -> None:
+    """Make and change schedules as FILE (YAML or JSON, - for standard input) says, by their names.
+
+    Schedules that FILE does not name stay. When anything in it is wrong, nothing is changed.
+    """
+    now = utcnow()
+    gc.disable()  # nothing of very much can go yet: to look for what can would take half the time
+    try:
+        with click.open_file(path, encoding="utf-8") as file:
+            wanted = _load(files.read(file.read()))
+        if dry_run:
+            steps = exchange.plan(_celery(), wanted, now)
+        else:
+            with audit.acting(audit.Origin(_person(), "cli")):
+                steps = exchange.apply(_celery(), wanted, _person() or None, now)
+    except Invalid as error:
+        for field, texts in error.errors.items():
+            click.echo(f"{field}: {' '.join(texts)}", err=True)
+        click.echo("Nothing was changed.", err=True)
+        sys.exit(1)
+    except (CeleriacError, UnicodeDecodeError) as error:
+        click.echo(f"{error} Nothing was changed.", err=True)
+        sys.exit(1)
+    finally:
+        gc.enable()
+    _tell(steps, dry_run)
+
+
+@group.command("sync")
+def sync() -> None:
+    """Take over what code defines (beats do so when they start)."""
+    now = utcnow()
+    with audit.acting(audit.Origin("", "system")):
+        said = schedules.sync_code(_celery(), now)
+    for sentence in said or ["Nothing has changed."]:
+        click.echo(sentence)
+    for problem in schedules.code_entries(_celery(), now).problems:
+        click.echo(f"left out: {problem.key}: {problem.message}", err=True)
+
+
+@group.command("check")
+def check() -> None:
+    """Check saved arguments against the tasks' present signatures; exits 1 when some do not fit."""
+    found = schedules.check_drift(_celery(), utcnow(), everything=True)
+    click.echo(f"{found} schedules have arguments that do not fit their task.")
+    sys.exit(1 if found else 0)
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(group)
+
+
+def _load(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items as Python values; raises `Invalid` with messages under `NAME: FIELD`."""
+    schema = ScheduleSchema()  # making one takes as long as reading some schedules
+    loaded: list[dict[str, Any]] = []
+    errors: dict[str, list[str]] = {}
+    for place, item in enumerate(items, 1):
+        try:
+            loaded.append(schema.load(item))
+        except ValidationError as error:
+            name = item.get("name") if isinstance(item.get("name"), str) else f"schedule {place}"
+            errors |= {f"{name}: {field}": _texts(said) for field, said in error.messages_dict.items()}
+    if errors:
+        raise Invalid(errors)
+    return loaded
+
+
+def _texts(said: Any) -> list[str]:
+    if isinstance(said, dict):
+        return [text for inner in said.values() for text in _texts(inner)]
+    return [str(one) for one in said]
+
+
+def _tidy(item: dict[str, Any]) -> dict[str, Any]:
+    """In the order of the form, without what is null."""
+    return {name: item[name] for name in FIELDS if item.get(name) is not None}
+
+
+def _tell(steps: list[exchange.Step], dry_run: bool) -> None:
+    """The difference, as a person reads it: + for new, ~ for changed."""
+    made = changed = 0
+    for step in steps:
+        if step.new:
+            made += 1
+            click.echo(f"+ {step.name}")
+        elif step.diff:
+            changed += 1
+            click.echo(f"~ {step.name}")
+        for field, (before, after) in step.diff.items():
+            click.echo(f"    {field}: {_shown(after) if step.new else f'{_shown(before)} → {_shown(after)}'}")
+    same = len(steps) - made - changed
+    verb = "would be " if dry_run else ""
+    click.echo(f"{made} {verb}made, {changed} {verb}changed, {same} the same.")
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _kind(path: str) -> str:
+    return "json" if path.endswith(".json") else "yaml"
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in some containers
+        return ""
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

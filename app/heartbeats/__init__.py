@@ -1,0 +1,1 @@
+"""Heartbeats: which beats, recorders and workers say that they live."""

@@ -1,0 +1,108 @@
+"""Beats say every two seconds that they are alive and what they did, in one Redis hash that pages read."""
+
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+from pydantic import BaseModel
+
+from app.broker import starts
+from app.broker.connection import reaches_broker
+from app.heartbeats import hashes
+
+BEATS = "celeriac:beats"
+TELL_SECONDS = 2.0
+SILENT_SECONDS = 10.0
+FORGET_SECONDS = 600.0
+
+
+class ToldByBeat(BaseModel):
+    """What must hold of an entry that is read."""
+
+    at: hashes.Moment
+    started_at: hashes.Moment = 0.0
+    pid: int = 0
+    fired: int = 0
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One beat process. `alive`: it looked at the schedules within the last 10 s."""
+
+    name: str
+    tick_at: datetime
+    started_at: datetime
+    pid: int
+    fired: int
+    alive: bool
+
+
+class Presence:
+    """Writes the entry of this process; safe to lose."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self.fired = 0
+        self._url = redis_url
+        self._started_at = time.time()
+        self._told = self._tidied = 0.0
+        self._mark = ""
+
+    def start(self, client: redis.Redis) -> None:
+        """Count the start of this process; see `starts`."""
+        self._mark = starts.note(client, "beat", socket.gethostname())
+
+    def tell(self, client: redis.Redis) -> None:
+        """Say that a tick went well, not more often than every two seconds. Raises `redis.RedisError`."""
+        now = time.monotonic()
+        if now - self._told < TELL_SECONDS:
+            return
+        self._told = now
+        entry = {"at": time.time(), "started_at": self._started_at, "pid": os.getpid(), "fired": self.fired}
+        client.hset(BEATS, self.name, json.dumps(entry))
+        if now - self._tidied > FORGET_SECONDS / 2:
+            self._tidied = now
+            _forget_the_dead(client)
+
+    def leave(self) -> None:
+        """Take the entry away, on a connection of its own: a signal may have come amid another command."""
+        client = redis.Redis.from_url(self._url, socket_timeout=1, socket_connect_timeout=1)
+        try:
+            client.hdel(BEATS, self.name)
+            starts.ended(client, self._mark)
+        except redis.RedisError:  # it ages out
+            return
+        finally:
+            client.close()
+
+
+@reaches_broker
+def beats(client: redis.Redis, now: datetime) -> list[Beat]:
+    """Every beat that was heard of in the last ten minutes, those alive first. Raises `BrokerUnavailable`."""
+    entries: Any = client.hgetall(BEATS)
+    found = [beat for name, raw in entries.items() if (beat := _read(name, raw, now))]
+    return sorted(found, key=lambda beat: (not beat.alive, beat.name))
+
+
+def _read(name: bytes, raw: bytes, now: datetime) -> Beat | None:
+    entry = hashes.read(raw, ToldByBeat)
+    if entry is None:
+        return None
+    tick_at, started_at = (datetime.fromtimestamp(entry.get(one, 0.0), UTC) for one in ("at", "started_at"))
+    alive = (now - tick_at).total_seconds() <= SILENT_SECONDS
+    told = entry.get("pid", 0), entry.get("fired", 0)
+    return Beat(name.decode("utf-8", "replace"), tick_at, started_at, *told, alive)
+
+
+def _forget_the_dead(client: redis.Redis) -> None:
+    """Remove the entries of beats that were killed long ago."""
+    entries: Any = client.hgetall(BEATS)
+    told = {name: hashes.read(raw, ToldByBeat) for name, raw in entries.items()}
+    old = [name for name, entry in told.items() if entry and time.time() - entry["at"] > FORGET_SECONDS]
+    if old:
+        client.hdel(BEATS, *old)

@@ -1,0 +1,99 @@
+"""What recorders say of themselves, in one Redis hash that pages and probes read."""
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+from pydantic import BaseModel
+
+from app.broker.connection import reaches_broker
+from app.heartbeats import hashes
+
+RECORDERS = "celeriac:recorders"
+SILENT_SECONDS = 15.0
+MINUTE_SECONDS = 60.0
+
+
+class ToldByRecorder(BaseModel):
+    """What must hold of a word that is read."""
+
+    at: hashes.Moment
+    per_minute: int = 0
+    behind_seconds: float = 0.0
+    failing: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class RecorderWord:
+    """The last word of one recorder.
+
+    `per_minute` is how many events it recorded in the minute before, `behind_seconds` by how much the stream
+    was ahead of what all recorders have recorded. `alive`: it said so within the last 15 s. `failing` says of
+    each part of its work that failed twice in a row or more why it last did.
+    """
+
+    name: str
+    told_at: datetime
+    per_minute: int
+    behind_seconds: float
+    alive: bool
+    failing: dict[str, str] = field(default_factory=dict)
+
+
+class Minute:
+    """Counts what happened in the last minute, on a clock that never goes back; seconds are lumped."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[tuple[int, int]] = deque()
+
+    def add(self, number: int, at: float) -> None:
+        """`number` things happened at `at` (seconds)."""
+        if self._seconds and self._seconds[-1][0] == int(at):
+            number += self._seconds.pop()[1]
+        self._seconds.append((int(at), number))
+
+    def count(self, at: float) -> int:
+        """How many happened in the 60 seconds up to `at`; older ones are forgotten."""
+        while self._seconds and self._seconds[0][0] <= int(at) - MINUTE_SECONDS:
+            self._seconds.popleft()
+        return sum(number for _, number in self._seconds)
+
+
+def tell(
+    client: redis.Redis,
+    name: str,
+    recorded: int,
+    per_minute: int,
+    behind_seconds: float,
+    failing: Mapping[str, str] | None = None,
+) -> None:
+    """Say that the recorder works. Raises `redis.RedisError`."""
+    word: dict[str, Any] = {"at": time.time(), "recorded": recorded, "pid": os.getpid()}
+    word |= {"per_minute": per_minute, "behind_seconds": round(behind_seconds, 3)}
+    word |= {"failing": dict(failing or {})}
+    client.hset(RECORDERS, name, json.dumps(word))
+
+
+@reaches_broker
+def recorders(client: redis.Redis, now: datetime) -> list[RecorderWord]:
+    """Every recorder that was heard of, the latest first. Raises `BrokerUnavailable`."""
+    entries: Any = client.hgetall(RECORDERS)
+    found = [word for name, raw in entries.items() if (word := _read(name, raw, now))]
+    return sorted(found, key=lambda word: word.told_at, reverse=True)
+
+
+def _read(name: bytes, raw: bytes, now: datetime) -> RecorderWord | None:
+    word = hashes.read(raw, ToldByRecorder)
+    if word is None:
+        return None
+    told_at = datetime.fromtimestamp(word["at"], UTC)
+    alive = (now - told_at).total_seconds() <= SILENT_SECONDS
+    # A recorder of the version before this one does not tell the last two.
+    numbers = word.get("per_minute", 0), word.get("behind_seconds", 0.0)
+    return RecorderWord(name.decode("utf-8", "replace"), told_at, *numbers, alive, word.get("failing", {}))

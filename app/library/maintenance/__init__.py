@@ -1,0 +1,95 @@
+"""Tasks that look after Celeriac itself."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, get_args
+
+from celery import shared_task
+from pydantic import Field
+
+from app.celery.task import CeleriacTask
+from app.clock import utcnow
+from app.config import settings
+
+BATCH_RUNS = 1000
+Finished = Literal[
+    "SUCCESS", "FAILURE", "REVOKED", "REJECTED", "IGNORED", "EXPIRED", "LOST", "MISSED", "SKIPPED"
+]
+
+
+@shared_task(
+    name="maintenance.backup_database",
+    bind=True,
+    celeriac_role="admin",
+    soft_time_limit=3600,
+    time_limit=3660,
+)
+def backup_database(
+    self: CeleriacTask,
+    keep: Annotated[
+        int, Field(ge=1, le=1000, description="How many backups to keep; older ones are removed")
+    ] = 7,
+) -> dict[str, Any]:
+    """Back up Celeriac's own database.
+
+    The backup is a file in the folder backups of the data folder, made while everything goes on. An
+    SQLite backup is a complete database file, checked for soundness. On PostgreSQL it is made by pg_dump,
+    which must be installed on the worker's machine, in the custom format that pg_restore reads. Older
+    backups are removed only when the new one is complete.
+    """
+    from app.library.maintenance import backup
+
+    folder = settings().data_path / "backups"
+    written = backup.back_up(settings().sqlalchemy_url, folder, utcnow(), self.progress)
+    return {
+        "output": str(written),
+        "bytes": written.stat().st_size,
+        "removed": backup.keep_newest(folder, keep),
+    }
+
+
+@shared_task(
+    name="maintenance.clean_history",
+    bind=True,
+    celeriac_role="admin",
+    soft_time_limit=3600,
+    time_limit=3660,
+)
+def clean_history(
+    self: CeleriacTask,
+    older_than_days: Annotated[
+        float | None,
+        Field(ge=0, le=36_500, description="Runs made so many days ago; empty: the setting RETENTION_DAYS"),
+    ] = None,
+    states: Annotated[
+        list[Finished] | None, Field(description="Only runs that ended in these states; empty: in any")
+    ] = None,
+    keep_newest: Annotated[
+        int | None,
+        Field(ge=1, le=100_000_000, description="Also those beyond so many newest ones; empty: any number"),
+    ] = None,
+    task_name: Annotated[
+        str | None, Field(max_length=255, description="Only runs of this task; empty: of all tasks")
+    ] = None,
+) -> dict[str, Any]:
+    """Remove old finished runs from the history.
+
+    A run goes when it is too old, or when there are enough newer ones. Runs that wait or work are never
+    removed. It works in small batches, so pages and workers go on meanwhile. For other limits by state or
+    task, make a schedule of this task for each. The hourly numbers of tasks are kept for 400 days.
+    """
+    from app import runs
+
+    days = settings().retention_days if older_than_days is None else older_than_days
+    oldest = utcnow() - timedelta(days=days)
+    rule = runs.Rule(oldest, keep_newest, states or get_args(Finished), task_name or "")
+    before = runs.boundary(rule) or oldest
+    deleted = 0
+    limits = {"before": before.isoformat(), "states": states or "any", "task_name": task_name}
+    try:
+        while count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name):
+            deleted += count
+            self.progress(deleted, None, f"{deleted:,} runs removed")
+    finally:  # also when it is stopped halfway
+        runs.note_clean_up(deleted, utcnow(), self.request.id or "", keep_newest=keep_newest, **limits)
+    runs.forget_before(utcnow())
+    return {"deleted": deleted, "before": before.isoformat(), "states": states or "any"}

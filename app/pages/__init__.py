@@ -1,0 +1,1 @@
+"""The pages: one module or package a noun, named as its templates and its URL."""

@@ -1,0 +1,55 @@
+"""The forms of accounts."""
+
+from typing import Any
+
+from flask_babel import lazy_gettext
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
+from wtforms.validators import InputRequired, Length
+
+from app.accounts import tokens, users
+from app.web import roles
+
+_l: Any = lazy_gettext  # WTForms shows lazy text as well as plain; its types do not say so
+
+
+def choices(*pairs: tuple[str, Any]) -> list[SelectChoice]:
+    """The choices of a select: value and label of each."""
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    username = StringField(_l("Username"), [InputRequired(_l("Enter your username."))])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password."))])
+    remember = BooleanField(_l("Keep me signed in on this computer for 14 days"))
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    current = PasswordField(_l("Present password"))
+    password = PasswordField(_l("New password"), [InputRequired(_l("Enter the new password."))])
+    again = PasswordField(_l("New password again"), [InputRequired(_l("Enter the new password once more."))])
+
+
+class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    theme = SelectField(_l("Theme"))
+    locale = SelectField(_l("Language"))
+    timezone = SelectField(_l("Time zone"))
+    single_keys = BooleanField(_l("Single keys"))
+
+
+class TokenForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    label = StringField(_l("What is it for?"), [Length(max=tokens.LABEL_MAX)])
+
+
+class UserForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    name = StringField(_l("Username"), [InputRequired(_l("Enter a username.")), Length(max=users.NAME_MAX)])
+    role = SelectField(
+        _l("Role"),
+        choices=choices(
+            (roles.VIEWER, _l("Viewer: reads")),
+            (roles.OPERATOR, _l("Operator: also runs, schedules, reorders, cancels")),
+            (roles.ADMIN, _l("Admin: also workers, users, tokens, purge")),
+        ),
+        default=roles.OPERATOR,
+    )

@@ -1,0 +1,160 @@
+"""The Settings page: what a user decides about themselves, and API tokens."""
+
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.accounts import tokens, users
+from app.accounts.models import User
+from app.clock import utcnow
+from app.errors import Invalid
+from app.extensions import limiter
+from app.pages.accounts.forms import PasswordForm, PreferencesForm, TokenForm, choices
+from app.pages.accounts.sign_in import PER_NAME, begin_session
+from app.web import viewer
+from app.web.htmx import wants_fragment
+from app.web.permissions import requires
+
+bp = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+@bp.get("")
+@requires("view")
+def index() -> str:
+    return _page()
+
+
+def _guesser() -> str:
+    return f"password {current_user.get_id()}"
+
+
+def _guessed_wrong(response: Response) -> bool:
+    return bool(g.get("guessed_wrong"))
+
+
+@bp.post("/password")
+@requires("view")
+@limiter.limit(PER_NAME, key_func=_guesser, deduct_when=_guessed_wrong)
+def password() -> Response | tuple[str, int]:
+    form = PasswordForm()
+    if form.validate():
+        try:
+            _require_same(form)
+            users.change_password(_me(), form.current.data or "", form.password.data or "", utcnow())
+            return _stay_signed_in(_("Your password is changed, and every other computer is signed out"))
+        except Invalid as error:
+            g.guessed_wrong = isinstance(error, users.WrongPassword)
+            take_errors(form, error)
+    return _page(password=form), 422
+
+
+@bp.post("/sessions/end")
+@requires("view")
+def end_sessions() -> Response:
+    users.end_sessions(_me(), utcnow())
+    return _stay_signed_in(_("Every other computer is signed out"))
+
+
+@bp.post("/preferences")
+@requires("view")
+def preferences() -> Response | tuple[str, int]:
+    form = _preferences_form()
+    if not form.validate():
+        return _page(preferences=form), 422
+    keys = "" if form.single_keys.data else "off"
+    chosen = {"theme": form.theme.data, "language": form.locale.data, "single_keys": keys}
+    users.set_preferences(_me(), form.timezone.data, chosen["theme"], chosen["language"])
+    flash(_("Saved"), "success")
+    answer = redirect(url_for(".index"), 303)
+    for name, value in chosen.items():
+        if value:
+            viewer.keep(answer, name, value)
+        else:
+            answer.delete_cookie(name)
+    return answer
+
+
+@bp.post("/tokens")
+@requires("administer")
+def make_token() -> tuple[str, int]:
+    """Make a token of one's own; the answer is the only page that ever shows it."""
+    form = TokenForm()
+    if form.validate():
+        try:
+            _token, secret = tokens.create(_me(), form.label.data or "", utcnow())
+            return _page(secret=secret), 201
+        except Invalid as error:
+            take_errors(form, error)
+    return _page(token=form), 422
+
+
+@bp.get("/tokens/<int:token_id>/revoke")
+@requires("view")
+def ask_to_revoke(token_id: int) -> str:
+    template = "accounts/_revoke.html" if wants_fragment() else "accounts/revoke.html"
+    return render_template(template, token=tokens.get(token_id, by=_me()))
+
+
+@bp.post("/tokens/<int:token_id>/revoke")
+@requires("view")
+def revoke_token(token_id: int) -> Response:
+    tokens.revoke(token_id, utcnow(), by=_me())
+    flash(_("The token is revoked"), "success")
+    return redirect(url_for(".index"), 303)
+
+
+def take_errors(form: object, error: Invalid) -> None:
+    """Show the domain's messages at the form's fields."""
+    fields = vars(form)["_fields"]
+    for name, messages in error.errors.items():
+        if name not in fields:
+            abort(422)
+        fields[name].errors = [*fields[name].errors, *messages]
+
+
+def _require_same(form: PasswordForm) -> None:
+    if form.password.data != form.again.data:
+        raise Invalid({"again": [_("This is not the same as the new password.")]})
+
+
+def _stay_signed_in(message: str) -> Response:
+    """Go on with a new session, after all of them were ended."""
+    answer = begin_session(_me(), url_for(".index"), remember=session.permanent)
+    flash(message, "success")
+    return answer
+
+
+def _me() -> User:
+    user: User = current_user._get_current_object()
+    return user
+
+
+def _page(**shown: object) -> str:
+    """The whole page, with the form that was just refused (if one was) in the place of a fresh one."""
+    fresh = {
+        "password": PasswordForm(formdata=None),
+        "preferences": _preferences_form(),
+        "token": TokenForm(formdata=None),
+        "secret": None,
+        "tokens": tokens.listing(None if current_user.can("administer") else _me()),
+    }
+    return render_template("accounts/settings.html", **(fresh | shown))
+
+
+def _preferences_form() -> PreferencesForm:
+    form = PreferencesForm(obj=_me())
+    if request.endpoint != "settings.preferences":  # another form's answer says nothing about the box
+        form.single_keys.data = viewer.single_keys()
+    form.theme.choices = choices(
+        ("", _("As chosen on each computer")),
+        ("light", _("Light")),
+        ("dark", _("Dark")),
+        ("system", _("As the system")),
+    )
+    form.locale.choices = choices(("", _("As the browser asks")), *viewer.languages().items())
+    zones = sorted(viewer.zones())
+    form.timezone.choices = choices(("", _("As the browser says")), *zip(zones, zones, strict=True))
+    for field in (form.theme, form.locale, form.timezone):
+        field.data = field.data or ""
+    return form

@@ -1,0 +1,98 @@
+"""Signing in with a password or a one-time link, and signing out."""
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_limiter.util import get_remote_address
+from flask_login import current_user, login_user, logout_user
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.accounts import links, users
+from app.accounts.models import User
+from app.clock import utcnow
+from app.extensions import limiter
+from app.pages.accounts.forms import SignInForm
+from app.web import viewer
+from app.web.htmx import go_to, safe_return
+
+bp = Blueprint("accounts", __name__)
+
+PER_NAME = "10/minute"
+PER_ADDRESS = "60/minute"
+
+
+def begin_session(user: User, address: str, remember: bool = False) -> AnyResponse:
+    """Sign the user in and go on to `address`. What an earlier session held (its CSRF secret too) is gone."""
+    session.clear()
+    login_user(user)
+    session.permanent = remember
+    answer = redirect(address, 303)
+    for name, value in (("theme", user.theme), ("language", user.locale)):
+        if value:
+            viewer.keep(answer, name, value)
+    return answer
+
+
+def _address_and_name() -> str:
+    return f"{get_remote_address()} {users.entered_key(request.form.get('username', ''))}"
+
+
+def _was_refused(response: AnyResponse) -> bool:
+    return response.status_code == 401
+
+
+@bp.get("/login")
+def login() -> str | AnyResponse:
+    if current_user.is_authenticated:
+        return redirect(_next())
+    return render_template("accounts/login.html", form=SignInForm())
+
+
+@bp.post("/login")
+@limiter.limit(PER_NAME, key_func=_address_and_name, deduct_when=_was_refused)
+@limiter.limit(PER_ADDRESS, deduct_when=_was_refused)
+def sign_in() -> AnyResponse | tuple[str, int]:
+    form = SignInForm()
+    if not form.validate():
+        return render_template("accounts/login.html", form=form), 422
+    user = users.sign_in(form.username.data or "", form.password.data or "", utcnow())
+    if user is None:
+        form.form_errors.append(_("This username and password do not go together."))
+        return render_template("accounts/login.html", form=form), 401
+    return begin_session(user, _next(), remember=form.remember.data)
+
+
+@bp.get("/login/link/<secret>")
+def link(secret: str) -> str | AnyResponse | tuple[str, int]:
+    """A link from the terminal or an admin: a page with a button, for what opens links ahead presses none."""
+    user = links.open_for(secret, utcnow())
+    if user is None:
+        return _spent()
+    return render_template("accounts/link.html", secret=secret, user=user)
+
+
+@bp.post("/login/link/<secret>")
+def use_link(secret: str) -> AnyResponse | tuple[str, int]:
+    user = links.use(secret, utcnow())
+    return begin_session(user, url_for("overview.index")) if user else _spent()
+
+
+def _spent() -> AnyResponse | tuple[str, int]:
+    if current_user.is_authenticated:  # the same link again: nothing is wrong
+        return redirect(url_for("overview.index"), 303)
+    form = SignInForm(formdata=None)
+    form.form_errors = [_("This link was used or is too old. An admin can make another one.")]
+    return render_template("accounts/login.html", form=form), 401
+
+
+@bp.post("/logout")
+def logout() -> AnyResponse:
+    if current_user.is_authenticated:
+        users.sign_out(current_user, utcnow())
+        logout_user()
+    session.clear()
+    flash(_("You are signed out"), "success")
+    return go_to(url_for("accounts.login"))
+
+
+def _next() -> str:
+    return safe_return(request.form.get("next") or request.args.get("next"), url_for("overview.index"))

@@ -1,0 +1,82 @@
+"""The start page, live."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response
+
+from app import overview
+from app.config import settings
+from app.pages.overview import facts, next_hour, throughput
+from app.web import live, viewer
+from app.web.navigation import Entry, register
+from app.web.permissions import requires
+
+bp = Blueprint("overview", __name__)
+search_bp = Blueprint("search", __name__)  # of its own: a search is not the start page
+SHOWN_FAILURES = 6
+MAX_TEXT = 200
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    app.register_blueprint(search_bp)
+    register(app, Entry("overview.index", _l("Overview"), "layout-dashboard", 10))
+
+
+@bp.get("/")
+@requires("view")
+def index() -> str:
+    return render_template("overview/index.html", **_drawn(_summary()))
+
+
+@bp.get("/overview/live")
+@requires("view")
+def part() -> str | Response:
+    """Always read afresh: what waits and who works moves without the history."""
+    summary = _summary()
+    if live.unchanged(summary.version):
+        return live.nothing_new()
+    return render_template("overview/_live.html", **_drawn(summary))
+
+
+def _summary() -> overview.Summary:
+    """Everything at this moment; of a span that there is not, the usual one."""
+    wanted = request.args.get("last", "")
+    span = wanted if wanted in overview.SPANS else overview.DEFAULT_SPAN
+    return overview.summary(settings().declared_queues, viewer.now(), span, ZoneInfo(viewer.zone()))
+
+
+def _drawn(summary: overview.Summary) -> dict[str, Any]:
+    """What the templates draw; `query` is what the address says beyond the usual."""
+    found, hour = summary.throughput, summary.next_hour
+    as_table = request.args.get("table") == "1"
+    query = {"last": found.span} if found.span != overview.DEFAULT_SPAN else {}
+    return {
+        "summary": summary,
+        "version": summary.version,
+        "shown_failures": SHOWN_FAILURES,
+        "query": query,
+        "as_table": as_table,
+        "spans": throughput.SPAN_WORDS,
+        "chart": throughput.chart(found) if any(found.whole) else None,
+        "table": throughput.table(found) if as_table else None,
+        "hour": next_hour.drawing(hour, viewer.now()) if hour.lines else None,
+        "hour_told": next_hour.told(hour),
+        "failed_share": facts.share(summary.day.ended),
+        "failed_compared": facts.compared(summary.day),
+        "late_told": facts.latest(summary.late, viewer.now()),
+    }
+
+
+@search_bp.get("/search")
+@requires("view")
+def results() -> str | Response:
+    """Tasks, schedules, queues and runs that match; a whole run id leads straight to its run."""
+    text = request.args.get("q", "").strip()[:MAX_TEXT]
+    found = overview.search(current_app.extensions["celery"], text, viewer.now())
+    if found.run_id:
+        return redirect(url_for("runs.show", run_id=found.run_id))
+    return render_template("overview/search.html", q=text, found=found)

@@ -1,0 +1,64 @@
+"""The pages of queues: the list, one queue, and what can be done with it."""
+
+from hashlib import sha256
+from typing import Any
+
+from flask import Flask, render_template
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from app import broker, queues
+from app.errors import BrokerUnavailable
+from app.pages.queues import actions, detail, modes, trends
+from app.pages.queues.blueprint import bp
+from app.web import live, viewer
+from app.web.navigation import Count, Entry, register
+from app.web.permissions import requires
+
+__all__ = ["changes", "init_app", "modes", "one"]
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    register(app, Entry("queues.index", _l("Queues"), "layers", 40, count=_held_count))
+    app.context_processor(lambda: {"supports_order": broker.supports_order()})
+
+
+@bp.get("")
+@requires("view")
+def index() -> str:
+    return render_template("queues/index.html", **_list())
+
+
+@bp.get("/-/table")
+@requires("view")
+def table() -> str | Response:
+    shown = _list()
+    if live.unchanged(shown["version"]):
+        return live.nothing_new()
+    return render_template("queues/_table.html", **shown)
+
+
+def _list() -> dict[str, Any]:
+    found = queues.listing(viewer.now())
+    told = [
+        (one.name, one.waiting, one.held, one.pause, one.holding_new, one.workers, one.busy, one.slots)
+        for one in found
+    ]
+    period = int(viewer.now().timestamp() // 10)  # rates and estimates change with time alone
+    return {
+        "queues": found,
+        "trends": trends,
+        "version": sha256(repr((told, period)).encode()).hexdigest()[:16],
+    }
+
+
+def _held_count() -> Count | None:
+    """The held runs, for the sidebar; nothing while Redis does not answer."""
+    try:
+        number = queues.held_in_all()
+    except BrokerUnavailable:
+        return None
+    name = ngettext("%(num)s held run", "%(num)s held runs", number)
+    return Count(str(number), name, "held") if number else None

@@ -1,0 +1,122 @@
+"""The page of one queue: its line, what is held, and why a run waits."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from flask import render_template, request
+from werkzeug.wrappers import Response
+
+from app import broker, heartbeats, queues, runs
+from app.config import settings
+from app.errors import NotFound
+from app.pages.queues import trends
+from app.pages.queues.blueprint import bp, celery, view_query
+from app.pages.queues.forms import PAGE_SIZE, optional_number
+from app.queues import Diagnosis, Queue, Waiting
+from app.runs import Run
+from app.web import live, viewer
+from app.web.permissions import requires
+
+WAITING, HELD = "waiting", "held"
+HELD_SHOWN = 5  # below the line; all of them on their own tab
+_FRESH_SECONDS = 4  # estimates age
+
+
+@bp.get("/<queue>")
+@requires("view")
+def show(queue: str) -> str:
+    return render_template("queues/show.html", **shown(queue))
+
+
+@bp.get("/<queue>/live")
+@requires("view")
+def part(queue: str) -> str | Response:
+    if live.unchanged(_version(queues.find(queue, viewer.now()))):
+        return live.nothing_new()
+    return render_template("queues/_queue.html", **shown(queue))
+
+
+def shown(name: str) -> dict[str, Any]:
+    """What the page shows of a queue; the version is read first: a change meanwhile is seen next time."""
+    queue = queues.find(name, viewer.now())
+    version, tab, offset = _version(queue), _tab(), _offset(queue)
+    line = queues.line(celery(), queue, offset, PAGE_SIZE) if tab == WAITING else []
+    held = queues.held(celery(), queue, *_held_part(queue))
+    selected = _selected(queue, line)
+    top = _told([one.id for one in line])
+    return {
+        "version": version,
+        "queue": queue,
+        "trends": trends,
+        "tab": tab,
+        "line": line,
+        "held": held,
+        "offset": offset,
+        "total": _total(queue),
+        "page_size": PAGE_SIZE,
+        "query": view_query(),
+        "selected": selected,
+        "why": _why(selected, queue) if selected else None,
+        "queues": [one for one in settings().declared_queues if one != name],
+        "top": top,
+        "moved_on": request.args.get("top", top) != top,
+    }
+
+
+def _tab() -> str:
+    return HELD if request.values.get("tab") == HELD else WAITING
+
+
+def _total(queue: Queue) -> int:
+    return queue.held if _tab() == HELD else queue.waiting
+
+
+def _offset(queue: Queue) -> int:
+    """Where the shown page begins; a page that the line has become too short for is its last one."""
+    last = max(0, (_total(queue) - 1) // PAGE_SIZE * PAGE_SIZE)
+    return min(optional_number("offset") or 0, last)
+
+
+def _held_part(queue: Queue) -> tuple[int, int]:
+    return (_offset(queue), PAGE_SIZE) if _tab() == HELD else (0, HELD_SHOWN)
+
+
+def _selected(queue: Queue, line: Sequence[Waiting]) -> Waiting | None:
+    """The run that the page explains; None when it waits here no longer."""
+    run_id = request.values.get("run")
+    if not run_id:
+        return None
+    if on_page := next((one for one in line if one.id == run_id), None):
+        return on_page
+    try:
+        return queues.one(celery(), queue, run_id, optional_number("hint"))
+    except NotFound:
+        return None
+
+
+def _why(waiting: Waiting, queue: Queue) -> Diagnosis:
+    try:
+        run = runs.get(waiting.id)
+    except NotFound:  # nobody has recorded it: a message of another program, or its event is still on its way
+        run = Run(id=waiting.id, queue=queue.name, state="PENDING", created_at=queue.at, updated_at=queue.at)
+    return queues.diagnose(run, heartbeats.workers(broker.client(), queue.at), queue.at, waiting.position)
+
+
+def _version(queue: Queue) -> str:
+    """Moves with what the page shows; asks the database nothing. Estimates age, so they move it too."""
+    offset, limit = _held_part(queue)
+    line = broker.page(queue.name, _offset(queue), PAGE_SIZE, body_limit=0) if _tab() == WAITING else []
+    return _told(
+        [(one.id, one.position, one.priority) for one in line],
+        [(one.message.id, one.reason) for one in broker.held(queue.name, offset, limit)],
+        [queue.waiting, queue.held, queue.pause, queue.holding_new],
+        [(one.hostname, one.state, one.slots, one.busy) for one in queue.listening],
+        runs.version(),
+        int(queue.at.timestamp() // _FRESH_SECONDS) if queue.waiting and queue.taking else 0,
+        broker.slot_of(queue.at),
+    )
+
+
+def _told(*facts: Any) -> str:
+    return sha256(repr(facts).encode("utf-8", "backslashreplace")).hexdigest()[:16]

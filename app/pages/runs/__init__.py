@@ -1,0 +1,63 @@
+"""The pages of runs: the list here, one run in `one`."""
+
+from datetime import timedelta
+
+from celery import Celery
+from flask import Flask, current_app, render_template
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from app import runs
+from app.pages.runs import bulk, clean_up, export, listing, log
+from app.pages.runs import detail as one  # its routes are on the blueprint
+from app.pages.runs import row_menu as row_menu
+from app.pages.runs.blueprint import bp
+from app.web import live, viewer
+from app.web.navigation import Count, Entry, register
+from app.web.permissions import requires
+
+_COUNTED = 999
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    app.register_blueprint(clean_up.bp)
+    app.register_blueprint(export.bp)
+    app.register_blueprint(log.bp)
+    app.register_blueprint(bulk.bp)
+    register(app, Entry("runs.index", _l("Runs"), "list-checks", 50, count=_failed_count))
+
+
+@bp.get("")
+@requires("view")
+def index() -> str:
+    return render_template("runs/index.html", **listing.parts(_celery()))
+
+
+@bp.get("/table")
+@requires("view")
+def table() -> str | Response:
+    if live.unchanged(runs.version()):
+        return live.nothing_new()
+    return render_template("runs/_table.html", **listing.parts(_celery()))
+
+
+@bp.get("/failures")
+@requires("view")
+def failures() -> str:
+    return render_template("runs/failures.html", **listing.failures())
+
+
+def _failed_count() -> Count | None:
+    """The runs that failed in 24 hours, for the sidebar."""
+    number = runs.failed_count(viewer.now() - timedelta(hours=24), _COUNTED + 1)
+    name = ngettext("%(num)d run failed in 24 h", "%(num)d runs failed in 24 h", number)
+    if number > _COUNTED:
+        name = _("More than %(n)s runs failed in 24 h", n=_COUNTED)
+    return Count(f"{_COUNTED}+" if number > _COUNTED else str(number), name, "failed") if number else None
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

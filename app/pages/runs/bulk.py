@@ -1,0 +1,131 @@
+"""The pages of a change of many runs: what it would do, whether to do it, how far it is."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app.errors import Forbidden, Invalid
+from app.pages.runs import filters
+from app.runs import bulk as many
+from app.runs.bulk import background, verdicts
+from app.web import live, viewer
+from app.web.htmx import go_to
+from app.web.permissions import requires
+
+bp = Blueprint("bulk", __name__, url_prefix="/runs/bulk")
+ITEMS = 100
+TYPED_ABOVE = 100
+
+
+@bp.post("")
+@requires("operate")
+def freeze() -> Response:
+    """Freeze the chosen runs, or all of the list's filter, and show what would become of them."""
+    action, now = request.form.get("action", ""), viewer.now()
+    _require_right(action)
+    celery_app = current_app.extensions["celery"]
+    if request.form.get("all"):
+        wanted = filters.wanted(request.form, now, viewer.zone())
+        if wanted.errors:  # never more runs than the list shows
+            raise Invalid({name: [text] for name, text in wanted.errors.items()})
+        bulk = many.freeze_matching(celery_app, action, wanted.filter, current_user.name, now)
+    else:
+        bulk = many.freeze(celery_app, action, request.form.getlist("id"), current_user.name, now)
+    return go_to(url_for(".show", bulk_id=bulk.id))
+
+
+@bp.get("/<bulk_id>")
+@requires("view")
+def show(bulk_id: str) -> str:
+    return render_template("runs/bulk.html", **_parts(bulk_id))
+
+
+@bp.get("/<bulk_id>/live")
+@requires("view")
+def part(bulk_id: str) -> str | Response:
+    if live.unchanged(many.version(bulk_id)):
+        return live.nothing_new()
+    return render_template("runs/_bulk_state.html", **_parts(bulk_id))
+
+
+@bp.post("/<bulk_id>/confirm")
+@requires("operate")
+def confirm(bulk_id: str) -> Response:
+    bulk = many.get(bulk_id)
+    _require_right(bulk.action)
+    to_do = many.progress(bulk).to_do
+    if _must_type(bulk, to_do) and request.form.get("typed", "").strip() != str(to_do):
+        raise Invalid({"typed": [_("Type %(n)s to confirm.", n=to_do)]})
+    many.confirm(bulk_id, current_user.name, viewer.now())
+    background.start(current_app._get_current_object(), bulk_id)  # type: ignore[attr-defined]  # werkzeug's proxy
+    return go_to(url_for(".show", bulk_id=bulk_id))
+
+
+def _require_right(action: str) -> None:
+    """Deleting takes what cleaning up takes: an administrator."""
+    if action == verdicts.DELETE and not current_user.can("administer"):
+        raise Forbidden(_("Only an administrator deletes runs from the history."))
+
+
+def _must_type(bulk: many.Bulk, to_do: int) -> bool:
+    return bulk.action == verdicts.DELETE and to_do > TYPED_ABOVE
+
+
+def _parts(bulk_id: str) -> dict[str, Any]:
+    version = many.version(bulk_id)
+    bulk = many.get(bulk_id)
+    found = many.progress(bulk)
+    verdict, outcome = request.args.get("verdict"), request.args.get("outcome")
+    after = request.args.get("after", "")
+    place = int(after) if after.isascii() and after.isdigit() and len(after) < 9 else -1
+    items = many.items(bulk, ITEMS + 1, place, verdict, outcome)
+    return {
+        "version": version,
+        "bulk": bulk,
+        "progress": found,
+        "items": items[:ITEMS],
+        "next_after": items[ITEMS - 1].position if len(items) > ITEMS else None,
+        "shown": {"verdict": verdict, "outcome": outcome},
+        "after": place if place >= 0 else None,
+        "most": many.MOST,
+        "must_type": found.to_do if _must_type(bulk, found.to_do) else None,
+        "may": current_user.can("administer" if bulk.action == verdicts.DELETE else "operate"),
+        "titles": TITLES,
+        "verdict_words": VERDICT_WORDS,
+        "outcome_words": OUTCOME_WORDS,
+        "detail_words": DETAIL_WORDS,
+    }
+
+
+TITLES = {
+    verdicts.RERUN: (_l("Rerun many runs"), _l("will rerun"), _l("Rerun %(n)s"), _l("Rerunning…")),
+    verdicts.CANCEL: (_l("Cancel many runs"), _l("will be cancelled"), _l("Cancel %(n)s"), _l("Cancelling…")),
+    verdicts.TERMINATE: (
+        _l("Terminate many runs"),
+        _l("will be terminated"),
+        _l("Terminate %(n)s"),
+        _l("Terminating…"),
+    ),
+    verdicts.DELETE: (_l("Delete many runs"), _l("will be deleted"), _l("Delete %(n)s"), _l("Deleting…")),
+}
+VERDICT_WORDS = {
+    verdicts.RUNNING: _l("running, left out"),
+    verdicts.WAITING: _l("not started yet, left out"),
+    verdicts.FINISHED: _l("finished already, left out"),
+    verdicts.CHANGED: _l("no longer fit the task's signature"),
+    verdicts.SECRET: _l("have secret arguments that were not kept"),
+    verdicts.TOO_LARGE: _l("have arguments that were too large to be kept"),
+    verdicts.UNKNOWN: _l("of a task that no longer exists"),
+    verdicts.GONE: _l("no longer in the history"),
+    verdicts.ROLE: _l("of a task that needs the role admin"),
+}
+OUTCOME_WORDS = {"done": _l("done"), "failed": _l("could not be done"), **VERDICT_WORDS}
+DETAIL_WORDS = {
+    "removed": _l("removed before a worker took it"),
+    "revoked": _l("revoked: a worker has it and will not start it if it has not yet"),
+    "terminated": _l("the worker is stopping it"),
+}

@@ -1,0 +1,187 @@
+"""The page of one run, and what can be done with it."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from flask import current_app, flash, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import broker, catalog, queues, runs, workflows
+from app.config import PROJECT_DIR, settings
+from app.errors import BrokerUnavailable, Invalid
+from app.pages.runs import presentation
+from app.pages.runs.blueprint import bp
+from app.runs import source_lines, states, tracebacks
+from app.runs.cancel import SIGNALS
+from app.runs.deletion import delete as delete_run
+from app.runs.explanation import explain
+from app.runs.raw_message import raw_message
+from app.runs.timeline import timeline
+from app.web import live, viewer
+from app.web.htmx import go_to, safe_return, wants_fragment
+from app.web.permissions import requires
+
+
+@bp.get("/<run_id>")
+@requires("view")
+def show(run_id: str) -> str:
+    return render_template("runs/show.html", **_one(run_id))
+
+
+@bp.get("/<run_id>/live")
+@requires("view")
+def part(run_id: str) -> str | Response:
+    if live.unchanged(_version(run_id)):
+        return live.nothing_new()
+    return render_template("runs/_run.html", **_one(run_id))
+
+
+@bp.get("/<run_id>/message")
+@requires("view")
+def message(run_id: str) -> str:
+    """The run's message as it lies in the broker, and the code that sends the same."""
+    run = runs.get(run_id)
+    found, away = None, False
+    try:
+        found = raw_message(run, _info(run))
+    except BrokerUnavailable:
+        away = True
+    unseen = not broker.supports_reading() and not run.is_finished
+    shown = {"found": found, "away": away, "unseen": unseen, "codes": _codes(run)}
+    return render_template("runs/message.html", run=run, **shown)
+
+
+@bp.get("/<run_id>/terminate")
+@requires("operate")
+def terminate(run_id: str) -> str:
+    template = "runs/_terminate.html" if wants_fragment() else "runs/terminate.html"
+    return render_template(template, run=runs.get(run_id), signals=SIGNALS, back=_back())
+
+
+@bp.post("/<run_id>/cancel")
+@requires("operate")
+def cancel(run_id: str) -> Response:
+    run = runs.get(run_id)
+    signal = request.form.get("signal", SIGNALS[0])
+    if signal not in SIGNALS:
+        raise Invalid({"signal": [_("Choose one of %(names)s.", names=", ".join(SIGNALS))]})
+    outcome = runs.cancel(
+        _celery(), run, bool(request.form.get("terminate")), current_user.name, viewer.now(), signal=signal
+    )
+    flash(str(_OUTCOMES[outcome]), "success")
+    return go_to(_back() or url_for("runs.show", run_id=run.id))
+
+
+@bp.post("/<run_id>/rerun")
+@requires("operate")
+def rerun(run_id: str) -> Response:
+    new = runs.rerun(_celery(), runs.get(run_id), current_user.name, viewer.now())
+    flash(_("Sent again as a new run"), "success")
+    return go_to(url_for("runs.show", run_id=new.id))
+
+
+@bp.get("/<run_id>/delete")
+@requires("administer")
+def ask_delete(run_id: str) -> str:
+    template = "runs/_delete.html" if wants_fragment() else "runs/delete.html"
+    return render_template(template, run=runs.get(run_id), back=_back())
+
+
+@bp.post("/<run_id>/delete")
+@requires("administer")
+def delete(run_id: str) -> Response:
+    delete_run(runs.get(run_id), viewer.now())
+    flash(_("Deleted from the history"), "success")
+    return go_to(_back() or url_for("runs.index"))
+
+
+def _back() -> str:
+    """The list that the question was asked on, to which the answer leads back; empty for another page."""
+    return safe_return(request.values.get("next"), "")
+
+
+_OUTCOMES = {
+    "removed": _l("Cancelled before a worker took it: it will not run"),
+    "revoked": _l("A worker already has it: it will not start if it has not yet"),
+    "terminated": _l("The worker is stopping it; its state here follows in a moment"),
+}
+
+
+def _one(run_id: str) -> dict[str, Any]:
+    version = _version(run_id)
+    run = runs.get(run_id)
+    info = _info(run)
+    workflow = workflows.workflow_of(run)
+    raised = presentation.raised(run)
+    folders = [str(PROJECT_DIR), os.getcwd()]
+    return {
+        "version": version,
+        "run": run,
+        "known_task": info is not None,
+        "line": timeline(run, viewer.now(), _usual_seconds(run)),
+        "why": _why(run),
+        "explanation": explain(run),
+        "raised": raised,
+        "errors": source_lines.around(tracebacks.parse(raised.traceback if raised else "", folders), folders),
+        "most_attempts": info.max_retries + 1 if info and info.max_retries is not None else None,
+        "given": presentation.named_arguments(run, info.places(len(run.args or [])) if info else []),
+        "defaults": presentation.defaults_used(run, info),
+        "workflow": workflow,
+        "labels": workflows.labels(workflow, run.id) if workflow else {},
+        "reruns": runs.reruns(run.id),
+        "other_queues": _other_queues(run),
+    }
+
+
+def _other_queues(run: runs.Run) -> list[str] | None:
+    """Where a run may go whose message can only be sent once more; None where it cannot, or need not."""
+    waits = run.state == states.PENDING and run.queue and current_user.can("operate")
+    if broker.supports_order() or not waits:
+        return None
+    return [name for name in settings().declared_queues if name != run.queue]
+
+
+def _why(run: runs.Run) -> str:
+    """Why it does not run yet; empty when it does, has ended, or nobody can tell."""
+    if run.is_finished or run.state in runs.RUNNING:
+        return ""
+    return queues.why(run, viewer.now()).detail
+
+
+def _usual_seconds(run: runs.Run) -> float | None:
+    """How long runs of this task usually take, while this one runs; None when too few did."""
+    if run.state not in runs.RUNNING:
+        return None
+    return runs.usual_seconds([run.task_name], viewer.now()).get(run.task_name)
+
+
+def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
+    """The run as code to be copied: (title, id, text); none when its arguments or task are not known."""
+    info = _info(run)
+    if info is None or run.args is None:
+        return []
+    given = run.args, run.kwargs or {}
+    options = {"queue": run.queue, "priority": run.priority}
+    base = settings().base_url or request.host_url
+    return [
+        (_("As curl"), "as-curl", catalog.as_curl(base, info, *given, options)),
+        (_("As Python"), "as-python", catalog.as_python(info, *given, options)),
+    ]
+
+
+def _info(run: runs.Run) -> catalog.TaskInfo | None:
+    return next((one for one in catalog.listing(_celery()) if one.name == run.task_name), None)
+
+
+def _version(run_id: str) -> str:
+    """Moves with the run, and with the others, on which it may wait; empty while nobody can tell."""
+    own, others = runs.version(run_id), runs.version()
+    return f"{own}.{others}" if own and others else ""
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

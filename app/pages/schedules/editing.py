@@ -1,0 +1,205 @@
+"""The form of a schedule: new and changed, with the preview of what it would do."""
+
+from typing import Any
+
+from flask import render_template, request
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from app import catalog, runs, schedules
+from app.accounts import permits
+from app.config import settings
+from app.errors import Conflict, Invalid, Stale
+from app.pages.schedules import fires, history
+from app.pages.schedules.blueprint import address_of, bp, celery, say
+from app.pages.schedules.form import ScheduleForm, empty_form, form_of, parameters_of, read_form
+from app.schedules import timing
+from app.web import viewer
+from app.web.htmx import go_to
+from app.web.once import once
+from app.web.permissions import requires
+
+PARTS = ("minute", "hour", "day_of_month", "month", "day_of_week")
+
+
+@bp.get("/new")
+@requires("operate")
+def new() -> str:
+    return _drawn(empty_form(celery(), _queues(), viewer.zone(), request.args))
+
+
+@bp.post("/new")
+@requires("operate")
+def create() -> Any:
+    form = _submitted(None)
+
+    def act() -> str:
+        wanted = form.wanted(celery(), viewer.now())
+        row = schedules.create(celery(), schedules.Definition(**wanted), current_user.name, viewer.now())
+        return _saved(row.id)
+
+    try:
+        return go_to(once(act))
+    except (Invalid, Conflict) as error:
+        return _refused(form, error)
+
+
+@bp.get("/<int:schedule_id>/edit")
+@requires("operate")
+def edit(schedule_id: int) -> str:
+    row = schedules.get(schedule_id)
+    permits.require(row.task_name)
+    return _drawn(form_of(celery(), row, _queues()))
+
+
+@bp.post("/<int:schedule_id>/edit")
+@requires("operate")
+def update(schedule_id: int) -> Any:
+    form = _submitted(schedules.get(schedule_id))
+    by, now = current_user.name, viewer.now()
+
+    def act() -> str:
+        wanted = form.wanted(celery(), now)
+        schedules.update(celery(), schedule_id, wanted, by, now, form.version)
+        return _saved(schedule_id)
+
+    try:
+        return go_to(once(act))
+    except Stale:
+        return _stale(form, schedule_id)
+    except (Invalid, Conflict) as error:
+        return _refused(form, error)
+
+
+@bp.post("/form")
+@requires("operate")
+def redraw() -> str:
+    """The form again with what was entered, for another task, or for the preview without JavaScript."""
+    return _drawn(_submitted(_row()))
+
+
+@bp.get("/parameters")
+@requires("operate")
+def parameters() -> str:
+    """The parts of the form that follow the task."""
+    form = parameters_of(celery(), request.args.get("task_name", ""), _row(), _queues())
+    return render_template("schedules/_parameters.html", form=form, follows=True)
+
+
+@bp.post("/preview")
+@requires("view")
+def preview() -> str:
+    return render_template("schedules/_preview.html", fragment=True, **_previewed(_submitted(_row())))
+
+
+def _queues() -> list[str]:
+    return settings().declared_queues
+
+
+def _tasks() -> list[catalog.TaskInfo]:
+    """Every task that the viewer may run, those that ran last first."""
+    tasks = [info for info in catalog.listing(celery()) if permits.may_run(info.name)]
+    latest = runs.latest([info.name for info in tasks])
+    return sorted(
+        tasks, key=lambda info: -latest[info.name].created_at.timestamp() if info.name in latest else 0
+    )
+
+
+def _row() -> schedules.Schedule | None:
+    """The schedule that the form belongs to, if it is one that is stored."""
+    text = request.values.get("schedule_id", "")
+    return schedules.get(int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+
+def _submitted(row: schedules.Schedule | None) -> ScheduleForm:
+    return read_form(celery(), request.form, _queues(), row)
+
+
+def _drawn(form: ScheduleForm, **more: Any) -> str:
+    return render_template(
+        "schedules/form.html",
+        form=form,
+        tasks=_tasks(),
+        zones=sorted(viewer.zones()),
+        parts=[(part, timing.allowed(part)) for part in PARTS],
+        **_previewed(form),
+        **more,
+    )
+
+
+def _refused(form: ScheduleForm, error: Invalid | Conflict) -> Any:
+    if isinstance(error, Conflict):
+        if error.code != "name-taken":
+            raise error
+        form.refuse(Invalid({"name": [error.detail]}))
+        return _drawn(form), error.status
+    form.refuse(error)
+    return _drawn(form), error.status
+
+
+def _stale(form: ScheduleForm, schedule_id: int) -> Any:
+    """Who changed what since the form was filled in, and the form on top of that, to go on with."""
+    row = schedules.get(schedule_id)
+    seen = form.version if form.version is not None else 0
+    since = [change for change in schedules.changes_of(schedule_id) if change.version > seen]
+    wanted = form.wanted(celery(), viewer.now())
+    rebased, both = form.rebase(celery(), row, wanted, since[::-1], _queues())
+    shown = [history.shown(change) for change in since]
+    words = sorted(str(history.field_word(name)) for name in both)
+    return _drawn(rebased, theirs=shown, both=words), Stale.status
+
+
+def _saved(schedule_id: int) -> str:
+    """To the schedule's page; with the button for it, its task runs now as well."""
+    name, address = schedules.get(schedule_id).name, address_of(schedule_id)
+    if request.form.get("then") != "run":
+        say(_("Saved"), name)
+        return address
+    try:
+        run = schedules.run_now(celery(), schedule_id, current_user.name, viewer.now())
+    except (Conflict, Invalid) as error:
+        say(_("Saved, but not run now"), error.detail)
+        return address
+    say(_("Saved, and sent to the queue %(queue)s", queue=run.queue), name, run_id=run.id)
+    return address
+
+
+def _previewed(form: ScheduleForm) -> dict[str, Any]:
+    """What the panel beside the form shows; `unknown` says why there is nothing to show yet."""
+    try:
+        shape = form.timing()
+        now = viewer.now()
+        start = max(now, shape.starts_at or now)
+        told = schedules.preview(shape, now, fires.SHOWN, start, str(get_locale()))
+    except Invalid as error:
+        messages = [f"{form.label_of(name)}: {' '.join(said)}" for name, said in error.errors.items()]
+        return {"unknown": messages, "fires": [], "resolved": []}
+    listed = told.fires
+    arguments = _resolved(form, shape, listed)
+    return {
+        "unknown": [],
+        "form_enabled": form.fields.enabled.data,
+        "resolved": _at_fields(form, arguments[0] if arguments else {}),
+        "words": told.words,
+        "timing": shape,
+        "fires": fires.shown(listed, shape.timezone, viewer.now(), (), arguments, form.row is not None),
+        "warnings": [one.text for one in told.warnings if one.due_at not in {fire.due_at for fire in listed}],
+    }
+
+
+def _resolved(
+    form: ScheduleForm, shape: timing.Timing, listed: list[timing.PreviewedFire]
+) -> list[dict[str, Any]]:
+    """For each fire, the arguments that refer to it as they will be then."""
+    if form.parameters is None or not (referring := form.parameters.referring()):
+        return []
+    name, zone = form.parameters.info.name, shape.timezone
+    return [schedules.arguments_at(celery(), name, [], referring, zone, fire.due_at)[1] for fire in listed]
+
+
+def _at_fields(form: ScheduleForm, arguments: dict[str, Any]) -> list[tuple[str, str]]:
+    """For each date of the form its field's id, and what it refers to at the next fire; "" for nothing."""
+    if form.parameters is None:
+        return []
+    return [(form.parameters.fields[name].id, str(arguments.get(name, ""))) for name in form.parameters.due]

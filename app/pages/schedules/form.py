@@ -1,0 +1,335 @@
+"""The form of a schedule: task, arguments, timing and policies, as a person types them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery import Celery
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from wtforms import BooleanField, Form, HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
+
+from app import catalog
+from app.errors import Invalid
+from app.pages.schedules.form_fields import MomentField, SpanField, WholeField
+from app.pages.schedules.parameter_form import ParameterForm
+from app.schedules import timing
+from app.schedules.checks import check
+from app.schedules.definition import FIELDS, OWN_TIMING, Definition
+from app.schedules.edits import merged
+from app.schedules.history import readable
+from app.schedules.models import Schedule, ScheduleChange
+from app.schedules.policies import OnMissed, Overlap
+from app.schedules.timing import TaskType, Timing, TimingError
+
+_l: Any = lazy_gettext  # WTForms shows lazy text as well as plain; its types do not say so
+
+MOMENTS = ("run_at", "starts_at", "ends_at")
+SPANS = ("interval_seconds", "jitter_seconds", "grace_seconds", "message_ttl_seconds")
+START_CRON = "0 9 * * *"
+START_PRIORITY = 5
+_ARGUMENTS = {"args", "kwargs"}
+
+TYPE_WORDS: dict[TaskType, Any] = {"one_time": _l("Once"), "interval": _l("Interval"), "cron": _l("Cron")}
+OVERLAP_WORDS: dict[Overlap, Any] = {
+    "skip": _l("Skip this fire"),
+    "allow": _l("Run side by side"),
+    "buffer_one": _l("Queue one"),
+    "cancel_running": _l("Cancel the earlier run"),
+}
+MISSED_WORDS: dict[OnMissed, Any] = {
+    "skip": _l("Skip them"),
+    "run_once": _l("Run the latest once"),
+    "run_all": _l("Run each of them"),
+}
+
+
+def _choices(words: Mapping[Any, Any]) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in words.items()]
+
+
+class Fields(Form):
+    """Everything but the task's parameters. What may stand in it is checked where schedules are saved."""
+
+    task_name = StringField(_l("Task"), default="")
+    name = StringField(_l("Name"), default="")
+    note = TextAreaField(_l("Note"), default="")
+    enabled = BooleanField(_l("On"), default=True)
+    task_type = RadioField(_l("Timing"), choices=_choices(TYPE_WORDS), default="cron")
+    run_at = MomentField(_l("At"))
+    interval_seconds = SpanField(_l("Every"))
+    cron_schedule = StringField(_l("Whole expression"), default=START_CRON)
+    timezone = StringField(_l("Time zone"))
+    queue = SelectField(_l("Queue"), default="")
+    priority = RadioField(_l("Priority"), choices=_choices({str(n): n for n in range(10)}))
+    overlap = SelectField(_l("If still running"), choices=_choices(OVERLAP_WORDS), default="skip")
+    on_missed = SelectField(
+        _l("Missed fires"), choices=_choices({"": _l("As suits the timing")} | MISSED_WORDS), default=""
+    )
+    jitter_seconds = SpanField(_l("Random delay"), unit="s")
+    starts_at = MomentField(_l("Starts"))
+    ends_at = MomentField(_l("Ends"))
+    max_runs = WholeField(_l("Stop after"))
+    message_ttl_seconds = SpanField(_l("Message expires after"))
+    grace_seconds = SpanField(_l("Grace"))
+    version = HiddenField()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One message of a refused form, with the field it belongs to; both empty for the form as a whole."""
+
+    message: str
+    label: str = ""
+    field_id: str = ""
+
+
+@dataclass
+class ScheduleForm:
+    """The form as it is drawn. `row` is the schedule that is changed; `parameters` needs a known task."""
+
+    fields: Fields
+    parameters: ParameterForm | None
+    row: Schedule | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def info(self) -> catalog.TaskInfo | None:
+        return self.parameters.info if self.parameters else None
+
+    @property
+    def version(self) -> int | None:
+        """The version that the form was filled in for; -1, which no schedule has, for what is none."""
+        if self.row is None:
+            return None
+        text = str(self.fields.version.data or "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
+
+    def wanted(self, celery_app: Celery, now: datetime) -> dict[str, Any]:
+        """What was entered, by field of a definition; without arguments that were not changed.
+
+        Raises `Invalid` with every problem when something cannot even be read.
+        """
+        values, errors = self._read()
+        if self.parameters is None:
+            errors.setdefault("task_name", [_("Choose one of the tasks.")])
+            if self.row is not None and values["task_name"] == self.row.task_name:
+                errors.pop("task_name")  # it has vanished; the rest can be changed all the same
+        elif self.row is None or not self.parameters.is_unchanged():
+            values |= {"args": [], "kwargs": self.parameters.entered()}
+            errors |= self.parameters.unreadable()
+        if errors:
+            raise Invalid(self._others(celery_app, values, now) | errors)
+        return values
+
+    def timing(self) -> Timing:
+        """The timing as it stands in the form; raises `Invalid` for what cannot be read."""
+        values, errors = self._read()
+        names = ("task_type", "timezone", *MOMENTS, "interval_seconds", "cron_schedule", "jitter_seconds")
+        if found := {name: errors[name] for name in names[:-1] if name in errors}:
+            raise Invalid(found)
+        row, anchor_at = self.row, None
+        if row is not None and row.interval_seconds == values["interval_seconds"]:
+            anchor_at = row.anchor_at
+        return Timing(
+            **{name: values[name] for name in names},
+            anchor_at=anchor_at if values["task_type"] == "interval" else None,
+            schedule_id=row.id if row else None,
+        )
+
+    def refuse(self, error: Invalid) -> None:
+        """Put every message at its field, and keep it for the list by the button."""
+        order = [one.name for one in (*self.fields, *(self.parameters.fields if self.parameters else ()))]
+        placed = [(self._field(name), name, messages) for name, messages in error.errors.items()]
+        for found, name, messages in sorted(
+            placed, key=lambda one: order.index(one[0].name) if one[0] is not None else len(order)
+        ):
+            if found is not None:
+                found.errors = list(messages)
+            label = self.label_of(name)
+            field_id = found.id if found is not None else ""
+            self.problems += [Problem(message, label, field_id) for message in messages]
+
+    def label_of(self, name: str) -> str:
+        """What the form calls a field."""
+        found = self._field(name)
+        return str(found.label.text) if found is not None else name
+
+    def rebase(
+        self,
+        celery_app: Celery,
+        row: Schedule,
+        wanted: Mapping[str, Any],
+        since: Sequence[ScheduleChange],
+        queues: Sequence[str],
+    ) -> tuple["ScheduleForm", set[str]]:
+        """The form on the schedule as others have left it: what this person did not touch is theirs.
+
+        `since` are their changes, oldest first. Also returns the fields that both have changed.
+        """
+        before: dict[str, Any] = {}
+        for change in since:
+            for name, (value, _after) in change.diff.items():
+                before.setdefault(name, value)
+        current = Definition.of(row)
+        present = readable(celery_app, current)
+        mine = readable(celery_app, replace(current, **wanted))
+        both = {
+            name
+            for name in before
+            if name in wanted and mine[name] not in (before[name], present[name]) and name not in _ARGUMENTS
+        }
+        if self.info and _ARGUMENTS & set(before) and set(wanted) >= _ARGUMENTS:
+            was, is_now = (_by_name(self.info, values) for values in (present | before, mine))
+            both |= _ARGUMENTS if was != is_now else set()
+        theirs = set(before) | (_ARGUMENTS if _ARGUMENTS & set(before) else set())
+        kept = {name: value for name, value in wanted.items() if name not in theirs or name in both}
+        merged_row = Schedule(id=row.id, version=row.version)
+        replace(current, **kept).write(merged_row)
+        return replace(form_of(celery_app, merged_row, queues), row=row), both
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """The values by field of a definition, and messages by field for what cannot be read."""
+        fields: Any = self.fields
+        errors = {
+            name: [str(message) for message in fields[name].process_errors]
+            for name in (*SPANS, "max_runs")
+            if fields[name].process_errors
+        }
+        values: dict[str, Any] = {
+            name: fields[name].data or ""
+            for name in ("name", "task_name", "note", "task_type", "timezone", "overlap")
+        }
+        values["task_name"], values["timezone"] = values["task_name"].strip(), values["timezone"].strip()
+        values |= {name: fields[name].data for name in (*SPANS, "max_runs")}
+        values["enabled"] = bool(fields.enabled.data)
+        values["on_missed"] = fields.on_missed.data or None
+        values["jitter_seconds"] = values["jitter_seconds"] or 0
+        values["cron_schedule"] = (fields.cron_schedule.data or "").strip()
+        values |= {"queue": fields.queue.data or None, "priority": self._priority(errors)}
+        for name in MOMENTS:
+            values[name] = self._moment(name, values["timezone"], errors)
+        for owner, names in OWN_TIMING.items():
+            for name in names:
+                if owner != values["task_type"] and name in values:
+                    values[name] = None
+                    errors.pop(name, None)
+        return values, errors
+
+    def _priority(self, errors: dict[str, list[str]]) -> int | None:
+        """None while it is the task's own, unless the schedule says the same number by itself."""
+        text = str(self.fields.priority.data or "")
+        if text not in {str(number) for number in range(10)}:
+            errors["priority"] = [_("Give a priority from 0 to 9; 9 is the most urgent.")]
+            return None
+        own = self.info.priority if self.info else START_PRIORITY
+        stated = self.row is not None and self.row.priority is not None
+        return None if int(text) == own and not stated else int(text)
+
+    def _moment(self, name: str, zone: str, errors: dict[str, list[str]]) -> datetime | None:
+        known = getattr(self.row, name) if self.row is not None and self.row.timezone == zone else None
+        shown: Any = self.fields[name]
+        try:
+            found: datetime | None = shown.moment(timing.zone(zone), known)
+            return found
+        except TimingError:
+            return known  # the zone is told as wrong where the definition is checked
+        except ValueError as error:
+            errors[name] = [str(error)]
+            return None
+
+    def _others(self, celery_app: Celery, values: Mapping[str, Any], now: datetime) -> dict[str, list[str]]:
+        """What is wrong beside what cannot be read, so that one sees all of it at once."""
+        row, fillers = self.row, {"run_at": now + timedelta(days=1), "interval_seconds": 60}
+        for owner, names in OWN_TIMING.items():
+            for name in names:
+                if name in fillers and owner == values["task_type"] and values.get(name) is None:
+                    values = {**values, name: fillers[name]}
+        try:
+            if row is not None:
+                old = Definition.of(row)
+                check(celery_app, merged(celery_app, old, values, now), old, now, row.id, row.run_count)
+            else:
+                anchor = now if values["task_type"] == "interval" else None
+                check(celery_app, Definition(**values, anchor_at=anchor), None, now)
+        except Invalid as error:
+            return error.errors
+        return {}
+
+    def _field(self, name: str) -> Any:
+        """The field that a message is about; `kwargs.NAME` and `NAME.0.key` are about the parameter NAME."""
+        plain = name.removeprefix("kwargs.")
+        if plain == name and name in self.fields:
+            return self.fields[name]
+        top = plain.split(".")[0]
+        if self.parameters is not None and top in self.parameters.fields:
+            return self.parameters.fields[top]
+        return None
+
+
+def empty_form(
+    celery_app: Celery, queues: Sequence[str], zone: str, suggested: Mapping[str, str]
+) -> ScheduleForm:
+    """The form of a new schedule; `suggested` may name the task, a name and a cron expression."""
+    info = catalog.lookup(celery_app, suggested.get("task_name", "").strip())
+    given = {name: suggested[name] for name in ("task_name", "name", "cron_schedule") if suggested.get(name)}
+    fields = Fields(data={"timezone": zone, "priority": _priority_of(info)} | given)
+    _offer(fields, info, queues)
+    return ScheduleForm(fields, ParameterForm(info) if info else None)
+
+
+def form_of(celery_app: Celery, row: Schedule, queues: Sequence[str]) -> ScheduleForm:
+    """The form filled in with a schedule."""
+    info = catalog.lookup(celery_app, row.task_name)
+    values: dict[str, Any] = {name: getattr(row, name) for name in FIELDS if name not in ("args", "kwargs")}
+    values |= {name: values[name] or "" for name in ("cron_schedule", "queue", "on_missed")}
+    values["priority"] = str(row.priority) if row.priority is not None else _priority_of(info)
+    values["jitter_seconds"] = row.jitter_seconds or None
+    fields: Any = Fields(data=values | {"version": row.version})
+    for name in MOMENTS:
+        fields[name].show(getattr(row, name), _place(row.timezone))
+    _offer(fields, info, [*queues, row.queue or ""])
+    return ScheduleForm(fields, ParameterForm(info, row) if info else None, row)
+
+
+def read_form(
+    celery_app: Celery, data: Any, queues: Sequence[str], row: Schedule | None = None
+) -> ScheduleForm:
+    """The form as it was submitted (`data` is a multi-dict)."""
+    fields = Fields(data)
+    info = catalog.lookup(celery_app, (fields.task_name.data or "").strip())
+    _offer(fields, info, [*queues, (row.queue if row else None) or "", fields.queue.data or ""])
+    return ScheduleForm(fields, ParameterForm(info, row, data) if info else None, row)
+
+
+def parameters_of(
+    celery_app: Celery, task_name: str, row: Schedule | None, queues: Sequence[str]
+) -> ScheduleForm:
+    """The form of which the parts that follow the task are drawn anew, for another task."""
+    info = catalog.lookup(celery_app, task_name.strip())
+    fields = Fields(data={"task_name": task_name, "priority": _priority_of(info)})
+    _offer(fields, info, queues)
+    return ScheduleForm(fields, ParameterForm(info, row) if info else None, row)
+
+
+def _offer(fields: Fields, info: catalog.TaskInfo | None, queues: Sequence[str]) -> None:
+    own = _("%(value)s (task default)", value=info.queue) if info else _("The task's own")
+    fields.queue.choices = _choices({"": own} | {name: name for name in queues if name})
+
+
+def _priority_of(info: catalog.TaskInfo | None) -> str:
+    return str(info.priority if info else START_PRIORITY)
+
+
+def _by_name(info: catalog.TaskInfo, values: Mapping[str, Any]) -> dict[str, Any]:
+    return catalog.by_name(info.parameters, values["args"], values["kwargs"])
+
+
+def _place(name: str) -> ZoneInfo:
+    try:
+        return timing.zone(name)
+    except TimingError:  # a zone that this machine no longer knows
+        return ZoneInfo("UTC")

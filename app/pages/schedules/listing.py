@@ -1,0 +1,217 @@
+"""The list of schedules, live, and what is done to many of them at once."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import flash, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import broker, catalog, heartbeats, runs, schedules
+from app.config import settings
+from app.errors import BrokerUnavailable, Invalid
+from app.pages.schedules import presentation, suggestions
+from app.pages.schedules.blueprint import back, bp, celery, moment, question, tell
+from app.schedules.switching import BULK_MAX
+from app.web import live, viewer, words
+from app.web.htmx import go_to
+from app.web.navigation import Count
+from app.web.permissions import requires
+
+PAGE_SIZE = 30  # a page of about 100 KB
+TYPE_TO_DELETE = 100  # more than that asks for the number to be typed
+_FRESH_SECONDS = 10  # what is late changes with time alone
+
+
+@bp.get("")
+@requires("view")
+def index() -> str:
+    shown = _list()
+    if not shown["rows"] and not shown["query"] and not shown["counts"]["all"]:
+        shown |= _first_use()
+    shown["not_taken_over"] = schedules.code_entries(celery(), viewer.now()).problems
+    return render_template("schedules/index.html", **shown)
+
+
+@bp.get("/table")
+@requires("view")
+def table() -> str | Response:
+    if live.unchanged(_version()):
+        return live.nothing_new()
+    return render_template("schedules/_table.html", **_list())
+
+
+@bp.post("/bulk")
+@requires("operate")
+def bulk() -> Any:
+    """Do something with the chosen schedules, frozen when the page was sent; ask first where it loses."""
+    action, ids = request.form.get("action", ""), _chosen()
+    query: dict[str, Any] = {**presentation.wanted(request.form, viewer.now()).query}
+    back = url_for(".index", **query)
+    if not ids:
+        flash(_("Choose schedules first"), "error")
+        return go_to(back)
+    if (asked := _asked_first(action, ids)) is not None:
+        return asked
+    _act(action, ids)
+    return go_to(back)
+
+
+@bp.post("/undo")
+@requires("operate")
+def undo() -> Response:
+    done_at = moment("done_at")
+    outcomes = schedules.undo(celery(), done_at, current_user.name, viewer.now())
+    tell(outcomes, _("Taken back"))
+    return back(url_for(".index"))
+
+
+def late_count() -> Count | None:
+    """The late ones, for the sidebar."""
+    number = schedules.late_count(viewer.now())
+    name = ngettext("%(num)d late schedule", "%(num)d late schedules", number)
+    return Count(str(number), name, "late") if number else None
+
+
+def one_row(schedule: schedules.Schedule) -> dict[str, Any]:
+    """What the line of a single schedule shows."""
+    return {"row": _rows([schedule])[0]}
+
+
+def _version() -> str:
+    """Moves with schedules and with runs, and every few seconds; empty while nobody can tell."""
+    own, of_runs = schedules.version(), runs.version()
+    period = int(viewer.now().timestamp() // _FRESH_SECONDS)
+    return f"{own}.{of_runs}.{period}" if own and of_runs else ""
+
+
+def _list() -> dict[str, Any]:
+    """What the list shows; the version is read first, so that a change meanwhile is seen at the next poll."""
+    version, now = _version(), viewer.now()
+    wanted = presentation.wanted(request.args, now)
+    cursor = request.args.get("cursor")
+    page = schedules.page(wanted.filter, PAGE_SIZE, cursor, wanted.order)
+    counts = schedules.counts(wanted.unfiltered_state, now)
+    return {
+        "version": version,
+        "rows": _rows(page.items),
+        "chips": presentation.chips(counts, wanted),
+        "counts": counts,
+        "matching": presentation.matching(counts, wanted),
+        "query": wanted.query | ({"cursor": cursor} if cursor else {}),
+        "first_query": wanted.query,
+        "next_query": wanted.query | {"cursor": page.next_cursor},
+        "next_cursor": page.next_cursor,
+        "order": wanted.order,
+        "filtered": wanted.narrowed,
+        "selects": _selects(wanted.query),
+        "queues": settings().declared_queues,
+        "beats": beats(),
+        "bulk_max": BULK_MAX,
+    }
+
+
+def beats() -> list[heartbeats.Beat] | None:
+    """The beats that were heard of; None while Redis does not answer."""
+    try:
+        return heartbeats.beats(broker.client(), viewer.now())
+    except BrokerUnavailable:
+        return None
+
+
+def _rows(items: list[schedules.Schedule]) -> list[presentation.Row]:
+    now, ids = viewer.now(), [schedule.id for schedule in items]
+    strips, waiting, paused = schedules.strips(ids), schedules.waiting_fires(ids, now), paused_queues()
+    return [
+        presentation.row(one, strips[one.id], waiting.get(one.id), paused, drift(one), now) for one in items
+    ]
+
+
+def paused_queues() -> list[str]:
+    try:
+        return list(broker.paused())
+    except BrokerUnavailable:
+        return []
+
+
+def drift(schedule: schedules.Schedule) -> str:
+    """What today's signature says against the schedule's arguments, in words; empty when they fit."""
+    when = words.at(schedule.next_run_at, viewer.now()) if schedule.next_run_at else ""
+    problems = schedules.drift_of(celery(), schedule, viewer.now())
+    return presentation.drift_words(problems, schedule, when)
+
+
+def _selects(query: dict[str, str]) -> list[tuple[str, str, list[str]]]:
+    """The drop-down filters; a chosen value that is no longer offered stays in its list."""
+    offered = (
+        ("task_name", _("Task"), [info.name for info in catalog.listing(celery())]),
+        ("queue", _("Queue"), settings().declared_queues),
+        ("timezone", _("Time zone"), schedules.zones()),
+    )
+    return [
+        (name, label, values if query.get(name, "") in ("", *values) else [*values, query[name]])
+        for name, label, values in offered
+    ]
+
+
+def _first_use() -> dict[str, Any]:
+    """What the empty page tells and suggests."""
+    try:
+        online = [one for one in heartbeats.workers(broker.client(), viewer.now()) if one.online]
+    except BrokerUnavailable:
+        online = []
+    return {
+        "first_use": True,
+        "online": len(online),
+        "tasks": len(catalog.listing(celery())),
+        "suggestions": [
+            (one, presentation.cron_words(one.cron_schedule))
+            for one in suggestions.suggest(celery(), ZoneInfo(viewer.zone()), viewer.now())
+        ],
+    }
+
+
+def _chosen() -> list[int]:
+    """The ids that were ticked, or of all that match, as far as one step may go."""
+    if request.form.get("all"):
+        return schedules.ids(presentation.wanted(request.form, viewer.now()).filter, BULK_MAX)
+    texts = request.form.getlist("id")
+    if not all(text.isascii() and text.isdecimal() and len(text) < 10 for text in texts):
+        raise Invalid({"id": [_("Choose schedules of the list.")]})
+    return [int(text) for text in dict.fromkeys(texts)]
+
+
+def _asked_first(action: str, ids: list[int]) -> Any:
+    """The question that comes before deleting and before choosing a queue; None when it was answered."""
+    rows = schedules.of_ids(ids)
+    query = presentation.wanted(request.form, viewer.now()).query
+    shown: dict[str, Any] = {"schedules": rows, "queues": settings().declared_queues, "query": query}
+    if action == "queue" and "queue" not in request.form:
+        return question("schedules/_bulk_queue.html", _("Change queue"), **shown)
+    if action == "delete":
+        shown["must_type"] = str(len(rows)) if len(rows) > TYPE_TO_DELETE else ""
+        if not request.form.get("sure") or request.form.get("typed", "") != shown["must_type"]:
+            return question("schedules/_bulk_delete.html", _("Delete schedules"), **shown)
+    return None
+
+
+def _act(action: str, ids: list[int]) -> None:
+    by, now = current_user.name, viewer.now()
+    match action:
+        case "run":
+            outcomes, done = schedules.run_many(celery(), ids, by, now), _("Sent to their queues")
+        case "enable":
+            outcomes, done = schedules.enable_many(celery(), ids, by, now), _("Turned on")
+        case "disable":
+            outcomes, done = schedules.disable_many(celery(), ids, by, now), _("Turned off")
+        case "queue":
+            queue = request.form.get("queue") or None
+            outcomes = schedules.change_queue_many(celery(), ids, queue, by, now)
+            done = _("Queue changed")
+        case "delete":
+            outcomes, done = schedules.delete_many(ids, by, now), _("Deleted")
+        case _:
+            raise Invalid({"action": [_("Choose one of the actions of the page.")]})
+    tell(outcomes, done, now if action != "run" else None)

@@ -1,0 +1,170 @@
+"""What stands at the foot of the sidebar: whether broker, scheduler and events are all right, in a word each.
+
+All of it is what these processes last told in Redis; it is kept for some seconds for all pages of a process.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from app import broker, heartbeats, schedules
+from app.broker import rabbitmq
+from app.broker.aside import SetAside, aside
+from app.broker.connection import reaches_broker
+from app.config import settings
+from app.errors import BrokerUnavailable, NotFound
+from app.heartbeats import Beat, RecorderWord
+
+KEPT_SECONDS = 2.0
+SLOW_SECONDS = 0.25
+BEHIND_SECONDS = 5.0
+LATELY = timedelta(hours=1)
+_EXTENSION = "celeriac_reading"
+
+Amount = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was last heard; None where Redis (or for `broker_seconds` RabbitMQ) did not answer."""
+
+    broker_seconds: float | None
+    beats: list[Beat] | None
+    unfired: int
+    recorders: list[RecorderWord] | None
+    aside: SetAside | None = None
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One line: `kind` is "" when all is well, else the state ("late", "failed") of its icon and colour."""
+
+    label: str
+    kind: str
+    word: str
+    detail: str
+    endpoint: str
+
+
+def signs(now: datetime, amount: Amount) -> list[Sign]:
+    """Broker, scheduler, events; it never fails for Redis or RabbitMQ.
+
+    `amount` gives the viewer's words for a number of seconds.
+    """
+    reading = _kept(now)
+    return [_broker(reading), _scheduler(reading, now, amount), _events(reading, now, amount)]
+
+
+def forget() -> None:
+    """Read afresh next time."""
+    current_app.extensions.pop(_EXTENSION, None)
+
+
+def _kept(now: datetime) -> Reading:
+    """The last reading while it is fresh. One that took long (a server that hangs) is kept for longer."""
+    kept: tuple[float, Reading] | None = current_app.extensions.get(_EXTENSION)
+    started = time.monotonic()
+    if kept and started < kept[0]:
+        return kept[1]
+    reading = _read(now)
+    ended = time.monotonic()
+    current_app.extensions[_EXTENSION] = (ended + max(KEPT_SECONDS, 5 * (ended - started)), reading)
+    return reading
+
+
+def _read(now: datetime) -> Reading:
+    client = broker.client()
+    try:
+        redis_seconds: float | None = _seconds(reaches_broker(client.ping))
+        beats, recorders = heartbeats.beats(client, now), heartbeats.recorders(client, now)
+        set_aside = aside(client)
+    except (BrokerUnavailable, NotFound):
+        redis_seconds, beats, recorders, set_aside = None, None, None, None
+    seconds = _rabbitmq_seconds() if broker.is_rabbitmq() else redis_seconds
+    return Reading(seconds, beats, schedules.unfired_count(now), recorders, set_aside)
+
+
+def _rabbitmq_seconds() -> float | None:
+    try:
+        return _seconds(lambda: rabbitmq.exists(settings().declared_queues[0]))
+    except BrokerUnavailable:
+        return None
+
+
+def _seconds(question: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    question()
+    return time.perf_counter() - started
+
+
+def _broker(reading: Reading) -> Sign:
+    label, name = _("Broker"), "RabbitMQ" if broker.is_rabbitmq() else "Redis"
+    if reading.broker_seconds is None:
+        detail = _("%(name)s does not answer. What was queued is not lost.", name=name)
+        return Sign(label, "failed", _("No answer"), detail, "queues.index")
+    milliseconds = max(1, round(reading.broker_seconds * 1000))
+    slow = reading.broker_seconds > SLOW_SECONDS
+    detail = _("%(name)s answered in %(ms)s ms", name=name, ms=milliseconds)
+    word = _("%(name)s, %(ms)s ms", name=name, ms=milliseconds)
+    return Sign(label, "late" if slow else "", word, detail, "queues.index")
+
+
+def _scheduler(reading: Reading, now: datetime, amount: Amount) -> Sign:
+    label, to = _("Scheduler"), "schedules.index"
+    if reading.beats is None:
+        return Sign(label, "late", _("Unknown"), _("Redis does not answer."), to)
+    alive = [beat.name for beat in reading.beats if beat.alive]
+    if not alive:
+        detail = _("No beat is at work, so no schedule fires.")
+        heard = [beat.tick_at for beat in reading.beats]
+        return _silent(Sign(label, "failed", "", detail, to), heard, now, amount)
+    if reading.unfired:
+        detail = ngettext(
+            "%(num)d schedule is due for more than a minute, and beat has not fired it",
+            "%(num)d schedules are due for more than a minute, and beat has not fired them",
+            reading.unfired,
+        )
+        return Sign(label, "late", _("%(n)s late", n=reading.unfired), detail, to)
+    return Sign(label, "", _("On time"), _("At work: %(names)s", names=", ".join(alive)), to)
+
+
+def _events(reading: Reading, now: datetime, amount: Amount) -> Sign:
+    label, to = _("Events"), "runs.index"
+    if reading.recorders is None:
+        return Sign(label, "late", _("Unknown"), _("Redis does not answer."), to)
+    alive = [word for word in reading.recorders if word.alive]
+    if not alive:
+        detail = _("No recorder is at work: what happens is recorded when one runs again.")
+        heard = [word.told_at for word in reading.recorders]
+        return _silent(Sign(label, "failed", "", detail, to), heard, now, amount)
+    behind = alive[0].behind_seconds  # the latest word
+    if behind > BEHIND_SECONDS:
+        detail = _("The history is %(amount)s behind what happens.", amount=amount(behind))
+        return Sign(label, "late", _("%(amount)s behind", amount=amount(behind)), detail, to)
+    if reading.aside and reading.aside.last_at and now - reading.aside.last_at < LATELY:
+        detail = _(
+            "%(n)s could not be worked with and were set aside, the last one: %(why)s",
+            n=reading.aside.total,
+            why=reading.aside.last_why,
+        )
+        return Sign(label, "late", _("%(n)s set aside", n=reading.aside.total), detail, to)
+    number = sum(word.per_minute for word in alive)
+    detail = _(
+        "Events recorded in the last minute: %(n)s. At work: %(names)s",
+        n=number,
+        names=", ".join(sorted(word.name for word in alive)),
+    )
+    return Sign(label, "", _("%(n)s / min", n=number), detail, to)
+
+
+def _silent(sign: Sign, heard: list[datetime], now: datetime, amount: Amount) -> Sign:
+    """The sign of a process that is not at work, with its word: since when, where one was ever heard of."""
+    if not heard:
+        return replace(sign, word=_("Not running"))
+    silent = amount((now - max(heard)).total_seconds())
+    return replace(sign, word=_("Silent %(amount)s", amount=silent))

@@ -1,0 +1,242 @@
+"""The pages of tasks: the list, and one task with the form that runs it."""
+
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery import Celery
+from flask import Blueprint, Flask, current_app, flash, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from app import catalog, runs, schedules, workers
+from app.catalog import type_words
+from app.catalog.binding import Arguments
+from app.catalog.json_text import RAW
+from app.config import settings
+from app.errors import BrokerUnavailable, Invalid, NotFound
+from app.pages.tasks import presentation
+from app.pages.tasks import statistics as charted
+from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
+from app.pages.tasks.start_form import AT, NOW, Start
+from app.web import viewer
+from app.web.htmx import go_to, wants_fragment
+from app.web.navigation import Count, Entry, register
+from app.web.once import once
+from app.web.permissions import requires
+
+bp = Blueprint("tasks", __name__, url_prefix="/tasks")
+RECENT = 6
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    app.jinja_env.globals.update(
+        bounds_words=type_words.bounds_words,
+        how_to_write=type_words.how_to_write,
+        type_name=type_words.type_name,
+        short=charted.short,
+        share=charted.share,
+    )
+    register(app, Entry("tasks.index", _l("Tasks"), "package", 20, count=_count))
+
+
+@bp.get("")
+@requires("view")
+def index() -> str:
+    tasks, text = catalog.listing(_celery()), request.args.get("q", "").strip()
+    found = catalog.matching(tasks, text)
+    return render_template(
+        "tasks/index.html",
+        groups=presentation.groups(found),
+        found=len(found),
+        total=len(tasks),
+        q=text,
+        failures=current_app.extensions["import_failures"],
+        not_taken_over=_celery().not_taken_over,
+        latest=runs.latest([info.name for info in found]),
+    )
+
+
+@bp.get("/<path:task_name>")
+@requires("view")
+def show(task_name: str) -> str:
+    info = catalog.find(_celery(), task_name)
+    mode = RAW if request.args.get("input") == RAW else FIELDS
+    rerun_of = request.args.get("rerun", "")
+    values = _earlier(rerun_of or request.args.get("run", ""))
+    return _drawn(empty_form(info, settings().declared_queues, mode, values, rerun_of if values else ""))
+
+
+@bp.get("/<path:task_name>/numbers")
+@requires("view")
+def numbers(task_name: str) -> str:
+    info = catalog.find(_celery(), task_name)
+    return render_template("tasks/_numbers.html", info=info, **_numbers(info))
+
+
+@bp.post("/<path:task_name>/run")
+@requires("operate")
+def run(task_name: str) -> Any:
+    form = _submitted(task_name)
+    try:
+        return go_to(once(lambda: _started(form)))
+    except Invalid as error:
+        form.refuse(error)
+        return _drawn(form), 422
+
+
+@bp.post("/<path:task_name>/form")
+@requires("operate")
+def switch(task_name: str) -> Any:
+    """The other tab of the form, with what was entered so far."""
+    form = _submitted(task_name)
+    try:
+        form = form.in_mode(RAW if form.mode == FIELDS else FIELDS)
+    except Invalid as error:
+        form.refuse(error)
+        return _drawn(form), 422
+    return _drawn(form)
+
+
+@bp.post("/<path:task_name>/same-as")
+@requires("view")
+def same_as(task_name: str) -> str:
+    """The code that sends what stands in the form now."""
+    form = _submitted(task_name)
+    taken = presentation.taken(form.parameters) if form.mode == FIELDS else []
+    return render_template("tasks/_same_as.html", code=_code(form), taken=taken)
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]
+
+
+def _count() -> Count:
+    number = len(catalog.listing(_celery()))
+    return Count(str(number), _("%(n)s tasks", n=number))
+
+
+def _submitted(task_name: str) -> RunForm:
+    form = read_form(catalog.find(_celery(), task_name), settings().declared_queues, request.form)
+    return replace(form, start=Start(request.form))
+
+
+def _started(form: RunForm) -> str:
+    """Send the run, or keep it for its time; returns the page that shows it. Raises `Invalid`."""
+    arguments, options, run_at = _read(form)
+    by, now = current_user.name, viewer.now()
+    if form.start.wanted == AT:
+        row = schedules.run_once_at(
+            _celery(), form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
+            rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(), **options,
+        )  # fmt: skip
+        flash(_("It runs once, at the time you gave"), "success")
+        return url_for("schedules.show", schedule_id=row.id)
+    request = runs.RunRequest(
+        task_name=form.info.name,
+        args=arguments.args,
+        kwargs=arguments.kwargs,
+        run_at=run_at,
+        requested_by=by,
+        rerun_of=_known_run(form.rerun_of),
+        **options,
+    )
+    run = runs.submit(_celery(), request, now)
+    flash(
+        _("It is sent when its time has come")
+        if run_at
+        else _("Sent to the queue %(queue)s", queue=run.queue),
+        "success",
+    )
+    return url_for("runs.show", run_id=run.id)
+
+
+def _read(form: RunForm) -> tuple[Arguments, dict[str, Any], Any]:
+    """Arguments, options and start; raises `Invalid` with what is wrong in any of them."""
+    errors: dict[str, list[str]] = {}
+    found: list[Any] = []
+    for part in (form.arguments, form.options, lambda: form.start.moment(_place(), viewer.now())):
+        try:
+            found.append(part())
+        except Invalid as error:
+            errors |= error.errors
+    if errors:
+        raise Invalid(errors)
+    return found[0], found[1], found[2]
+
+
+def _place() -> ZoneInfo:
+    return ZoneInfo(viewer.zone())
+
+
+def _known_run(run_id: str) -> str | None:
+    return runs.get(run_id).id if run_id else None
+
+
+def _earlier(run_id: str) -> Arguments | None:
+    """The arguments of an earlier run, to be changed; None when they are not known."""
+    if not run_id:
+        return None
+    try:
+        old = runs.get(run_id)
+    except NotFound:
+        return None
+    return Arguments(list(old.args or []), dict(old.kwargs or {}))
+
+
+def _code(form: RunForm) -> str | None:
+    """The code that sends the same; None while what stands in the form cannot be sent."""
+    arguments = form.peek()
+    if arguments is None or not form.destination.validate():
+        return None
+    options = form.options()
+    if form.start is not None and form.start.wanted != NOW:
+        try:
+            options["run_at"] = form.start.moment(_place(), viewer.now())
+        except Invalid:
+            return None
+    return catalog.as_python(form.info, arguments.args, arguments.kwargs, options)
+
+
+def _drawn(form: RunForm) -> str:
+    """The form alone for htmx, else the whole page of its task."""
+    info = form.info
+    form.start = form.start or Start()
+    shown: dict[str, Any] = {
+        "info": info,
+        "form": form,
+        "rows": presentation.parameter_rows(info),
+        "last_run": runs.last_arguments(info.name),
+        "code": _code(form),
+        "taken": presentation.taken(form.parameters) if form.mode == FIELDS else [],
+    }
+    if wants_fragment():
+        return render_template("tasks/_run_form.html", **shown)
+    shown |= _numbers(info)
+    recent = runs.page(runs.Filter(task_name=info.name), limit=RECENT).items
+    shown |= {"paragraphs": presentation.paragraphs(info.doc), "recent": recent} | _limits(info)
+    return render_template("tasks/show.html", **shown)
+
+
+def _limits(info: catalog.TaskInfo) -> dict[str, Any]:
+    """What holds for its runs; while Redis is away, what is in code."""
+    try:
+        in_force, known = workers.in_force(info), True
+    except BrokerUnavailable:
+        in_force, known = info, False
+    return {"limits": presentation.limits(info, in_force), "limits_known": known}
+
+
+def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
+    """What the numbers show; of another span than those there are, the usual one."""
+    wanted = request.args.get("last", "")
+    span = wanted if wanted in charted.SPAN_WORDS else charted.DEFAULT_SPAN
+    found = runs.numbers_of(info.name, span, viewer.now(), _place())
+    return {
+        "numbers": found,
+        "spans": charted.SPAN_WORDS,
+        "chart": charted.chart(found) if found.whole.runs else None,
+        "usual": runs.usual_seconds([info.name], viewer.now()).get(info.name),
+    }

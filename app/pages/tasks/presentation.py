@@ -1,0 +1,157 @@
+"""What the Tasks pages make of a task: groups, a table of parameters, limits in words; pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from app.catalog import type_words
+from app.catalog.fields import ParameterField
+from app.catalog.forms import ParameterForm
+from app.catalog.info import TaskInfo
+from app.catalog.parameters import NO_VALUE, Parameter
+from app.catalog.value_text import is_free
+from app.web.words import duration, one_line
+
+_LISTED = re.compile(r"^(\s|[-*•]|\d+[.)])", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class ParameterRow:
+    """One line of the parameter table; `default` is empty for a required one."""
+
+    name: str
+    type: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of a docstring; `as_is` when its line breaks mean something."""
+
+    text: str
+    as_is: bool
+
+
+def groups(tasks: Iterable[TaskInfo]) -> list[tuple[str, list[TaskInfo]]]:
+    """The tasks by the first part of their name, in the order they come."""
+    return [(name, list(members)) for name, members in groupby(tasks, lambda info: info.name.split(".")[0])]
+
+
+def parameter_rows(info: TaskInfo) -> list[ParameterRow]:
+    return [
+        ParameterRow(_name(parameter), _type(parameter), _default(parameter), parameter.description)
+        for parameter in info.parameters
+    ]
+
+
+def _name(parameter: Parameter) -> str:
+    stars = "**" if parameter.takes_extra else "*" if parameter.takes_rest else ""
+    return stars + parameter.name
+
+
+def _type(parameter: Parameter) -> str:
+    bounds = type_words.bounds_words(parameter.shape)
+    name = type_words.type_name(parameter.annotation)
+    return f"{name}, {bounds}" if bounds else name
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.required or parameter.variadic:
+        return ""
+    if parameter.default_json is NO_VALUE:
+        return _("set in code")
+    if parameter.default_json is None:
+        return _("empty")
+    return (
+        _("secret") if parameter.secret and parameter.default_json else one_line(parameter.default_json, 60)
+    )
+
+
+def paragraphs(doc: str) -> list[Paragraph]:
+    """A docstring's body as paragraphs; wrapped lines are joined again, lists and indented text are not."""
+    found = []
+    for block in doc.split("\n\n"):
+        as_is = bool(_LISTED.search(block))
+        text = block.rstrip() if as_is else " ".join(block.split())
+        if text.strip():
+            found.append(Paragraph(text, as_is))
+    return found
+
+
+def limits(info: TaskInfo, in_force: TaskInfo) -> list[tuple[str, str]]:
+    """What holds for its runs: names and values in words; what people set stands before what is in code."""
+    return [
+        (_("Default queue"), info.queue),
+        (_("Priority"), str(info.priority)),
+        (_("Time limit"), _in_force(_time_limit(in_force), _time_limit(info))),
+        (_("Rate limit"), _in_force(_rate_limit(in_force), _rate_limit(info))),
+        *([(_("Retries"), _retries(info))] if info.retries else []),
+        (
+            _("Acknowledged"),
+            _("late, after it has run") if info.acks_late else _("early: it never runs twice"),
+        ),
+        (_("May be run by"), _("admins") if info.role == "admin" else _("operators and admins")),
+        (_("Result"), _("not kept") if info.ignore_result else _("kept")),
+    ]
+
+
+def _in_force(value: str, code: str) -> str:
+    return value if value == code else _("%(value)s, set here (in code: %(code)s)", value=value, code=code)
+
+
+def _time_limit(info: TaskInfo) -> str:
+    parts = []
+    if info.soft_time_limit:
+        parts.append(_("%(span)s soft", span=duration(info.soft_time_limit)))
+    if info.time_limit:
+        parts.append(_("%(span)s hard", span=duration(info.time_limit)))
+    return _(", ").join(parts) or _("none")
+
+
+def _rate_limit(info: TaskInfo) -> str:
+    if not info.rate_limit:
+        return _("none")
+    number, _slash, unit = info.rate_limit.partition("/")
+    names = {
+        "s": _("%(n)s / s per worker", n=number),
+        "m": _("%(n)s / min per worker", n=number),
+        "h": _("%(n)s / h per worker", n=number),
+    }
+    return names.get(unit or "s", info.rate_limit)
+
+
+def _retries(info: TaskInfo) -> str:
+    if info.max_retries is None:
+        return _("without end")
+    return ngettext("up to %(num)s", "up to %(num)s", info.max_retries) if info.max_retries else _("none")
+
+
+def taken(form: ParameterForm) -> list[tuple[str, str]]:
+    """What was made of what stands in the fields of parameters without a type: names and words."""
+    return [
+        (field.parameter.name, _taken_as(field))
+        for field in form
+        if isinstance(field, ParameterField)
+        and is_free(field.parameter.shape)
+        and field.data is not NO_VALUE
+        and field.text.strip()
+    ]
+
+
+def _taken_as(field: ParameterField) -> str:
+    value = field.data
+    if isinstance(value, str):
+        quoted = field.text.strip().startswith('"')
+        return _("is taken as JSON text") if quoted else _("is taken as text")
+    if isinstance(value, bool):
+        return _("is taken as JSON true or false")
+    if isinstance(value, int | float):
+        return _("is taken as a JSON number")
+    if value is None:
+        return _("is taken as JSON null")
+    return _("is taken as a JSON list") if isinstance(value, list) else _("is taken as a JSON object")

@@ -1,0 +1,246 @@
+"""The pages of workers: who is alive, what each is doing, and what can be done about it."""
+
+from hashlib import sha256
+from typing import Any
+
+from celery import Celery
+from flask import Blueprint, Flask, current_app, flash, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import broker, heartbeats, runs, workers
+from app.config import settings
+from app.errors import BrokerUnavailable, Invalid
+from app.heartbeats import Worker
+from app.web import live, viewer
+from app.web.htmx import go_to, wants_fragment
+from app.web.navigation import Count, Entry, register
+from app.web.permissions import requires
+
+bp = Blueprint("workers", __name__, url_prefix="/workers")
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    register(app, Entry("workers.index", _l("Workers"), "server", 60, count=_count))
+
+
+@bp.get("")
+@requires("view")
+def index() -> str:
+    return render_template("workers/index.html", **_all())
+
+
+@bp.get("/-/cards")
+@requires("view")
+def cards() -> str | Response:
+    shown = _all()
+    if live.unchanged(shown["version"]):
+        return live.nothing_new()
+    return render_template("workers/_cards.html", **shown)
+
+
+@bp.get("/<hostname>")
+@requires("view")
+def show(hostname: str) -> str:
+    return render_template("workers/show.html", **_one(hostname))
+
+
+@bp.get("/<hostname>/live")
+@requires("view")
+def part(hostname: str) -> str | Response:
+    shown = _one(hostname)
+    if live.unchanged(shown["version"]):
+        return live.nothing_new()
+    return render_template("workers/_worker.html", **shown)
+
+
+@bp.get("/<hostname>/pause")
+@requires("administer")
+def ask_pause(hostname: str) -> str:
+    return _question("workers/_pause.html", _("Pause"), hostname)
+
+
+@bp.post("/<hostname>/pause")
+@requires("administer")
+def pause(hostname: str) -> Response:
+    note = request.form.get("note", "").strip()[:500]
+    worker = workers.pause(_celery(), hostname, current_user.name, note, viewer.now())
+    words = _("What it runs goes on.") if worker.running else ""
+    _say(_("%(name)s is paused", name=hostname), words, url_for("workers.resume", hostname=hostname))
+    return _back(hostname)
+
+
+@bp.post("/<hostname>/resume")
+@requires("administer")
+def resume(hostname: str) -> Response:
+    workers.resume(_celery(), hostname, viewer.now())
+    _say(_("%(name)s takes runs again", name=hostname), "", url_for("workers.pause", hostname=hostname))
+    return _back(hostname)
+
+
+@bp.get("/<hostname>/shutdown")
+@requires("administer")
+def ask_shutdown(hostname: str) -> str:
+    return _question("workers/_shutdown.html", _("Shut down"), hostname)
+
+
+@bp.post("/<hostname>/shutdown")
+@requires("administer")
+def shutdown(hostname: str) -> Response:
+    worker = workers.shutdown(_celery(), hostname, viewer.now())
+    names = ", ".join(run["task"] for run in worker.running)
+    words = _("It finishes %(tasks)s first.", tasks=names) if names else _("It had nothing to finish.")
+    _say(_("%(name)s is leaving", name=hostname), words)
+    return _back(hostname)
+
+
+@bp.post("/<hostname>/pool")
+@requires("administer")
+def pool(hostname: str) -> Response:
+    text = request.form.get("size", "")
+    size = int(text) if text.isdecimal() and len(text) <= 4 else 0
+    worker = workers.resize(_celery(), hostname, size, viewer.now())
+    slots = worker.autoscale[1] if worker.autoscale else worker.slots
+    _say(_("%(name)s now has %(n)s slots", name=hostname, n=slots))
+    return _back(hostname)
+
+
+@bp.post("/<hostname>/queues")
+@requires("administer")
+def queues(hostname: str) -> Response:
+    add = [name for name in request.form.getlist("add") if name.strip()]
+    worker = workers.change_queues(_celery(), hostname, add, request.form.getlist("drop"), viewer.now())
+    _say(_("%(name)s now listens to: %(queues)s", name=hostname, queues=", ".join(worker.queues)))
+    return _back(hostname)
+
+
+@bp.post("/<hostname>/clear")
+@requires("administer")
+def clear(hostname: str) -> Response:
+    workers.clear(hostname, viewer.now())
+    _say(_("%(name)s is cleared", name=hostname))
+    return go_to(url_for("workers.index"))
+
+
+@bp.get("/-/limits/<task_name>")
+@requires("administer")
+def ask_limits(task_name: str) -> str:
+    found = workers.limits_of(_celery(), task_name)
+    shown = {
+        name: "" if value is None else f"{value:.10g}" if name != "rate_limit" else value
+        for name, value in found.items()
+    }
+    return _limits_form(task_name, shown, {})
+
+
+@bp.post("/-/limits/<task_name>")
+@requires("administer")
+def limits(task_name: str) -> Any:
+    sent = {
+        name: request.form.get(name, "").strip() for name in ("rate_limit", "time_limit", "soft_time_limit")
+    }
+    try:
+        told = workers.set_limits(_celery(), task_name, _limits(sent), viewer.now())
+    except Invalid as error:
+        return _limits_form(task_name, sent, error.errors), 422
+    refused = "; ".join(f"{name}: {words}" for name, words in told.workers.items() if words)
+    _say(_("The limits of %(task)s are changed", task=task_name), refused)
+    return go_to(url_for("tasks.show", task_name=task_name))
+
+
+def _limits(sent: dict[str, str]) -> dict[str, Any]:
+    """The limits that a form sends; an empty field lifts one. Raises `Invalid`."""
+    given: dict[str, Any] = {"rate_limit": sent["rate_limit"] or None}
+    for name in ("time_limit", "soft_time_limit"):
+        try:
+            given[name] = float(sent[name]) if sent[name] else None
+        except ValueError:
+            raise Invalid({name: [_("Give a number of seconds, such as 90 or 0.5.")]}) from None
+    return given
+
+
+def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
+    template = "workers/_limits.html" if wants_fragment() else "workers/limits.html"
+    fields = (
+        ("rate_limit", _("Rate limit"), _("10/s, 100/m or 1000/h on each worker; empty: none")),
+        ("time_limit", _("Hard time limit"), _("seconds until a run is killed; empty: none")),
+        ("soft_time_limit", _("Soft time limit"), _("seconds until a run is asked to end; empty: none")),
+    )
+    return render_template(template, task_name=task_name, fields=fields, shown=shown, problems=problems)
+
+
+def _all() -> dict[str, Any]:
+    found = heartbeats.workers(broker.client(), viewer.now())
+    order = sorted(found, key=lambda one: (not one.online, one.hostname))
+    return {"workers": order, "usual": _usual(found), "version": _version(found)}
+
+
+def _one(hostname: str) -> dict[str, Any]:
+    worker = heartbeats.find_worker(broker.client(), hostname, viewer.now())
+    others = [name for name in settings().declared_queues if name not in worker.queues]
+    latest = runs.page(runs.Filter(worker=hostname), limit=20).items
+    facts = [(run.id, run.state) for run in latest]
+    version = _version([worker], facts)
+    return {
+        "worker": worker,
+        "latest": latest,
+        "others": others,
+        "usual": _usual([worker]),
+        "version": version,
+    }
+
+
+def _usual(found: list[Worker]) -> dict[str, float]:
+    """The usual seconds of each task that runs now, where enough of its runs are known."""
+    return runs.usual_seconds({run["task"] for worker in found for run in worker.running}, viewer.now())
+
+
+def _version(found: list[Worker], *more: Any) -> str:
+    """Moves with what is shown, but not for a heartbeat or a few bytes of memory alone."""
+    told = [
+        (
+            *(one.hostname, one.state, one.stopping, one.slots, one.autoscale, one.queues, one.pause),
+            *([run["id"] for run in one.running], round(one.memory_bytes, -7), round(one.load, 1)),
+        )
+        for one in found
+    ]
+    return sha256(repr((told, more)).encode()).hexdigest()[:16]
+
+
+def _question(fragment: str, title: str, hostname: str) -> str:
+    """Asks before something is done: in a dialog, or as a page of its own without JavaScript."""
+    worker = heartbeats.find_worker(broker.client(), hostname, viewer.now())
+    template = fragment if wants_fragment() else "workers/question.html"
+    return render_template(template, fragment=fragment, title=title, worker=worker)
+
+
+def _say(title: str, text: str = "", undo: str = "") -> None:
+    told = {"title": title, "text": text, "undo": {"address": undo, "values": {}} if undo else None}
+    flash(told, "success")  # type: ignore[arg-type]  # any JSON will do
+
+
+def _back(hostname: str) -> Response:
+    """To the list, when the form stood there."""
+    if request.form.get("from") == "index":
+        return go_to(url_for("workers.index"))
+    return go_to(url_for("workers.show", hostname=hostname))
+
+
+def _count() -> Count | None:
+    """How many of the known workers are online, for the sidebar; nothing while Redis does not answer."""
+    try:
+        found = heartbeats.workers(broker.client(), viewer.now())
+    except BrokerUnavailable:
+        return None
+    online = sum(worker.online for worker in found)
+    if not found:
+        return None
+    name = _("%(online)s of %(all)s workers online", online=online, all=len(found))
+    return Count(f"{online}/{len(found)}" if online < len(found) else str(online), name)
+
+
+def _celery() -> Celery:
+    return current_app.extensions["celery"]

@@ -1,0 +1,215 @@
+"""What people do to one waiting run: the message in Redis, its row and the audit entry change together.
+
+The message is changed inside the transaction: without a database nothing is changed, and what Redis refuses
+leaves no trace.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app import audit, broker, queues, runs
+from app.accounts import permits
+from app.broker import Message, topics
+from app.broker.holding import ReleaseTo
+from app.broker.run_ids import is_run_id
+from app.errors import Invalid, NotFound
+from app.extensions import db, transaction
+from app.queues import run_sync
+from app.queues.discovery import require
+from app.runs import Run, states
+
+
+@dataclass(frozen=True)
+class Change:
+    """A message before and after; `before` is None where its old place is not known any more."""
+
+    before: Message | None
+    after: Message
+
+    @property
+    def old_position(self) -> int | None:
+        return self.before.position if self.before else None
+
+
+@contextmanager
+def _or_taken(queue: str, run_id: str) -> Iterator[None]:
+    """What does not wait in the queue because a worker has taken it is told as that, by what history says.
+
+    Its message may be acknowledged by now: the run is at work, has ended, or its task acknowledges early.
+    """
+    try:
+        yield
+    except NotFound:
+        run = db.session.get(Run, run_id, populate_existing=True) if is_run_id(run_id) else None
+        if run is not None and run.queue == queue and _was_taken(run):
+            raise broker.AlreadyTaken(run_id) from None
+        raise
+
+
+def _was_taken(run: Run) -> bool:
+    if run.worker or run.received_at or run.started_at:
+        return True
+    return not run.is_finished and run.outbox is None and run.state != states.HELD
+
+
+def move(
+    queue: str,
+    run_id: str,
+    now: datetime,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    to: str | None = None,
+    position: int | None = None,
+    hint: int | None = None,
+) -> Change:
+    """Move a waiting run; places and errors as in `broker.move`. `hint`: where it was last seen."""
+    old = broker.find(queue, run_id, hint)
+    with _or_taken(queue, run_id), transaction():
+        moved = broker.move(
+            queue,
+            run_id,
+            before=before,
+            after=after,
+            to=to,
+            position=position,
+            hint=old.position if old else hint,
+        )
+        run_sync.change(run_id, now, priority=moved.priority)
+        _note("queue.move", queue, moved, now, position=moved.position, priority=_changed(old, moved))
+    return _done(Change(old, moved))
+
+
+def nudge(queue: str, run_id: str, now: datetime, up: bool, hint: int | None = None) -> Change:
+    """Move a waiting run one place up or down the line; at its end nothing changes. Raises like `move`."""
+    old = broker.find(queue, run_id, hint)
+    place = (old.position if old else None) or 1
+    neighbour = [] if up and place == 1 else broker.page(queue, place - 2 if up else place, 1, body_limit=0)
+    if not neighbour or neighbour[0].id == run_id:
+        return move(queue, run_id, now, position=place, hint=place)
+    side = "before" if up else "after"
+    return move(queue, run_id, now, hint=place, **{side: neighbour[0].id})  # type: ignore[arg-type]  # by name
+
+
+def put_back(queue: str, run_id: str, position: int, priority: int | None, now: datetime) -> Change:
+    """Undo a move or a change of priority: the old priority, then the old place or the nearest to it.
+
+    Raises like `move`.
+    """
+    if priority is not None:
+        reprioritise(queue, run_id, priority, now)
+    waiting = broker.depth(queue)
+    return move(queue, run_id, now, position=max(1, min(position, waiting)))
+
+
+def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Change:
+    """Give a waiting or held run another priority; raises like `broker.reprioritise`, or `runs.resend`."""
+    if not broker.supports_order():
+        return _resend("queue.priority", queue, run_id, now, priority=priority)
+    old = broker.find(queue, run_id)
+    with _or_taken(queue, run_id), transaction():
+        changed = broker.reprioritise(queue, run_id, priority, old.position if old else None)
+        run_sync.change(run_id, now, priority=changed.priority)
+        _note("queue.priority", queue, changed, now, priority=priority)
+    return _done(Change(old, changed))
+
+
+def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
+    """Send a waiting run to another queue that exists; raises like `broker.send_to`, or `runs.resend`."""
+    _require_target(target)
+    if not broker.supports_order():
+        return _resend("queue.send", queue, run_id, now, target=target)
+    old = broker.find(queue, run_id)
+    with _or_taken(queue, run_id), transaction():
+        sent = broker.send_to(queue, run_id, target, old.position if old else None)
+        run_sync.change(run_id, now, queue=target)
+        _note("queue.send", queue, sent, now, to=target)
+    return _done(Change(old, sent))
+
+
+def hold(queue: str, run_id: str, by: str, reason: str, now: datetime, hint: int | None = None) -> Change:
+    """Set a waiting run aside; raises like `broker.hold`."""
+    old = broker.find(queue, run_id, hint)
+    with _or_taken(queue, run_id), transaction():
+        message = broker.hold(queue, run_id, by, reason, now, old.position if old else hint)
+        run_sync.held([run_id], now)
+        _note("queue.hold", queue, message, now, reason=reason or None)
+    return _done(Change(old, message))
+
+
+def release(
+    queue: str, run_id: str, now: datetime, to: ReleaseTo | None = None, position: int | None = None
+) -> Change:
+    """Put a held run back into the line: `to` its front or back, else last of its priority, or to a position.
+
+    Raises like `broker.release`, and `Forbidden` for a task that who acts may not run.
+    """
+    held = broker.find_held(queue, run_id)
+    if held is not None:
+        permits.require(held.message.task_name)
+    with transaction():
+        message = broker.release(queue, run_id, to)
+        run_sync.waiting([run_id], now)
+        _note("queue.release", queue, message, now, to=to)
+    if position is not None:
+        return Change(None, put_back(queue, run_id, position, None, now).after)
+    return _done(Change(None, message))
+
+
+def remove(queue: str, run_id: str, by: str, now: datetime) -> Message:
+    """Remove a waiting or held run for good; its row ends as REVOKED. Raises like `broker.remove`."""
+    if not broker.supports_reading():
+        _recorded(queue, run_id)
+    with _or_taken(queue, run_id), transaction():
+        message = broker.remove(queue, run_id)
+        run_sync.removed([run_id], _("Removed from the queue by %(name)s.", name=by), now)
+        _note("queue.remove", queue, message, now)
+    return _done(Change(message, message)).after
+
+
+def _resend(
+    action: str, queue: str, run_id: str, now: datetime, target: str = "", priority: int | None = None
+) -> Change:
+    """Change a message that cannot be changed: another one takes its place."""
+    run = _recorded(queue, run_id)
+    with transaction():
+        message = queues.resend(current_app.extensions["celery"], run, target or queue, priority)
+        run_sync.change(run_id, now, queue=message.queue, priority=message.priority)
+        _note(action, queue, message, now, to=target or None, priority=priority)
+    return _done(Change(None, message))
+
+
+def _recorded(queue: str, run_id: str) -> Run:
+    """The run whose message cannot be seen, by its row; raises `NotFound`, and AlreadyTaken."""
+    run = runs.get(run_id)
+    if run.queue != queue or run.is_finished:
+        raise NotFound(_("%(id)s does not wait in this queue.", id=run_id[:80]))
+    if run.state != states.PENDING:
+        raise broker.AlreadyTaken(run_id)
+    return run
+
+
+def _require_target(target: str) -> None:
+    try:
+        require(target)
+    except NotFound as error:
+        raise Invalid({"queue": [error.detail]}) from None
+
+
+def _changed(old: Message | None, new: Message) -> int | None:
+    return new.priority if old and old.priority != new.priority else None
+
+
+def _note(action: str, queue: str, message: Message, now: datetime, **details: Any) -> None:
+    audit.record(action, now, "run", message.id, message.task_name or "", queue=queue, **details)
+
+
+def _done(change: Change) -> Change:
+    topics.touch(broker.client(), ["runs", f"run:{change.after.id}"])
+    return change

@@ -1,0 +1,1 @@
+"""The recorder: reads the durable stream and writes history."""

@@ -1,0 +1,248 @@
+"""The recorder: reads the durable stream in batches and writes history; sends what was not sent."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import redis
+from flask import Flask
+
+from app import broker, catalog, heartbeats, queues, workers
+from app.broker import starts, topics
+from app.broker.newcomers import Newcomers
+from app.celery.heartbeat import WORKERS
+from app.clock import utcnow
+from app.config import settings
+from app.heartbeats import BEATS, RECORDERS, hashes
+from app.heartbeats import recorder as telling
+from app.heartbeats.beat import ToldByBeat
+from app.heartbeats.recorder import ToldByRecorder
+from app.heartbeats.worker import ToldByWorker
+from app.recorder import held_runs
+from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
+from app.runs import adoption, bulk, history, outbox
+from app.runs.parts import Part, first_line, is_outage
+
+BATCH = 1000
+BLOCK_MS = 1000
+SWEEP_SECONDS = 1.0
+# While nothing is recorded or sent there is little to sweep; a sender that died is found a second later.
+QUIET_AFTER_SECONDS, QUIET_SECONDS = 10.0, 2.0
+TAKE_OVER_SECONDS = 1.0
+DEATHS_SECONDS = 5.0
+LAG_SECONDS = 2.0  # less than the outbox's patience
+BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
+TELL_SECONDS = 1.0
+_HEARTBEATS = ((WORKERS, ToldByWorker), (BEATS, ToldByBeat), (RECORDERS, ToldByRecorder))
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """One recorder process; any number may run beside each other."""
+
+    def __init__(self, app: Flask, client: redis.Redis, name: str | None = None) -> None:
+        self.app = app
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}"
+        self._redis = client
+        self._celery = app.extensions["celery"]
+        self._reader = EventReader(client, self.name)
+        self._newcomers = Newcomers()
+        self._sampler = Part("sampling of queues", queues.Sampler().look, 0.0)
+        self._parts = [
+            Part("sending", self._send, SWEEP_SECONDS),
+            Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
+            Part("keeping of held runs", held_runs.Keeper().look, SWEEP_SECONDS),
+            Part("changes of many runs", self._look_after_many, SWEEP_SECONDS),
+            Part("putting dead workers' runs right", self._put_right, DEATHS_SECONDS),
+        ]
+        self._stop = threading.Event()
+        self._mended = self._joined = False
+        self._swept = self._took_over = self._told = self._busy_at = 0.0
+        self._steady_since = time.monotonic()
+        self._minute = telling.Minute()
+        self._recorded = self._failures = 0
+
+    def run(self) -> None:
+        """Work until told to stop (SIGTERM, SIGINT); outages of Redis or the database are waited out."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        threading.Thread(target=self._live, name="celeriac-alive", daemon=True).start()
+        while not self._stop.is_set():
+            self._stop.wait(self.turn(utcnow()))
+        with contextlib.suppress(redis.RedisError):  # it is gone anyway once its last word is old
+            self._redis.hdel(RECORDERS, self.name)
+            self._reader.leave()
+
+    def turn(self, now: datetime) -> float:
+        """One turn of `run`: a batch, and what is due when there is no more; returns the seconds to wait.
+
+        Nothing that is read or done ends the process: what fails is logged and tried again later.
+        """
+        try:
+            if not self._mended:
+                self._mend(now)
+            if not self._joined:
+                self._reader.join()
+                self._joined = True
+            recorded = self.step()
+            self.tell()
+        except Exception as error:
+            return self._back_off(error)
+        self._failures = 0
+        self._sampler.take_turn(self.app, now)
+        if recorded < BATCH:
+            self.sweep(now)
+        return 0.0
+
+    def _mend(self, now: datetime) -> None:
+        """Give up what was sent to queues that cannot be: it lies where nobody takes it from."""
+        with self.app.app_context():
+            lost = broker.mend()
+            outbox.fail(dict.fromkeys(lost, "ValueError: no queue can have the name it was sent to"), now)
+        self._mended = True
+
+    def step(self, block_ms: int = BLOCK_MS) -> int:
+        """Read and record one batch, waiting at most `block_ms` for it; returns how many events it had."""
+        with self.app.app_context():
+            self._note_gap()
+            entries = self._left_behind() or self._reader.read(BATCH, block_ms)
+            if entries:
+                self._record(entries)
+            return len(entries)
+
+    def tell(self) -> None:
+        """Say about once a second that this recorder works and how far it is, also when it has much to do."""
+        at = time.monotonic()
+        if at - self._told < self._rest(TELL_SECONDS):
+            return
+        self._told = at
+        per_minute, behind = self._minute.count(at), self._reader.lag_seconds()
+        failing = {part.name: part.error for part in (self._sampler, *self._parts) if part.failures > 1}
+        telling.tell(self._redis, self.name, self._recorded, per_minute, behind, failing)
+
+    def sweep(self, now: datetime) -> None:
+        """Send what is due and put dead workers' runs right, not more than once a second.
+
+        Each part works and fails by itself. Only when all recorders together keep up: a message whose event
+        is not recorded yet would look as if it had never been sent.
+        """
+        if time.monotonic() - self._swept < self._rest(SWEEP_SECONDS):
+            return
+        self._swept = time.monotonic()
+        try:
+            if self._reader.lag_seconds() > LAG_SECONDS:
+                return
+        except redis.RedisError as error:
+            logger.warning("the recorder does not know how far it is: %s", first_line(error))
+            return
+        for part in self._parts:
+            part.take_turn(self.app, now)
+
+    def _rest(self, busy: float) -> float:
+        """The seconds between two looks: more of them while there is nothing to do."""
+        return QUIET_SECONDS if time.monotonic() - self._busy_at > QUIET_AFTER_SECONDS else busy
+
+    def _send(self, now: datetime) -> None:
+        if outbox.sweep(self._celery, now):
+            self._busy_at = time.monotonic()
+            topics.touch(self._redis, ["runs"])
+
+    def _adopt(self, now: datetime) -> None:
+        """Take in what waits in queues of ours; workers of others would tell nothing of what became of it."""
+        ours = settings().declared_queues
+        heard = heartbeats.workers(self._redis, now)
+        names = sorted({*ours, *(queue for one in heard if one.online for queue in one.queues)})
+        if ids := adoption.adopt(self._newcomers.look(names), self._mask, now):
+            topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in ids)])
+
+    def _look_after_many(self, now: datetime) -> None:
+        bulk.look_after(self._celery, now)
+
+    def _put_right(self, now: datetime) -> None:
+        for key, shape in _HEARTBEATS:
+            hashes.set_unreadable_aside(self._redis, key, shape)
+        outcome = workers.put_right(self._redis, now)
+        if ids := [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]:
+            topics.touch(self._redis, ["runs", *ids])
+
+    def _left_behind(self) -> list[Entry]:
+        """What recorders that died had read; looked for once a second.
+
+        After an outage of Redis each gets time to say that it lives before anything is taken from it.
+        """
+        at = time.monotonic()
+        if at - self._took_over < TAKE_OVER_SECONDS or at - self._steady_since <= ALIVE_SECONDS + 1:
+            return []
+        self._took_over = at
+        return self._reader.take_over(BATCH)
+
+    def _live(self) -> None:
+        """Tell the other recorders every second that this process lives, also while a batch takes long."""
+        while not self._stop.is_set():
+            try:
+                self._reader.say_alive()
+            except redis.RedisError:
+                self._steady_since = time.monotonic()
+            self._stop.wait(1.0)
+
+    def _back_off(self, error: Exception) -> float:
+        delay = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]
+        self._failures += 1
+        self._steady_since, self._joined = time.monotonic(), False
+        self._mended = self._mended and not isinstance(error, redis.ResponseError)
+        logger.warning("the recorder waits %s s: %s", delay, first_line(error), exc_info=not is_outage(error))
+        self._reader.reread()
+        return delay
+
+    def _record(self, entries: list[Entry]) -> None:
+        try:
+            touched = history.record([entry.event for entry in entries], self._mask)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            touched = self._record_singly(entries)
+        self._reader.acknowledge(entries)
+        self._recorded += len(entries)
+        self._busy_at = time.monotonic()
+        self._minute.add(len(entries), time.monotonic())
+        topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in touched)])
+
+    def _record_singly(self, entries: list[Entry]) -> list[str]:
+        """Find the event that the batch failed on: it is set aside, the others are recorded."""
+        touched = []
+        for entry in entries:
+            try:
+                touched += history.record([entry.event], self._mask)
+            except Exception as error:  # whatever is wrong with one must not keep the others from history
+                if is_outage(error):
+                    raise
+                logger.exception("an event cannot be recorded and is set aside: %s", entry.id)
+                self._reader.set_aside(entry, f"{type(error).__name__}: {first_line(error)}")
+        return touched
+
+    def _note_gap(self) -> None:
+        if gap := self._reader.gap():
+            logger.error("events from %s to %s were lost: the stream reached its cap", *gap)
+            history.record_gap(*gap, utcnow())
+
+    def _mask(self, task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+        return catalog.mask(catalog.lookup(self._celery, task_name), args, kwargs)
+
+
+def main(app: Flask, make_client: Callable[[], redis.Redis] | None = None) -> None:
+    """Entry point of `flask --app wsgi recorder`."""
+    with app.app_context():
+        client = (make_client or broker.client)()
+    recorder = Recorder(app, client)
+    logger.info("recorder %s is up", recorder.name)
+    mark = starts.note(client, "recorder", socket.gethostname())
+    recorder.run()
+    starts.ended(client, mark)

@@ -1,0 +1,25 @@
+"""Many runs at once: a set is frozen and looked at, then rerun, cancelled, terminated or deleted."""
+
+from app.runs.bulk.execution import confirm, look_after, step
+from app.runs.bulk.models import Bulk, BulkItem
+from app.runs.bulk.progress import Progress, forget_old, get, items, progress, version
+from app.runs.bulk.selection import MOST, freeze, freeze_matching
+from app.runs.bulk.verdicts import ACTIONS
+
+__all__ = [
+    "ACTIONS",
+    "MOST",
+    "Bulk",
+    "BulkItem",
+    "Progress",
+    "confirm",
+    "forget_old",
+    "freeze",
+    "freeze_matching",
+    "get",
+    "items",
+    "look_after",
+    "progress",
+    "step",
+    "version",
+]

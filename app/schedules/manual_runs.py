@@ -1,0 +1,143 @@
+"""A schedule's task is run now, and a task is run once at a time of its own."""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from celery import Celery
+from flask_babel import gettext as _
+
+from app import audit, broker, catalog, runs
+from app.accounts import permits
+from app.broker import topics
+from app.errors import Conflict
+from app.extensions import transaction
+from app.runs import Run, outbox, row_writer, states
+from app.schedules import arguments, due_arguments, rows
+from app.schedules.decisions import RUN_COLUMNS, Unfinished, kinds, queue_of, waiting
+from app.schedules.definition import Definition
+from app.schedules.edits import changing, insert
+from app.schedules.firing import unfinished
+from app.schedules.models import Schedule
+from app.schedules.policies import Overlap, decide_overlap
+from app.schedules.timing import zone
+
+
+def run_now(
+    celery_app: Celery,
+    schedule_id: int,
+    by: str | None,
+    now: datetime,
+    overlap: Overlap | None = None,
+    note: str = "",
+) -> Run:
+    """Run the schedule's task now with its arguments, as if it were due at `now`; moves nothing of it.
+
+    `overlap` takes the place of the schedule's policy for this one run. Raises `NotFound`, `Invalid` for
+    arguments that do not fit the task any more, and `Conflict`: "unknown-task", or "overlap" when an earlier
+    run is not finished and the policy is to skip.
+    """
+    claimed = time.monotonic()
+    with transaction():
+        row = rows.locked(schedule_id)
+        permits.require(row.task_name, row.args, row.kwargs)
+        info = catalog.lookup(celery_app, row.task_name)
+        if info is None:
+            raise Conflict(_("No task named %(name)s is known.", name=row.task_name), code="unknown-task")
+        resolved = _resolved(info, row, now)
+        how = _how(row, overlap or row.overlap)
+        new = _run(row, info, resolved, by, now) | waiting(resolved, how, row.message_ttl_seconds, now)
+        row_writer.insert_new([new], RUN_COLUMNS)
+        details = {"run_id": new["id"], "note": note or None} | audit.arguments(new["args"], new["kwargs"])
+        audit.record("schedule.run", now, "schedule", row.id, row.name, **details)
+    if new["state"] == states.PENDING:
+        sent = outbox.send_many(celery_app, [outbox.message(new)], claimed)
+        outbox.fail(sent.failed, now)
+    else:
+        rows.announce()
+    topics.touch(broker.client(), ["runs"])
+    return runs.get(new["id"])
+
+
+def run_once_at(
+    celery_app: Celery,
+    task_name: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    run_at: datetime,
+    by: str | None,
+    now: datetime,
+    rerun_of: str | None = None,
+    **fields: Any,
+) -> Schedule:
+    """A one-time schedule for a task; `fields` are further ones of a definition (queue, timezone …).
+
+    `rerun_of` is the id of an earlier run that it runs again. Without a `name` it is called after task and
+    moment. Raises `Invalid` by field.
+    """
+
+    def work() -> Schedule:
+        called = fields.pop("name", None) or _called(task_name, run_at, fields.get("timezone", "UTC"))
+        definition = Definition(
+            name=rows.free_name(called),
+            task_name=task_name,
+            task_type="one_time",
+            run_at=run_at,
+            args=list(args),
+            kwargs=dict(kwargs),
+            **fields,
+        )
+        row = insert(celery_app, definition, by, now)
+        row.rerun_of = rerun_of
+        return row
+
+    return changing(work)
+
+
+def _called(task_name: str, run_at: datetime, timezone: str) -> str:
+    moment = f"{run_at.astimezone(zone(timezone)):%Y-%m-%d %H:%M}"
+    return _("%(task)s at %(time)s %(zone)s", task=task_name, time=moment, zone=timezone)
+
+
+def _resolved(info: catalog.TaskInfo, row: Schedule, now: datetime) -> catalog.Arguments:
+    found = arguments.checked(info, row.args, row.kwargs, row.timezone, now)
+    return catalog.Arguments(
+        *due_arguments.resolve(found.args, found.kwargs, now, zone(row.timezone), kinds(info))
+    )
+
+
+def _how(row: Schedule, overlap: Any) -> Any:
+    """Whether it is sent or buffered; raises `Conflict` when it is neither."""
+    found = unfinished([row.id]).get(row.id, Unfinished())
+    match decide_overlap(overlap, found.sent, found.buffered):
+        case "run":
+            return "send"
+        case "buffer" | "cancel":
+            return "buffer"
+        case _:
+            raise Conflict(_("An earlier run of this schedule has not finished."), code="overlap")
+
+
+def _run(
+    row: Schedule, info: catalog.TaskInfo, resolved: catalog.Arguments, by: str | None, now: datetime
+) -> dict[str, Any]:
+    new_id = str(uuid.uuid4())
+    args, kwargs, masked = catalog.mask(info, resolved.args, resolved.kwargs)
+    return dict.fromkeys(RUN_COLUMNS) | {
+        "id": new_id,
+        "root_id": new_id,
+        "created_at": now,
+        "updated_at": now,
+        "task_name": row.task_name,
+        "queue": queue_of(row, info),
+        "priority": info.priority if row.priority is None else row.priority,
+        "attempt": 0,
+        "requested_by": by,
+        "schedule_id": row.id,
+        "rerun_of": row.rerun_of,
+        "args": args,
+        "kwargs": kwargs,
+        "masked": masked or None,
+    }

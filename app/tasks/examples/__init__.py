@@ -1,5 +1,0 @@
-"""Tasks to try Celeriac with and to learn Celery from."""
-
-from app.tasks.examples import advanced, basic, canvas
-
-__all__ = ["advanced", "basic", "canvas"]
