@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 
 from flask import Flask
 
@@ -11,6 +10,7 @@ SHARED = ("app.web",)  # languages, formats and templates
 ENTRIES = (
     *SHARED,
     "app.web.limits",
+    "app.pages.preferences",
     "app.pages.accounts",
     "app.cli.accounts",
     "app.pages.audit",
@@ -38,7 +38,6 @@ ENTRIES = (
 
 
 def register(app: Flask, entries: Sequence[str]) -> None:
-    """Register features by their entry modules; an import that fails stops start-up."""
+    """Register features by their entry modules; one that is missing or misspelt stops start-up."""
     for name in entries:
-        if find_spec(name) is not None:
-            import_module(name).init_app(app)
+        import_module(name).init_app(app)

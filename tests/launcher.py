@@ -129,13 +129,12 @@ class Launcher:
 def warm_up() -> None:
     """Import everything that is the same in every process, and nothing that reads settings."""
     sys.path.insert(0, str(PROJECT))
-    import app.tasks
-
     import app.features
+    import app.library
 
     for name in (*LATE, *app.features.ENTRIES, "app.celery.factory", "app.recorder.recorder"):
         import_module(name)
-    for found in pkgutil.walk_packages(app.tasks.__path__, "app.library."):
+    for found in pkgutil.walk_packages(app.library.__path__, "app.library."):
         import_module(found.name)
     assert threading.active_count() == 1, "a process with threads cannot be forked"
     gc.collect()

@@ -14,8 +14,6 @@ from app.broker.run_ids import is_run_id
 from app.celery.heartbeat import WORKERS
 from app.errors import BrokerUnavailable, NotFound
 from app.heartbeats import hashes
-from app.queues import Diagnosis, diagnose
-from app.runs import Run
 
 OFFLINE_SECONDS = 10.0  # five heartbeats missed
 SOLO_POOL = "solo"  # its loop stands still while a task runs: silence says nothing then
@@ -90,7 +88,7 @@ class Worker:
         return self.pool in RESIZABLE_POOLS
 
 
-def listing(client: redis.Redis, now: datetime) -> list[Worker]:
+def workers(client: redis.Redis, now: datetime) -> list[Worker]:
     """Every worker that was ever heard of and not cleared, by name; raises `BrokerUnavailable`."""
     try:
         entries: Any = client.hgetall(WORKERS)
@@ -104,23 +102,12 @@ def listing(client: redis.Redis, now: datetime) -> list[Worker]:
     )
 
 
-def find(client: redis.Redis, hostname: str, now: datetime) -> Worker:
+def find_worker(client: redis.Redis, hostname: str, now: datetime) -> Worker:
     """One worker; raises `NotFound`."""
-    for worker in listing(client, now):
+    for worker in workers(client, now):
         if worker.hostname == hostname:
             return worker
     raise NotFound(_("There is no worker %(name)s.", name=hostname[:80]))
-
-
-def why(run: Run, now: datetime) -> Diagnosis:
-    """Why a run is not running, from its row, its message and the workers; it never fails for Redis."""
-    try:
-        return diagnose(run, listing(broker.client(), now), now)
-    except BrokerUnavailable:
-        words = _(
-            "The broker does not answer, so it is not known what it waits for. What was queued is not lost."
-        )
-        return Diagnosis("broker-unavailable", words)
 
 
 def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Worker:

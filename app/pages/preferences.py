@@ -1,6 +1,6 @@
 """The viewer's theme and language: kept with the account when signed in, else in a cookie."""
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Flask, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -41,3 +41,7 @@ def _remember(name: str, value: str) -> Response:
     answer = go_to(safe_return(request.form.get("next"), url_for("overview.index")))
     viewer.keep(answer, name, value)
     return answer
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
 
-from app import broker
+from app import broker, heartbeats
 from app.broker import Message
+from app.errors import BrokerUnavailable
 from app.queues import forecast
 from app.queues.forecast import Consumer
 from app.queues.rates import Rates
@@ -316,3 +317,14 @@ def _paused(pause: broker.Pause) -> str:
 
 def _clock(moment: datetime) -> str:
     return str(format_datetime(moment, _("EEE d MMM, HH:mm:ss")))
+
+
+def why(run: Run, now: datetime) -> Diagnosis:
+    """Why a run is not running, from its row, its message and the workers; it never fails for Redis."""
+    try:
+        return diagnose(run, heartbeats.workers(broker.client(), now), now)
+    except BrokerUnavailable:
+        words = _(
+            "The broker does not answer, so it is not known what it waits for. What was queued is not lost."
+        )
+        return Diagnosis("broker-unavailable", words)

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import app.workers
-from app import broker
+from app import broker, heartbeats
 from app.broker import Sample
 from app.queues.discovery import names, require
 
@@ -69,7 +68,7 @@ def read(waiting: Mapping[str, int], now: datetime) -> dict[str, Trend]:
 
 def history(queue: str, now: datetime) -> list[Sample]:
     """All samples of a queue, of two hours, oldest first. Raises `NotFound` and `BrokerUnavailable`."""
-    require(queue, app.workers.listing(broker.client(), now))
+    require(queue, heartbeats.workers(broker.client(), now))
     return broker.samples([queue], now - broker.SAMPLES_KEPT, now)[queue]
 
 
@@ -107,4 +106,4 @@ class Sampler:
         if slot == self._slot:
             return
         self._slot = slot
-        broker.sample(names(app.workers.listing(broker.client(), now)), now)
+        broker.sample(names(heartbeats.workers(broker.client(), now)), now)

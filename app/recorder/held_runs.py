@@ -3,8 +3,7 @@
 import time
 from datetime import datetime, timedelta
 
-import app.workers
-from app import broker
+from app import broker, heartbeats
 from app.broker import topics
 from app.extensions import transaction
 from app.queues import run_sync
@@ -33,7 +32,7 @@ class Keeper:
         swept = broker.sweep(now)
         if time.monotonic() - self._named_at > NAMES_SECONDS:
             self._named_at = time.monotonic()
-            self._names = names(app.workers.listing(broker.client(), now))
+            self._names = names(heartbeats.workers(broker.client(), now))
         held = broker.held_ids(*{*self._names, *swept})
         new = {run_id for run_id in held if self._seen.get(run_id, 0) < LOOKS}
         gone = self._seen.keys() - held

@@ -21,7 +21,7 @@ from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.config import settings
 from app.heartbeats import BEATS, RECORDERS, hashes
-from app.heartbeats import recorder as telling
+from app.heartbeats import recorder as heartbeat
 from app.heartbeats.beat import ToldByBeat
 from app.heartbeats.recorder import ToldByRecorder
 from app.heartbeats.worker import ToldByWorker
@@ -67,7 +67,7 @@ class Recorder:
         self._mended = self._joined = False
         self._swept = self._took_over = self._told = self._busy_at = 0.0
         self._steady_since = time.monotonic()
-        self._minute = telling.Minute()
+        self._minute = heartbeat.Minute()
         self._recorded = self._failures = 0
 
     def run(self) -> None:
@@ -126,7 +126,7 @@ class Recorder:
         self._told = at
         per_minute, behind = self._minute.count(at), self._reader.lag_seconds()
         failing = {part.name: part.error for part in (self._sampler, *self._parts) if part.failures > 1}
-        telling.tell(self._redis, self.name, self._recorded, per_minute, behind, failing)
+        heartbeat.tell(self._redis, self.name, self._recorded, per_minute, behind, failing)
 
     def sweep(self, now: datetime) -> None:
         """Send what is due and put dead workers' runs right, not more than once a second.

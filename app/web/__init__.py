@@ -3,7 +3,6 @@
 from flask import Flask
 
 from app.extensions import babel
-from app.pages.preferences import bp
 from app.web import assets, errors, filters, navigation, once, security, viewer
 
 
@@ -17,4 +16,3 @@ def init_app(app: Flask) -> None:
     )
     for part in (viewer, filters, assets, navigation, once, security, errors):
         part.init_app(app)
-    app.register_blueprint(bp)

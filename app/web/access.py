@@ -1,10 +1,8 @@
 """By what a request says who makes it: a bearer token in the API, a session on pages."""
 
-from flask import g, redirect, request, url_for
-from flask_login import current_user
+from flask import redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from app import audit
 from app.web.htmx import wants_fragment
 
 API_PREFIX = "/api/"
@@ -31,16 +29,6 @@ def session_counts() -> bool:
     itself, so a change needs what a browser does not send by itself.
     """
     return not is_api() or (bearer_token() is None and request.method in _SAFE_METHODS)
-
-
-def origin() -> audit.Origin | None:
-    """Who acts in this request, for the audit log; None outside of one."""
-    if not request:
-        return None
-    # `requires` keeps the name: asked of the user inside a transaction, it would be read again.
-    name = g.get("caller_name") or current_user.name
-    role = g.get("caller_role") or current_user.role
-    return audit.Origin(name, "api" if is_api() else "page", request.remote_addr, role)
 
 
 def sign_in_first() -> Response | None:

@@ -7,7 +7,7 @@ from celery import Celery
 from flask import Flask, Response, current_app, jsonify, url_for
 from flask_login import current_user
 
-from app import catalog, queues, runs, workers, workflows
+from app import catalog, queues, runs, workflows
 from app.api import frame
 from app.api.runs import bulk, schemas, workflow
 from app.clock import utcnow

@@ -16,7 +16,7 @@ from app.web import live, viewer
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
 
-__all__ = ["changes", "init_app", "modes", "one"]
+__all__ = ["actions", "detail", "init_app", "modes"]
 
 
 def init_app(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""The pages of runs: the list here, one run in `one`."""
+"""The pages of runs: the list here, one run in `detail`."""
 
 from datetime import timedelta
 
@@ -10,13 +10,13 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from app import runs
-from app.pages.runs import bulk, clean_up, export, listing, log
-from app.pages.runs import detail as one  # its routes are on the blueprint
-from app.pages.runs import row_menu as row_menu
+from app.pages.runs import bulk, clean_up, detail, export, listing, log, row_menu
 from app.pages.runs.blueprint import bp
 from app.web import live, viewer
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
+
+__all__ = ["detail", "init_app", "row_menu"]  # their routes are on the blueprint
 
 _COUNTED = 999
 
