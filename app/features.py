@@ -25,7 +25,7 @@ ENTRIES = (
     "app.pages.overview",
     "app.pages.health",
     "app.cli.doctor",
-    "app.library.maintenance.cli",
+    "app.cli.backup",
     "app.api.frame",
     "app.api.accounts",
     "app.api.audit",
