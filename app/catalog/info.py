@@ -84,9 +84,10 @@ def _searched(info: TaskInfo) -> str:
 
 def find(celery_app: Celery, name: str) -> TaskInfo:
     """The task of that name; raises `NotFound`."""
-    if name.startswith(BUILT_IN_PREFIX) or name not in celery_app.tasks:
+    task = None if name.startswith(BUILT_IN_PREFIX) else celery_app.tasks.get(name)
+    if task is None:
         raise NotFound(_("There is no task named %(name)s.", name=name))
-    return _info(celery_app, celery_app.tasks[name])
+    return _info(celery_app, task)
 
 
 def lookup(celery_app: Celery, name: str) -> TaskInfo | None:

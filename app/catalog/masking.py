@@ -118,7 +118,7 @@ def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:
     """The same value with what lies under secret keys hidden; what is nested too deep is hidden whole."""
     if isinstance(value, str):
         return mask_text(value)
-    if not isinstance(value, Mapping | list | tuple):
+    if value is None or isinstance(value, int | float) or not isinstance(value, Mapping | list | tuple):
         return value
     if depth > MAX_DEPTH:
         return MASK

@@ -61,6 +61,8 @@ def is_masked(value: Any) -> bool:
         if isinstance(item, str):
             if MASK in item and (item == MASK or _MASKED_URL.search(item)):
                 return True
+        elif item is None or isinstance(item, int | float):  # most are, and the next question takes long
+            continue
         elif isinstance(item, Mapping):
             stack.extend(item.values())
         elif isinstance(item, Sequence):

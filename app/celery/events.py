@@ -115,7 +115,7 @@ def encode(event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> st
 def to_json(value: Any) -> str:
     """Any Python value as strict JSON: dates as ISO 8601, NaN and infinities as words, others as text."""
     try:
-        return json.dumps(value, default=_plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return _ENCODER.encode(value)
     except (ValueError, TypeError, RecursionError):
         return json.dumps(_strict(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
@@ -132,6 +132,10 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     return str(value)
+
+
+# Made once: making one takes as long as writing a short text.
+_ENCODER = json.JSONEncoder(default=_plain, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _strict(value: Any, depth: int = 0) -> Any:

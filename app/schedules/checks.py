@@ -45,7 +45,9 @@ def check(
     `Invalid` by field.
     """
     changed = {name for name in vars(new) if old is None or getattr(new, name) != getattr(old, name)}
-    new = replace(new, name=new.name.strip(), note=new.note.strip())
+    name, note = new.name.strip(), new.note.strip()
+    if (name, note) != (new.name, new.note):
+        new = replace(new, name=name, note=note)
     errors = _text_errors(new, changed) | _range_errors(new, changed)
     errors |= _policy_errors(new, changed, run_count)
     errors |= _timing_errors(new, changed, now, schedule_id)

@@ -47,8 +47,9 @@ class Definition:
 
     def write(self, row: Schedule) -> None:
         """Put every field into a row."""
-        for name in FIELDS:
-            setattr(row, name, getattr(self, name))
+        for name, value in vars(self).items():
+            if getattr(row, name) is not value:  # to set takes much longer than to look
+                setattr(row, name, value)
 
 
 FIELDS = tuple(one.name for one in fields(Definition))

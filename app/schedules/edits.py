@@ -1,8 +1,9 @@
 """Schedules are made, changed, copied and deleted; every change moves the version and is kept."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 from celery import Celery
@@ -28,8 +29,21 @@ from app.schedules.snapshots import from_json, snapshot
 T = TypeVar("T")
 INSERTED_AT_ONCE = 1000
 _TABLE = cast(Table, Schedule.__table__)
-_COLUMNS = tuple(column.name for column in _TABLE.columns if column.name != "id")
+_EMPTY = {column.name: None for column in _TABLE.columns if column.name != "id"}
 _IDS = select(Schedule.id, Schedule.name)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A checked change of a schedule; nothing is to be done when `diff` is empty.
+
+    `same_call`: task and arguments were given as they are, to the last bit.
+    """
+
+    old: Definition
+    new: Definition
+    diff: history.Diff
+    same_call: bool
 
 
 def create(celery_app: Celery, definition: Definition, by: str | None, now: datetime) -> Schedule:
@@ -144,9 +158,11 @@ def insert_all(
     four times as long.
     """
     _permit(*(definition for definition, _diff in made))
+    tasks = {definition.task_name for definition, _diff in made}
+    signatures = {name: drift.signature(celery_app, name) for name in tasks}
     for start in range(0, len(made), INSERTED_AT_ONCE):
         batch = made[start : start + INSERTED_AT_ONCE]
-        values = [_values(celery_app, definition, by, now) for definition, _diff in batch]
+        values = [_columns(one, signatures[one.task_name], by, now) for one, _diff in batch]
         db.session.connection().execute(insert_rows(_TABLE), values)
         names = [value["name"] for value in values]
         made_as = {name: id for id, name in db.session.execute(_IDS.where(Schedule.name.in_(names)))}
@@ -154,17 +170,17 @@ def insert_all(
         jittered = [one for one, value in zip(ids, values, strict=True) if value["jitter_seconds"]]
         for row in db.session.scalars(select(Schedule).where(Schedule.id.in_(jittered))) if jittered else ():
             rows.retime(row)
-        definitions = [definition for definition, _diff in batch]
-        diffs = [diff for _definition, diff in batch]
-        history.record_all(zip(ids, definitions, strict=True), diffs, action, by, now)
+        told = zip(ids, names, (diff for _definition, diff in batch), strict=True)
+        history.record_all([(id, name, 1, diff) for id, name, diff in told], action, by, now)
 
 
-def _values(celery_app: Celery, definition: Definition, by: str | None, now: datetime) -> dict[str, Any]:
+def _columns(definition: Definition, signature: str, by: str | None, now: datetime) -> dict[str, Any]:
     """The columns of a new row; where its next fire derives from its id, that is put right afterwards."""
-    row = _unplaced_row(definition, by, now)
-    row.checked_signature = drift.signature(celery_app, row.task_name)
+    row = SimpleNamespace(**_EMPTY | _first_values(definition, by, now), id=None)
+    row.checked_signature = signature
     rows.start(row, now)
-    return {name: getattr(row, name) for name in _COLUMNS}
+    del row.id
+    return vars(row)
 
 
 def completed(celery_app: Celery, definition: Definition, now: datetime) -> Definition:
@@ -182,24 +198,48 @@ def change(
     note: str | None = None,
 ) -> Schedule:
     """`update` of a locked row inside the caller's transaction."""
+    wanted_change = checked(celery_app, row, wanted, by, now)
+    if wanted_change.diff:
+        _carry_out(celery_app, row, wanted_change, by, now, note)
+        history.record(row, action, by, now, wanted_change.diff, note)
+    return row
+
+
+def change_all(
+    celery_app: Celery,
+    changes: Sequence[tuple[Schedule, Change]],
+    by: str | None,
+    now: datetime,
+    action: str,
+) -> None:
+    """Carry out `checked` changes of locked rows inside the caller's transaction."""
+    for row, one in changes:
+        _carry_out(celery_app, row, one, by, now)
+    told = [(row.id, row.name, row.version, one.diff) for row, one in changes]
+    history.record_all(told, action, by, now)
+
+
+def checked(celery_app: Celery, row: Any, wanted: Mapping[str, Any], by: str | None, now: datetime) -> Change:
+    """What `change` would do to a row, or to what has its columns; raises `Invalid` by field."""
     old = Definition.of(row)
     given = merged(celery_app, old, wanted, now)
     keeping.require_entered(celery_app, old, wanted, given, by, row.secrets_by)
     new = check(celery_app, given, old, now, row.id, row.run_count)
-    diff = history.difference(celery_app, old, new)
-    if not diff:
-        return row
-    if set(diff) != {"enabled"} or new.enabled:  # switching off takes nothing from anybody
-        _permit(old, new)
-    if new.name != old.name:
-        _require_free(new.name)
-    write(row, new, by, now, note)
-    if not keeping.unchanged(old, given):
+    return Change(old, new, history.difference(celery_app, old, new), keeping.unchanged(old, given))
+
+
+def _carry_out(
+    celery_app: Celery, row: Schedule, one: Change, by: str | None, now: datetime, note: str | None = None
+) -> None:
+    if set(one.diff) != {"enabled"} or one.new.enabled:  # switching off takes nothing from anybody
+        _permit(one.old, one.new)
+    if one.new.name != one.old.name:
+        _require_free(one.new.name)
+    write(row, one.new, by, now, note)
+    if not one.same_call:
         row.secrets_by = keeping.person(by)
-    if set(diff) & set(ARGUMENTS):
+    if not set(ARGUMENTS).isdisjoint(one.diff):
         row.checked_signature = drift.signature(celery_app, row.task_name)
-    history.record(row, action, by, now, diff, note)
-    return row
 
 
 def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: str | None = None) -> None:
@@ -266,22 +306,19 @@ def _permit(*definitions: Definition) -> None:
 
 
 def _new_row(definition: Definition, by: str | None, now: datetime) -> Schedule:
-    row = _unplaced_row(definition, by, now)
+    row = Schedule(**_first_values(definition, by, now))
     db.session.add(row)
     db.session.flush()  # the jitter derives from the id
     rows.start(row, now)
     return row
 
 
-def _unplaced_row(definition: Definition, by: str | None, now: datetime) -> Schedule:
-    row = Schedule(
-        version=1, created_at=now, created_by=by, updated_at=now, updated_by=by, run_count=0, failures=0
-    )
-    row.origin, row.secrets_by = PAGE, keeping.person(by)
-    definition.write(row)
-    if not row.enabled:
-        row.disabled_at, row.disabled_by = now, by
-    return row
+def _first_values(definition: Definition, by: str | None, now: datetime) -> dict[str, Any]:
+    """The columns of a new row that are not empty, but for when it fires."""
+    values = vars(definition) | {"origin": PAGE, "secrets_by": keeping.person(by)}
+    values |= {"version": 1, "created_at": now, "created_by": by, "updated_at": now, "updated_by": by}
+    values |= {"run_count": 0, "failures": 0}
+    return values if definition.enabled else values | {"disabled_at": now, "disabled_by": by}
 
 
 def _switched(row: Schedule, old: Definition, by: str | None, now: datetime, note: str | None) -> None:

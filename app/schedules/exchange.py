@@ -11,8 +11,7 @@ from flask_babel import gettext as _
 
 from app.errors import Invalid
 from app.extensions import transaction
-from app.schedules import edits, history, keeping, queries, rows
-from app.schedules.checks import check
+from app.schedules import edits, history, queries, rows
 from app.schedules.definition import Definition
 
 
@@ -20,13 +19,15 @@ from app.schedules.definition import Definition
 class Step:
     """What an import does about one schedule: `diff` is `{field: [before, after]}`, empty when nothing.
 
-    `definition` is the whole of it, as it is saved.
+    `definition` is the whole of it, as it is saved; `stood` what `change` was checked against.
     """
 
     name: str
     new: bool
     diff: dict[str, list[Any]]
     definition: Definition
+    change: edits.Change | None = None
+    stood: tuple[Any, ...] = ()
 
 
 def plan(
@@ -57,12 +58,17 @@ def apply(
     """
     steps = plan(celery_app, wanted, now, by)
     with transaction():
-        known = queries.by_name([step.name for step in steps], lock=True)
-        new = [(step.definition, step.diff) for step in steps if step.name not in known]
+        known = queries.locked_by_name([step.name for step in steps if step.diff])
+        new = [(step.definition, step.diff) for step in steps if step.diff and step.name not in known]
         edits.insert_all(celery_app, new, by, now, "import")
+        planned = []
         for one, step in zip(wanted, steps, strict=True):
-            if step.diff and (row := known.get(step.name)):
+            row = known.get(step.name)
+            if row is not None and step.change is not None and step.stood == _stands(row):
+                planned.append((row, step.change))
+            elif row is not None:  # somebody else made or changed it meanwhile
                 edits.change(celery_app, row, one, by, now, "import")
+        edits.change_all(celery_app, planned, by, now, "import")
     rows.announce()
     return steps
 
@@ -71,11 +77,13 @@ def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime, b
     if row is None:
         new = edits.completed(celery_app, Definition(**one), now)
         return Step(new.name, True, history.difference(celery_app, None, new), new)
-    old = Definition.of(row)
-    given = edits.merged(celery_app, old, one, now)
-    keeping.require_entered(celery_app, old, one, given, by, row.secrets_by)
-    new = check(celery_app, given, old, now, row.id, row.run_count)
-    return Step(new.name, False, history.difference(celery_app, old, new), new)
+    change = edits.checked(celery_app, row, one, by, now)
+    return Step(change.new.name, False, change.diff, change.new, change, _stands(row))
+
+
+def _stands(row: Any) -> tuple[Any, ...]:
+    """What a change of a schedule was checked against."""
+    return row.version, row.run_count, row.secrets_by, Definition.of(row)
 
 
 def _refuse_twice(wanted: Sequence[Mapping[str, Any]]) -> None:

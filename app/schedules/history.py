@@ -1,6 +1,6 @@
 """The change history of schedules: who changed what, with the values before and after."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from app.schedules.models import Schedule, ScheduleChange
 
 LIMIT = 200
 Diff = dict[str, list[Any]]
+Entry = tuple[int, str, int, Diff]  # a schedule's id, name and version, and what differs
 _DATED = ("run_at", "anchor_at", "starts_at", "ends_at")
 
 
@@ -45,35 +46,42 @@ def record(
     audit.record(f"schedule.{action}", now, "schedule", row.id, row.name, **details)
 
 
-def record_all(
-    made: Iterable[tuple[int, Definition]], diffs: Iterable[Diff], action: str, by: str | None, now: datetime
-) -> None:
-    """`record` of many new schedules at once, each with its id."""
-    told = list(zip(made, diffs, strict=True))
-    about = {"version": 1, "at": now, "by": by, "action": action, "note": None, "snapshot": None}
+def record_all(changes: Sequence[Entry], action: str, by: str | None, now: datetime) -> None:
+    """`record` of many changes at once, past the session."""
+    if not changes:
+        return
+    about = {"at": now, "by": by, "action": action, "note": None, "snapshot": None}
     db.session.connection().execute(
         insert(cast(Table, ScheduleChange.__table__)),
-        [{"schedule_id": one[0], "schedule_name": one[1].name, "diff": diff} | about for one, diff in told],
+        [
+            {"schedule_id": id, "schedule_name": name, "version": version, "diff": diff, **about}
+            for id, name, version, diff in changes
+        ],
     )
-    things = ((one[0], one[1].name, {"diff": diff or None}) for one, diff in told)
+    things = ((id, name, {"diff": diff or None}) for id, name, _version, diff in changes)
     audit.record_all(f"schedule.{action}", now, "schedule", things)
 
 
 def difference(celery_app: Celery, old: Definition | None, new: Definition) -> dict[str, list[Any]]:
     """`{field: [before, after]}` of what differs, as JSON with secrets masked; all that is set when new."""
-    before = readable(celery_app, old) if old else {}
-    after = readable(celery_app, new)
     if old is None:
-        return {name: [None, value] for name, value in after.items() if value not in (None, [], {}, "")}
-    return {name: [before[name], after[name]] for name in FIELDS if getattr(old, name) != getattr(new, name)}
+        set_ = readable(celery_app, new)
+        return {name: [None, value] for name, value in set_.items() if value not in (None, [], {}, "")}
+    names = [name for name in FIELDS if getattr(old, name) != getattr(new, name)]
+    if not names:
+        return {}
+    before, after = readable(celery_app, old, names), readable(celery_app, new, names)
+    return {name: [before[name], after[name]] for name in names}
 
 
-def readable(celery_app: Celery, definition: Definition) -> dict[str, Any]:
-    """The definition as JSON for people: times in RFC 3339, secrets masked."""
-    info = catalog.lookup(celery_app, definition.task_name)
-    args, kwargs, _masked = catalog.mask(info, definition.args, definition.kwargs)
-    values = {name: getattr(definition, name) for name in FIELDS} | {"args": args, "kwargs": kwargs}
-    return values | {name: values[name].isoformat() for name in _DATED if values[name] is not None}
+def readable(celery_app: Celery, definition: Definition, names: Sequence[str] = FIELDS) -> dict[str, Any]:
+    """The definition as JSON for people, or some fields of it: times in RFC 3339, secrets masked."""
+    values = {name: getattr(definition, name) for name in names}
+    if "args" in values or "kwargs" in values:
+        info = catalog.lookup(celery_app, definition.task_name)
+        args, kwargs, _masked = catalog.mask(info, definition.args, definition.kwargs)
+        values |= {name: one for name, one in (("args", args), ("kwargs", kwargs)) if name in values}
+    return values | {name: values[name].isoformat() for name in _DATED if values.get(name) is not None}
 
 
 def of(schedule_id: int, limit: int = LIMIT) -> list[ScheduleChange]:

@@ -25,7 +25,7 @@ def person(by: str | None) -> str | None:
 
 def unchanged(old: Definition, new: Definition) -> bool:
     """Whether task and arguments are what they were, to the last bit."""
-    return all(_text(getattr(old, name)) == _text(getattr(new, name)) for name in ARGUMENTS)
+    return all(_same(getattr(old, name), getattr(new, name)) for name in ARGUMENTS)
 
 
 def require_entered(
@@ -61,6 +61,11 @@ def _kept(info: catalog.TaskInfo | None, old: Definition, wanted: Mapping[str, A
     if "kwargs" in wanted:
         return names + [name for name, one in wanted["kwargs"].items() if catalog.is_masked(one)]
     return names + catalog.mask(info, [], old.kwargs)[2]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """1, 1.0 and true are equal, but not the same; the order of keys says nothing."""
+    return repr(one) == repr(other) or _text(one) == _text(other)  # the first is quick, and mostly enough
 
 
 def _text(value: Any) -> str:

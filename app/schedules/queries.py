@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,6 +18,7 @@ from app.extensions import db
 from app.runs import LIMIT_MAX, Run
 from app.runs.text import storable
 from app.schedules import lateness
+from app.schedules.definition import FIELDS
 from app.schedules.models import CODE, Schedule
 from app.schedules.rows import ID_MAX
 
@@ -25,6 +26,10 @@ COUNT_CAP = 10_000
 STRIP = 20
 ORDERS = ("name", "next")
 NAMES_AT_ONCE = 5000  # SQLite takes 32,766 values in a statement
+_TOLD = select(
+    Schedule.id, Schedule.version, Schedule.run_count, Schedule.secrets_by,
+    *(getattr(Schedule, name) for name in FIELDS),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,26 @@ def get(schedule_id: int) -> Schedule:
     return row
 
 
-def by_name(names: Sequence[str], lock: bool = False) -> dict[str, Schedule]:
-    """The schedules that have one of the names; locked until the end of the caller's `transaction()`."""
-    found: dict[str, Schedule] = {}
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        query = select(Schedule).where(Schedule.name.in_(names[start : start + NAMES_AT_ONCE]))
-        if lock:
-            query = query.order_by(Schedule.id).with_for_update().execution_options(populate_existing=True)
-        found |= {row.name: row for row in db.session.scalars(query)}
+def by_name(names: Sequence[str]) -> dict[str, Any]:
+    """What the schedules of these names have been told to do: rows with the columns of a definition."""
+    found: dict[str, Any] = {}
+    for some in _batches(names):
+        found |= {row.name: row for row in db.session.execute(_TOLD.where(Schedule.name.in_(some)))}
     return found
+
+
+def locked_by_name(names: Sequence[str]) -> dict[str, Schedule]:
+    """The schedules of these names, locked until the end of the caller's `transaction()`."""
+    found: dict[str, Schedule] = {}
+    for some in _batches(names):
+        query = select(Schedule).where(Schedule.name.in_(some)).order_by(Schedule.id).with_for_update()
+        rows = db.session.scalars(query.execution_options(populate_existing=True))
+        found |= {row.name: row for row in rows}
+    return found
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + NAMES_AT_ONCE] for start in range(0, len(names), NAMES_AT_ONCE))
 
 
 def page(wanted: Filter, limit: int = 50, cursor: str | None = None, order: str = "name") -> Page:

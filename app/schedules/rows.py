@@ -1,6 +1,7 @@
 """Rows of schedules under change: locked, checked for their version, put to their next fire, announced."""
 
 from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -40,10 +41,11 @@ def touched(row: Schedule, by: str | None, now: datetime) -> None:
     row.updated_at, row.updated_by = now, by
 
 
-def start(row: Schedule, now: datetime) -> None:
+def start(row: Any, now: datetime) -> None:
     """Put a new, re-timed or newly enabled row to its first fire from now on; others to none.
 
-    One that has no fire any more disables itself, as beat would disable it.
+    One that has no fire any more disables itself, as beat would disable it. It may be anything that has
+    the columns.
     """
     row.next_due_at = row.next_run_at = None
     if not row.enabled or row.retired_at is not None:
@@ -56,7 +58,7 @@ def start(row: Schedule, now: datetime) -> None:
     row.failures, row.last_error, row.last_error_at = 0, None, None
 
 
-def retime(row: Schedule) -> None:
+def retime(row: Any) -> None:
     """Work out again when the next fire is sent: the jitter may have changed."""
     if row.next_due_at is not None:
         row.next_run_at = timing.actual_at(timing_of(row, row.id), row.next_due_at)
