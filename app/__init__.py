@@ -74,8 +74,10 @@ def configure(app: Flask, settings: Settings) -> None:
 
 def engine_options(settings: Settings) -> dict[str, object]:
     """SQLAlchemy's engine options; a lost PostgreSQL connection is noticed before it is used."""
+    from app.extensions import BUSY_SECONDS
+
     if settings.sqlalchemy_url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 15}}
+        return {"connect_args": {"timeout": BUSY_SECONDS}}
     return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
 
 

@@ -44,10 +44,12 @@ limiter = Limiter(key_func=get_remote_address)
 _PRAGMAS = (
     "journal_mode=WAL",
     "wal_autocheckpoint=10000",
-    "busy_timeout=15000",
     "synchronous=NORMAL",
     "foreign_keys=ON",
 )
+
+
+BUSY_SECONDS = 15.0  # that a writer waits for its turn
 
 
 @event.listens_for(Engine, "connect")
@@ -55,7 +57,7 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     """WAL lets readers and one writer work side by side; a writer waits for its turn instead of failing."""
     if type(connection).__module__.startswith("sqlite3"):
         connection.isolation_level = None  # SQLAlchemy's BEGIN below, not the driver's own
-        for pragma in _PRAGMAS:
+        for pragma in (*_PRAGMAS, f"busy_timeout={int(1000 * BUSY_SECONDS)}"):
             connection.execute(f"PRAGMA {pragma}")
 
 

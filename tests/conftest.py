@@ -286,6 +286,17 @@ def launcher() -> Iterator[Launcher]:
     made.close()
 
 
+# What processes wait for in tests is shorter: they need not be sparing.
+FASTER = {
+    "app.broker.transport.PAUSE_CHECK_SECONDS": 0.2,
+    "app.celery.presence.BEAT_SECONDS": 0.5,
+    "app.celery.rabbitmq.PAUSE_CHECK_SECONDS": 0.2,
+    "app.runs.recorder.DEATHS_SECONDS": 1.0,
+    "app.workers.deaths.DEAD_SECONDS": 6.0,
+    "app.workers.presence.OFFLINE_SECONDS": 5.0,
+}
+
+
 class Processes:
     """Starts the project's own commands on the tests' data, and stops them at the end."""
 
@@ -293,11 +304,14 @@ class Processes:
         self.launcher = launcher
         self.environment = environment
         self.logs = logs
+        self.constants = dict(FASTER)
         self.started: list[Launched] = []
 
     def start(self, name: str, *command: str, **environment: str) -> Launched:
         log = self.logs / f"{name}-{len(self.started)}.log"
-        process = self.launcher.start([*command], log, self.environment | environment, PROJECT)
+        process = self.launcher.start(
+            [*command], log, self.environment | environment, PROJECT, self.constants
+        )
         self.started.append(process)
         return process
 
@@ -329,12 +343,18 @@ class Processes:
         client.close()
         return process
 
-    def heard(self, hostname: str) -> float:
-        """When a worker of this name last started."""
+    def heard(self, hostname: str, of: str = "started_at") -> float:
+        """When a worker of this name last started, or what else it told last."""
         client = redis_client.Redis.from_url(self.environment["CELERIAC_REDIS_URL"])
         raw: Any = client.hget("celeriac:workers", hostname)
         client.close()
-        return float(json.loads(raw)["started_at"]) if raw else 0.0
+        return float(json.loads(raw)[of]) if raw else 0.0
+
+    def goes_on(self, hostname: str = "w1@test") -> None:
+        """Wait until a worker has gone about its work for a while: two more heartbeats of its event loop."""
+        for _ in range(2):
+            before = self.heard(hostname, "heartbeat_at")
+            wait_until(lambda before=before: self.heard(hostname, "heartbeat_at") > before)
 
     def kill(self, process: Launched, number: int) -> None:
         """Send a signal to a process and all its children."""

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from io import TextIOWrapper
@@ -44,8 +44,9 @@ LATE = (
 class Launched:
     """A process that was started so; to be used like `subprocess.Popen`."""
 
-    def __init__(self, launcher: "Launcher", pid: int) -> None:
+    def __init__(self, launcher: "Launcher", pid: int, log: Path) -> None:
         self.pid = pid
+        self.log = log
         self._launcher = launcher
 
     @property
@@ -91,16 +92,32 @@ class Launcher:
         self._born: list[int] = []
         self._rest = b""
 
-    def start(self, command: list[str], log: Path, environment: dict[str, str], cwd: Path) -> Launched:
-        """A process with a session of its own, as `subprocess.Popen(…, start_new_session=True)` makes it."""
+    def start(
+        self,
+        command: list[str],
+        log: Path,
+        environment: dict[str, str],
+        cwd: Path,
+        constants: Mapping[str, float] | None = None,
+    ) -> Launched:
+        """A process with a session of its own, as `subprocess.Popen(…, start_new_session=True)` makes it.
+
+        `constants` are other values for constants of modules there: `{"app.beat.WAIT_SECONDS": 0.1}`.
+        """
         assert self._process.stdin
-        request = {"command": command, "log": str(log), "environment": environment, "cwd": str(cwd)}
+        request: dict[str, Any] = {
+            "command": command,
+            "log": str(log),
+            "environment": environment,
+            "cwd": str(cwd),
+        }
+        request |= {"constants": dict(constants or {})}
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         deadline = time.monotonic() + 60
         while not self._born:
             assert time.monotonic() < deadline, "nothing was started"
             self.listen(1)
-        return Launched(self, self._born.pop())
+        return Launched(self, self._born.pop(), log)
 
     def listen(self, seconds: float) -> None:
         """Take in what the process tells within that time."""
@@ -193,6 +210,10 @@ def become(request: dict[str, Any]) -> Callable[[], Any]:
     os.environ.update(request["environment"])
     sys.path[:0] = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     time.tzset()
+    for path, value in request["constants"].items():
+        module, constant = path.rsplit(".", 1)
+        assert hasattr(import_module(module), constant), path
+        setattr(import_module(module), constant, value)
     name = request["command"][0]
     sys.argv = [str(Path(sys.executable).parent / name), *request["command"][1:]]
     (entry,) = entry_points(group="console_scripts", name=name)

@@ -25,13 +25,13 @@ def succeeded() -> int:
     return int(db.session.scalar(select(func.count()).where(Run.state == states.SUCCESS)) or 0)
 
 
-def send() -> threading.Thread:
+def send(pause: float) -> threading.Thread:
     """Send runs over some seconds, from another thread."""
 
     def work() -> None:
         for number in range(RUNS):
             sample_tasks.plain.delay(number)
-            time.sleep(0.02)
+            time.sleep(pause)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -42,7 +42,7 @@ def test_killing_the_recorder_loses_nothing(
     app: Flask, processes: Any, eventually: Callable[..., Any]
 ) -> None:
     processes.worker()
-    sender = send()
+    sender = send(pause=0.015)
     for _ in range(4):
         recorder = processes.recorder()
         seen = succeeded()
@@ -56,16 +56,18 @@ def test_killing_the_recorder_loses_nothing(
 
 
 def test_a_database_that_goes_away_loses_nothing(
-    app: Flask, processes: Any, eventually: Callable[..., Any], redis: Any, database_away: Any
+    app: Flask, processes: Any, eventually: Callable[..., Any], until: Any, redis: Any, database_away: Any
 ) -> None:
+    processes.constants["app.extensions.BUSY_SECONDS"] = 0.5
     processes.worker()
-    processes.recorder()
+    recorder = processes.recorder()
     sample_tasks.plain.delay("first")
     eventually(lambda: succeeded() == 1)
     with database_away():
-        sender = send()
-        sender.join()
-        time.sleep(18)  # longer than SQLite's busy timeout: writes fail, they do not only wait
+        send(pause=0).join()
+        until(
+            lambda: "the recorder waits" in recorder.log.read_text()
+        )  # a write failed, it did not only wait
         unrecorded: Any = redis.xinfo_groups(STREAM)
         assert unrecorded[0]["name"] == GROUP.encode()
         assert redis.xlen(STREAM) > RUNS

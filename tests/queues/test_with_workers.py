@@ -1,7 +1,6 @@
 """With a real worker and a real recorder: held, paused, moved and removed runs end as they should."""
 
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +12,6 @@ from app import broker, queues, runs
 from app.clock import utcnow
 from app.extensions import db
 from app.runs import Run, states
-
-pytestmark = pytest.mark.database
 
 
 @pytest.fixture
@@ -50,7 +47,7 @@ def test_a_paused_queue_stays_paused_for_workers_that_start_later(
     processes.recorder()
     first = processes.worker("-c", "1")
     queues.pause("default", "mei", "month end", utcnow())
-    time.sleep(1.2)
+    processes.goes_on()
     request = runs.RunRequest("sample_tasks.plain", [1])
     waiting = runs.submit(celery_app, request, utcnow()).id
     other = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [2], queue="mail"), utcnow()).id
@@ -58,7 +55,7 @@ def test_a_paused_queue_stays_paused_for_workers_that_start_later(
     assert (state(waiting), broker.depth("default")) == (states.PENDING, 1)
     processes.kill(first, signal.SIGKILL)
     processes.worker("-c", "1")
-    time.sleep(1.5)
+    processes.goes_on()
     assert (state(waiting), broker.depth("default")) == (states.PENDING, 1)
     queues.resume("default", utcnow())
     eventually(lambda: state(waiting) == states.SUCCESS, 20)

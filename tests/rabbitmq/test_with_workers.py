@@ -1,7 +1,6 @@
 """The queues lie in a real RabbitMQ, and real workers take from them."""
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ def test_a_paused_queue_waits_even_for_workers_that_start_later(
     worker = processes.worker("-P", pool, "-c", "1")
     other = submit("touch_and_sleep", queue="files", path=str(tmp_path / "other"), seconds=0)
     eventually(lambda: (tmp_path / "other").exists())
-    time.sleep(1.5)
+    processes.goes_on()
     assert broker.depth("default") == 1
     found = queues.find("default", utcnow())
     assert (found.workers, found.taking, found.paused) == (["w1@test"], [], True)
@@ -74,9 +73,9 @@ def test_a_paused_queue_waits_even_for_workers_that_start_later(
     queues.resume("default", utcnow())
     eventually(lambda: (tmp_path / "first").exists())
     queues.pause("default", "mei", "", utcnow())
-    time.sleep(1.5)  # a worker hears of it within a second
+    processes.goes_on()  # it hears of it before its next heartbeats
     submit("touch_and_sleep", path=str(tmp_path / "second"), seconds=0)
-    time.sleep(1.0)
+    processes.goes_on()
     assert not (tmp_path / "second").exists()
     queues.resume("default", utcnow())
     eventually(lambda: (tmp_path / "second").exists())
@@ -93,7 +92,7 @@ def test_a_paused_worker_takes_nothing_even_after_a_restart(
     submit("touch_and_sleep", path=str(tmp_path / "one"), seconds=0)
     processes.kill(worker, signal.SIGKILL)
     processes.worker()
-    time.sleep(1.5)
+    processes.goes_on()
     assert broker.depth("default") == 1
     assert not (tmp_path / "one").exists()
     workers.resume(celery_app, "w1@test", utcnow())
@@ -155,7 +154,7 @@ def test_what_is_sent_twice_runs_once(
     assert broker.depth("default") == 2
     processes.worker("-c", "2")
     eventually(lambda: broker.depth("default") == 0 and (tmp_path / "twice").exists())
-    time.sleep(0.5)
+    processes.goes_on()
     assert len((tmp_path / "twice").read_text().splitlines()) == 1
     assert dedup.taken([run_id, "other"]) == {run_id}
     assert broker.out([run_id, "other"], ["default"]) == {run_id}
@@ -211,7 +210,7 @@ def test_an_old_copy_that_expires_says_nothing_of_the_run(
     queues.resume("default", utcnow())
     eventually(lambda: row(run_id).state == states.SUCCESS)
     eventually(lambda: broker.depth("default") == 0)
-    time.sleep(1)
+    processes.goes_on()
     assert row(run_id).state == states.SUCCESS
     assert len((tmp_path / "long").read_text().splitlines()) == 1
     assert celery_app.AsyncResult(run_id).state == states.SUCCESS

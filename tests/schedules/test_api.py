@@ -9,7 +9,6 @@ import pytest
 from app import catalog, schedules
 from app.clock import utcnow
 
-pytestmark = pytest.mark.database
 BODY = {"name": "Nightly", "task_name": "sample_tasks.plain", "args": [1], "task_type": "interval"}
 BODY["interval_seconds"] = 60
 FIELDS = {

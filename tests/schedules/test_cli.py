@@ -14,8 +14,6 @@ from app.extensions import db
 from app.schedules import timing
 from app.schedules.definition import Definition, timing_of
 
-pytestmark = pytest.mark.database
-
 
 @pytest.fixture
 def run(app: Flask) -> Any:

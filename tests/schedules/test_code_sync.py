@@ -14,7 +14,6 @@ from app.schedules.code_entries import CodeEntries, CodeProblem
 from app.schedules.definition import Definition
 from app.schedules.models import Schedule
 
-pytestmark = pytest.mark.database
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NIGHTLY = Definition(
     name="nightly", task_name="sample_tasks.plain", task_type="cron", cron_schedule="0 3 * * *", args=[1]

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from app import schedules
 from app.extensions import db
-
-pytestmark = pytest.mark.database
 
 
 def test_a_renamed_parameter_is_told_before_it_fails(make: Any, celery_app: Any, now: Any) -> None:

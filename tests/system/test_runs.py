@@ -17,7 +17,6 @@ from app.runs import RunRequest, queries, states
 from app.runs.explanation import explain
 from app.runs.models import Run
 
-pytestmark = pytest.mark.database
 Eventually = Callable[..., Any]
 
 
@@ -35,6 +34,7 @@ def ended(run_id: str) -> Run | None:
     return queries.get(run_id) if run is not None and run.is_finished else None
 
 
+@pytest.mark.database
 def test_every_kind_of_run_ends_as_it_should(
     app: Flask, processes: Any, submit: Callable[..., str], eventually: Eventually
 ) -> None:

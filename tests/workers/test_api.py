@@ -1,6 +1,5 @@
 """`/workers` and `/tasks/…/limits`, with real workers that answer, and with those that cannot."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +44,7 @@ def test_a_prefork_worker_does_what_it_is_told_and_says_so(
     paused = admin.post(f"{W1}/pause", json={"note": "update"}).json
     assert (paused["state"], paused["paused_by"], paused["note"]) == ("paused", admin.user.name, "update")
     run_id = submit("sleep", seconds=0)
-    time.sleep(1.5)
+    processes.goes_on()
     assert broker.depth("default") == 1
     assert admin.get(f"/runs/{run_id}/diagnosis").json["reason"] == "workers-paused"
     assert admin.post(f"{W1}/resume").json["state"] == "online"

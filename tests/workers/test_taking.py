@@ -47,7 +47,7 @@ def test_what_does_not_run_can_still_be_moved(
     processes.worker("-P", pool, "-c", "2")
     ids = [submit(task, path=str(tmp_path / str(n)), seconds=4 if n < 2 else 0) for n in range(8)]
     eventually(lambda: len(told(redis)["running"]) == 2)
-    time.sleep(1.5)  # time enough to take more, were it to do so
+    processes.goes_on()  # time enough to take more, were it to do so
     assert [message.id for message in broker.page("default")] == ids[2:]
     assert set(broker.unacked()) <= set(ids[:2])
     moved = broker.move("default", ids[7], to="front")
@@ -62,13 +62,13 @@ def test_a_paused_worker_takes_nothing_even_after_a_restart(
 ) -> None:
     first = processes.worker("-c", "1")
     broker.pause_worker("w1@test", "mei", "", utcnow())
-    time.sleep(1.2)
+    processes.goes_on()
     submit("plain", a=1)
-    time.sleep(2)
+    processes.goes_on()
     assert broker.depth("default") == 1
     processes.kill(first, signal.SIGKILL)
     processes.worker("-c", "1")
-    time.sleep(2)
+    processes.goes_on()
     assert broker.depth("default") == 1
     broker.resume_worker("w1@test")
     eventually(lambda: broker.depth("default") == 0, 5)
