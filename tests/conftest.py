@@ -24,7 +24,7 @@ from hypothesis import settings
 from werkzeug.test import TestResponse
 
 from app import create_app, embedded_redis
-from app.accounts import tokens, users
+from app.accounts import passwords, tokens, users
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db
@@ -40,6 +40,7 @@ for name in [
     name for name in os.environ if name.startswith("CELERIAC_") and name != "CELERIAC_BROWSER_REQUIRED"
 ]:
     del os.environ[name]  # the suite does not depend on the caller's settings
+passwords.METHOD = "scrypt:1024:8:1"  # the same, for a thirtieth of the work
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=500, deadline=None)
 
@@ -70,10 +71,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Many tests wait for processes and browsers: two at a time for each processor. A single one is alone."""
+    """One for each processor, or two where many wait for processes and browsers. A single test is alone."""
     if all("::" in argument for argument in config.args):
         return 0
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if config.getoption("quick") else 2 * cores
 
 
 @pytest.hookimpl(wrapper=True)

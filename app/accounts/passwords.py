@@ -9,7 +9,7 @@ from app.errors import Invalid
 
 MIN_LENGTH = 8
 MAX_LENGTH = 1000
-_METHOD = "scrypt"
+METHOD = "scrypt"  # with what it costs by default
 
 
 def check(password: str, field: str = "password") -> None:
@@ -22,7 +22,7 @@ def check(password: str, field: str = "password") -> None:
 
 def hashed(password: str) -> str:
     """The form in which a password is kept."""
-    return generate_password_hash(password, method=_METHOD)
+    return generate_password_hash(password, method=METHOD)
 
 
 def matches(password_hash: str | None, password: str) -> bool:

@@ -78,6 +78,14 @@ def test_a_span_is_shown_in_its_largest_whole_unit(seconds: int) -> None:
     assert again.span.process_errors == []
 
 
+@pytest.mark.parametrize("text", ["-1", "1.5", "soon", "9" * 30, "1e3", "٣"])
+def test_what_is_no_span(app: Flask, text: str) -> None:
+    with app.test_request_context():
+        field: Any = Sample(MultiDict([("span", text), ("span", "s")])).span
+    assert field.data is None
+    assert field.process_errors
+
+
 @pytest.mark.parametrize(("text", "value"), [("7", 7), (" 12 ", 12), ("", None), ("  ", None), ("0", 0)])
 def test_whole_numbers(text: str, value: int | None) -> None:
     assert read(count=text).count.data == value
