@@ -66,6 +66,28 @@ def visit(app: Flask, chromium: Browser, address: str, signed_in: Any) -> Iterat
     assert complaints == []
 
 
+# Resolves when the answer is in its place, or when the page refused to ask.
+ASK = """(id) => new Promise((done) => {
+  const settled = () => requestAnimationFrame(() => requestAnimationFrame(done));
+  const watch = (event) => {
+    if (event.detail.ctx.sourceElement.id !== id) return;
+    document.removeEventListener("htmx:before:request", watch);
+    queueMicrotask(() => {
+      if (event.defaultPrevented) settled();
+      else document.addEventListener("htmx:after:request", settled, { once: true });
+    });
+  };
+  document.addEventListener("htmx:before:request", watch);
+  htmx.trigger(document.getElementById(id), "every", {}, false);
+})"""
+
+
+@pytest.fixture
+def ask() -> Callable[[Page, str], None]:
+    """`ask(page, "runs")`: the page asks for a live part of it now, as it does every two seconds."""
+    return lambda page, part: page.evaluate(ASK, part)
+
+
 def _is_complaint(message: Any) -> bool:
     """Broken scripts and violations of the content policy; not the answers that a test provokes."""
     provoked = ("Failed to load resource", "Failed to fetch")

@@ -187,13 +187,12 @@ def test_the_sidebar_changes_and_keeps_the_focus(visit: Visit, say: Callable[[in
     expect(page.locator(".live")).to_be_hidden()  # the page itself is not live
 
 
-def test_the_sidebar_pauses_with_the_page(visit: Visit, say: Callable[[int], None]) -> None:
+def test_the_sidebar_pauses_with_the_page(visit: Visit, say: Callable[[int], None], ask: Any) -> None:
     say(38)
     page = visit("/runs")
     page.locator(".live").click()
     say(41)
-    page.evaluate(ASK)
-    page.wait_for_timeout(500)
+    ask(page, "frame")
     expect(page.locator(".sidebar-foot")).to_contain_text("38 / min")
     page.locator(".live").click()
     expect(page.locator(".sidebar-foot")).to_contain_text("41 / min")

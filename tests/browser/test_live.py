@@ -54,7 +54,7 @@ def test_a_list_that_is_pointed_at_changes_in_place_only(visit: Visit) -> None:
     expect(page.locator("#newer-runs")).to_contain_text("1 newer run")
     assert page.locator("#run-run-3").count() == 0
     page.click("[data-release]")
-    expect(page.locator("#run-run-3")).to_be_visible(timeout=6000)
+    expect(page.locator("#run-run-3")).to_be_visible()
     expect(page.locator("#newer-runs")).to_be_hidden()
 
 
@@ -80,13 +80,12 @@ def test_the_focus_stays(visit: Visit) -> None:
     assert page.evaluate("document.activeElement.textContent.trim()") == "Rerun with changes"
 
 
-def test_typing_in_a_filter_is_left_alone(visit: Visit) -> None:
+def test_typing_in_a_filter_is_left_alone(visit: Visit, ask: Any) -> None:
     put(1)
     page = visit("/runs")
     page.locator("#run-filters input[type=search]").press_sequentially("half a wo")
-    with page.expect_response(lambda answer: "/runs/table" in answer.url and answer.status == 200):
-        put(2)
-    page.wait_for_timeout(200)
+    put(2)
+    ask(page, "runs")
     assert page.input_value("#run-filters input[type=search]") == "half a wo"
 
 
@@ -117,7 +116,9 @@ def test_the_pill_pauses_and_says_when_updates_stopped(visit: Visit) -> None:
 def test_the_page_counts_time_in_the_same_words(visit: Visit, app: Any, seconds: int) -> None:
     put(1, states.STARTED, started_at=datetime.now(UTC) - timedelta(seconds=seconds))
     page = visit("/runs")
-    page.wait_for_timeout(1300)
+    page.clock.install()
+    page.reload()
+    page.clock.run_for(1300)
     with app.test_request_context():
         assert page.locator("[data-since]").inner_text() == words.duration(seconds)
         assert page.locator("time[data-ago]").inner_text() == words.ago(NOW - timedelta(minutes=90), NOW)

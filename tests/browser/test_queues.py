@@ -81,13 +81,13 @@ def test_a_row_keeps_its_priority_where_that_fits(visit: Visit, ids: list[str]) 
     assert broker.by_priority("default") == {9: 2, 5: 4}
 
 
-def test_a_drag_can_be_given_up(visit: Visit, ids: list[str]) -> None:
+def test_a_drag_can_be_given_up(visit: Visit, ids: list[str], ask: Any) -> None:
     page = visit(Q)
     drag(page, ids[5], ids[0], drop=False)
     page.keyboard.press("Escape")
     page.mouse.up()
     drag(page, ids[5], ids[5])
-    page.wait_for_timeout(300)
+    ask(page, "queue")
     assert order() == ids == shown(page)
 
 
@@ -103,11 +103,11 @@ def test_a_worker_was_faster(visit: Visit, ids: list[str], redis: Redis) -> None
     assert order() == ids[1:] == shown(page)
 
 
-def test_nothing_moves_during_a_drag(visit: Visit, ids: list[str], submit: Any) -> None:
+def test_nothing_moves_during_a_drag(visit: Visit, ids: list[str], submit: Any, ask: Any) -> None:
     page = visit(Q)
     drag(page, ids[5], ids[2], drop=False)
     broker.move("default", ids[0], to="back")
-    page.wait_for_timeout(4500)
+    ask(page, "queue")
     assert shown(page) == ids
     page.mouse.up()
     expect(page.locator("#toasts")).to_contain_text("Moved to position")
@@ -119,7 +119,7 @@ def test_rows_hold_still_under_the_pointer_and_pale_when_they_went(visit: Visit,
     page = visit(Q)
     page.hover(f"#wait-{ids[3]}")
     broker.remove("default", ids[1])
-    expect(page.locator("#line-moved")).to_be_visible(timeout=6000)
+    expect(page.locator("#line-moved")).to_be_visible()
     assert shown(page) == ids
     expect(page.locator(f"#wait-{ids[1]}")).to_have_class("gone")
     expect(page.locator(f"#wait-{ids[3]} .position-cell")).to_have_text("3")
@@ -131,7 +131,7 @@ def test_rows_hold_still_under_the_pointer_and_pale_when_they_went(visit: Visit,
 def test_new_runs_come_in_while_nobody_touches_the_page(visit: Visit, ids: list[str], submit: Any) -> None:
     page = visit(Q)
     new = submit(7)
-    expect(page.locator(f"#wait-{new}")).to_be_visible(timeout=6000)
+    expect(page.locator(f"#wait-{new}")).to_be_visible()
 
 
 def test_keys_move_the_focused_row_and_say_where_it_is(visit: Visit, ids: list[str]) -> None:
@@ -154,12 +154,12 @@ def test_keys_move_the_focused_row_and_say_where_it_is(visit: Visit, ids: list[s
     assert [one.message.id for one in broker.held("default")] == [ids[4]]
 
 
-def test_letters_do_nothing_elsewhere(visit: Visit, ids: list[str]) -> None:
+def test_letters_do_nothing_elsewhere(visit: Visit, ids: list[str], ask: Any) -> None:
     page = visit(Q)
     page.locator("#search").press_sequentially("bth")
     page.keyboard.press("Escape")
     page.locator("body").press("b")
-    page.wait_for_timeout(300)
+    ask(page, "queue")
     assert order() == ids
 
 
@@ -225,7 +225,7 @@ def test_a_row_explains_itself_when_it_is_clicked(visit: Visit, ids: list[str], 
 
 
 def test_chosen_rows_are_changed_together_and_stay_chosen_meanwhile(
-    visit: Visit, ids: list[str], submit: Any
+    visit: Visit, ids: list[str], submit: Any, ask: Any
 ) -> None:
     page = visit(Q)
     for run_id in (ids[2], ids[4]):
@@ -233,7 +233,7 @@ def test_chosen_rows_are_changed_together_and_stay_chosen_meanwhile(
     expect(page.locator("#bulk")).to_contain_text("2 chosen")
     page.mouse.move(5, 5)
     submit(9)
-    page.wait_for_timeout(4500)
+    ask(page, "queue")
     assert shown(page) == ids
     expect(page.locator(f"#wait-{ids[2]} .pick")).to_be_checked()
     page.locator("#bulk").get_by_role("button", name="Hold").click()

@@ -57,10 +57,10 @@ def test_chosen_rows_stay_chosen_and_in_place_while_runs_come_in(visit: Visit) -
     page.locator("[data-pick-none]").click()
     page.mouse.move(5, 5)
     page.evaluate("document.activeElement.blur()")
-    expect(page.locator(third)).to_be_visible(timeout=6000)
+    expect(page.locator(third)).to_be_visible()
 
 
-def test_focus_and_scroll_stay_while_runs_come_in(visit: Visit) -> None:
+def test_focus_and_scroll_stay_while_runs_come_in(visit: Visit, ask: Any) -> None:
     for number in range(40):
         put(number)
     page = visit("/runs")
@@ -68,22 +68,20 @@ def test_focus_and_scroll_stay_while_runs_come_in(visit: Visit) -> None:
     page.evaluate("scrollTo(0, 500)")
     page.locator("#run-row-20 .task-name").focus()
     place = page.evaluate("scrollY")
-    with page.expect_response(lambda answer: "/runs/table" in answer.url and answer.status == 200):
-        put(50)
-    page.wait_for_timeout(300)
+    put(50)
+    ask(page, "runs")
     assert page.evaluate("scrollY") == place
     assert page.evaluate("document.activeElement.closest('tr').id") == "run-row-20"
     assert page.locator("#run-row-50").count() == 0
 
 
-def test_the_open_filters_are_left_alone(visit: Visit) -> None:
+def test_the_open_filters_are_left_alone(visit: Visit, ask: Any) -> None:
     put(1)
     page = visit("/runs")
     page.get_by_text("More filters").click()
     page.get_by_label("Ran at least, seconds").fill("12")
-    with page.expect_response(lambda answer: "/runs/table" in answer.url and answer.status == 200):
-        put(2)
-    page.wait_for_timeout(300)
+    put(2)
+    ask(page, "runs")
     assert page.get_by_label("Ran at least, seconds").input_value() == "12"
     page.get_by_label("Ran at least, seconds").press("Enter")
     expect(page).to_have_url(re.compile("min_seconds=12"))
@@ -102,7 +100,7 @@ def test_chosen_runs_are_rerun_after_a_dry_run(visit: Visit) -> None:
     expect(page.get_by_text("2 will rerun")).to_be_visible()
     expect(page.get_by_text("1 running, left out")).to_be_visible()
     page.get_by_role("button", name="Rerun 2").click()
-    expect(page.get_by_text("2 of 2 runs done")).to_be_visible(timeout=15000)
+    expect(page.get_by_text("2 of 2 runs done")).to_be_visible()
     page.reload()
     expect(page.get_by_text("2 of 2 runs done")).to_be_visible()
     assert broker.depth("default") == 2

@@ -82,7 +82,7 @@ def test_live_updates_leave_an_open_menu_and_its_rows_alone(visit: Visit) -> Non
     expect(page.locator(f"{first} .row-more")).to_be_focused()
     expect(page.locator(".row-more[aria-expanded]")).to_have_count(0)
     page.evaluate("document.activeElement.blur()")
-    expect(page.locator(third)).to_be_visible(timeout=6000)
+    expect(page.locator(third)).to_be_visible()
 
 
 def test_one_menu_serves_all_rows(visit: Visit) -> None:

@@ -131,7 +131,7 @@ def test_the_switch_acts_at_once_and_can_be_undone(
 
 
 def test_chosen_rows_stay_chosen_while_the_list_is_asked_again(
-    app: Flask, visit: Visit, new: Callable[..., Schedule], celery_app: Celery
+    app: Flask, visit: Visit, new: Callable[..., Schedule], celery_app: Celery, ask: Any
 ) -> None:
     rows = [new(f"S{n}", enabled=n < 2) for n in range(3)]
     page = visit("/schedules")
@@ -144,7 +144,7 @@ def test_chosen_rows_stay_chosen_while_the_list_is_asked_again(
     expect(bar).to_contain_text("3 chosen")
     expect(bar.get_by_role("button", name="Turn on")).to_be_visible()
     schedules.update(celery_app, rows[2].id, {"name": "Renamed"}, "tom", datetime.now(UTC))
-    page.wait_for_timeout(3000)
+    ask(page, "schedules")
     expect(bar).to_contain_text("3 chosen")
     expect(page.locator(".pick:checked")).to_have_count(3)
     bar.get_by_role("button", name="Choose none").click()
