@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from flask_login import login_user
 from flask_migrate import upgrade
 from flask_wtf.csrf import generate_csrf
 from hypothesis import settings
+from sqlalchemy import Select, Table, exists, select
 from werkzeug.test import TestResponse
+from xdist.scheduler import LoadScopeScheduling
 
 from app import create_app, embedded_redis
 from app.accounts import passwords, tokens, users
@@ -51,14 +54,8 @@ KINDS = {
     "browser": {"chromium"},
     "rabbitmq": {"rabbitmq_server"},
 }
-# The tests of a group run one after the other, where they can share what takes long to start.
-GROUPS = {
-    "rabbitmq_server": "rabbitmq",
-    "free_port": "dev",
-    "celeriac": "dev",
-    "reader": "docs",
-    "small": "gunicorn",
-}
+# The tests of each of these run one after the other: what they share takes long to start.
+TOGETHER = ("tests/dev/", "tests/docs/", "tests/rabbitmq/", "tests/web/test_slow_clients.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,6 +67,19 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if config.getoption("long") else "quick")
 
 
+class Scheduling(LoadScopeScheduling):
+    """Each test goes to the worker that has nothing to do, but for those that stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One for each processor, or two where many wait for processes and browsers. A single test is alone."""
     if all("::" in argument for argument in config.args):
@@ -86,9 +96,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for kind, marks in KINDS.items():
             if fixtures & marks:
                 item.add_marker(kind)
-        for name, group in GROUPS.items():
-            if name in fixtures:
-                item.add_marker(pytest.mark.xdist_group(group))
     yield
     slow = [any(item.get_closest_marker(kind) for kind in KINDS) for item in items]
     first = [item for item, is_slow in zip(items, slow, strict=True) if is_slow]
@@ -245,6 +252,13 @@ def flask_app(
     return flask_apps[database]
 
 
+@cache
+def tables() -> tuple[list[Table], Select[Any]]:
+    """The tables, those that refer to others first; and the question which of them hold anything."""
+    found = list(reversed(Base.metadata.sorted_tables))
+    return found, select(*(exists(select(1).select_from(table)).label(table.name) for table in found))
+
+
 @pytest.fixture
 def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
     """The app inside an app context, with empty tables and an empty Redis."""
@@ -253,8 +267,10 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
     celery_app.set_current()  # and so may a Celery app that the sample tasks make
     with flask_app.app_context():
         with db.engine.begin() as connection:
-            for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(table.delete())
+            found, question = tables()
+            for table, occupied in zip(found, connection.execute(question).one(), strict=True):
+                if occupied:
+                    connection.execute(table.delete())
         kept.forget(flask_app)
         yield flask_app
         db.session.remove()

@@ -136,6 +136,7 @@ def test_the_page_of_a_queue_offers_what_is_possible(admin: FlaskClient, submit:
     assert post(admin, "/queues/default/pause", {"note": "printing"}).status_code == 303
     assert "Paused by root" in admin.get("/queues/default").text
     assert post(admin, "/queues/default/resume").status_code == 303
+    assert "Undo" in admin.get("/queues/default").text
     assert post(admin, "/queues/default/purge", {"name": "default"}).status_code == 303
     page = admin.get("/queues/default").text
     assert "1 run purged" in page

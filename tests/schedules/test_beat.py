@@ -140,7 +140,7 @@ def test_a_buffered_fire_goes_out_when_the_earlier_run_ends(
     first, second = eventually(lambda: len(history(row)) == 2 and history(row), 10)
     assert (first.state, second.state) == (states.PENDING, states.SCHEDULED)
     end(first, at=utcnow())
-    eventually(lambda: history(row)[1].state == states.PENDING, 3)
+    eventually(lambda: history(row)[1].state == states.PENDING)
 
 
 def test_it_says_that_it_is_alive(beat: BeatScheduler, app: Flask, redis: redis_client.Redis) -> None:
