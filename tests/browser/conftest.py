@@ -11,6 +11,8 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
+from app.extensions import db
+
 expect.set_options(timeout=30_000)  # a busy machine may take its time; nobody waits longer than it takes
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -51,6 +53,7 @@ def visit(app: Flask, chromium: Browser, address: str, signed_in: Any) -> Iterat
         context = chromium.new_context(base_url=address, viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         session = signed_in(role).get_cookie(app.config["SESSION_COOKIE_NAME"])
+        db.session.rollback()  # what is read from now on is what the page has done
         context.add_cookies([{"name": session.key, "value": session.value, "url": address}])
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -48,7 +48,9 @@ def test_g_and_a_letter_go_to_a_page(visit: Visit, key: str, path: str) -> None:
 def watched(page: Page) -> Page:
     """From now on `left(page)` knows whether the page began to go to another."""
     page.evaluate(
-        "navigation.addEventListener('navigate', (event) => { window.goesTo = event.destination.url })"
+        """navigation.addEventListener("navigate", ({ destination }) => {
+          if (!destination.sameDocument) window.goesTo = destination.url;
+        })"""
     )
     return page
 

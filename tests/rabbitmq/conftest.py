@@ -26,7 +26,7 @@ from app.extensions import db
 from app.runs import Run, RunRequest
 
 DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in the PATH changes to a user of its own
-START_SECONDS = 90
+START_SECONDS = 240
 
 
 class Server:
