@@ -138,7 +138,7 @@ def test_an_id_inside_another_message_is_not_it(send: Send) -> None:
 
 
 @pytest.mark.parametrize(
-    "run_id", ['quo"te', "back\\slash", "naïve-日本", "sp ace", "new\nline", "😀", "%s", "^.[id]"]
+    "run_id", ["naïve-日本", "sp ace", "x^.[id]", "a*b|c", "x{id}", "x$1(.+)", "a.b,c:d;e@f"]
 )
 def test_exotic_ids_are_found(send: Send, run_id: str) -> None:
     send("another")
@@ -148,6 +148,16 @@ def test_exotic_ids_are_found(send: Send, run_id: str) -> None:
     assert found.id == run_id
     assert broker.out([run_id, "another", "x1", "x2", "x3", "x4"], ["default"]) == {run_id, "another"}
     assert broker.is_out(run_id, ["default"])
+
+
+@pytest.mark.parametrize("run_id", ['quo"te', "back\\slash", "new\nline", "😀", "%s", "^.[id]", " a", "a/b"])
+def test_what_is_no_id_of_a_run_is_not_found(send: Send, run_id: str) -> None:
+    send("another")
+    send(run_id)
+    assert broker.find("default", run_id) is None
+    found = broker.find("default", "another")
+    assert found is not None
+    assert found.id == "another"
 
 
 def test_compact_and_unescaped_json_is_found(celery_only: Celery, send: Send) -> None:
