@@ -62,6 +62,8 @@ def _unknown(run: Run) -> str:
         return _("Only a run that waits for its first attempt can be sent again; RabbitMQ moves no message.")
     if run.parent_id or run.group_id or (run.root_id and run.root_id != run.id):
         return _("It is part of a workflow: what follows it is only in its message, which nobody can read.")
+    if isinstance(run.outbox, str):
+        return _("Its message cannot be read, so it cannot be sent again.")
     if run.outbox:
         return ""
     if run.requested_by is None and run.schedule_id is None:

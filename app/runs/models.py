@@ -1,16 +1,37 @@
 """The table of runs: one row for every requested execution of a task."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, text
+from sqlalchemy import JSON, Dialect, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 from app.clock import UTCDateTime
 from app.extensions import Base
 from app.runs import states
 
 OptionalJSON = JSON(none_as_null=True)
+
+
+class JSONOrText(TypeDecorator[Any]):
+    """JSON; what somebody wrote in SQL on SQLite that is none is read as its text, and stops no page."""
+
+    impl = OptionalJSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        read = super().result_processor(dialect, coltype)
+
+        def process(value: Any) -> Any:
+            try:
+                return read(value) if read else value
+            except ValueError:
+                return value
+
+        return process
+
 
 _HAS_SCHEDULE = text("schedule_id IS NOT NULL")
 _UNFINISHED_OF_SCHEDULE = text(f"schedule_id IS NOT NULL AND state IN {states.UNFINISHED}")
@@ -73,7 +94,7 @@ class Run(Base):
     traceback: Mapped[str | None] = mapped_column(Text, deferred=True)
     attempts: Mapped[list[Any] | None] = mapped_column(OptionalJSON, deferred=True)
     # What is needed to send the message; cleared once it is known to be out.
-    outbox: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON, deferred=True)
+    outbox: Mapped[dict[str, Any] | str | None] = mapped_column(JSONOrText, deferred=True)
 
     __table_args__ = (
         Index(None, "created_at", "id"),

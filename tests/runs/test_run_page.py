@@ -8,6 +8,7 @@ import pytest
 from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from app import runs
 from app.extensions import transaction
@@ -157,3 +158,28 @@ def test_an_ended_run_is_run_again_with_one_click(
     assert f"/runs/{run_id}/rerun" not in signed_in("viewer").get(f"/runs/{run_id}").text
     secret = add("secret", state, masked=["password"])
     assert f"/runs/{secret}/rerun" not in signed_in("operator").get(f"/runs/{secret}").text
+
+
+@pytest.mark.parametrize("broken", ["not json", "{", "", "[]", '"text"'])
+def test_a_message_that_was_written_broken_in_sql_stops_no_page(
+    app: Flask, signed_in: SignedIn, caller: Any, broken: str
+) -> None:
+    add("odd", states.SCHEDULED, send_at=NOW + timedelta(hours=1))
+    with transaction() as session:
+        session.execute(text("UPDATE runs SET outbox = :broken WHERE id = 'odd'"), {"broken": broken})
+    browser = signed_in("operator")
+    for address in ("/runs/odd", "/runs/odd/message", "/runs/odd/live", "/runs"):
+        answer = browser.get(address)
+        assert answer.status_code == 200, address
+    assert "sample_tasks.plain" in browser.get("/runs/odd").text
+    assert caller("operator").get("/runs/odd").json["state"] == states.SCHEDULED
+
+
+def test_a_run_whose_message_was_written_broken_is_cancelled(
+    app: Flask, signed_in: SignedIn, post: Any
+) -> None:
+    add("odd", states.SCHEDULED, send_at=NOW + timedelta(hours=1))
+    with transaction() as session:
+        session.execute(text("UPDATE runs SET outbox = '{' WHERE id = 'odd'"))
+    assert post(signed_in("operator"), "/runs/odd/cancel", {}).status_code == 303
+    assert runs.get("odd").state == states.REVOKED
