@@ -511,13 +511,26 @@ def test_both_change_the_arguments(app: Flask, signed_in: SignedIn, post: Post, 
     assert fresh(row).kwargs == {"a": 9, "b": 2}
 
 
-@pytest.mark.parametrize("version", ["", "x", "-1", "0", "99", "9" * 40, "1.0"])
-def test_a_form_of_no_known_version_is_stale(
-    app: Flask, signed_in: SignedIn, post: Post, make: Make, version: str
+@pytest.mark.parametrize("version", ["", "-1", "x", "0", "9" * 20, "²", None])
+def test_a_form_that_does_not_say_its_version_is_refused(
+    app: Flask, signed_in: SignedIn, post: Post, make: Make, version: str | None
+) -> None:
+    row = make("Report", datetime.now(UTC), task_name="sample_tasks.resize", kwargs={"folder": "a"})
+    browser = signed_in("operator")
+    data = shown_in(browser.get(f"/schedules/{row.id}/edit").text) | {"version": version, "name": "X"}
+    data |= {"p-folder": "b"}
+    answer = post(browser, f"/schedules/{row.id}/edit", {k: v for k, v in data.items() if v is not None})
+    assert answer.status_code == 422
+    assert "The form does not say which version it changes. Load the page again." in answer.text
+    assert fresh(row).name == "Report"
+
+
+def test_a_form_of_a_version_that_never_was_is_stale(
+    app: Flask, signed_in: SignedIn, post: Post, make: Make
 ) -> None:
     row = make("Report", datetime.now(UTC), cron_schedule="0 9 * * *")
     browser = signed_in("operator")
-    data = shown_in(browser.get(f"/schedules/{row.id}/edit").text) | {"version": version, "name": "X"}
+    data = shown_in(browser.get(f"/schedules/{row.id}/edit").text) | {"version": "99", "name": "X"}
     assert post(browser, f"/schedules/{row.id}/edit", data).status_code == 412
     assert fresh(row).name == "Report"
 

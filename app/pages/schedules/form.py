@@ -32,6 +32,7 @@ SPANS = ("interval_seconds", "jitter_seconds", "grace_seconds", "message_ttl_sec
 START_CRON = "0 9 * * *"
 START_PRIORITY = 5
 _ARGUMENTS = {"args", "kwargs"}
+NO_VERSION = -1
 
 TYPE_WORDS: dict[TaskType, Any] = {"one_time": _l("Once"), "interval": _l("Interval"), "cron": _l("Cron")}
 OVERLAP_WORDS: dict[Overlap, Any] = {
@@ -75,7 +76,7 @@ class Fields(Form):
     max_runs = WholeField(_l("Stop after"))
     message_ttl_seconds = SpanField(_l("Message expires after"))
     grace_seconds = SpanField(_l("Grace"))
-    version = HiddenField()
+    version = HiddenField(_l("Version"))
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,13 @@ class ScheduleForm:
 
     @property
     def version(self) -> int | None:
-        """The version that the form was filled in for; -1, which no schedule has, for what is none."""
+        """The version that the form was filled in for; `NO_VERSION` for what is none."""
         if self.row is None:
             return None
         text = str(self.fields.version.data or "")
-        return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
+        return (
+            int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) else NO_VERSION
+        )
 
     def wanted(self, celery_app: Celery, now: datetime) -> dict[str, Any]:
         """What was entered, by field of a definition; without arguments that were not changed.
@@ -121,6 +124,8 @@ class ScheduleForm:
         elif self.row is None or not self.parameters.is_unchanged():
             values |= {"args": [], "kwargs": self.parameters.entered()}
             errors |= self.parameters.unreadable()
+        if self.version == NO_VERSION:
+            errors["version"] = [_("The form does not say which version it changes. Load the page again.")]
         if errors:
             raise Invalid(self._others(celery_app, values, now) | errors)
         return values

@@ -1,0 +1,74 @@
+"""A form from which every field is missing, hidden ones too, is refused in words: never a server error."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sample_tasks
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import schedules
+from app.accounts import tokens, users
+from app.clock import utcnow
+from app.runs import bulk
+
+
+def posts(app: Flask) -> list[tuple[str, set[str]]]:
+    """Every address of the pages that takes a form, with the names of its places."""
+    rules = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
+    return [(rule.rule, set(rule.arguments)) for rule in rules if not rule.rule.startswith("/api/")]
+
+
+@pytest.fixture
+def place(app: Flask, celery_app: Any) -> Callable[[str, str], Any]:
+    """`place("run_id", "run 7")`: the value for a place of an address, of something made for it."""
+
+    def make(name: str, text: str) -> Any:
+        now = utcnow()
+        match name:
+            case "schedule_id":
+                definition = schedules.Definition(
+                    name=text,
+                    task_name="sample_tasks.resize",
+                    task_type="interval",
+                    interval_seconds=60,
+                    kwargs={"folder": "photos"},
+                )
+                return schedules.create(celery_app, definition, "mei", now).id
+            case "run_id":
+                return sample_tasks.plain.delay(text).id
+            case "bulk_id":
+                return bulk.freeze(celery_app, "cancel", [make("run_id", text)], "mei", now).id
+            case "user_id":
+                return users.create(text, "operator", now).id
+            case "token_id":
+                return tokens.create(users.create(text, "operator", now), "laptop", now)[0].id
+        known = {"task_name": "sample_tasks.resize", "queue": "default", "hostname": "w1@nowhere"}
+        return (known | {"secret": "unknown"})[name]
+
+    return make
+
+
+def test_an_empty_form_is_no_server_error(
+    app: Flask,
+    signed_in: Callable[..., FlaskClient],
+    post: Callable[..., TestResponse],
+    place: Callable[[str, str], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(app.config, "PROPAGATE_EXCEPTIONS", False)
+    found = posts(app)
+    assert len(found) > 60
+    failed = []
+    for number, (rule, names) in enumerate(found):
+        address = rule
+        for name in names:
+            value = str(place(name, f"thing-{number}"))  # anew: the form before may have deleted it
+            for kind in ("", "int:", "path:"):
+                address = address.replace(f"<{kind}{name}>", value)
+        assert "<" not in address, rule
+        status = post(signed_in("admin"), address, {}).status_code
+        failed += [(rule, status)] if status >= 500 else []
+    assert failed == []
