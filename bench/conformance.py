@@ -4,9 +4,9 @@
 
 Fetches the source distributions of the installed versions from the package index and runs their own suites
 side by side, file by file: as they are, and with ours put in (see `bench/ours.py`). Each run has a Redis
-server of its own and starts empty, for some of these tests fail on what an earlier run left; a test has a
-minute. Prints what differs, and what passes in neither. What must differ stands in `REASONS`; whatever else
-passes only without ours is a defect, and the exit code is 1. It takes half an hour.
+server of its own and starts empty, for some of these tests fail on what an earlier run left; a test has 150
+seconds. Prints what differs, and what passes in neither. What must differ stands in `REASONS`; whatever else
+passes only without ours is a defect, and the exit code is 1. All of it takes an hour.
 """
 
 import argparse
