@@ -307,11 +307,11 @@ def launcher() -> Iterator[Launcher]:
 # What processes wait for in tests is shorter: they need not be sparing.
 FASTER = {
     "app.broker.transport.PAUSE_CHECK_SECONDS": 0.2,
-    "app.celery.presence.BEAT_SECONDS": 0.5,
+    "app.celery.heartbeat.BEAT_SECONDS": 0.5,
     "app.celery.rabbitmq.PAUSE_CHECK_SECONDS": 0.2,
-    "app.runs.recorder.DEATHS_SECONDS": 1.0,
+    "app.recorder.recorder.DEATHS_SECONDS": 1.0,
     "app.workers.deaths.DEAD_SECONDS": 6.0,
-    "app.workers.presence.OFFLINE_SECONDS": 5.0,
+    "app.heartbeats.worker.OFFLINE_SECONDS": 5.0,
 }
 
 
