@@ -50,10 +50,10 @@ def test_everything_works_without_javascript(visit: Visit) -> None:
     page.goto("/runs")
     page.fill("#run-filters [name=q]", "photos")
     page.get_by_role("button", name="Filter").click()
-    assert page.locator("tbody tr[id]").count() == 1
+    expect(page.locator("tbody tr[id]")).to_have_count(1)
     page.get_by_role("button", name="operator").click()
     page.get_by_role("button", name="Dark").click()
-    assert page.get_attribute("html", "data-theme") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 @pytest.mark.parametrize("path", PAGES)
