@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from app.extensions import db
 
 expect.set_options(timeout=30_000)  # a busy machine may take its time; nobody waits longer than it takes
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
