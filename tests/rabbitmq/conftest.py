@@ -79,6 +79,7 @@ class Server:
         with (self.folder / "output").open("ab") as output:
             return subprocess.Popen(
                 command,
+                cwd=self.folder,  # where it dumps what it holds when it is killed
                 env=self._environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
