@@ -22,6 +22,7 @@ from flask_login import login_user
 from flask_migrate import upgrade
 from flask_wtf.csrf import generate_csrf
 from hypothesis import settings
+from kombu import pools
 from sqlalchemy import Select, Table, exists, select
 from werkzeug.test import TestResponse
 from xdist.scheduler import LoadScopeScheduling
@@ -265,6 +266,10 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
     celery_app = flask_app.extensions["celery"]
     celery_app.set_default()  # another test's create_app() may have re-pointed shared tasks,
     celery_app.set_current()  # and so may a Celery app that the sample tasks make
+    # kombu shares its pools by URL: a test that closes an app of its own closes the pool of this one.
+    pools.reset()
+    celery = flask_app.extensions["celery"]
+    celery.amqp._producer_pool = celery._pool = None
     with flask_app.app_context():
         with db.engine.begin() as connection:
             found, question = tables()
