@@ -341,7 +341,7 @@ class TestMending:
             if name.startswith("_kombu.binding."):
                 members = [one.decode().split("\x06\x16")[-1] for one in redis.smembers(key)]
                 assert not [one for one in members if is_key(one)], key
-        assert broker.known_queues() == {"files"}
+        assert broker.known_queues() == {"default", "files"}
 
     def test_keys_that_hold_no_list_are_no_queues(
         self, app: Flask, redis: Redis, redis_server: str, caller: Any
