@@ -29,9 +29,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 from app import create_app, embedded_redis
 from app.accounts import passwords, tokens, users
+from app.celery import factory
 from app.clock import utcnow
 from app.config import Settings
-from app.extensions import Base, db
+from app.extensions import Base, db, limiter
 from app.health import kept
 from tests.launcher import Launched, Launcher
 
@@ -247,6 +248,7 @@ def flask_app(
         )
         app.config.update(TESTING=True)
         app.test_client_class = Browser
+        app.extensions["tests.limiter"] = dict(vars(limiter))
         with app.app_context():
             upgrade()
         flask_apps[database] = app
@@ -264,12 +266,12 @@ def tables() -> tuple[list[Table], Select[Any]]:
 def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
     """The app inside an app context, with empty tables and an empty Redis."""
     celery_app = flask_app.extensions["celery"]
-    celery_app.set_default()  # another test's create_app() may have re-pointed shared tasks,
-    celery_app.set_current()  # and so may a Celery app that the sample tasks make
+    factory.take_process(flask_app, flask_app.config["SETTINGS"])  # another test may have made an app, too,
+    celery_app.set_current()  # as the sample tasks make a Celery app
+    vars(limiter).update(flask_app.extensions["tests.limiter"])
     # kombu shares its pools by URL: a test that closes an app of its own closes the pool of this one.
     pools.reset()
-    celery = flask_app.extensions["celery"]
-    celery.amqp._producer_pool = celery._pool = None
+    celery_app.amqp._producer_pool = celery_app._pool = None
     with flask_app.app_context():
         with db.engine.begin() as connection:
             found, question = tables()

@@ -36,25 +36,30 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     the texts in it that nobody is to see.
     """
     transport.install()
-    number_for(rabbitmq=settings.uses_rabbitmq)
     parts = {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
     parts |= {"priority_of": partial(default_priority, settings), "on_rabbitmq": settings.uses_rabbitmq}
     base = type("Task", (CeleriacTask,), parts)
     app = CeleriacApp("celeriac", task_cls=base, set_as_current=False)
     app.config_from_object(configuration(settings))
-    app.set_default()
-    stream = EventStream(settings.redis, settings.stream_max_events)
-    signals.connect(
-        stream, settings.result_max_bytes, settings.arguments_max_bytes, copies=settings.uses_rabbitmq
-    )
     scrubbing.install(lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}))
-    logs.install(stream, settings.log_max_bytes)
     heartbeat.install(app, settings.redis)
     if settings.uses_rabbitmq:
         rabbitmq.install(app)
     flask_app.extensions["celery"] = app
-    flask_app.extensions["events"] = stream
+    flask_app.extensions["events"] = EventStream(settings.redis, settings.stream_max_events)
+    take_process(flask_app, settings)
     return app
+
+
+def take_process(flask_app: Flask, settings: Settings) -> None:
+    """Let what a process has once, such as Celery's signals, belong to this app; the last call counts."""
+    stream = flask_app.extensions["events"]
+    number_for(rabbitmq=settings.uses_rabbitmq)
+    flask_app.extensions["celery"].set_default()
+    signals.connect(
+        stream, settings.result_max_bytes, settings.arguments_max_bytes, copies=settings.uses_rabbitmq
+    )
+    logs.install(stream, settings.log_max_bytes)
 
 
 def routes(settings: Settings) -> list[tuple[str, dict[str, str]]]:

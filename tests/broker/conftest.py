@@ -19,7 +19,7 @@ from redis import Redis
 from app import broker
 from app.broker.connection import reset
 from app.broker.patch import with_route
-from app.broker.priority import to_broker
+from app.broker.priority import number_for, to_broker
 from app.broker.transport import install
 from app.celery.factory import configuration
 from app.config import Settings
@@ -59,8 +59,9 @@ def no_recording() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def our_transport() -> None:
-    """Celeriac's transport, also where others of this session connected before with kombu's."""
+    """Celeriac's transport, also where others of this session connected before with kombu's, or RabbitMQ."""
     install()
+    number_for(rabbitmq=False)
     pools.reset()
 
 

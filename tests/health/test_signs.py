@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -233,12 +233,10 @@ def test_silent_workers_are_counted(signed_in: SignedIn, redis: redis_client.Red
 
 
 @pytest.fixture
-def away(tmp_path: Path, redis_server: str) -> Iterator[Flask]:
-    """An app whose Redis is away. The limiter counts where the app that was made last has its Redis."""
-    yield create_app(
-        Settings(data_dir=tmp_path, redis_url=f"unix://{tmp_path}/none.sock", base_url="http://localhost")
-    )
-    create_app(Settings(data_dir=tmp_path, redis_url=redis_server, base_url="http://localhost"))
+def away(tmp_path: Path) -> Flask:
+    """An app whose Redis is away."""
+    url = f"unix://{tmp_path}/none.sock"
+    return create_app(Settings(data_dir=tmp_path, redis_url=url, base_url="http://localhost"))
 
 
 def test_every_page_stands_while_redis_is_away(away: Flask, enter: Callable[..., None]) -> None:

@@ -18,11 +18,9 @@ from kombu import Connection
 
 from app import broker, create_app, runs
 from app.broker import rabbitmq
-from app.broker.priority import number_for
-from app.celery import signals
 from app.clock import utcnow
 from app.config import Settings
-from app.extensions import db
+from app.extensions import db, limiter
 from app.runs import Run, RunRequest
 
 DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in the PATH changes to a user of its own
@@ -130,11 +128,10 @@ def flask_app(
     app = create_app(settings)
     app.config.update(TESTING=True)
     app.test_client_class = browser_class
+    app.extensions["tests.limiter"] = dict(vars(limiter))
     with app.app_context():
         upgrade()
     yield app
-    number_for(rabbitmq=False)
-    signals.connect(app.extensions["events"], settings.result_max_bytes, settings.arguments_max_bytes)
     with app.app_context():
         rabbitmq.reset()
         broker.reset()
@@ -146,7 +143,6 @@ def flask_app(
 @pytest.fixture(autouse=True)
 def empty_queues(app: Flask) -> None:
     """Each test begins with empty queues."""
-    number_for(rabbitmq=True)
     for queue in [*app.config["SETTINGS"].declared_queues, "elsewhere"]:
         rabbitmq.empty(queue)
 
