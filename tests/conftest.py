@@ -33,7 +33,6 @@ from app.celery import factory
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db, limiter
-from app.health import kept
 from tests.launcher import Launched, Launcher
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -56,6 +55,8 @@ KINDS = {
     "browser": {"chromium"},
     "rabbitmq": {"rabbitmq_server"},
 }
+# What an app read from Redis and remembers for a while.
+READINGS = ("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at")
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = ("tests/dev/", "tests/docs/", "tests/rabbitmq/", "tests/web/test_slow_clients.py")
 
@@ -278,7 +279,8 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
             for table, occupied in zip(found, connection.execute(question).one(), strict=True):
                 if occupied:
                     connection.execute(table.delete())
-        kept.forget(flask_app)
+        for reading in READINGS:
+            flask_app.extensions.pop(reading, None)
         yield flask_app
         db.session.remove()
 
