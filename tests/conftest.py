@@ -33,6 +33,7 @@ from app.celery import factory
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db, limiter
+from app.recorder import recorder
 from tests.launcher import Launched, Launcher
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,7 @@ for name in [
 ]:
     del os.environ[name]  # the suite does not depend on the caller's settings
 passwords.METHOD = "scrypt:1024:8:1"  # the same, for a thirtieth of the work
+recorder.BLOCK_MS = 10  # nobody sends anything while a recorder waits in this very process
 settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=500, deadline=None)
 

@@ -109,11 +109,11 @@ class Recorder:
             outbox.fail(dict.fromkeys(lost, "ValueError: no queue can have the name it was sent to"), now)
         self._mended = True
 
-    def step(self, block_ms: int = BLOCK_MS) -> int:
-        """Read and record one batch, waiting at most `block_ms` for it; returns how many events it had."""
+    def step(self) -> int:
+        """Read and record one batch, waiting a second for it at most; returns how many events it had."""
         with self.app.app_context():
             self._note_gap()
-            entries = self._left_behind() or self._reader.read(BATCH, block_ms)
+            entries = self._left_behind() or self._reader.read(BATCH, BLOCK_MS)
             if entries:
                 self._record(entries)
             return len(entries)

@@ -1,5 +1,6 @@
 """How often one caller may do something: counted in Redis, and in memory while Redis is away."""
 
+import math
 import time
 
 from flask import Flask, Response
@@ -28,5 +29,6 @@ def _say_when(response: Response) -> Response:
     """A refusal says in how many seconds it ends (RFC 6585)."""
     reached = limiter.current_limit if response.status_code == 429 else None
     if reached:
-        response.headers["Retry-After"] = str(max(1, reached.reset_at - int(time.time())))
+        seconds = math.ceil(reached.reset_at - time.time())  # the end was rounded up before
+        response.headers["Retry-After"] = str(min(max(1, seconds), reached.limit.get_expiry()))
     return response

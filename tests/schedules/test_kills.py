@@ -87,12 +87,12 @@ def recover(app: Flask, celery_app: Any, redis: redis_client.Redis, at: datetime
     """What the recorder does in the seconds after."""
     recorder = Recorder(app, redis, "test")
     recorder._reader.join()
-    while recorder.step(block_ms=10):
+    while recorder.step():
         pass
     db.session.remove()
     for seconds in (1, 6, 12):
         outbox.sweep(celery_app, at + timedelta(seconds=seconds))
-        while recorder.step(block_ms=10):
+        while recorder.step():
             pass
         db.session.remove()
 
