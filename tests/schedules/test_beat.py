@@ -87,10 +87,12 @@ def test_a_wake_up_ends_the_wait_at_once(beat: BeatScheduler, redis: redis_clien
         assert time.monotonic() < subscribed
         time.sleep(0.01)
     beat.tick()
-    threading.Timer(0.2, lambda: redis.publish("celeriac:schedules", b"")).start()
+    later = threading.Timer(0.2, lambda: redis.publish("celeriac:schedules", b""))
+    later.start()
     started = time.monotonic()
     beat.tick()
     assert 0.15 < time.monotonic() - started < 0.7
+    later.join()
 
 
 def test_an_edit_made_in_sql_wakes_it_on_postgresql(
@@ -116,10 +118,12 @@ def test_an_edit_made_in_sql_wakes_it_on_postgresql(
             edit()
 
     db.session.rollback()
-    threading.Timer(0.2, work).start()
+    later = threading.Timer(0.2, work)
+    later.start()
     started = time.monotonic()
     beat.tick()
     assert 0.15 < time.monotonic() - started < 0.7
+    later.join()
     beat.tick()
     db.session.rollback()
     found = schedules.get(row.id)
