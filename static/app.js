@@ -64,7 +64,8 @@
 
   document.addEventListener("htmx:after:request", (event) => {
     const { sourceElement, response } = event.detail.ctx;
-    if (isLive(sourceElement) && !isFrame(sourceElement) && (response.status === 204 || response.raw.ok)) freshAt = Date.now();
+    if (!isLive(sourceElement) || isFrame(sourceElement)) return;
+    if (response.status === 204 || response.raw.ok) freshAt = Date.now();
   });
 
   document.addEventListener("htmx:before:swap", (event) => {
@@ -89,7 +90,8 @@
       if (!shown) continue;
       const fragment = document.createDocumentFragment();
       fragment.append(part);
-      tasks.push({ type: "partial", fragment, target: shown, swapSpec: { style: "outerMorph" }, sourceElement: region });
+      const swapSpec = { style: "outerMorph" };
+      tasks.push({ type: "partial", fragment, target: shown, swapSpec, sourceElement: region });
     }
   });
 
@@ -173,8 +175,9 @@
   }
 
   function say(element, text) {
-    if (element.textContent === text || getSelection().containsNode(element, true) && !getSelection().isCollapsed) return;
-    element.textContent = text;
+    const selection = getSelection();
+    const chosen = !selection.isCollapsed && selection.containsNode(element, true);
+    if (element.textContent !== text && !chosen) element.textContent = text;
   }
 
   function tick() {
@@ -279,7 +282,9 @@
   };
 
   document.addEventListener("click", async (event) => {
-    const control = event.target.closest("[data-copy], [data-fill-day], [data-reveal], [data-close], .toast-close, [data-release]");
+    const control = event.target.closest(
+      "[data-copy], [data-fill-day], [data-reveal], [data-close], .toast-close, [data-release]",
+    );
     if (!control) return;
     if (control.matches(".toast-close")) {
       control.closest(".toast").remove();
@@ -328,7 +333,8 @@
 
   /* Single keys, unless they are turned off; the list of them (templates/_keys.html) holds the addresses. */
 
-  const TYPED = "textarea, select, [contenteditable], input:not([type=checkbox], [type=radio], [type=button], [type=submit])";
+  const PRESSED = "[type=checkbox], [type=radio], [type=button], [type=submit]";
+  const TYPED = `textarea, select, [contenteditable], input:not(${PRESSED})`;
   const GOES_WITHIN = 1500;
   const keys = document.getElementById("keys");
   const opener = document.querySelector("[data-opens=keys]");
@@ -347,8 +353,9 @@
   }
 
   document.addEventListener("keydown", (event) => {
-    if (!keys || root.dataset.keys === "off" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.repeat || event.target.closest?.(TYPED) || document.querySelector("dialog[open], .menu:popover-open")) return;
+    if (!keys || root.dataset.keys === "off") return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+    if (event.target.closest?.(TYPED) || document.querySelector("dialog[open], .menu:popover-open")) return;
     const going = Date.now() < goesUntil;
     goesUntil = !going && event.key === "g" ? Date.now() + GOES_WITHIN : 0;
     const done = press(going ? `g ${event.key}` : event.key);

@@ -32,7 +32,8 @@
     shown.pathname = shown.pathname.replace(/\/live$/, "");
     shown.searchParams.delete("hint");
     history.replaceState(history.state, "", shown);
-    htmx.ajax("GET", address.pathname + address.search, { source: document.body, target: "#queue", swap: "outerMorph" });
+    const asked = address.pathname + address.search;
+    htmx.ajax("GET", asked, { source: document.body, target: "#queue", swap: "outerMorph" });
   }
 
   const about = (element) => ({ id: element.dataset.id, hint: element.dataset.position });
@@ -55,7 +56,9 @@
 
   const isPoll = (event) => event.detail.ctx.sourceElement === region();
   const inHand = () => drag || menu?.matches(":popover-open");
-  document.addEventListener("htmx:before:request", (event) => { if (isPoll(event) && inHand()) event.preventDefault(); });
+  document.addEventListener("htmx:before:request", (event) => {
+    if (isPoll(event) && inHand()) event.preventDefault();
+  });
   document.addEventListener("htmx:before:swap", (event) => {
     if (!isPoll(event)) return;
     if (inHand()) { event.preventDefault(); return; }
@@ -75,8 +78,9 @@
     const place = button.getBoundingClientRect();
     const left = Math.max(8, Math.min(place.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8));
     const below = place.bottom + 4 + menu.offsetHeight < innerHeight;
-    const top = below ? place.bottom + 4 : Math.max(8, place.top - menu.offsetHeight - 4);
-    Object.assign(menu.style, { left: `${left}px`, top: `${Math.min(top, Math.max(8, innerHeight - menu.offsetHeight - 8))}px` });
+    const wanted = below ? place.bottom + 4 : Math.max(8, place.top - menu.offsetHeight - 4);
+    const top = Math.min(wanted, Math.max(8, innerHeight - menu.offsetHeight - 8));
+    Object.assign(menu.style, { left: `${left}px`, top: `${top}px` });
     menu.querySelector("button").focus();
   }
 
@@ -121,9 +125,10 @@
     const element = menu?.contains(event.target) ? document.getElementById(`wait-${row}`) : rowOf(event.target);
     if (!element || !menu || event.ctrlKey || event.metaKey) return;
     const step = { ArrowUp: "up", ArrowDown: "down" }[event.key];
+    const single = document.documentElement.dataset.keys !== "off" && /^[tbh]$/i.test(event.key);
     const entry = event.altKey
       ? step && menu.querySelector(`[data-step=${step}]`)
-      : document.documentElement.dataset.keys !== "off" && /^[tbh]$/i.test(event.key) && menu.querySelector(`[data-key=${event.key.toLowerCase()}]`);
+      : single && menu.querySelector(`[data-key=${event.key.toLowerCase()}]`);
     if (!entry) return;
     event.preventDefault();
     if (!event.repeat || event.altKey) choose(entry, element);
@@ -155,7 +160,9 @@
   function start(event) {
     drag = { row: event.item, place: null };
     const clone = document.querySelector("#line-rows .drag-lift");
-    for (const [index, cell] of [...(clone?.cells ?? [])].entries()) cell.style.width = `${event.item.cells[index].offsetWidth}px`;
+    for (const [index, cell] of [...(clone?.cells ?? [])].entries()) {
+      cell.style.width = `${event.item.cells[index].offsetWidth}px`;
+    }
     document.getElementById("line").append(marker);
     addEventListener("pointermove", follow);
     addEventListener("keydown", cancel, true);
@@ -224,7 +231,9 @@
       asked.querySelector("button.danger").disabled = asked.elements.name.value !== asked.dataset.typed;
     }
   }
-  document.addEventListener("input", (event) => { if (event.target.closest("form[data-typed]")) checkTyped(document); });
+  document.addEventListener("input", (event) => {
+    if (event.target.closest("form[data-typed]")) checkTyped(document);
+  });
   document.addEventListener("htmx:after:swap", () => checkTyped(document));
 
   letRowsBeDragged();

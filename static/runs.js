@@ -10,9 +10,10 @@
   async function open(button) {
     asked = button;
     const next = location.pathname + location.search;
-    await htmx.ajax("GET", button.dataset.menu, { source: menu(), target: "#run-menu", swap: "innerHTML", values: { next } });
+    const into = { source: menu(), target: "#run-menu", swap: "innerHTML", values: { next } };
+    await htmx.ajax("GET", button.dataset.menu, into);
     const about = menu()?.querySelector("[data-run]");
-    if (asked !== button || about?.dataset.run !== button.dataset.run) return; // refused, or another was opened meanwhile
+    if (asked !== button || about?.dataset.run !== button.dataset.run) return; // refused, or another was opened
     opener?.removeAttribute("aria-expanded");
     opener = button;
     if (!menu().matches(":popover-open")) menu().showPopover();
@@ -48,7 +49,8 @@
   });
 
   document.addEventListener("toggle", (event) => {
-    if (event.target.matches(".row-menu") && event.newState === "open") event.target.querySelector("a, button")?.focus();
+    const shown = event.newState === "open" && event.target.matches(".row-menu");
+    if (shown) event.target.querySelector("a, button")?.focus();
     if (event.target !== menu() || event.newState !== "closed" || !opener) return;
     opener.removeAttribute("aria-expanded");
     const lost = document.activeElement === document.body || menu().contains(document.activeElement);
