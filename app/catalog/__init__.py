@@ -13,7 +13,7 @@ from app.catalog.queues import declare_queues
 from app.catalog.schema import schema
 from app.catalog.secrets import MASK, is_masked, is_secret, mask_text
 from app.catalog.shapes import Kind
-from app.catalog.validation import validate
+from app.catalog.validation import require_size, validate
 
 __all__ = [
     "MASK",
@@ -42,6 +42,7 @@ __all__ = [
     "own_modules",
     "parse_json",
     "parse_raw",
+    "require_size",
     "schema",
     "secrets_of",
     "to_raw",

@@ -14,6 +14,8 @@ from app.catalog.info import TaskInfo
 from app.catalog.parameters import Parameter
 from app.catalog.problems import messages, unlisted
 from app.catalog.secrets import is_masked
+from app.celery.events import to_json
+from app.config import settings
 from app.errors import Invalid
 
 logger = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ def validate(info: TaskInfo, args: Any, kwargs: Any) -> Arguments:
 
     Takes JSON values and is strict: "3" is no int, true is no int, 3.0 is no int; a date is an ISO 8601
     text. Raises `Invalid` with sentences by parameter (`args` and `kwargs` when they are wrong as a whole).
-    How large they may be altogether is for the caller to say.
+    How large they may be altogether says `require_size`.
     """
     _require_containers(args, kwargs)
     bound = bind(info.parameters, args, kwargs)
@@ -44,6 +46,14 @@ def validate(info: TaskInfo, args: Any, kwargs: Any) -> Arguments:
     if errors:
         raise Invalid(errors)
     return arguments
+
+
+def require_size(args: Any, kwargs: Any) -> None:
+    """Raise `Invalid` for arguments that are larger than a message may carry."""
+    size, limit = len(to_json(args)) + len(to_json(kwargs)), settings().arguments_max_bytes
+    if size > limit:
+        message = _("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)
+        raise Invalid({"kwargs": [message]})
 
 
 def check(parameter: Parameter, value: Any) -> tuple[Any, list[str]]:

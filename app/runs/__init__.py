@@ -3,6 +3,7 @@
 from app.runs.cancel import cancel
 from app.runs.cleanup import clean_up
 from app.runs.cleanup import note as note_clean_up
+from app.runs.creation import new_row, new_run
 from app.runs.failures import FailureGroup, Failures, failed_count, grouped_failures
 from app.runs.filters import Filter
 from app.runs.history import delete_finished
@@ -75,6 +76,8 @@ __all__ = [
     "grouped_failures",
     "last_arguments",
     "latest",
+    "new_row",
+    "new_run",
     "newer_than",
     "note_clean_up",
     "numbers_of",

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.queue_names import is_reserved
-from app.runs import states
-
-Row = dict[str, Any]
+from app.runs import creation, states
+from app.runs.creation import Row
 
 ATTEMPT_FIELDS = (
     *("state", "worker", "received_at", "started_at", "ended_at", "runtime_seconds", "error", "traceback"),
@@ -32,10 +31,7 @@ _STATES = {
 
 def new_row(event: Mapping[str, Any]) -> Row:
     """The row of a run that is heard of for the first time."""
-    at = _time(event["at"])
-    row: Row = dict.fromkeys(COLUMNS)
-    row |= {"id": event["id"], "task_name": event.get("task") or "", "state": states.PENDING}
-    return row | {"attempt": 0, "created_at": at, "updated_at": at}
+    return creation.new_row(event["id"], event.get("task") or "", _time(event["at"]), COLUMNS)
 
 
 def fold(row: Row, event: Mapping[str, Any]) -> None:

@@ -8,7 +8,8 @@ from sqlalchemy import delete, select
 
 from app.extensions import db, transaction
 from app.runs import logs, row_writer, states, statistics
-from app.runs.folding import Row, fold, new_row
+from app.runs.creation import Row
+from app.runs.folding import fold, new_row
 from app.runs.models import HistoryGap, Run
 from app.runs.text import storable
 

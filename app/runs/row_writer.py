@@ -11,7 +11,8 @@ from sqlalchemy.types import TypeEngine
 
 from app.clock import UTCDateTime
 from app.extensions import db
-from app.runs.folding import COLUMNS, Row
+from app.runs.creation import Row
+from app.runs.folding import COLUMNS
 from app.runs.models import Run
 
 _TABLE = cast(Table, Run.__table__)

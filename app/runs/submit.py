@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,11 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from app import audit, broker, catalog, queue_names
 from app.accounts import permits
 from app.broker import topics, wakeups
-from app.celery.events import to_json
 from app.config import secret_key, settings
 from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import outbox, states
+from app.runs.creation import new_run, waiting
 from app.runs.models import Run
 from app.runs.text import storable
 
@@ -137,44 +136,25 @@ def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
     if request.hold and not broker.supports_hold():
         raise broker.NotSupported
     arguments = catalog.validate(info, list(request.args), dict(request.kwargs))
-    size = len(to_json(arguments.args)) + len(to_json(arguments.kwargs))
-    if size > settings().arguments_max_bytes:
-        limit = settings().arguments_max_bytes
-        raise Invalid(
-            {"kwargs": [_("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)]}
-        )
-    args, kwargs, masked = catalog.mask(info, arguments.args, arguments.kwargs)
+    catalog.require_size(arguments.args, arguments.kwargs)
     _require_future(request.run_at, now)
-    starts_at = max(now, request.run_at or now)
-    ttl = request.message_ttl_seconds
-    expires_at = starts_at + timedelta(seconds=ttl) if ttl else None
-    later = starts_at > now
-    run_id = str(uuid.uuid4())
-    queue = request.queue or info.queue
-    known = queue == info.queue or request.rerun_of is not None
-    if wrong := queue_names.problem(queue, in_use=known):
-        raise Invalid({"queue": [wrong]})
-    return Run(
-        id=run_id,
-        root_id=run_id,
-        created_at=now,
-        updated_at=now,
-        task_name=info.name,
-        state=states.SCHEDULED if later else states.HELD if request.hold else states.PENDING,
-        queue=queue,
-        priority=info.priority if request.priority is None else request.priority,
-        requested_by=storable(request.requested_by) if request.requested_by else None,
+    begin = waiting(
+        arguments, now, request.message_ttl_seconds, run_at=request.run_at, hold=_hold(request, now)
+    )
+    row = new_run(
+        info.name,
+        info,
+        arguments,
+        now,
+        begin,
+        queue=request.queue,
+        priority=request.priority,
         rerun_of=request.rerun_of,
+        requested_by=storable(request.requested_by) if request.requested_by else None,
         idempotency_key=_scoped_key(request),
         request_digest=_digest(request),
-        args=args,
-        kwargs=kwargs,
-        masked=masked or None,
-        eta_at=request.run_at,
-        expires_at=expires_at,
-        send_at=request.run_at if later else now + timedelta(seconds=outbox.PATIENCE_SECONDS),
-        outbox=outbox.payload(arguments.args, arguments.kwargs, expires_at, hold=_hold(request, now)),
     )
+    return Run(**row)
 
 
 def _hold(request: RunRequest, now: datetime) -> dict[str, str] | None:

@@ -4,11 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
-
 from app import catalog
-from app.celery.events import to_json
-from app.config import settings
 from app.errors import Invalid
 from app.schedules import due_arguments
 from app.schedules.decisions import kinds
@@ -24,11 +20,7 @@ def checked(
     Raises `Invalid` by parameter; one named like a field of the schedule stands under `kwargs.NAME`.
     `sample_at` is a fire for which markers are resolved to see whether the task takes them.
     """
-    size = len(to_json(args)) + len(to_json(kwargs))
-    if size > settings().arguments_max_bytes:
-        limit = settings().arguments_max_bytes
-        message = _("The arguments take %(size)s bytes; allowed: %(limit)s.", size=size, limit=limit)
-        raise Invalid({"kwargs": [message]})
+    catalog.require_size(args, kwargs)
     try:
         due_arguments.check(args, kwargs)
         if not due_arguments.has_markers(args, kwargs):

@@ -4,25 +4,19 @@ import json
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from celery import Celery
 from flask_babel import gettext as _
 
-from app import catalog, queue_names
-from app.errors import Invalid
-from app.runs import outbox, states
-from app.runs.folding import Row
+from app import catalog
+from app.runs import creation, new_run, states
+from app.runs.creation import Row
 from app.schedules import due_arguments, reasons
 from app.schedules.definition import policies_of, timing_of
 from app.schedules.policies import Due, PlannedFire, plan
 from app.schedules.timing import Timing, actual_at, first_fire, zone
 
-RUN_COLUMNS = (
-    *("id", "created_at", "updated_at", "task_name", "state", "queue", "priority", "attempt"),
-    *("requested_by", "schedule_id", "due_at", "rerun_of", "root_id", "send_at", "ended_at", "expires_at"),
-    *("error", "args", "kwargs", "masked", "notices", "outbox"),
-)
 _NAMESPACE = uuid.UUID("5f0ac7c7-7bf4-5a5c-9c7b-6f0f5d8f2c11")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDS = {"missed": states.MISSED, "skipped": states.SKIPPED}
@@ -142,15 +136,6 @@ def _later(skips: list[str] | None, next_due_at: datetime | None) -> list[str] |
     return [skip for skip in skips if datetime.fromisoformat(skip) >= next_due_at] or None
 
 
-def queue_of(row: Any, info: catalog.TaskInfo | None) -> str | None:
-    """The queue that a schedule's runs go to; raises `Invalid` for what no queue can be called."""
-    own = info.queue if info else None
-    queue: str | None = row.queue or own
-    if queue is not None and (wrong := queue_names.problem(queue, in_use=queue == own)):
-        raise Invalid({"queue": [wrong]})
-    return queue
-
-
 class _RunMaker:
     """Makes the rows of runs for the fires of one schedule."""
 
@@ -166,44 +151,33 @@ class _RunMaker:
         """The row of one fire; `number` keeps fires of the same batch in their order."""
         created_at = self.now + timedelta(microseconds=number)
         arguments = self._resolved(entry.due_at)
-        args, kwargs, masked = catalog.mask(self.info, arguments.args, arguments.kwargs)
-        new_id = run_id(self.row.id, entry.due_at)
-        made: Row = dict.fromkeys(RUN_COLUMNS)
-        made |= {
-            "id": new_id,
-            "root_id": new_id,
-            "created_at": created_at,
-            "updated_at": created_at,
-            "task_name": self.row.task_name,
-            "queue": queue_of(self.row, self.info),
-            "priority": self.info.priority if self.row.priority is None and self.info else self.row.priority,
-            "attempt": 0,
-            "requested_by": f"schedule:{self.row.name}",
-            "schedule_id": self.row.id,
-            "due_at": entry.due_at,
-            "rerun_of": self.row.rerun_of,
-            "args": args,
-            "kwargs": kwargs,
-            "masked": masked or None,
-        }
-        return made | self._outcome(entry, arguments)
+        return new_run(
+            self.row.task_name,
+            self.info,
+            arguments,
+            created_at,
+            self._begin(entry, arguments),
+            run_id=run_id(self.row.id, entry.due_at),
+            queue=self.row.queue,
+            priority=self.row.priority,
+            rerun_of=self.row.rerun_of,
+            requested_by=f"schedule:{self.row.name}",
+            schedule_id=self.row.id,
+            due_at=entry.due_at,
+        )
 
-    def _outcome(self, entry: PlannedFire, arguments: catalog.Arguments) -> Row:
+    def _begin(self, entry: PlannedFire, arguments: catalog.Arguments) -> Row:
         """The part of the row that says whether it is sent, waits, or does not run."""
         if self.info is None and entry.outcome in ("run", "buffer"):
             self.unknown = reasons.facts(entry, reasons.UNKNOWN_TASK, self.row.task_name)
-            return self._ended(states.SKIPPED, self.unknown)
+            return creation.ended(states.SKIPPED, self.now, reasons.sentence(self.unknown), self.unknown)
         if entry.outcome in _ENDS:
-            return self._ended(_ENDS[entry.outcome], reasons.facts(entry, entry.reason, self.row.task_name))
-        return waiting(
-            arguments,
-            "buffer" if entry.outcome == "buffer" or entry.cancel_running else "send",
-            self.row.message_ttl_seconds,
-            self.now,
-        )
-
-    def _ended(self, state: str, kept: dict[str, Any]) -> Row:
-        return {"state": state, "ended_at": self.now, "error": reasons.sentence(kept), "notices": kept}
+            why = reasons.facts(entry, entry.reason, self.row.task_name)
+            return creation.ended(_ENDS[entry.outcome], self.now, reasons.sentence(why), why)
+        ttl_seconds = self.row.message_ttl_seconds
+        if entry.outcome == "buffer" or entry.cancel_running:
+            return creation.buffered(arguments, ttl_seconds)
+        return creation.waiting(arguments, self.now, ttl_seconds)
 
     def _resolved(self, due_at: datetime) -> catalog.Arguments:
         if self._arguments is None or self._relative:
@@ -214,22 +188,6 @@ class _RunMaker:
                 )
             self._arguments = catalog.Arguments(args, kwargs)
         return self._arguments
-
-
-def waiting(
-    arguments: catalog.Arguments, how: Literal["send", "buffer"], ttl_seconds: int | None, now: datetime
-) -> Row:
-    """State, outbox and times of a run that is sent at once, or waits until earlier runs have ended."""
-    if how == "buffer":
-        payload = outbox.payload(arguments.args, arguments.kwargs, None, ttl_seconds)
-        return {"state": states.SCHEDULED, "outbox": payload}
-    expires_at = now + timedelta(seconds=ttl_seconds) if ttl_seconds else None
-    return {
-        "state": states.PENDING,
-        "send_at": now + timedelta(seconds=outbox.PATIENCE_SECONDS),
-        "expires_at": expires_at,
-        "outbox": outbox.payload(arguments.args, arguments.kwargs, expires_at),
-    }
 
 
 def kinds(info: catalog.TaskInfo | None) -> dict[str, due_arguments.Kind]:

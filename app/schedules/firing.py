@@ -20,9 +20,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from app import broker
 from app.broker import topics
 from app.extensions import db, transaction
-from app.runs import Run, outbox, row_writer, states
+from app.runs import Run, creation, outbox, row_writer, states
 from app.runs.text import storable
-from app.schedules.decisions import RUN_COLUMNS, Decision, Unfinished, decide
+from app.schedules.decisions import Decision, Unfinished, decide
 from app.schedules.models import Schedule
 
 BATCH = 250  # small enough that its messages are out well within their patience
@@ -156,7 +156,7 @@ def _claim(celery_app: Celery, now: datetime, limit: int, only: int | None = Non
                 logger.exception("schedule %s cannot be evaluated", row.id)
                 _set_aside(row.id, row.failures, error, now)
         made = [run for decision in decisions for run in decision.runs]
-        new = row_writer.insert_new(made, RUN_COLUMNS)
+        new = row_writer.insert_new(made, creation.COLUMNS)
         _move_on(decisions, new, now)
     return _Claim(len(rows), [outbox.message(run) for run in made if run["id"] in new and run["send_at"]])
 

@@ -1,7 +1,6 @@
 """A schedule's task is run now, and a task is run once at a time of its own."""
 
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,9 +13,9 @@ from app.accounts import permits
 from app.broker import topics
 from app.errors import Conflict
 from app.extensions import transaction
-from app.runs import Run, outbox, row_writer, states
+from app.runs import Run, creation, outbox, row_writer, states
 from app.schedules import arguments, due_arguments, rows
-from app.schedules.decisions import RUN_COLUMNS, Unfinished, kinds, queue_of, waiting
+from app.schedules.decisions import Unfinished, kinds
 from app.schedules.definition import Definition
 from app.schedules.edits import changing, insert
 from app.schedules.firing import unfinished
@@ -47,9 +46,19 @@ def run_now(
         if info is None:
             raise Conflict(_("No task named %(name)s is known.", name=row.task_name), code="unknown-task")
         resolved = _resolved(info, row, now)
-        how = _how(row, overlap or row.overlap)
-        new = _run(row, info, resolved, by, now) | waiting(resolved, how, row.message_ttl_seconds, now)
-        row_writer.insert_new([new], RUN_COLUMNS)
+        new = runs.new_run(
+            row.task_name,
+            info,
+            resolved,
+            now,
+            _begin(row, resolved, overlap or row.overlap, now),
+            queue=row.queue,
+            priority=row.priority,
+            rerun_of=row.rerun_of,
+            requested_by=by,
+            schedule_id=row.id,
+        )
+        row_writer.insert_new([new], creation.COLUMNS)
         details = {"run_id": new["id"], "note": note or None} | audit.arguments(new["args"], new["kwargs"])
         audit.record("schedule.run", now, "schedule", row.id, row.name, **details)
     if new["state"] == states.PENDING:
@@ -108,36 +117,13 @@ def _resolved(info: catalog.TaskInfo, row: Schedule, now: datetime) -> catalog.A
     )
 
 
-def _how(row: Schedule, overlap: Any) -> Any:
+def _begin(row: Schedule, resolved: catalog.Arguments, overlap: Any, now: datetime) -> creation.Row:
     """Whether it is sent or buffered; raises `Conflict` when it is neither."""
     found = unfinished([row.id]).get(row.id, Unfinished())
     match decide_overlap(overlap, found.sent, found.buffered):
         case "run":
-            return "send"
+            return creation.waiting(resolved, now, row.message_ttl_seconds)
         case "buffer" | "cancel":
-            return "buffer"
+            return creation.buffered(resolved, row.message_ttl_seconds)
         case _:
             raise Conflict(_("An earlier run of this schedule has not finished."), code="overlap")
-
-
-def _run(
-    row: Schedule, info: catalog.TaskInfo, resolved: catalog.Arguments, by: str | None, now: datetime
-) -> dict[str, Any]:
-    new_id = str(uuid.uuid4())
-    args, kwargs, masked = catalog.mask(info, resolved.args, resolved.kwargs)
-    return dict.fromkeys(RUN_COLUMNS) | {
-        "id": new_id,
-        "root_id": new_id,
-        "created_at": now,
-        "updated_at": now,
-        "task_name": row.task_name,
-        "queue": queue_of(row, info),
-        "priority": info.priority if row.priority is None else row.priority,
-        "attempt": 0,
-        "requested_by": by,
-        "schedule_id": row.id,
-        "rerun_of": row.rerun_of,
-        "args": args,
-        "kwargs": kwargs,
-        "masked": masked or None,
-    }

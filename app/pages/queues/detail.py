@@ -99,7 +99,7 @@ def _why(waiting: Waiting, queue: Queue) -> Diagnosis:
     try:
         run = runs.get(waiting.id)
     except NotFound:  # nobody has recorded it: a message of another program, or its event is still on its way
-        run = Run(id=waiting.id, queue=queue.name, state="PENDING", created_at=queue.at, updated_at=queue.at)
+        run = Run(**runs.new_row(waiting.id, waiting.task_name or "", queue.at) | {"queue": queue.name})
     return queues.diagnose(run, heartbeats.workers(broker.client(), queue.at), queue.at, waiting.position)
 
 
