@@ -51,7 +51,7 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int |
     if run.is_finished:
         return Diagnosis("finished", _("It has finished."))
     if run.state in states.RUNNING:
-        return Diagnosis("running", _("It is running."))
+        return _by_state(run.state)
     if run.state == states.SCHEDULED and run.outbox is not None:
         return _scheduled(run)
     held = broker.find_held(run.queue or "", run.id)
@@ -67,16 +67,22 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int |
     return _in_line(run, message, consumers, now)
 
 
+def _by_state(state: str) -> Diagnosis:
+    """What the state says by itself, where no more is known."""
+    known = states.of(state)
+    return Diagnosis(known.code, str(known.meaning))
+
+
 def _scheduled(run: Run) -> Diagnosis:
     due_at = run.eta_at or run.send_at
     if due_at is None:
-        return Diagnosis("scheduled", _("Its time has not come yet."))
+        return _by_state(run.state)
     return Diagnosis("scheduled", _("Its time comes at %(at)s.", at=_clock(due_at)), estimated_start=due_at)
 
 
 def _retrying(run: Run) -> Diagnosis:
     if run.eta_at is None:
-        return Diagnosis("retry", _("The last attempt failed; it will be tried again."))
+        return _by_state(run.state)
     sentence = _("The last attempt failed; it is tried again at %(at)s.", at=_clock(run.eta_at))
     return Diagnosis("retry", sentence, estimated_start=run.eta_at)
 
@@ -266,7 +272,7 @@ def _with_worker(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
     if name:
         words = _("%(worker)s has it and starts it when one of its slots is free.", worker=name)
         return Diagnosis("received", words)
-    return Diagnosis("received", _("A worker has it and starts it when a slot is free."))
+    return _by_state(states.RECEIVED)
 
 
 def _at_work(run: Run, consumers: Sequence[Consumer]) -> Consumer | None:

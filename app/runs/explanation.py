@@ -1,4 +1,4 @@
-"""What became of a run, and what to do about it: one table of words for every state and special end."""
+"""What became of a run, and what to do about it: by its state, and by the error of special ends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,78 +73,12 @@ _SPECIAL: tuple[tuple[Callable[[Run], bool], Explanation], ...] = (
             _l("Return numbers, text, lists and dictionaries only."),
         ),
     ),
-    (
-        lambda run: run.state == states.RETRY and run.eta_at is None,
-        Explanation("retry", _l("The last attempt failed; it will be tried again.")),
-    ),
 )
-
-_BY_STATE = {
-    states.PENDING: Explanation(
-        "waiting",
-        _l("It was sent and waits in its queue."),
-        _l("It starts by itself when a worker has a free slot."),
-    ),
-    states.HELD: Explanation(
-        "held",
-        _l("A person set it aside; no worker takes it."),
-        _l("Release it on the page of its queue when it may run."),
-    ),
-    states.SCHEDULED: Explanation("scheduled", _l("Its time has not come yet.")),
-    states.RECEIVED: Explanation(
-        "received", _l("A worker has it and starts it when one of its slots is free.")
-    ),
-    states.STARTED: Explanation("running", _l("A worker is running it.")),
-    states.PROGRESS: Explanation("running", _l("A worker is running it, and it reports how far it is.")),
-    states.RETRY: Explanation(
-        "retry",
-        _l("The last attempt failed; it is tried again by itself at the time shown."),
-        _l("Cancel it if another attempt would not help."),
-    ),
-    states.SUCCESS: Explanation("success", _l("It ended and returned its result.")),
-    states.FAILURE: Explanation(
-        "failure",
-        _l("The task raised an error and will not be tried again by itself."),
-        _l("Read the last line of the traceback, mend the cause, then run it again."),
-    ),
-    states.REVOKED: Explanation(
-        "cancelled",
-        _l("It was cancelled or terminated. If it had begun, its work may be half done."),
-        _l("Run it again if it is still wanted."),
-    ),
-    states.REJECTED: Explanation(
-        "rejected",
-        _l("The task rejected its own message, so it counts as not done."),
-        _l("The reason is in the code of the task; run it again when that no longer holds."),
-    ),
-    states.IGNORED: Explanation(
-        "ignored",
-        _l("The task asked Celery to ignore how it ended, so no result was kept."),
-        _l("There is nothing to do, unless a result was expected."),
-    ),
-    states.EXPIRED: Explanation(
-        "expired",
-        _l("It waited longer than its message was to live, so the worker dropped it without running it."),
-        _l("Give it a longer time to wait, add a worker, or run it again now."),
-    ),
-    states.LOST: Explanation(
-        "lost",
-        _l("Its worker died while it ran, and it will not run again by itself."),
-        _l("Find out what kills the worker (often memory) before you run it again."),
-    ),
-    states.MISSED: Explanation(
-        "missed",
-        _l("Its time passed while nothing could start it."),
-        _l("See that beat runs. Run it again if it is still wanted, or let the schedule catch up."),
-    ),
-    states.SKIPPED: Explanation(
-        "skipped",
-        _l("A rule of its schedule left this fire out."),
-        _l("Change the rule on the page of the schedule if it should have run."),
-    ),
-}
 
 
 def explain(run: Run) -> Explanation:
     """What the state of a run means and what to do about it."""
-    return next((found for fits, found in _SPECIAL if fits(run)), _BY_STATE[run.state])
+    if special := next((found for fits, found in _SPECIAL if fits(run)), None):
+        return special
+    state = states.of(run.state)
+    return Explanation(state.code, state.meaning, state.advice)

@@ -1,4 +1,4 @@
-"""Jinja filters and globals of every template: times and sizes in words, states, icons' addresses."""
+"""Jinja filters and globals of every template: times and sizes in words."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from flask import Flask
 from flask_babel import format_datetime, format_decimal
 from flask_babel import gettext as _
 
-from app.web import states, viewer, words
+from app.web import viewer, words
 
 
 def ago(moment: datetime) -> str:
@@ -102,6 +102,4 @@ def init_app(app: Flask) -> None:
         "one_line": words.one_line,
     }
     app.jinja_env.filters.update(filters)
-    app.jinja_env.globals.update(
-        state_look=states.look, now=viewer.now, ticking=ticking, arguments=words.arguments
-    )
+    app.jinja_env.globals.update(now=viewer.now, ticking=ticking, arguments=words.arguments)

@@ -12,7 +12,7 @@ from app.api.runs.schemas import FilterSchema
 from app.clock import utcnow
 from app.errors import Forbidden
 from app.runs import bulk as many
-from app.runs import filters
+from app.runs import filters, states
 from app.runs.bulk import background, verdicts
 from app.web.permissions import requires
 
@@ -153,7 +153,7 @@ def _confirmed(bulk_id: str) -> many.Bulk:
 
 def _require_right(action: str) -> None:
     """Deleting takes what `DELETE /runs` takes."""
-    if action == verdicts.DELETE and not current_user.can("administer"):
+    if action == states.DELETE and not current_user.can("administer"):
         raise Forbidden
 
 

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from app import runs
 from app.pages.runs import bulk, clean_up, detail, export, listing, log, row_menu
 from app.pages.runs.blueprint import bp
+from app.runs import states
 from app.web import live, viewer
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(export.bp)
     app.register_blueprint(log.bp)
     app.register_blueprint(bulk.bp)
+    app.jinja_env.globals["state_look"] = states.of
     register(app, Entry("runs.index", _l("Runs"), "list-checks", 50, count=_failed_count))
 
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from app.errors import Forbidden, Invalid
 from app.pages.runs import filters
 from app.runs import bulk as many
+from app.runs import states
 from app.runs.bulk import background, verdicts
 from app.web import live, viewer
 from app.web.htmx import go_to
@@ -67,12 +68,12 @@ def confirm(bulk_id: str) -> Response:
 
 def _require_right(action: str) -> None:
     """Deleting takes what cleaning up takes: an administrator."""
-    if action == verdicts.DELETE and not current_user.can("administer"):
+    if action == states.DELETE and not current_user.can("administer"):
         raise Forbidden(_("Only an administrator deletes runs from the history."))
 
 
 def _must_type(bulk: many.Bulk, to_do: int) -> bool:
-    return bulk.action == verdicts.DELETE and to_do > TYPED_ABOVE
+    return bulk.action == states.DELETE and to_do > TYPED_ABOVE
 
 
 def _parts(bulk_id: str) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def _parts(bulk_id: str) -> dict[str, Any]:
         "after": place if place >= 0 else None,
         "most": many.MOST,
         "must_type": found.to_do if _must_type(bulk, found.to_do) else None,
-        "may": current_user.can("administer" if bulk.action == verdicts.DELETE else "operate"),
+        "may": current_user.can("administer" if bulk.action == states.DELETE else "operate"),
         "titles": TITLES,
         "verdict_words": VERDICT_WORDS,
         "outcome_words": OUTCOME_WORDS,
@@ -102,20 +103,20 @@ def _parts(bulk_id: str) -> dict[str, Any]:
 
 
 TITLES = {
-    verdicts.RERUN: (_l("Rerun many runs"), _l("will rerun"), _l("Rerun %(n)s"), _l("Rerunning…")),
-    verdicts.CANCEL: (_l("Cancel many runs"), _l("will be cancelled"), _l("Cancel %(n)s"), _l("Cancelling…")),
-    verdicts.TERMINATE: (
+    states.RERUN: (_l("Rerun many runs"), _l("will rerun"), _l("Rerun %(n)s"), _l("Rerunning…")),
+    states.CANCEL: (_l("Cancel many runs"), _l("will be cancelled"), _l("Cancel %(n)s"), _l("Cancelling…")),
+    states.TERMINATE: (
         _l("Terminate many runs"),
         _l("will be terminated"),
         _l("Terminate %(n)s"),
         _l("Terminating…"),
     ),
-    verdicts.DELETE: (_l("Delete many runs"), _l("will be deleted"), _l("Delete %(n)s"), _l("Deleting…")),
+    states.DELETE: (_l("Delete many runs"), _l("will be deleted"), _l("Delete %(n)s"), _l("Deleting…")),
 }
 VERDICT_WORDS = {
-    verdicts.RUNNING: _l("running, left out"),
-    verdicts.WAITING: _l("not started yet, left out"),
-    verdicts.FINISHED: _l("finished already, left out"),
+    states.RUNS: _l("running, left out"),
+    states.WAITS: _l("not started yet, left out"),
+    states.ENDED: _l("finished already, left out"),
     verdicts.CHANGED: _l("no longer fit the task's signature"),
     verdicts.SECRET: _l("have secret arguments that were not kept"),
     verdicts.TOO_LARGE: _l("have arguments that were too large to be kept"),

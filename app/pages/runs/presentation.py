@@ -14,7 +14,6 @@ from app.pages.runs.filters import GROUPS, LABELS, QUICK_WORDS, Wanted
 from app.runs import states
 from app.runs.models import Run
 from app.runs.queries import COUNT_CAP
-from app.web.states import look
 
 _IN_LAST = {
     "1h": _l("%(n)s in the last hour"),
@@ -79,7 +78,7 @@ def chips(counts: Mapping[str, int] | None, shown: Wanted) -> list[Chip]:
     for key, members in GROUPS.items():
         current = tuple(shown.filter.state) == members
         if current or key in ALWAYS_SHOWN or any((counts or {}).get(state) for state in members):
-            face = look(members[0])
+            face = states.of(members[0])
             row.append(
                 Chip(
                     face.word, capped(counts, members), others | {"state": key}, current, face.kind, face.css

@@ -4,6 +4,7 @@ from flask import current_app, render_template, request
 
 from app import catalog, runs
 from app.pages.runs.blueprint import bp
+from app.runs import states
 from app.runs.bulk import verdicts
 from app.web.htmx import safe_return
 from app.web.permissions import requires
@@ -14,7 +15,7 @@ from app.web.permissions import requires
 def menu(run_id: str) -> str:
     """What the run's state and the viewer's role allow; `next` is the list to which a change leads back."""
     run, celery_app = runs.get(run_id), current_app.extensions["celery"]
-    fits = [name for name in verdicts.ACTIONS if verdicts.judge(celery_app, name, run).code == verdicts.ACT]
+    fits = [name for name in states.ACTIONS if verdicts.judge(celery_app, name, run).code == verdicts.ACT]
     return render_template(
         "runs/_menu.html",
         run=run,

@@ -18,7 +18,6 @@ from app.schedules.lateness import LATE_AFTER
 from app.schedules.models import CODE, Schedule
 from app.schedules.queries import COUNT_CAP, ORDERS, STRIP, Filter, Outcome
 from app.schedules.timing import TimingError
-from app.web.states import look
 from app.web.words import amount
 
 FILTERS = ("state", "task_name", "queue", "timezone", "q", "order")
@@ -263,7 +262,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
         return _("Not run yet")
     counts: Counter[str] = Counter()
     for state, number in Counter(one.state for one in outcomes).items():
-        counts[str(look(state).word)] += number
+        counts[str(states.of(state).word)] += number
     listed = _(", ").join(_("%(state)s: %(n)s", n=n, state=word) for word, n in counts.most_common())
     return _("Last %(n)s: %(outcomes)s", n=len(outcomes), outcomes=listed)
 

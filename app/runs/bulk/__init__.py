@@ -4,7 +4,7 @@ from app.runs.bulk.execution import confirm, look_after, step
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.progress import Progress, forget_old, get, items, progress, version
 from app.runs.bulk.selection import MOST, freeze, freeze_matching
-from app.runs.bulk.verdicts import ACTIONS
+from app.runs.states import ACTIONS
 
 __all__ = [
     "ACTIONS",

@@ -21,9 +21,10 @@ from app.extensions import db, transaction
 from app.runs import history, states
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.progress import forget_old, get
-from app.runs.bulk.verdicts import ACT, CANCEL, DELETE, RERUN, TERMINATE, VERDICTS, judge
+from app.runs.bulk.verdicts import ACT, VERDICTS, judge
 from app.runs.cancel import cancel
 from app.runs.models import Run
+from app.runs.states import CANCEL, DELETE, RERUN, TERMINATE
 from app.runs.submit import rerun
 from app.runs.text import storable
 

@@ -14,10 +14,11 @@ from app.errors import Invalid
 from app.extensions import db, transaction
 from app.runs import queries
 from app.runs.bulk.models import Bulk, BulkItem
-from app.runs.bulk.verdicts import ACTIONS, judge
+from app.runs.bulk.verdicts import judge
 from app.runs.filters import Filter
 from app.runs.models import Run
 from app.runs.queries import Budget
+from app.runs.states import ACTIONS
 from app.runs.text import storable
 
 MOST = 10_000

@@ -9,21 +9,16 @@ from app.accounts import permits
 from app.errors import Invalid
 from app.runs import states
 from app.runs.models import Run
-
-RERUN, CANCEL, TERMINATE, DELETE = "rerun", "cancel", "terminate", "delete"
-ACTIONS = (RERUN, CANCEL, TERMINATE, DELETE)
+from app.runs.states import RERUN
 
 ACT = "act"
-WAITING = "waiting"
-RUNNING = "running"
-FINISHED = "finished"
 CHANGED = "changed"
 SECRET = "secret"  # noqa: S105 -- a verdict: secrets of its arguments were not kept
 TOO_LARGE = "too-large"
 UNKNOWN = "unknown"
 GONE = "gone"
 ROLE = "role"
-VERDICTS = (ACT, RUNNING, WAITING, FINISHED, CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE)
+VERDICTS = (ACT, states.RUNS, states.WAITS, states.ENDED, CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE)
 
 
 @dataclass(frozen=True)
@@ -38,11 +33,10 @@ def judge(celery_app: Celery, action: str, run: Run | None) -> Verdict:
     """What the action would do to the run; a run that is no more is None."""
     if run is None:
         return Verdict(GONE)
-    standing = FINISHED if run.is_finished else RUNNING if run.state in states.RUNNING else WAITING
-    if action == RERUN:
-        return _rerun(celery_app, run) if standing == FINISHED else Verdict(standing)
-    fits = {CANCEL: WAITING, TERMINATE: RUNNING, DELETE: FINISHED}[action]
-    return Verdict(ACT if standing == fits else standing)
+    state = states.of(run.state)
+    if action not in state.actions:
+        return Verdict(state.phase)
+    return _rerun(celery_app, run) if action == RERUN else Verdict(ACT)
 
 
 def _rerun(celery_app: Celery, run: Run) -> Verdict:
