@@ -25,7 +25,7 @@ from app.runs.queries import (
     place_of,
     reruns,
 )
-from app.runs.retention import Rule, boundary
+from app.runs.retention import Rule, boundary, rule_of
 from app.runs.retention import count as count_old
 from app.runs.states import RUNNING
 from app.runs.statistics import (
@@ -85,6 +85,7 @@ __all__ = [
     "place_of",
     "rerun",
     "reruns",
+    "rule_of",
     "slot_of",
     "submit",
     "usual_seconds",

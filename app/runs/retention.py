@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, select
 
+from app.config import settings
 from app.extensions import db
 from app.runs import states
 from app.runs.models import Run
@@ -26,6 +27,18 @@ class Rule:
     @property
     def ends(self) -> Sequence[str]:
         return self.states or states.FINISHED
+
+
+def rule_of(
+    now: datetime,
+    older_than_days: float | None = None,
+    states: Sequence[str] | None = None,
+    keep_newest: int | None = None,
+    task_name: str | None = None,
+) -> Rule:
+    """The rule that a person gave to the task that cleans up; without an age the setting's holds."""
+    days = settings().retention_days if older_than_days is None else older_than_days
+    return Rule(now - timedelta(days=days), keep_newest, states or (), task_name or "")
 
 
 def boundary(rule: Rule) -> datetime | None:

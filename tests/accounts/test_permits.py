@@ -147,7 +147,6 @@ PAGE_DOORS: dict[str, tuple[str, Any]] = {
     "undelete": ("/schedules/{gone}/undelete", {}),
     "delete": ("/schedules/{on}/delete", {}),
     "restore a fire": ("/schedules/{on}/restore", {"due_at": "{skipped}"}),
-    "clean up": ("/runs/clean-up", {"older_than_days": "0"}),
     "rerun": ("/runs/{failed}/rerun", {}),
     "release": ("/queues/default/release", {"id": "{held}"}),
 }  # fmt: skip

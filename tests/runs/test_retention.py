@@ -76,47 +76,60 @@ def test_the_task_keeps_the_newest_of_a_task(history: None) -> None:
     assert {"t.bad0", "waits"} <= left()
 
 
+PAGE = "/tasks/maintenance.clean_history"
+
+
+def filled(**limits: Any) -> dict[str, Any]:
+    named = {f"p-{name}": value for name, value in limits.items()}
+    return {"mode": "fields", "queue": "default", "priority": "5"} | named
+
+
 def test_the_number_is_named_first(history: None, signed_in: Callable[[str], Any], post: Any) -> None:
+    """The clean-up is run from the task's own form, and the number stands beside it."""
     browser = signed_in("admin")
-    assert "would go" not in browser.get("/runs/clean-up").text
-    page = browser.get("/runs/clean-up?look=1&keep_newest=4&states=SUCCESS&older_than_days=").text
+    assert f'href="{PAGE}"' in browser.get("/runs").text
+    assert "0 runs would go" in browser.get(PAGE).text
+    limits = filled(keep_newest="4", states=["SUCCESS"])
+    assert "6 runs would go" in post(browser, f"{PAGE}/same-as", limits, htmx=True).text
+    page = post(browser, f"{PAGE}/same-as", limits).text  # without scripts
     assert "6 runs would go" in page
-    assert 'name="keep_newest" value="4"' in page
-    assert 'name="states" value="SUCCESS"' in page
+    assert "</html>" in page
     assert len(left()) == 16
-    answer = post(browser, "/runs/clean-up", {"keep_newest": "4", "states": ["SUCCESS"]})
+    answer = post(browser, f"{PAGE}/run", limits)
     assert answer.status_code == 303
     run = runs.get(answer.location.rsplit("/", 1)[1])
     assert (run.task_name, run.kwargs) == (
         "maintenance.clean_history",
         {"keep_newest": 4, "states": ["SUCCESS"]},
     )
-    assert "0 runs would go" in browser.get("/runs/clean-up?look=1&older_than_days=300").text
+    old = filled(older_than_days="300")
+    assert "0 runs would go" in post(browser, f"{PAGE}/same-as", old, htmx=True).text
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("name", "value"),
     [
-        ("older_than_days=-1", "Give a number of days from 0 to 36,500."),
-        ("older_than_days=soon", "Not a valid float value"),
-        ("keep_newest=0", "Give a number from 1 to 100,000,000."),
-        ("keep_newest=many", "Not a valid integer value"),
-        ("states=STARTED", "not a valid choice"),
+        ("older_than_days", "-1"),
+        ("older_than_days", "soon"),
+        ("keep_newest", "0"),
+        ("keep_newest", "many"),
+        ("states", "STARTED"),
     ],
 )
 def test_bad_limits_change_nothing(
-    history: None, signed_in: Callable[[str], Any], post: Any, query: str, said: str
+    history: None, signed_in: Callable[[str], Any], post: Any, name: str, value: str
 ) -> None:
-    browser = signed_in("admin")
-    answer = browser.get(f"/runs/clean-up?look=1&{query}")
-    assert (answer.status_code, said in answer.text) == (422, True)
-    name, value = query.split("=")
-    assert post(browser, "/runs/clean-up", {name: value}).status_code == 422
+    browser, limits = signed_in("admin"), filled(**{name: value})
+    answer = post(browser, f"{PAGE}/run", limits)
+    assert answer.status_code == 422
+    assert f'href="#p-{name}"' in answer.text
+    assert "would go" not in post(browser, f"{PAGE}/same-as", limits, htmx=True).text
     assert len(left()) == 16
 
 
 def test_only_an_admin_cleans_up(history: None, signed_in: Callable[[str], Any], post: Any) -> None:
     browser = signed_in("operator")
-    assert browser.get("/runs/clean-up").status_code == 403
-    assert post(browser, "/runs/clean-up", {}).status_code == 403
-    assert "/runs/clean-up" not in browser.get("/runs").text
+    assert "would go" not in browser.get(PAGE).text
+    assert "would go" not in post(browser, f"{PAGE}/same-as", filled(), htmx=True).text
+    assert post(browser, f"{PAGE}/run", filled()).status_code == 403
+    assert PAGE not in browser.get("/runs").text

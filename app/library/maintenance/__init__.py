@@ -1,7 +1,6 @@
 """Tasks that look after Celeriac itself."""
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from celery import shared_task
 from pydantic import Field
@@ -79,17 +78,16 @@ def clean_history(
     """
     from app import runs
 
-    days = settings().retention_days if older_than_days is None else older_than_days
-    oldest = utcnow() - timedelta(days=days)
-    rule = runs.Rule(oldest, keep_newest, states or get_args(Finished), task_name or "")
-    before = runs.boundary(rule) or oldest
+    rule = runs.rule_of(utcnow(), older_than_days, states, keep_newest, task_name)
+    before = runs.boundary(rule)
+    oldest = before.isoformat() if before else None
     deleted = 0
-    limits = {"before": before.isoformat(), "states": states or "any", "task_name": task_name}
+    limits = {"before": oldest, "states": states or "any", "task_name": task_name}
     try:
-        while count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name):
+        while before and (count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name)):
             deleted += count
             self.progress(deleted, None, f"{deleted:,} runs removed")
     finally:  # also when it is stopped halfway
         runs.note_clean_up(deleted, utcnow(), self.request.id or "", keep_newest=keep_newest, **limits)
     runs.forget_before(utcnow())
-    return {"deleted": deleted, "before": before.isoformat(), "states": states or "any"}
+    return {"deleted": deleted, "before": oldest, "states": states or "any"}

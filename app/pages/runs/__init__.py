@@ -10,7 +10,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from app import runs
-from app.pages.runs import bulk, clean_up, detail, export, listing, log, row_menu
+from app.pages.runs import bulk, detail, export, listing, log, row_menu
 from app.pages.runs.blueprint import bp
 from app.runs import states
 from app.web import live, viewer
@@ -24,7 +24,6 @@ _COUNTED = 999
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
-    app.register_blueprint(clean_up.bp)
     app.register_blueprint(export.bp)
     app.register_blueprint(log.bp)
     app.register_blueprint(bulk.bp)

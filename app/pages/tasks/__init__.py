@@ -11,12 +11,13 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from app import catalog, runs, schedules, workers
+from app.accounts import permits
 from app.catalog import type_words
 from app.catalog.binding import Arguments
 from app.catalog.json_text import RAW
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid, NotFound
-from app.pages.tasks import presentation
+from app.pages.tasks import effects, presentation
 from app.pages.tasks import statistics as charted
 from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
 from app.pages.tasks.start_form import AT, NOW, Start
@@ -103,10 +104,9 @@ def switch(task_name: str) -> Any:
 @bp.post("/<path:task_name>/same-as")
 @requires("view")
 def same_as(task_name: str) -> str:
-    """The code that sends what stands in the form now."""
+    """The code that sends what stands in the form now, and what that would do."""
     form = _submitted(task_name)
-    taken = presentation.taken(form.parameters) if form.mode == FIELDS else []
-    return render_template("tasks/_same_as.html", code=_code(form), taken=taken)
+    return render_template("tasks/_same_as.html", **_told(form)) if wants_fragment() else _drawn(form)
 
 
 def _celery() -> Celery:
@@ -200,6 +200,20 @@ def _code(form: RunForm) -> str | None:
     return catalog.as_python(form.info, arguments.args, arguments.kwargs, options)
 
 
+def _told(form: RunForm) -> dict[str, Any]:
+    """What is said of the form as it stands: the code that sends the same, and what its run would do."""
+    effect, arguments = "", form.peek() if effects.is_told(form.info) else None
+    if arguments is not None and permits.may_run(form.info.name):
+        effect = effects.effect(form.info, arguments, viewer.now())
+    return {
+        "info": form.info,
+        "code": _code(form),
+        "taken": presentation.taken(form.parameters) if form.mode == FIELDS else [],
+        "effect": effect,
+        "effect_told": effects.is_told(form.info),
+    }
+
+
 def _drawn(form: RunForm) -> str:
     """The form alone for htmx, else the whole page of its task."""
     info = form.info
@@ -209,9 +223,7 @@ def _drawn(form: RunForm) -> str:
         "form": form,
         "rows": presentation.parameter_rows(info),
         "last_run": runs.last_arguments(info.name),
-        "code": _code(form),
-        "taken": presentation.taken(form.parameters) if form.mode == FIELDS else [],
-    }
+    } | _told(form)
     if wants_fragment():
         return render_template("tasks/_run_form.html", **shown)
     shown |= _numbers(info)
