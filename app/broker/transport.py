@@ -33,6 +33,7 @@ from app.broker.connection import LUA_FOLDER, Keys, keys_of
 from app.broker.holding import facts
 from app.broker.messages import id_of
 from app.broker.priority import from_broker, nearest, to_broker
+from app.broker.qos import QoS
 from app.queue_names import OWN_PREFIX, is_key
 
 PAUSE_CHECK_SECONDS = 1.0
@@ -99,10 +100,12 @@ class Channel(kombu_redis.Channel):
     """A channel that publishes and takes by the rules."""
 
     Message = Message
+    QoS = QoS
     _paused: frozenset[str] = frozenset()
     _worker_paused = False
     _pauses_read_at = float("-inf")
     _kept: tuple[Any, Any] = (None, None)  # a pool and its client
+    _address: dict[str, Any] | None = None  # where Redis is, also when the connection has been given up
     _looks: limited.Look | None = None  # there while messages wait that the worker may not start
 
     def _create_client(self, asynchronous: bool = False) -> Any:
@@ -113,6 +116,15 @@ class Channel(kombu_redis.Channel):
         if self._kept[0] is not pool:
             self._kept = (pool, super()._create_client())
         return self._kept[1]
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """As kombu's; and of a channel whose connection is lost: what it took is acknowledged later."""
+        if self._address and getattr(self.connection, "client", None) is None:
+            return dict(self._address)
+        found: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
+        if not asynchronous:
+            self._address = dict(found)
+        return found
 
     @cached_property
     def _names(self) -> Keys:
@@ -172,6 +184,7 @@ class Channel(kombu_redis.Channel):
         self, queue: str, no_ack: bool, callback: Callable[[Any], Any], consumer_tag: str, **kwargs: Any
     ) -> Any:
         """Consume as kombu does, but deliver only what the script lets a worker take."""
+        self.qos.settle()
         answer = super().basic_consume(queue, no_ack, callback, consumer_tag, **kwargs)
         if not no_ack and self.ack_emulation:
             deliver = partial(self._deliver_taken, queue, callback)

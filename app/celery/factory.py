@@ -112,6 +112,10 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "broker_url": settings.celery_broker_url,
         "result_backend": settings.celery_redis_url,
         "result_expires": settings.result_expires_seconds,
+        # A run that is done while Redis is away waits with its result: without that it would have failed.
+        "result_backend_always_retry": True,
+        "result_backend_base_sleep_between_retries_ms": 200,
+        "result_backend_max_sleep_between_retries_ms": 2000,
         "result_extended": False,  # history keeps names and arguments; Redis need not
         "timezone": "UTC",
         "enable_utc": True,
@@ -129,6 +133,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,  # an outage may be long
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # they go on, see `app.broker.qos`
         # QUIT: running tasks get five seconds, then go back to their queue (TERM waits for them without end).
         "worker_soft_shutdown_timeout": 5.0,
         **(_on_rabbitmq() if settings.uses_rabbitmq else _on_redis()),

@@ -71,7 +71,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._flush_timer: Any = None
         self._memory = (0.0, 0)  # measured at, bytes
         self._last: dict[str, Any] = {}
-        self._stopped = threading.Event()
+        self._stopped, self._loop_is_back = threading.Event(), threading.Event()
         transport.take_as(consumer.hostname)
         limited.by(lambda: limits.exhausted(consumer))
         self._slots = Slots(consumer, _pool_name(consumer.pool), on_redis=not consumer.app.Task.on_rabbitmq)
@@ -85,6 +85,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         guard.install(consumer, self._redis)
 
     def start(self, consumer: Any) -> None:
+        self._loop_is_back.set()
         self._slots.listen(consumer)
         limits.take_over(consumer, self._redis)
         self._tell(consumer)
@@ -98,8 +99,11 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
                 timer.cancel()
         self._flush_timer = None
         signals.flush()
-        if consumer.controller.blueprint.state == bootsteps.CLOSE and not self._stopped.is_set():
-            threading.Thread(target=self._tell_while_stopping, args=(consumer,), daemon=True).start()
+        if self._stopped.is_set():
+            return
+        self._loop_is_back = threading.Event()
+        stopping = consumer.controller.blueprint.state == bootsteps.CLOSE
+        threading.Thread(target=self._tell_alone, args=(self._loop_is_back, stopping), daemon=True).start()
 
     def _flush_soon(self, consumer: Any) -> None:
         if self._flush_timer is None:
@@ -113,13 +117,14 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
     def shutdown(self, consumer: Any) -> None:
         """Say that the worker leaves; its pool is gone by now, so the rest is as it was last told."""
         self._stopped.set()
+        self._loop_is_back.set()
         self.stop(consumer)
         self._write(self._last | {"state": "offline", "heartbeat_at": time.time(), "running": []})
 
-    def _tell_while_stopping(self, consumer: Any) -> None:
-        """The event loop has ended, but running tasks are waited for: silence would look like death."""
-        while not self._stopped.wait(BEAT_SECONDS):
-            self._last |= {"stopping": True, "heartbeat_at": time.time(), "running": _running()}
+    def _tell_alone(self, until: threading.Event, stopping: bool) -> None:
+        """The event loop has ended, or looks for Redis, and runs go on: silence would look like death."""
+        while not until.wait(BEAT_SECONDS) and not self._stopped.is_set():
+            self._last |= {"stopping": stopping, "heartbeat_at": time.time(), "running": _running()}
             self._write(self._last)
 
     def _tell(self, consumer: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import redis
@@ -169,7 +169,8 @@ class Recorder:
     def _put_right(self, now: datetime) -> None:
         for key, shape in _HEARTBEATS:
             hashes.set_unreadable_aside(self._redis, key, shape)
-        outcome = workers.put_right(self._redis, now)
+        steady = timedelta(seconds=time.monotonic() - self._steady_since)
+        outcome = workers.put_right(self._redis, now, now - steady)
         if ids := [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]:
             topics.touch(self._redis, ["runs", *ids])
 

@@ -39,8 +39,10 @@ class Outcome:
     lost: list[str]
 
 
-def put_right(client: redis.Redis, now: datetime) -> Outcome:
+def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outcome:
     """Find the runs of workers that died and put them right; only call it when the stream is read to its end.
+
+    Since `heard_since` Redis has been there without a break, so that who lives could say so.
 
     A message that is still unacknowledged goes back to the front of its queue. A run without one is LOST (its
     task acknowledges early), and so is one that has seen three workers die: it may be what kills them.
@@ -51,7 +53,7 @@ def put_right(client: redis.Redis, now: datetime) -> Outcome:
     given_back: list[str] = []
     lost: list[str] = []
     taken: dict[str, Taken] | None = None
-    for run in _runs_of(_gone(workers, now)):
+    for run in _runs_of(_gone(workers, now, heard_since)):
         if broker.is_rabbitmq():
             _given_back_by_rabbitmq(run, now, given_back, lost)
             continue
@@ -63,15 +65,15 @@ def put_right(client: redis.Redis, now: datetime) -> Outcome:
             _quarantine(run, message, now, lost)
         elif message:
             _return(run, message, now, given_back)
-    given_back += _orphans(workers, now)
+    given_back += _orphans(workers, now, heard_since)
     return Outcome(given_back, lost)
 
 
-def _gone(workers: Sequence[Worker], now: datetime) -> list[tuple[str, datetime]]:
+def _gone(workers: Sequence[Worker], now: datetime, heard_since: datetime) -> list[tuple[str, datetime]]:
     """Each worker with the moment before which what it took has nobody: its death, or its new start."""
     gone = []
     for worker in workers:
-        silent = (now - worker.heartbeat_at).total_seconds() > DEAD_SECONDS
+        silent = (now - max(worker.heartbeat_at, heard_since)).total_seconds() > DEAD_SECONDS
         gone.append((worker.hostname, now if silent and not worker.online else worker.started_at))
     return gone
 
@@ -139,7 +141,7 @@ def _set(run_id: str, now: datetime, **values: object) -> None:
             statistics.count_these([run_id])
 
 
-def _orphans(workers: Sequence[Worker], now: datetime) -> list[str]:
+def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) -> list[str]:
     """Messages that a worker took and died with before it could even say so: back to the front as well."""
     if not any(
         (now - worker.started_at).total_seconds() < 2 * ORPHAN_SECONDS or not worker.online
@@ -147,6 +149,8 @@ def _orphans(workers: Sequence[Worker], now: datetime) -> list[str]:
     ):
         return []
     old = now - timedelta(seconds=ORPHAN_SECONDS)
+    if heard_since > old:
+        return []
     candidates = {i: one for i, one in broker.unacked().items() if one.taken_at and one.taken_at < old}
     if not candidates:
         return []

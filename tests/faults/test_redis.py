@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,3 +74,29 @@ def test_redis_restarting_again_and_again_doubles_nothing(own_app: Flask, own_re
     found = waiting()
     assert len(found) == len(set(found))
     assert sorted(found) == sorted(ids)
+
+
+def test_what_workers_run_during_an_outage_ends_once(
+    processes: Any, own_app: Flask, own_redis: Any, eventually: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Nobody hears of a worker meanwhile, and it needs a while to come back: nobody takes it for dead."""
+    own = {"CELERIAC_DATA_DIR": str(own_redis.folder), "CELERIAC_REDIS_URL": own_redis.url}
+    processes.environment |= own | {"CELERIAC_DATABASE_URL": ""}
+    processes.recorder()
+    worker = processes.worker("-c", "2")
+    celery_app = own_app.extensions["celery"]
+    ids: dict[int | str, str] = {}
+    for seconds in (3, 16):
+        kwargs = {"path": str(tmp_path / str(seconds)), "seconds": seconds}
+        request = RunRequest("sample_tasks.touch_and_sleep", kwargs=kwargs, requested_by="mei")
+        ids[seconds] = runs.submit(celery_app, request, utcnow()).id
+    eventually(lambda: {queries.get(run_id).state for run_id in ids.values()} == {states.STARTED})
+    own_redis.kill()
+    time.sleep(9)  # longer than a worker may be silent in tests
+    own_redis.start()
+    ids["after"] = submit(own_app)
+    eventually(lambda: {queries.get(run_id).state for run_id in ids.values()} == {states.SUCCESS})
+    eventually(lambda: not broker.unacked())
+    for seconds in (3, 16):
+        assert len((tmp_path / str(seconds)).read_text().splitlines()) == 1
+    assert worker.poll() is None
