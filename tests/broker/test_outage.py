@@ -10,9 +10,7 @@ from flask import Flask
 from app import broker
 
 
-@pytest.mark.parametrize(
-    "away", [0.0, 6.0]
-)  # seconds; the run takes four
+@pytest.mark.parametrize("away", [0.0, 6.0])  # seconds; the run takes four
 @pytest.mark.parametrize("pool", [("threads", "-c", "2"), ("prefork", "-c", "2"), ("solo",)])
 def test_runs_in_hand_outlive_an_outage(
     make_app: Callable[..., Flask],
