@@ -101,6 +101,7 @@ def build_celery(app: Flask, settings: Settings) -> None:
         app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
         take_over_others(celery_app)
     catalog.declare_queues(celery_app, settings)
+    app.extensions["ignored_configuration"] = catalog.ignored(celery_app, settings)
 
 
 def register_features(app: Flask, pages: bool) -> None:

@@ -170,6 +170,10 @@ class Settings(BaseSettings):
         None,
         description="amqp:// or amqps:// of a RabbitMQ that holds the queues; unset: they lie in Redis.",
     )
+    shared_broker: bool = Field(
+        False,
+        description="Lets Celeriac work, with queues of its own, on a Redis or RabbitMQ of another app.",
+    )
     secret_key: str | None = Field(
         None,
         min_length=16,

@@ -38,6 +38,7 @@ BUFFER_SHARE = 20  # of the time: looking at many buffered fires may take up 5 %
 BUSY_WAIT_SECONDS = 0.02  # another beat has locked what is due
 BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LISTEN_AGAIN_SECONDS = 1.0
+OTHER_APP_SECONDS = 2.0
 DRIFT_REST = 19.0  # checking saved arguments may take up a twentieth of a core
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         self._closed = threading.Event()
         self._buffer = Buffer(app)
         self._buffer_at = 0.0
-        self._prepared = False
+        self._prepared = self._said = False
         self._failures = 0
         self._listeners: list[threading.Thread] = []
         with self._flask.app_context():
@@ -91,11 +92,15 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         """One look at the schedules and what they ask for; returns the seconds until the next one.
 
         Raises what database and Redis raise when they are away. Without Redis nothing is claimed: fires
-        that pass meanwhile are treated as missed, by the policies of their schedules.
+        that pass meanwhile are treated as missed, by the policies of their schedules. So are those that pass
+        while the broker is another app's.
         """
+        client = broker.client()
+        if self._left_alone():
+            self._presence.tell(client)
+            return OTHER_APP_SECONDS
         if not self._prepared:
             self._prepare(now)
-        client = broker.client()
         agenda = firing.agenda()
         if agenda.unplaced:
             firing.place_unplaced(now)
@@ -116,6 +121,14 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         if agenda.buffered:
             wait = min(wait, self._buffer_at - time.monotonic())
         return max(wait, 0.0)
+
+    def _left_alone(self) -> bool:
+        """Whether nothing may be fired because the broker is another app's; said once."""
+        other = broker.other_app()
+        if other and not self._said:
+            logger.error("no schedule fires. %s", broker.BelongsToAnother(other).detail)
+        self._said = other is not None
+        return self._said
 
     def _fire(self, agenda: firing.Agenda, now: datetime) -> int:
         """Fire schedules and send runs for later; returns how many there were."""

@@ -9,7 +9,7 @@ from app.broker.capabilities import (
     supports_undo_purge,
 )
 from app.broker.changes import hold, move, remove, reprioritise, send_to
-from app.broker.connection import Keys, Level, client, keys, mend, reset
+from app.broker.connection import Keys, Level, client, keys, mend, other_app, require_own, reset
 from app.broker.depth_samples import KEPT as SAMPLES_KEPT
 from app.broker.depth_samples import SLOT_SECONDS as SAMPLE_SECONDS
 from app.broker.depth_samples import Sample, sample, samples, slot_of
@@ -18,6 +18,7 @@ from app.broker.holding import Held, find_held, held, held_count, held_ids, rele
 from app.broker.holding_new import HoldingNew, hold_new, holding_new, stop_holding_new, sweep
 from app.broker.location import Place, Taken, is_declared, is_out, known_queues, locate, out, unacked
 from app.broker.messages import Message, parse, unread, workflow_options
+from app.broker.ownership import BelongsToAnother, OtherApp, workers_seen
 from app.broker.pausing import (
     Pause,
     WorkerPause,
@@ -35,6 +36,7 @@ __all__ = [
     "SAMPLES_KEPT",
     "SAMPLE_SECONDS",
     "AlreadyTaken",
+    "BelongsToAnother",
     "Depth",
     "Held",
     "HoldingNew",
@@ -44,6 +46,7 @@ __all__ = [
     "Message",
     "NeighbourGone",
     "NotSupported",
+    "OtherApp",
     "Pause",
     "Place",
     "Purged",
@@ -71,6 +74,7 @@ __all__ = [
     "mend",
     "move",
     "oldest_sent_at",
+    "other_app",
     "out",
     "page",
     "parse",
@@ -85,6 +89,7 @@ __all__ = [
     "release_all",
     "remove",
     "reprioritise",
+    "require_own",
     "reset",
     "restore",
     "resume",
@@ -101,5 +106,6 @@ __all__ = [
     "sweep",
     "unacked",
     "unread",
+    "workers_seen",
     "workflow_options",
 ]

@@ -19,7 +19,7 @@ from kombu.connection import Connection
 from redis.commands.core import Script
 from redis.maint_notifications import MaintNotificationsConfig
 
-from app.broker import mending
+from app.broker import mending, ownership
 from app.broker.priority import PRIORITY_STEPS
 from app.errors import BrokerUnavailable, NotFound
 from app.queue_names import OWN_PREFIX, is_key
@@ -28,6 +28,8 @@ SOCKET_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 2
 CONNECTIONS_MAX = 100
 MEND_AGAIN_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 5.0  # while the broker belongs to another app
+UNCHECKED = {"newcomers", "search", "next", "claim"}  # scripts that change nothing, and a worker's own
 LUA_FOLDER = Path(__file__).with_name("lua")
 
 P = ParamSpec("P")
@@ -131,7 +133,9 @@ class Broker:
     scripts: dict[str, Script]
 
     def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run the script `lua/NAME.lua` in one atomic step."""
+        """Run the script `lua/NAME.lua` in one atomic step; one that changes something only where we may."""
+        if name not in UNCHECKED:
+            require_own()
         return self.scripts[name](keys=keys, args=args)
 
     def items(self, key: str, start: int, stop: int) -> list[bytes]:
@@ -140,6 +144,7 @@ class Broker:
 
     def take_out(self, key: str, raw: bytes) -> bool:
         """Remove the first message with exactly these bytes, searched from the end that is taken next."""
+        require_own()
         return bool(self.redis.lrem(key, -1, raw))  # type: ignore[arg-type]  # redis-py's types forbid bytes
 
 
@@ -194,6 +199,28 @@ def reaches_broker(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+@reaches_broker
+def other_app() -> ownership.OtherApp | None:
+    """The Celery app to which the broker belongs; None where it is ours, or we were told to share it.
+
+    What was ours stays ours while this process lives. Raises `BrokerUnavailable`.
+    """
+    extensions: dict[str, Any] = current_app.extensions
+    look_at, found = extensions.get("broker_other_app", (float("-inf"), None))
+    if time.monotonic() >= look_at:
+        found = ownership.look(client(), keys(), current_app.config["SETTINGS"])
+        look_at = time.monotonic() + LOOK_AGAIN_SECONDS if found else float("inf")
+        extensions["broker_other_app"] = look_at, found
+    other: ownership.OtherApp | None = found
+    return other
+
+
+def require_own() -> None:
+    """Raise `BelongsToAnother` where the broker is another app's."""
+    if other := other_app():
+        raise ownership.BelongsToAnother(other)
+
+
 def mend() -> set[str]:
     """Put right what lies where no queue can be (see `mending`); the ids of runs whose messages did."""
     with named_errors():
@@ -207,6 +234,8 @@ def _mend_again() -> bool:
     if time.monotonic() - extensions.get("broker_mended_at", float("-inf")) < MEND_AGAIN_SECONDS:
         return False
     extensions["broker_mended_at"] = time.monotonic()
+    if other_app():
+        return False
     return mending.mend(client(), keys())
 
 

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.broker import rabbitmq, search
 from app.broker.capabilities import on_rabbitmq, refuse, unseen
-from app.broker.connection import broker, keys, named_errors, reaches_broker
+from app.broker.connection import broker, keys, named_errors, reaches_broker, require_own
 from app.broker.messages import Message, parse
 from app.errors import Conflict
 
@@ -27,6 +27,7 @@ class Purged:
 
 
 def _for_good(queue: str, now: datetime) -> Purged:
+    require_own()
     return Purged(queue, "", rabbitmq.empty(queue), now)
 
 

@@ -34,6 +34,30 @@ def exists(queue: str) -> bool:
     return _ask(partial(_sizes, [queue]))[queue] is not None
 
 
+def has_exchange(name: str) -> bool:
+    """Whether anybody has declared the exchange."""
+
+    def look(connection: Connection) -> bool:
+        try:
+            with connection.channel() as channel:
+                channel.exchange_declare(name, "direct", passive=True)
+        except NoQueue:
+            return False
+        return True
+
+    return _ask(look)
+
+
+def make_exchange(name: str) -> None:
+    """Declare an exchange that stays."""
+
+    def make(connection: Connection) -> None:
+        with connection.channel() as channel:
+            channel.exchange_declare(name, "direct", durable=True, auto_delete=False)
+
+    _ask(make)
+
+
 def empty(queue: str) -> int:
     """Remove everything that waits in the queue, for good; returns how many messages that were."""
 

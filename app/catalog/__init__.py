@@ -1,6 +1,7 @@
 """The catalog of tasks: found by itself, described, and turned into forms, schemas and checked arguments."""
 
 from app.catalog.binding import Arguments, by_name
+from app.catalog.celery_objects import Ignored, ignored
 from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load, own_modules
@@ -19,6 +20,7 @@ __all__ = [
     "MASK",
     "NO_VALUE",
     "Arguments",
+    "Ignored",
     "ImportFailure",
     "Kind",
     "Parameter",
@@ -31,6 +33,7 @@ __all__ = [
     "coerce",
     "declare_queues",
     "find",
+    "ignored",
     "is_masked",
     "is_secret",
     "listing",

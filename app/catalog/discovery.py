@@ -9,21 +9,26 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
+from typing import Any
 
 from celery import Celery
+from flask_babel import lazy_gettext as _l
 
 LIBRARY = "app.library"
+OWN_PACKAGE = "app"
+NOT_SET_UP = ("AppRegistryNotReady", "ImproperlyConfigured")  # what Django raises
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ImportFailure:
-    """A module that could not be imported: the error on one line, and where it came from."""
+    """A module that could not be imported: the error on one line, where it came from, and what to do."""
 
     module: str
     error: str
     traceback: str
+    advice: Any = ""
 
 
 def load(celery_app: Celery, modules: Sequence[str]) -> list[ImportFailure]:
@@ -33,8 +38,9 @@ def load(celery_app: Celery, modules: Sequence[str]) -> list[ImportFailure]:
     tasks are registered with `celery_app`.
     """
     _make_working_folder_importable()
+    django = _set_up_django() if modules else None
     library = _import(LIBRARY)  # it imports its own tasks, and leaves Pillow and the like until a task runs
-    failures = [library] if isinstance(library, ImportFailure) else []
+    failures = [one for one in (django, library) if isinstance(one, ImportFailure)]
     for name in dict.fromkeys(modules):
         failures += _load_tree(name)
     for failure in failures:
@@ -53,6 +59,13 @@ def own_modules(names: Sequence[str]) -> list[ModuleType]:
 
 
 def _load_tree(name: str) -> Iterator[ImportFailure]:
+    if name.partition(".")[0] == OWN_PACKAGE:
+        advice = _l(
+            "Celeriac's own package is called app, too. Give yours another name, or run its tasks in workers "
+            "of their own."
+        )
+        yield ImportFailure(name, f"{name} cannot be imported from your folder", "", advice)
+        return
     module = _import(name)
     if isinstance(module, ImportFailure):
         yield module
@@ -70,7 +83,29 @@ def _import(name: str) -> ModuleType | ImportFailure:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit() and the like: the module is broken, the process is not
-        return ImportFailure(name, _one_line(error), _trace(error))
+        return ImportFailure(name, _one_line(error), _trace(error), _advice(error))
+
+
+def _set_up_django() -> ImportFailure | None:
+    """Where `DJANGO_SETTINGS_MODULE` names a project, make it ready before its tasks are imported."""
+    project = os.environ.get("DJANGO_SETTINGS_MODULE")
+    if not project:
+        return None
+    try:
+        importlib.import_module("django").setup()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # its settings and apps are anybody's code
+        advice = _l("Install what the Django project needs beside Celeriac, and start in its folder.")
+        return ImportFailure(f"DJANGO_SETTINGS_MODULE={project}", _one_line(error), _trace(error), advice)
+    return None
+
+
+def _advice(error: BaseException) -> Any:
+    """What to do about an error that has another cause than it says."""
+    if type(error).__module__.startswith("django.") and type(error).__name__ in NOT_SET_UP:
+        return _l("This is a Django project: set DJANGO_SETTINGS_MODULE, such as shop.settings.")
+    return ""
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,8 +1,10 @@
 """Builds the Celery app that belongs to a Flask app."""
 
+import os
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import celery
@@ -38,7 +40,7 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     transport.install()
     parts = {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
     parts |= {"priority_of": partial(default_priority, settings), "on_rabbitmq": settings.uses_rabbitmq}
-    base = type("Task", (CeleriacTask,), parts)
+    base = type("Task", (CeleriacTask, *_django_task()), parts)
     app = CeleriacApp("celeriac", task_cls=base, set_as_current=False)
     app.config_from_object(configuration(settings))
     scrubbing.install(lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}))
@@ -49,6 +51,15 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     flask_app.extensions["events"] = EventStream(settings.redis, settings.stream_max_events)
     take_process(flask_app, settings)
     return app
+
+
+def _django_task() -> tuple[type, ...]:
+    """What Celery gives the tasks of a Django project, such as `delay_on_commit`."""
+    if not os.environ.get("DJANGO_SETTINGS_MODULE") or not find_spec("django"):
+        return ()
+    from celery.contrib.django.task import DjangoTask
+
+    return (DjangoTask,)
 
 
 def take_process(flask_app: Flask, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Workers say every two seconds that they are alive and what they do, in one Redis hash that pages read."""
 
 import json
+import logging
 import os
 import platform
 import threading
@@ -15,15 +16,19 @@ from celery import Celery, bootsteps
 from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
-from app.broker import limited, starts, transport
+from app.broker import BelongsToAnother, limited, require_own, starts, transport
 from app.celery import guard, limits, remote, signals
 from app.celery.slots import Slots
+from app.errors import BrokerUnavailable
 
 WORKERS = "celeriac:workers"
 BEAT_SECONDS = 2.0
 FLUSH_SECONDS = 0.1
 MEMORY_EVERY_SECONDS = 10.0
 RUNNING_MAX = 100
+OTHER_APP_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 def install(app: Celery, redis_url: str) -> None:
@@ -35,7 +40,23 @@ def install(app: Celery, redis_url: str) -> None:
 
 
 def _on_start(sender: Any, **_: Any) -> None:
+    _wait_for_our_own(sender.app)
     sender.celeriac_start = starts.note(_client(sender.app), "worker", sender.hostname)
+
+
+def _wait_for_our_own(app: Celery) -> None:
+    """Before anything is taken or told: a worker waits as long as the broker belongs to another app."""
+    said = ""
+    with app.Task.flask_app.app_context():
+        while True:
+            try:
+                require_own()
+                return
+            except (BelongsToAnother, BrokerUnavailable) as error:
+                if error.detail != said:
+                    logger.error("the worker waits. %s", error.detail)
+                said = error.detail
+            time.sleep(OTHER_APP_SECONDS)
 
 
 def _on_end(sender: Any, **_: Any) -> None:

@@ -54,8 +54,10 @@ def diagnose(now: datetime) -> list[Check]:
         migrations,
         eviction,
         stream,
+        other_app,
         imports,
         adoption,
+        celery_objects,
         code_schedules,
         disk,
     ]
@@ -207,10 +209,26 @@ def stream(now: datetime) -> Check:
     return Check("event stream", ok, _("%(n)s of at most %(cap)s events wait", n=length, cap=cap), hint)
 
 
+def other_app(now: datetime) -> Check:
+    """Whether the broker is ours, and nobody else's workers are on it."""
+    try:
+        other = broker.other_app()
+        strangers = heartbeats.strangers(broker.client(), now)
+    except (BrokerUnavailable, NotFound, redis.RedisError) as error:
+        return Check("other apps", False, _first_line(error))
+    if other:
+        return Check("other apps", False, f"{other.title} ({other.found})", other.advice)
+    if strangers:
+        told = _("workers of another Celery app listen here: %(names)s", names=", ".join(strangers))
+        return Check("other apps", False, told, _("Let each app have a broker of its own."))
+    return Check("other apps", True, _("the broker is Celeriac's own"))
+
+
 def imports(now: datetime) -> Check:
     failures = current_app.extensions["import_failures"]
     detail = "; ".join(f"{failure.module}: {failure.error}" for failure in failures)
-    hint = _("Mend the module, or take it out of CELERIAC_TASKS.") if failures else ""
+    advice = " ".join(dict.fromkeys(str(failure.advice) for failure in failures if failure.advice))
+    hint = (advice or _("Mend the module, or take it out of CELERIAC_TASKS.")) if failures else ""
     return Check("task modules", not failures, detail or _("all can be imported"), hint)
 
 
@@ -220,6 +238,26 @@ def adoption(now: datetime) -> Check:
     detail = "; ".join(f"{one.task_name} ({one.module}): {one.reason}" for one in missing)
     hint = _("Give it another class or name; until then it is as plain Celery has it.") if missing else ""
     return Check("tasks", not missing, detail or _("all are taken over"), hint)
+
+
+def celery_objects(now: datetime) -> Check:
+    """Celery objects of the team's modules whose configuration does not count here."""
+    found = current_app.extensions["ignored_configuration"]
+    detail = "; ".join(
+        _("%(settings)s of %(name)s", name=one.name, settings=", ".join(one.settings)) for one in found
+    )
+    matters = any(one.matters for one in found)
+    hint = ignored_advice() if matters else ""
+    told = _("not used here: %(what)s", what=detail) if found else _("none has a configuration of its own")
+    return Check("celery objects", not matters, told, hint)
+
+
+def ignored_advice() -> str:
+    """What to do where the configuration of a Celery object does not count."""
+    return _(
+        "Make beat_schedule and task_routes variables of the module that CELERIAC_TASKS names, and set the "
+        "broker in CELERIAC_REDIS_URL or CELERIAC_BROKER_URL."
+    )
 
 
 def code_schedules(now: datetime) -> Check:

@@ -2,6 +2,7 @@
 
 from app.heartbeats.beat import BEATS, Beat, beats
 from app.heartbeats.recorder import RECORDERS, RecorderWord, recorders
+from app.heartbeats.strangers import strangers
 from app.heartbeats.worker import OFFLINE_SECONDS, Worker, find_worker, workers
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "beats",
     "find_worker",
     "recorders",
+    "strangers",
     "workers",
 ]

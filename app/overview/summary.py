@@ -52,7 +52,11 @@ class Late:
 
 @dataclass(frozen=True)
 class Summary:
-    """`line` and `workers` are None while Redis does not answer; of workers, silent ones come last."""
+    """`line` and `workers` are None while Redis does not answer; of workers, silent ones come last.
+
+    `other_app` is the Celery app to which the broker belongs; `strangers` are workers of others on a broker
+    that is ours.
+    """
 
     running: Sequence[runs.Run]
     found: runs.Failures
@@ -62,6 +66,8 @@ class Summary:
     next_hour: NextHour
     line: Line | None
     workers: list[Worker] | None
+    other_app: broker.OtherApp | None = None
+    strangers: Sequence[str] = ()
 
     @property
     def version(self) -> str:
@@ -77,6 +83,8 @@ class Summary:
                 for one in self.workers or []
             ],
             self.workers is None,
+            self.other_app,
+            self.strangers,
             self.day,
             self.late,
             self.throughput,
@@ -126,7 +134,11 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
     late = _late(now)
     line: Line | None = None
     listed: list[Worker] | None = None
+    other: broker.OtherApp | None = None
+    strangers: Sequence[str] = ()
     try:
+        other = broker.other_app()
+        strangers = heartbeats.strangers(broker.client(), now)
         line, listed = _line(queues), heartbeats.workers(broker.client(), now)
     except BrokerUnavailable:
         line = None
@@ -139,6 +151,8 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
         next_hour=next_hour(late.schedules, now),
         line=line,
         workers=sorted(listed, key=lambda one: not one.online) if listed is not None else None,
+        other_app=other,
+        strangers=strangers,
     )
 
 

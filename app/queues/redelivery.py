@@ -22,6 +22,7 @@ def resend(
     """
     if priority is not None and not 0 <= priority <= HIGHEST:
         raise Invalid({"priority": [_("A priority is a number from 0 to %(most)s.", most=HIGHEST)]})
+    broker.require_own()
     if queue is not None and queue == run.queue and priority is None:
         raise Invalid({"queue": [_("Choose another queue.")]})
     if run.state in (states.RECEIVED, *states.RUNNING) or run.id in dedup.taken([run.id]):

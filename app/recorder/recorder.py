@@ -24,6 +24,7 @@ from app.heartbeats import BEATS, RECORDERS, hashes
 from app.heartbeats import recorder as heartbeat
 from app.heartbeats.beat import ToldByBeat
 from app.heartbeats.recorder import ToldByRecorder
+from app.heartbeats.strangers import Listener
 from app.heartbeats.worker import ToldByWorker
 from app.recorder import held_runs
 from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
@@ -40,6 +41,8 @@ DEATHS_SECONDS = 5.0
 LAG_SECONDS = 2.0  # less than the outbox's patience
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 TELL_SECONDS = 1.0
+OTHER_APP_SECONDS = 1.0
+STRANGERS_SECONDS = 5.0
 _HEARTBEATS = ((WORKERS, ToldByWorker), (BEATS, ToldByBeat), (RECORDERS, ToldByRecorder))
 
 logger = logging.getLogger(__name__)
@@ -55,16 +58,18 @@ class Recorder:
         self._celery = app.extensions["celery"]
         self._reader = EventReader(client, self.name)
         self._newcomers = Newcomers()
+        self._strangers = Listener()
         self._sampler = Part("sampling of queues", queues.Sampler().look, 0.0)
         self._parts = [
             Part("sending", self._send, SWEEP_SECONDS),
+            Part("looking for other apps' workers", self._look_for_strangers, STRANGERS_SECONDS),
             Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
             Part("keeping of held runs", held_runs.Keeper().look, SWEEP_SECONDS),
             Part("changes of many runs", self._look_after_many, SWEEP_SECONDS),
             Part("putting dead workers' runs right", self._put_right, DEATHS_SECONDS),
         ]
         self._stop = threading.Event()
-        self._mended = self._joined = False
+        self._mended = self._joined = self._said = False
         self._swept = self._took_over = self._told = self._busy_at = 0.0
         self._steady_since = time.monotonic()
         self._minute = heartbeat.Minute()
@@ -87,6 +92,9 @@ class Recorder:
         Nothing that is read or done ends the process: what fails is logged and tried again later.
         """
         try:
+            if self._left_alone():
+                self.tell()
+                return OTHER_APP_SECONDS
             if not self._mended:
                 self._mend(now)
             if not self._joined:
@@ -101,6 +109,15 @@ class Recorder:
         if recorded < BATCH:
             self.sweep(now)
         return 0.0
+
+    def _left_alone(self) -> bool:
+        """Whether the broker is another app's: nothing is taken in, sent, given back or mended. Said once."""
+        with self.app.app_context():
+            other = broker.other_app()
+        if other and not self._said:
+            logger.error("%s", broker.BelongsToAnother(other).detail)
+        self._said = other is not None
+        return self._said
 
     def _mend(self, now: datetime) -> None:
         """Give up what was sent to queues that cannot be: it lies where nobody takes it from."""
@@ -124,7 +141,7 @@ class Recorder:
         if at - self._told < self._rest(TELL_SECONDS):
             return
         self._told = at
-        per_minute, behind = self._minute.count(at), self._reader.lag_seconds()
+        per_minute, behind = self._minute.count(at), 0.0 if self._said else self._reader.lag_seconds()
         failing = {part.name: part.error for part in (self._sampler, *self._parts) if part.failures > 1}
         heartbeat.tell(self._redis, self.name, self._recorded, per_minute, behind, failing)
 
@@ -157,11 +174,16 @@ class Recorder:
 
     def _adopt(self, now: datetime) -> None:
         """Take in what waits in queues of ours; workers of others would tell nothing of what became of it."""
+        if heartbeats.strangers(self._redis, now):
+            return  # they may have what waits, and would tell nothing of what became of it
         ours = settings().declared_queues
         heard = heartbeats.workers(self._redis, now)
         names = sorted({*ours, *(queue for one in heard if one.online for queue in one.queues)})
         if ids := adoption.adopt(self._newcomers.look(names), self._mask, now):
             topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in ids)])
+
+    def _look_for_strangers(self, now: datetime) -> None:
+        self._strangers.look(self._redis, now)
 
     def _look_after_many(self, now: datetime) -> None:
         bulk.look_after(self._celery, now)

@@ -23,6 +23,7 @@ from app.broker.transport import publishing_held
 from app.celery import signals
 from app.clock import utcnow
 from app.config import settings
+from app.errors import BrokerUnavailable
 from app.extensions import db, transaction
 from app.runs import states, statistics
 from app.runs.models import Run
@@ -113,10 +114,12 @@ def message(row: Mapping[str, Any]) -> Message:
 
 
 def send(celery_app: Celery, run: Run) -> bool:
-    """Publish the message of a committed row; False when the broker does not answer (it is sent later).
+    """Publish the message of a committed row; False when it is sent later: the broker does not answer.
 
     The recorder clears the row's outbox when it reads of the message in the stream.
     """
+    if _left_alone():
+        return False
     try:
         with denied_join_result():  # nobody waits for its result: no subscription, which outlives the broker
             _publish(celery_app, message({name: getattr(run, name) for name in _MESSAGE}))
@@ -133,6 +136,8 @@ def send_many(celery_app: Celery, messages: Sequence[Message], claimed: float) -
     never can be is in the answer.
     """
     sent = Sent()
+    if _left_alone():
+        return sent
     for start in range(0, len(messages), BATCH):
         if time.monotonic() - claimed > FRESH_SECONDS:
             logger.warning("%d runs are sent later: this took too long", len(messages) - start)
@@ -252,8 +257,18 @@ def _out(due: Sequence[Any]) -> set[str]:
     return broker.out([row.id for row in due], sorted(queues)) if due else set()
 
 
+def _left_alone() -> bool:
+    """Whether nothing may be sent now: the broker is another app's, or nobody knows yet whether it is."""
+    try:
+        broker.require_own()
+    except (broker.BelongsToAnother, BrokerUnavailable) as error:
+        logger.warning("what is to be sent waits: %s", error.detail)
+        return True
+    return False
+
+
 def _send_claimed(celery_app: Celery, run_ids: Collection[str], now: datetime, buffered: bool = False) -> int:
-    if not run_ids:
+    if not run_ids or _left_alone():
         return 0
     claimed = time.monotonic()
     messages, unreadable = _claim(run_ids, now, buffered)

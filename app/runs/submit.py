@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from app import audit, broker, catalog, queue_names
 from app.accounts import permits
 from app.broker import topics, wakeups
 from app.config import secret_key, settings
-from app.errors import Conflict, Invalid
+from app.errors import BrokerUnavailable, Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import outbox, states
 from app.runs.creation import new_run, waiting
@@ -47,13 +48,16 @@ class RunRequest:
 def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool = True) -> Run:
     """Validate, write the row, commit, send; returns the run.
 
-    Raises `NotFound` for an unknown task, `Forbidden` for one that needs the role admin, and `Invalid`
-    naming the argument; then nothing is queued. When the broker does not answer, the run is kept and sent
-    later. A repeated idempotency key of the same requester returns the first run; with another request it is
-    `Invalid`. Not `audited` is one of many runs, which have one entry together.
+    Raises `NotFound` for an unknown task, `Forbidden` for one that needs the role admin, `Invalid` naming
+    the argument, and `BelongsToAnother` where the broker is another app's; then nothing is queued. When it
+    does not answer, the run is kept and sent later. A repeated idempotency key of the same requester
+    returns the first run; with another request it is `Invalid`. Not `audited` is one of many runs, which
+    have one entry together.
     """
     if first := _first_with(request):
         return first
+    with suppress(BrokerUnavailable):  # then it is kept, and looked at again before it is sent
+        broker.require_own()
     run = _row(celery_app, request, now)
     try:
         with transaction() as session:

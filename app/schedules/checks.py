@@ -15,7 +15,8 @@ from app.schedules.definition import (
     ARGUMENTS,
     OWN_TIMING,
     TASK_TYPES,
-    TIMING_FIELDS,
+    TIMING,
+    WINDOW,
     Definition,
     policies_of,
     timing_of,
@@ -28,7 +29,6 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Errors = dict[str, list[str]]
-NO_ERRORS: Errors = {}
 
 
 def check(
@@ -38,12 +38,11 @@ def check(
     now: datetime,
     schedule_id: int | None = None,
     run_count: int = 0,
-    known: Errors = NO_ERRORS,
 ) -> Definition:
     """The definition as it is saved, with its arguments in their one spelling.
 
     What did not change is not objected to: a schedule whose moment has passed can still be renamed. Raises
-    `Invalid` by field, with what is `known` to be wrong: it comes first where a field has both.
+    `Invalid` by field.
     """
     changed = {name for name in vars(new) if old is None or getattr(new, name) != getattr(old, name)}
     name, note = new.name.strip(), new.note.strip()
@@ -57,7 +56,7 @@ def check(
             new = _with_checked_arguments(celery_app, new, now, schedule_id, errors)
         except Invalid as invalid:
             errors |= invalid.errors
-    if errors := errors | known:
+    if errors:
         raise Invalid(errors)
     return new
 
@@ -95,7 +94,7 @@ def _timing_errors(new: Definition, changed: set[str], now: datetime, schedule_i
         return {"task_type": [_("The type is one_time, interval or cron.")]}
     if errors := _foreign_timing(new):
         return errors
-    timed = changed & {*TIMING_FIELDS}
+    timed = changed & {*TIMING, *WINDOW, "timezone", "jitter_seconds"}
     if not timed and not (new.enabled and "enabled" in changed):
         return {}  # what is broken can be renamed, and switched off
     # While it is disabled nothing of it needs to lie ahead: a finished one can be copied and imported.

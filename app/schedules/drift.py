@@ -16,8 +16,7 @@ from app import catalog
 from app.errors import Invalid
 from app.extensions import db, transaction
 from app.schedules import arguments
-from app.schedules.definition import ARGUMENTS
-from app.schedules.models import Schedule, columns
+from app.schedules.models import Schedule
 from app.schedules.rows import announce
 
 BATCH = 50  # so few that fires in the same process hardly wait for them
@@ -96,7 +95,8 @@ def _batches(celery_app: Celery, everything: bool) -> Iterator[Sequence[Any]]:
 
 
 def _group(task_name: str, checked: str | None) -> Iterator[Sequence[Any]]:
-    query = select(*columns("id", "version", *ARGUMENTS, "timezone", "drift")).where(
+    columns = (Schedule.id, Schedule.version, Schedule.task_name, Schedule.args, Schedule.kwargs)
+    query = select(*columns, Schedule.timezone, Schedule.drift).where(
         Schedule.task_name == task_name, Schedule.checked_signature.is_not_distinct_from(checked)
     )
     last = 0

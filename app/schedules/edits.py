@@ -21,7 +21,7 @@ from app.extensions import db, transaction
 from app.runs import Run, states
 from app.schedules import arguments, drift, history, keeping, rows, timing
 from app.schedules.buffer import buffered
-from app.schedules.checks import NO_ERRORS, Errors, check
+from app.schedules.checks import check
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
 from app.schedules.models import CODE, PAGE, Schedule
 from app.schedules.snapshots import from_json, snapshot
@@ -46,15 +46,12 @@ class Change:
     same_call: bool
 
 
-def create(
-    celery_app: Celery, definition: Definition, by: str | None, now: datetime, unread: Errors = NO_ERRORS
-) -> Schedule:
+def create(celery_app: Celery, definition: Definition, by: str | None, now: datetime) -> Schedule:
     """A new schedule; its first fire is the first slot from now on.
 
-    `unread` are fields that a form could not read, with messages: nothing is made then, and they are told
-    with what else is wrong. Raises `Invalid` by field and `Conflict` (code "name-taken").
+    Raises `Invalid` by field and `Conflict` (code "name-taken").
     """
-    return changing(lambda: insert(celery_app, definition, by, now, unread=unread))
+    return changing(lambda: insert(celery_app, definition, by, now))
 
 
 def update(
@@ -64,16 +61,13 @@ def update(
     by: str | None,
     now: datetime,
     if_version: int | None = None,
-    unread: Errors = NO_ERRORS,
 ) -> Schedule:
     """Change some fields; the others keep their values. Nothing happens when nothing differs.
 
-    Only a changed timing moves the next fire. Masked arguments stay what they are. `unread`: see `create`.
-    Raises `NotFound`, `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
+    Only a changed timing moves the next fire. Masked arguments stay what they are. Raises `NotFound`,
+    `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
     """
-    return changing(
-        lambda: change(celery_app, rows.locked(schedule_id, if_version), wanted, by, now, unread=unread)
-    )
+    return changing(lambda: change(celery_app, rows.locked(schedule_id, if_version), wanted, by, now))
 
 
 def delete(schedule_id: int, by: str | None, now: datetime, if_version: int | None = None) -> str:
@@ -139,16 +133,11 @@ def changing(work: Callable[[], T]) -> T:
 
 
 def insert(
-    celery_app: Celery,
-    definition: Definition,
-    by: str | None,
-    now: datetime,
-    action: str = "create",
-    unread: Errors = NO_ERRORS,
+    celery_app: Celery, definition: Definition, by: str | None, now: datetime, action: str = "create"
 ) -> Schedule:
     """`create` inside the caller's transaction."""
     _permit(definition)
-    definition = completed(celery_app, definition, now, unread)
+    definition = completed(celery_app, definition, now)
     _require_free(definition.name)
     row = _new_row(definition, by, now)
     row.checked_signature = drift.signature(celery_app, row.task_name)
@@ -194,11 +183,9 @@ def _columns(definition: Definition, signature: str, by: str | None, now: dateti
     return vars(row)
 
 
-def completed(
-    celery_app: Celery, definition: Definition, now: datetime, unread: Errors = NO_ERRORS
-) -> Definition:
+def completed(celery_app: Celery, definition: Definition, now: datetime) -> Definition:
     """A new definition as it is saved; raises `Invalid` by field."""
-    return check(celery_app, _anchored(definition, None, now), None, now, known=unread)
+    return check(celery_app, _anchored(definition, None, now), None, now)
 
 
 def change(
@@ -209,10 +196,9 @@ def change(
     now: datetime,
     action: str = "update",
     note: str | None = None,
-    unread: Errors = NO_ERRORS,
 ) -> Schedule:
     """`update` of a locked row inside the caller's transaction."""
-    wanted_change = checked(celery_app, row, wanted, by, now, unread)
+    wanted_change = checked(celery_app, row, wanted, by, now)
     if wanted_change.diff:
         _carry_out(celery_app, row, wanted_change, by, now, note)
         history.record(row, action, by, now, wanted_change.diff, note)
@@ -233,19 +219,12 @@ def change_all(
     history.record_all(told, action, by, now)
 
 
-def checked(
-    celery_app: Celery,
-    row: Any,
-    wanted: Mapping[str, Any],
-    by: str | None,
-    now: datetime,
-    unread: Errors = NO_ERRORS,
-) -> Change:
+def checked(celery_app: Celery, row: Any, wanted: Mapping[str, Any], by: str | None, now: datetime) -> Change:
     """What `change` would do to a row, or to what has its columns; raises `Invalid` by field."""
     old = Definition.of(row)
     given = merged(celery_app, old, wanted, now)
-    secrets = keeping.not_entered(celery_app, old, wanted, given, by, row.secrets_by)
-    new = check(celery_app, given, old, now, row.id, row.run_count, secrets | unread)
+    keeping.require_entered(celery_app, old, wanted, given, by, row.secrets_by)
+    new = check(celery_app, given, old, now, row.id, row.run_count)
     return Change(old, new, history.difference(celery_app, old, new), keeping.unchanged(old, given))
 
 

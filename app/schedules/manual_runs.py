@@ -35,9 +35,10 @@ def run_now(
     """Run the schedule's task now with its arguments, as if it were due at `now`; moves nothing of it.
 
     `overlap` takes the place of the schedule's policy for this one run. Raises `NotFound`, `Invalid` for
-    arguments that do not fit the task any more, and `Conflict`: "unknown-task", or "overlap" when an earlier
-    run is not finished and the policy is to skip.
+    arguments that do not fit the task any more, and `Conflict`: "unknown-task", "another-app" for a broker of
+    others, or "overlap" when an earlier run is not finished and the policy is to skip.
     """
+    broker.require_own()
     claimed = time.monotonic()
     with transaction():
         row = rows.locked(schedule_id)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, cast, func, text, true
+from sqlalchemy import JSON, Index, String, Text, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import UTCDateTime
@@ -94,14 +94,6 @@ class Schedule(Base):
     def is_exhausted(self) -> bool:
         """Whether beat disabled it after its last fire."""
         return not self.enabled and self.disabled_at is not None and self.disabled_by is None
-
-
-def columns(*names: str, json_as_text: bool = False) -> list[Any]:
-    """Columns by their names, to be selected."""
-    found = [getattr(Schedule, name) for name in names]
-    if not json_as_text:
-        return found
-    return [cast(one, Text).label(one.key) if isinstance(one.type, JSON) else one for one in found]
 
 
 class ScheduleChange(Base):

@@ -19,14 +19,17 @@ from app.runs import LIMIT_MAX, Run
 from app.runs.text import storable
 from app.schedules import lateness
 from app.schedules.definition import FIELDS
-from app.schedules.models import CODE, Schedule, columns
+from app.schedules.models import CODE, Schedule
 from app.schedules.rows import ID_MAX
 
 COUNT_CAP = 10_000
 STRIP = 20
 ORDERS = ("name", "next")
 NAMES_AT_ONCE = 5000  # SQLite takes 32,766 values in a statement
-_TOLD = select(*columns("id", "version", "run_count", "secrets_by", *FIELDS))
+_TOLD = select(
+    Schedule.id, Schedule.version, Schedule.run_count, Schedule.secrets_by,
+    *(getattr(Schedule, name) for name in FIELDS),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

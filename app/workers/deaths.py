@@ -15,7 +15,7 @@ from app.broker import dedup, recovery
 from app.broker.location import Taken
 from app.celery.heartbeat import WORKERS
 from app.extensions import db, transaction
-from app.heartbeats import Worker
+from app.heartbeats import Worker, strangers
 from app.heartbeats import workers as listing
 from app.runs import states, statistics
 from app.runs.models import Run
@@ -65,7 +65,8 @@ def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outc
             _quarantine(run, message, now, lost)
         elif message:
             _return(run, message, now, given_back)
-    given_back += _orphans(workers, now, heard_since)
+    if not strangers(client, now):  # a message that no worker of ours told of may be with one of theirs
+        given_back += _orphans(workers, now, heard_since)
     return Outcome(given_back, lost)
 
 

@@ -10,7 +10,7 @@ import pytest
 from babel import Locale
 from flask import Flask
 from flask_babel import Babel
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.schedules import timing as timing_package
@@ -175,6 +175,7 @@ def test_words_of_what_cannot_be_evaluated() -> None:
 COLUMN = st.sampled_from(["*", "*/7", "*/5", "3", "3-5", "1,4", "2/3", "1-6/2", "2,4-6,7/2"])
 
 
+@settings(max_examples=150, deadline=None)
 @given(
     st.tuples(COLUMN, COLUMN, COLUMN | st.just("L"), COLUMN, COLUMN | st.sampled_from(["1#2", "1#2,3", "5L"]))
 )
@@ -334,6 +335,7 @@ def test_one_time_in_the_repeated_hour(hour: int, which: str) -> None:
     assert warning.due_at == run_at
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(["30 1 * * *", "*/20 * * * *", "0 2,3 * * *", "15 */2 * * 0", "0 0 * * *"]),
     st.sampled_from([LONDON, NEW_YORK, "Australia/Lord_Howe", "America/Havana", "Africa/Casablanca"]),

@@ -35,9 +35,8 @@ def create() -> Any:
     form = _submitted(None)
 
     def act() -> str:
-        values, unread = form.read()
-        definition = schedules.Definition(**values)
-        row = schedules.create(celery(), definition, current_user.name, viewer.now(), unread)
+        wanted = form.wanted(celery(), viewer.now())
+        row = schedules.create(celery(), schedules.Definition(**wanted), current_user.name, viewer.now())
         return _saved(row.id)
 
     try:
@@ -61,9 +60,8 @@ def update(schedule_id: int) -> Any:
     by, now = current_user.name, viewer.now()
 
     def act() -> str:
-        values, unread = form.read()
-        if_version = None if unread else form.version  # what is refused anyway is refused for all its faults
-        schedules.update(celery(), schedule_id, values, by, now, if_version, unread)
+        wanted = form.wanted(celery(), now)
+        schedules.update(celery(), schedule_id, wanted, by, now, form.version)
         return _saved(schedule_id)
 
     try:
@@ -145,8 +143,8 @@ def _stale(form: ScheduleForm, schedule_id: int) -> Any:
     row = schedules.get(schedule_id)
     seen = form.version if form.version is not None else 0
     since = [change for change in schedules.changes_of(schedule_id) if change.version > seen]
-    values, _unread = form.read()
-    rebased, both = form.rebase(celery(), row, values, since[::-1], _queues())
+    wanted = form.wanted(celery(), viewer.now())
+    rebased, both = form.rebase(celery(), row, wanted, since[::-1], _queues())
     shown = [history.shown(change) for change in since]
     words = sorted(str(history.field_word(name)) for name in both)
     return _drawn(rebased, theirs=shown, both=words), Stale.status

@@ -17,6 +17,7 @@ from app.catalog.binding import Arguments
 from app.catalog.json_text import RAW
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid, NotFound
+from app.health.checks import ignored_advice
 from app.pages.tasks import effects, presentation
 from app.pages.tasks import statistics as charted
 from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
@@ -56,6 +57,8 @@ def index() -> str:
         q=text,
         failures=current_app.extensions["import_failures"],
         not_taken_over=_celery().not_taken_over,
+        ignored=[one for one in current_app.extensions["ignored_configuration"] if one.matters],
+        ignored_advice=ignored_advice(),
         latest=runs.latest([info.name for info in found]),
     )
 

@@ -1,0 +1,199 @@
+"""Celery projects that know nothing of Celeriac, in processes that cannot import it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from app import broker, create_app
+from app.config import Settings
+from app.extensions import db, limiter
+from tests.conftest import FASTER, Processes, RedisServer, wait_until
+from tests.launcher import Launcher
+
+SHOP = """
+import os, sys, time
+from celery import Celery
+
+app = Celery("shop", broker=os.environ["SHOP_BROKER"])
+app.conf.task_default_queue = os.environ["SHOP_QUEUE"]
+app.conf.task_acks_late = True
+app.conf.worker_prefetch_multiplier = 4
+
+
+@app.task(name="shop.note")
+def note(number, seconds):
+    time.sleep(seconds)
+    with open(os.environ["SHOP_NOTES"], "a") as file:
+        file.write(f"{number}\\n")
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        number, seconds = line.split()
+        print(note.delay(int(number), float(seconds)).id, flush=True)
+"""
+
+
+class Shop:
+    """A plain Celery project; each of its runs writes its number on a line."""
+
+    def __init__(self, folder: Path, url: str, queue: str = "celery") -> None:
+        self.folder, self.url, self.queue = folder, url, queue
+        self.notes = folder / "notes"
+        folder.mkdir()
+        self.notes.touch()
+        (folder / "shop.py").write_text(SHOP)
+        self._running: list[subprocess.Popen[bytes]] = []
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERIAC_")}
+        kept.pop("PYTHONPATH", None)
+        self._environment = kept | {"SHOP_BROKER": url, "SHOP_QUEUE": queue, "SHOP_NOTES": str(self.notes)}
+        self._sender = subprocess.Popen(
+            [sys.executable, "shop.py"],
+            cwd=folder, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def worker(self, *options: str, name: str = "shop@here") -> subprocess.Popen[bytes]:
+        """A worker that is ready."""
+        log = self.folder / f"worker-{len(self._running)}.log"
+        command = [str(Path(sys.executable).with_name("celery")), "-A", "shop", "worker", "-n", name]
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                [*command, "-l", "INFO", *(options or ("-c", "2"))],
+                cwd=self.folder, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        self._running.append(worker)
+        wait_until(lambda: b" ready." in log.read_bytes(), 150)
+        return worker
+
+    def send(self, number: int, seconds: float = 0.05) -> str:
+        """Send a run, as the project does."""
+        assert self._sender.stdin
+        assert self._sender.stdout
+        print(number, seconds, file=self._sender.stdin, flush=True)
+        return self._sender.stdout.readline().strip()
+
+    def done(self) -> list[int]:
+        """The numbers of the runs that have ended, in order of their numbers."""
+        return sorted(map(int, self.notes.read_text().split()))
+
+    def stop(self) -> None:
+        self._sender.communicate(timeout=60)
+        for worker in self._running:
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait(10)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, own_redis: RedisServer) -> Iterator[Callable[..., Shop]]:
+    """Makes the project on a Redis of the test's own, or elsewhere: `shop(queue="default")`."""
+    made: list[Shop] = []
+
+    def make(url: str = "", **options: Any) -> Shop:
+        found = Shop(
+            tmp_path / f"shop-{len(made)}",
+            url or own_redis.url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host="),
+            **options,
+        )
+        made.append(found)
+        return found
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+class Celeriac:
+    """A Celeriac beside it: its app in this process, and its own processes."""
+
+    def __init__(self, app: Flask, processes: Processes) -> None:
+        self.app, self.processes = app, processes
+
+    def start_all(self) -> None:
+        """Everything that `bin/dev` starts but the pages, which tests ask here; waits for none of it."""
+        for command in ("recorder",):
+            self.processes.start(command, "flask", "--app", "wsgi", command)
+        self.processes.start("beat", "celery", "-A", "celery_worker", "beat", "-l", "INFO")
+        self.processes.start("worker", "celery", "-A", "celery_worker", "worker", "-l", "INFO", "-c", "1")
+
+    def log(self, name: str) -> str:
+        return "".join(path.read_text() for path in self.processes.logs.glob(f"{name}-*.log"))
+
+    def doctor(self) -> str:
+        return str(self.app.test_cli_runner().invoke(args=["doctor"]).output)
+
+
+@pytest.fixture
+def celeriac_on(
+    tmp_path: Path, launcher: Launcher, browser_class: type[FlaskClient]
+) -> Iterator[Callable[..., Celeriac]]:
+    """`celeriac_on(redis_url, SHARED_BROKER="1")` makes one, inside its app's context."""
+    made: list[Celeriac] = []
+    contexts = []
+    limits = dict(vars(limiter))
+
+    def make(redis_url: str, **settings: str) -> Celeriac:
+        folder = tmp_path / f"celeriac-{len(made)}"
+        given = {"data_dir": folder, "redis_url": redis_url, "base_url": "http://localhost"}
+        app = create_app(Settings(**given | {name.lower(): value for name, value in settings.items()}))
+        app.config.update(TESTING=True)
+        app.test_client_class = browser_class
+        context = app.app_context()
+        context.push()
+        contexts.append(context)
+        upgrade()
+        variables = {f"CELERIAC_{name}": str(value) for name, value in (given | settings).items()}
+        environment = os.environ | {name.upper(): value for name, value in variables.items()}
+        processes = Processes(launcher, environment | {"PYTHONUNBUFFERED": "1"}, tmp_path)
+        processes.constants = FASTER | {
+            "app.workers.deaths.ORPHAN_SECONDS": 2.0,
+            "app.celery.heartbeat.OTHER_APP_SECONDS": 0.5,
+        }
+        made.append(Celeriac(app, processes))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.processes.stop()
+        db.session.remove()
+        db.engine.dispose()
+        broker.reset()
+        one.app.extensions["celery"].close()
+    for context in reversed(contexts):
+        context.pop()
+    vars(limiter).update(limits)
+
+
+@pytest.fixture
+def contents(own_redis: RedisServer) -> Callable[[], dict[str, Any]]:
+    """What lies in the test's Redis but for Celeriac's own keys and the limits on signing in: by key."""
+
+    def read() -> dict[str, Any]:
+        client: redis_client.Redis = own_redis.client
+        found: dict[str, Any] = {}
+        keys: Any = client.keys("*")
+        for key in keys:
+            if key.startswith((b"celeriac:", b"LIMITS")):
+                continue
+            kind: Any = client.type(key)
+            found[key.decode()] = (
+                client.smembers(key)
+                if kind == b"set"
+                else client.lrange(key, 0, -1)
+                if kind == b"list"
+                else kind
+            )
+        return found
+
+    return read
