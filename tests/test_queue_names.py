@@ -15,11 +15,11 @@ from redis import Redis
 from sqlalchemy import insert, select, update
 
 from app import broker, runs, schedules
-from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.config import ConfigError, load_settings
 from app.errors import Invalid
 from app.extensions import db
+from app.heartbeats import WORKERS
 from app.queue_names import is_key, problem
 from app.runs import Run, states
 from app.runs.history import record

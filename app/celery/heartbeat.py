@@ -1,12 +1,10 @@
 """Workers say every two seconds that they are alive and what they do, in one Redis hash that pages read."""
 
-import json
 import logging
 import os
 import platform
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import celery
@@ -16,12 +14,11 @@ from celery import Celery, bootsteps
 from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
-from app.broker import BelongsToAnother, limited, require_own, starts, transport
+from app.broker import BelongsToAnother, heartbeats, limited, require_own, starts, transport
 from app.celery import guard, limits, remote, signals
 from app.celery.slots import Slots
 from app.errors import BrokerUnavailable
 
-WORKERS = "celeriac:workers"
 BEAT_SECONDS = 2.0
 FLUSH_SECONDS = 0.1
 MEMORY_EVERY_SECONDS = 10.0
@@ -68,11 +65,6 @@ def _on_end(sender: Any, **_: Any) -> None:
 
 def _client(app: Celery) -> redis.Redis:
     return redis.Redis.from_url(app.conf.celeriac_redis_url, socket_timeout=2, socket_connect_timeout=2)
-
-
-def forget(client: redis.Redis, hostnames: Sequence[str]) -> None:
-    """Take workers out of the hash; one that lives comes back with its next word."""
-    client.hdel(WORKERS, *hostnames)
 
 
 class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
@@ -155,7 +147,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
 
     def _write(self, entry: dict[str, Any]) -> None:
         try:
-            self._redis.hset(WORKERS, entry["hostname"], json.dumps(entry))
+            heartbeats.tell(self._redis, heartbeats.WORKERS, entry["hostname"], entry)
         except redis.RedisError:  # the broker is the same server: the worker itself reports that it is gone
             return
 

@@ -1,7 +1,8 @@
 """Heartbeats: which beats, recorders and workers say that they live, and who is silent."""
 
-from app.heartbeats.beat import BEATS, Beat, beats
-from app.heartbeats.recorder import RECORDERS, RecorderWord, recorders
+from app.broker.heartbeats import BEATS, RECORDERS, WORKERS, forget
+from app.heartbeats.beat import Beat, beats
+from app.heartbeats.recorder import RecorderWord, recorders
 from app.heartbeats.strangers import strangers
 from app.heartbeats.worker import OFFLINE_SECONDS, Worker, find_worker, workers
 
@@ -9,11 +10,13 @@ __all__ = [
     "BEATS",
     "OFFLINE_SECONDS",
     "RECORDERS",
+    "WORKERS",
     "Beat",
     "RecorderWord",
     "Worker",
     "beats",
     "find_worker",
+    "forget",
     "recorders",
     "strangers",
     "workers",

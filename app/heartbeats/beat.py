@@ -1,6 +1,5 @@
 """Beats say every two seconds that they are alive and what they did, in one Redis hash that pages read."""
 
-import json
 import os
 import socket
 import time
@@ -11,11 +10,9 @@ from typing import Any
 import redis
 from pydantic import BaseModel
 
+from app.broker import heartbeats as hashes
 from app.broker import starts
-from app.broker.connection import reaches_broker
-from app.heartbeats import hashes
 
-BEATS = "celeriac:beats"
 TELL_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 FORGET_SECONDS = 600.0
@@ -64,7 +61,7 @@ class Presence:
             return
         self._told = now
         entry = {"at": time.time(), "started_at": self._started_at, "pid": os.getpid(), "fired": self.fired}
-        client.hset(BEATS, self.name, json.dumps(entry))
+        hashes.tell(client, hashes.BEATS, self.name, entry)
         if now - self._tidied > FORGET_SECONDS / 2:
             self._tidied = now
             _forget_the_dead(client)
@@ -73,7 +70,7 @@ class Presence:
         """Take the entry away, on a connection of its own: a signal may have come amid another command."""
         client = redis.Redis.from_url(self._url, socket_timeout=1, socket_connect_timeout=1)
         try:
-            client.hdel(BEATS, self.name)
+            hashes.forget(client, hashes.BEATS, self.name)
             starts.ended(client, self._mark)
         except redis.RedisError:  # it ages out
             return
@@ -81,28 +78,21 @@ class Presence:
             client.close()
 
 
-@reaches_broker
 def beats(client: redis.Redis, now: datetime) -> list[Beat]:
     """Every beat that was heard of in the last ten minutes, those alive first. Raises `BrokerUnavailable`."""
-    entries: Any = client.hgetall(BEATS)
-    found = [beat for name, raw in entries.items() if (beat := _read(name, raw, now))]
+    told = hashes.read(client, hashes.BEATS, ToldByBeat)
+    found = [_beat(name, entry, now) for name, entry in told.items()]
     return sorted(found, key=lambda beat: (not beat.alive, beat.name))
 
 
-def _read(name: bytes, raw: bytes, now: datetime) -> Beat | None:
-    entry = hashes.read(raw, ToldByBeat)
-    if entry is None:
-        return None
-    tick_at, started_at = (datetime.fromtimestamp(entry.get(one, 0.0), UTC) for one in ("at", "started_at"))
-    alive = (now - tick_at).total_seconds() <= SILENT_SECONDS
-    told = entry.get("pid", 0), entry.get("fired", 0)
-    return Beat(name.decode("utf-8", "replace"), tick_at, started_at, *told, alive)
+def _beat(name: str, entry: dict[str, Any], now: datetime) -> Beat:
+    tick_at, alive = hashes.heard(entry["at"], now, SILENT_SECONDS)
+    started_at = datetime.fromtimestamp(entry.get("started_at", 0.0), UTC)
+    return Beat(name, tick_at, started_at, entry.get("pid", 0), entry.get("fired", 0), alive)
 
 
 def _forget_the_dead(client: redis.Redis) -> None:
     """Remove the entries of beats that were killed long ago."""
-    entries: Any = client.hgetall(BEATS)
-    told = {name: hashes.read(raw, ToldByBeat) for name, raw in entries.items()}
-    old = [name for name, entry in told.items() if entry and time.time() - entry["at"] > FORGET_SECONDS]
-    if old:
-        client.hdel(BEATS, *old)
+    told = hashes.read(client, hashes.BEATS, ToldByBeat)
+    old = [name for name, entry in told.items() if time.time() - entry["at"] > FORGET_SECONDS]
+    hashes.forget(client, hashes.BEATS, *old)

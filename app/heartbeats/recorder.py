@@ -1,21 +1,18 @@
 """What recorders say of themselves, in one Redis hash that pages and probes read."""
 
-import json
 import os
 import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import redis
 from pydantic import BaseModel
 
-from app.broker.connection import reaches_broker
-from app.heartbeats import hashes
+from app.broker import heartbeats as hashes
 
-RECORDERS = "celeriac:recorders"
 SILENT_SECONDS = 15.0
 MINUTE_SECONDS = 60.0
 
@@ -77,23 +74,19 @@ def tell(
     word: dict[str, Any] = {"at": time.time(), "recorded": recorded, "pid": os.getpid()}
     word |= {"per_minute": per_minute, "behind_seconds": round(behind_seconds, 3)}
     word |= {"failing": dict(failing or {})}
-    client.hset(RECORDERS, name, json.dumps(word))
+    hashes.tell(client, hashes.RECORDERS, name, word)
 
 
-@reaches_broker
 def recorders(client: redis.Redis, now: datetime) -> list[RecorderWord]:
     """Every recorder that was heard of, the latest first. Raises `BrokerUnavailable`."""
-    entries: Any = client.hgetall(RECORDERS)
-    found = [word for name, raw in entries.items() if (word := _read(name, raw, now))]
-    return sorted(found, key=lambda word: word.told_at, reverse=True)
+    told = hashes.read(client, hashes.RECORDERS, ToldByRecorder)
+    return sorted(
+        (_word(name, entry, now) for name, entry in told.items()), key=lambda word: word.told_at, reverse=True
+    )
 
 
-def _read(name: bytes, raw: bytes, now: datetime) -> RecorderWord | None:
-    word = hashes.read(raw, ToldByRecorder)
-    if word is None:
-        return None
-    told_at = datetime.fromtimestamp(word["at"], UTC)
-    alive = (now - told_at).total_seconds() <= SILENT_SECONDS
+def _word(name: str, entry: dict[str, Any], now: datetime) -> RecorderWord:
+    told_at, alive = hashes.heard(entry["at"], now, SILENT_SECONDS)
     # A recorder of the version before this one does not tell the last two.
-    numbers = word.get("per_minute", 0), word.get("behind_seconds", 0.0)
-    return RecorderWord(name.decode("utf-8", "replace"), told_at, *numbers, alive, word.get("failing", {}))
+    numbers = entry.get("per_minute", 0), entry.get("behind_seconds", 0.0)
+    return RecorderWord(name, told_at, *numbers, alive, entry.get("failing", {}))

@@ -9,7 +9,7 @@ import redis
 
 from app import broker
 from app.broker.connection import reaches_broker
-from app.celery.heartbeat import WORKERS
+from app.broker.heartbeats import WORKERS
 
 STRANGERS = "celeriac:strangers"  # hash: hostname → when it was last heard, in epoch seconds
 SILENT_SECONDS = 30.0

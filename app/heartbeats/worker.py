@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field
 
 from app import broker
 from app.broker import WorkerPause
+from app.broker import heartbeats as hashes
 from app.broker.run_ids import is_run_id
-from app.celery.heartbeat import WORKERS
-from app.errors import BrokerUnavailable, NotFound
-from app.heartbeats import hashes
+from app.errors import NotFound
 
 OFFLINE_SECONDS = 10.0  # five heartbeats missed
 SOLO_POOL = "solo"  # its loop stands still while a task runs: silence says nothing then
@@ -90,14 +89,10 @@ class Worker:
 
 def workers(client: redis.Redis, now: datetime) -> list[Worker]:
     """Every worker that was ever heard of and not cleared, by name; raises `BrokerUnavailable`."""
-    try:
-        entries: Any = client.hgetall(WORKERS)
-    except redis.RedisError as error:
-        raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
-    pauses = broker.paused_workers() if entries else {}
-    told = [entry for raw in entries.values() if (entry := hashes.read(raw, ToldByWorker))]
+    told = hashes.read(client, hashes.WORKERS, ToldByWorker)
+    pauses = broker.paused_workers() if told else {}
     return sorted(
-        (read(entry, pauses.get(entry["hostname"]), now) for entry in told),
+        (read(entry, pauses.get(entry["hostname"]), now) for entry in told.values()),
         key=lambda worker: worker.hostname,
     )
 
@@ -112,10 +107,9 @@ def find_worker(client: redis.Redis, hostname: str, now: datetime) -> Worker:
 
 def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Worker:
     """A worker from what it tells; what another version of Celeriac tells beside that is left out."""
-    heartbeat_at = datetime.fromtimestamp(entry["heartbeat_at"], UTC)
-    silent = (now - heartbeat_at).total_seconds() > OFFLINE_SECONDS
+    heartbeat_at, recent = hashes.heard(entry["heartbeat_at"], now, OFFLINE_SECONDS)
     patient = entry["pool"] == SOLO_POOL and entry["running"]
-    gone = entry["state"] == "offline" or (silent and not patient)
+    gone = entry["state"] == "offline" or (not recent and not patient)
     state = "offline" if gone else "paused" if pause else "online"
     known = {name: value for name, value in entry.items() if name in _FIELDS}
     known["running"] = [  # what is no id makes no link

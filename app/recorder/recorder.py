@@ -15,12 +15,11 @@ import redis
 from flask import Flask
 
 from app import broker, catalog, heartbeats, queues, workers
+from app.broker import heartbeats as hashes
 from app.broker import starts, topics
 from app.broker.newcomers import Newcomers
-from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.config import settings
-from app.heartbeats import BEATS, RECORDERS, hashes
 from app.heartbeats import recorder as heartbeat
 from app.heartbeats.beat import ToldByBeat
 from app.heartbeats.recorder import ToldByRecorder
@@ -43,7 +42,11 @@ BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 TELL_SECONDS = 1.0
 OTHER_APP_SECONDS = 1.0
 STRANGERS_SECONDS = 5.0
-_HEARTBEATS = ((WORKERS, ToldByWorker), (BEATS, ToldByBeat), (RECORDERS, ToldByRecorder))
+_HEARTBEATS = (
+    (hashes.WORKERS, ToldByWorker),
+    (hashes.BEATS, ToldByBeat),
+    (hashes.RECORDERS, ToldByRecorder),
+)
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ class Recorder:
         while not self._stop.is_set():
             self._stop.wait(self.turn(utcnow()))
         with contextlib.suppress(redis.RedisError):  # it is gone anyway once its last word is old
-            self._redis.hdel(RECORDERS, self.name)
+            hashes.forget(self._redis, hashes.RECORDERS, self.name)
             self._reader.leave()
 
     def turn(self, now: datetime) -> float:

@@ -8,8 +8,7 @@ from typing import Any
 from celery import Celery
 from flask_babel import gettext as _
 
-from app import audit, broker, queue_names
-from app.celery import heartbeat
+from app import audit, broker, heartbeats, queue_names
 from app.celery.remote import STOP, TELL
 from app.errors import Conflict, Invalid
 from app.extensions import transaction
@@ -102,7 +101,7 @@ def clear(hostname: str, now: datetime) -> None:
         raise Conflict(_("%(name)s is online; shut it down first.", name=hostname), "online")
     with transaction():
         broker.resume_worker(hostname)
-        heartbeat.forget(broker.client(), [hostname])
+        heartbeats.forget(broker.client(), heartbeats.WORKERS, hostname)
         audit.record("worker.clear", now, "worker", hostname, hostname)
 
 

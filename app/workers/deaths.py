@@ -10,13 +10,11 @@ from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
-from app import broker
+from app import broker, heartbeats
 from app.broker import dedup, recovery
 from app.broker.location import Taken
-from app.celery.heartbeat import WORKERS
 from app.extensions import db, transaction
 from app.heartbeats import Worker, strangers
-from app.heartbeats import workers as listing
 from app.runs import states, statistics
 from app.runs.models import Run
 
@@ -48,7 +46,7 @@ def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outc
     task acknowledges early), and so is one that has seen three workers die: it may be what kills them.
     RabbitMQ gives messages back by itself.
     """
-    workers = listing(client, now)
+    workers = heartbeats.workers(client, now)
     _forget(client, workers, now)
     given_back: list[str] = []
     lost: list[str] = []
@@ -161,5 +159,4 @@ def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) ->
 
 def _forget(client: redis.Redis, workers: Sequence[Worker], now: datetime) -> None:
     old = [worker.hostname for worker in workers if now - worker.heartbeat_at > FORGOTTEN_AFTER]
-    if old:
-        client.hdel(WORKERS, *old)
+    heartbeats.forget(client, heartbeats.WORKERS, *old)

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from redis import Redis
 
 from app import broker, queues, runs
-from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
+from app.heartbeats import WORKERS
 
 Visit = Callable[..., Page]
 Q = "/queues/default"

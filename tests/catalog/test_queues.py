@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app.celery.heartbeat import WORKERS
 from app.config import PROJECT_DIR
+from app.heartbeats import WORKERS
 
 JOBS = """
 from celery import Celery, shared_task

@@ -11,9 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import broker, heartbeats, queues, runs
-from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.extensions import transaction
+from app.heartbeats import WORKERS
 from app.runs import Run, states
 
 Submit = Callable[..., str]

@@ -10,10 +10,9 @@ from flask import Flask
 
 from app.broker.aside import aside
 from app.celery.events import STREAM
-from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
 from app.extensions import db, transaction
-from app.heartbeats import recorders
+from app.heartbeats import WORKERS, recorders
 from app.recorder.recorder import Recorder
 from app.recorder.stream import ALIVE_PREFIX, ALIVE_SECONDS, EventReader
 from app.runs import states

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
+from app.heartbeats import WORKERS
 
 
 @pytest.fixture

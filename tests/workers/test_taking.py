@@ -11,8 +11,8 @@ from flask import Flask
 from redis import Redis
 
 from app import broker, runs
-from app.celery.heartbeat import WORKERS
 from app.clock import utcnow
+from app.heartbeats import WORKERS
 
 Submit = Callable[..., str]
 
