@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Table, func, inspect, select
 from app import catalog, schedules
 from app.extensions import db, transaction
 from app.runs import Run, states, statistics
-from app.runs.logs.models import LogPiece
+from app.runs.logs import LogPiece
 
 DAYS = 30
 TASKS = 40

@@ -1,9 +1,11 @@
-"""Reads a Python traceback into frames, so that a page can point at the line that raised; pure."""
+"""Reads a Python traceback into frames, and the lines around the one that raised."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from pathlib import Path
 
 _FRAME = re.compile(r'^\s*File "(?P<path>.+)", line (?P<line>\d+)(?:, in (?P<function>.+))?$')
 _HEADER = re.compile(r"^Traceback \(most recent call last\):$")
@@ -30,7 +32,7 @@ class Frame:
     source: str
     installed: bool
     file: str = ""  # the whole path, on the machine of the worker
-    around: tuple[tuple[int, str], ...] = ()  # see `app.runs.source_lines`
+    around: tuple[tuple[int, str], ...] = ()  # see the function
     left_out: int = 0  # how many frames stood before this one
 
     @property
@@ -112,3 +114,43 @@ def _shortened(path: str, folders: Sequence[str]) -> str:
         if path.startswith(folder.rstrip("/") + "/"):
             return path.removeprefix(folder.rstrip("/") + "/")
     return path
+
+
+BEFORE, AFTER = 2, 1
+LARGEST_BYTES = 1_000_000
+
+
+def around(errors: Sequence[Raised], folders: Sequence[str]) -> list[Raised]:
+    """The same errors, with lines around the last frame of each.
+
+    Only Python files below `folders` are read, and only when the line is still the one in the traceback:
+    after a deploy the lines beside it would mislead.
+    """
+    return [_with_lines(error, [Path(folder).resolve() for folder in folders]) for error in errors]
+
+
+def _with_lines(error: Raised, folders: Sequence[Path]) -> Raised:
+    *others, last = error.frames
+    return replace(error, frames=[*others, replace(last, around=_lines(last, folders))])
+
+
+def _lines(frame: Frame, folders: Sequence[Path]) -> tuple[tuple[int, str], ...]:
+    """Numbers and texts, without the indentation that all of them share; empty when they are not known."""
+    try:
+        path = Path(frame.file).resolve()
+        if frame.installed or path.suffix != ".py" or not any(path.is_relative_to(one) for one in folders):
+            return ()
+        if path.stat().st_size > LARGEST_BYTES:
+            return ()
+        source = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):  # not on this machine, or no text
+        return ()
+    if (
+        not frame.source
+        or not 0 < frame.line <= len(source)
+        or source[frame.line - 1].strip() != frame.source
+    ):
+        return ()
+    first = max(1, frame.line - BEFORE)
+    block = textwrap.dedent("\n".join(source[first - 1 : frame.line + AFTER])).split("\n")
+    return tuple(enumerate(block, first))

@@ -6,8 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.runs import source_lines
-from app.runs.tracebacks import parse
+from app.runs.tracebacks import around, parse
 
 
 def raised(function: object) -> str:
@@ -94,7 +93,7 @@ def test_no_text_breaks_it(text: str) -> None:
 
 
 def test_lines_around_the_one_that_raised() -> None:
-    (error,) = source_lines.around(parse(raised(inner)), [str(Path(__file__).parent)])
+    (error,) = around(parse(raised(inner)), [str(Path(__file__).parent)])
     frame = error.frames[-1]
     assert [text for _number, text in frame.around] == [
         "",
@@ -108,20 +107,20 @@ def test_lines_around_the_one_that_raised() -> None:
 
 def test_no_lines_of_other_files_or_of_changed_ones(tmp_path: Path) -> None:
     own = str(Path(__file__).parent)
-    assert not source_lines.around(parse(raised(inner)), [str(tmp_path)])[0].frames[-1].around
-    assert not source_lines.around(parse(raised(inner)), [f"{own}/../runs/nothing"])[0].frames[-1].around
+    assert not around(parse(raised(inner)), [str(tmp_path)])[0].frames[-1].around
+    assert not around(parse(raised(inner)), [f"{own}/../runs/nothing"])[0].frames[-1].around
     moved = tmp_path / "moved.py"
     for text, shown in (("a = 1\nraise x\n", True), ("raise x\na = 1\n", False), ("\n" * 9, False)):
         moved.write_text(text)
         trace = f'Traceback (most recent call last):\n  File "{moved}", line 2, in f\n    raise x\nE: y'
-        (error,) = source_lines.around(parse(trace), [str(tmp_path)])
+        (error,) = around(parse(trace), [str(tmp_path)])
         assert bool(error.frames[-1].around) is shown
     secret = tmp_path / "secret.txt"
     secret.write_text("a\nraise x\n")
     trace = f'Traceback (most recent call last):\n  File "{secret}", line 2, in f\n    raise x\nE: y'
-    assert not source_lines.around(parse(trace), [str(tmp_path)])[0].frames[-1].around
+    assert not around(parse(trace), [str(tmp_path)])[0].frames[-1].around
     gone = trace.replace("secret.txt", "gone.py")
-    assert not source_lines.around(parse(gone), [str(tmp_path)])[0].frames[-1].around
+    assert not around(parse(gone), [str(tmp_path)])[0].frames[-1].around
 
 
 def test_a_very_deep_traceback_keeps_its_beginning_and_its_end() -> None:

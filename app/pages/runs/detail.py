@@ -15,7 +15,7 @@ from app.config import PROJECT_DIR, settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.runs import presentation
 from app.pages.runs.blueprint import bp
-from app.runs import source_lines, states, tracebacks
+from app.runs import states, tracebacks
 from app.runs.cancel import SIGNALS
 from app.runs.deletion import delete as delete_run
 from app.runs.explanation import explain
@@ -126,7 +126,7 @@ def _one(run_id: str) -> dict[str, Any]:
         "why": _why(run),
         "explanation": explain(run),
         "raised": raised,
-        "errors": source_lines.around(tracebacks.parse(raised.traceback if raised else "", folders), folders),
+        "errors": tracebacks.around(tracebacks.parse(raised.traceback if raised else "", folders), folders),
         "most_attempts": info.max_retries + 1 if info and info.max_retries is not None else None,
         "given": presentation.named_arguments(run, info.places(len(run.args or [])) if info else []),
         "defaults": presentation.defaults_used(run, info),
