@@ -1,12 +1,9 @@
 """Runs: requested executions of tasks, from their submission to the end of their history."""
 
 from app.runs.cancel import cancel
-from app.runs.cleanup import clean_up
-from app.runs.cleanup import note as note_clean_up
 from app.runs.creation import new_row, new_run
 from app.runs.failures import FailureGroup, Failures, failed_count, grouped_failures
 from app.runs.filters import Filter
-from app.runs.history import delete_finished
 from app.runs.live import version
 from app.runs.models import Run
 from app.runs.queries import (
@@ -25,8 +22,16 @@ from app.runs.queries import (
     place_of,
     reruns,
 )
-from app.runs.retention import Rule, boundary, rule_of
-from app.runs.retention import count as count_old
+from app.runs.retention import (
+    Rule,
+    boundary,
+    clean_up,
+    count_old,
+    delete_finished,
+    delete_one,
+    note_clean_up,
+    rule_of,
+)
 from app.runs.states import RUNNING
 from app.runs.statistics import (
     SLOT,
@@ -68,6 +73,7 @@ __all__ = [
     "cursor_at",
     "cursor_of",
     "delete_finished",
+    "delete_one",
     "ended_by",
     "failed_count",
     "forget_before",

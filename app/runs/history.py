@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from app.extensions import db, transaction
 from app.runs import logs, row_writer, states, statistics
@@ -55,37 +55,6 @@ def record_gap(from_at: datetime, until_at: datetime, now: datetime) -> None:
     """Note that events of a span of time are lost for good; pages show it."""
     with transaction() as session:
         session.add(HistoryGap(from_at=from_at, until_at=until_at, found_at=now))
-
-
-def delete_finished(wanted: Sequence[str], before: datetime, limit: int, task_name: str = "") -> int:
-    """Delete up to `limit` finished runs in one of the `wanted` states that were created before a time.
-
-    With `task_name` only runs of that task.
-
-    Returns how many were deleted; callers loop until it is 0, so that nobody waits long for a lock.
-    """
-    if unknown := set(wanted) - set(states.FINISHED):
-        raise ValueError(f"only finished runs can be deleted, not {', '.join(sorted(unknown))}")
-    oldest = select(Run.id).where(Run.state.in_(wanted), Run.created_at < before).limit(limit)
-    if task_name:
-        oldest = oldest.where(Run.task_name == task_name)
-    with transaction() as session:
-        ids = session.scalars(oldest).all()
-        if ids:
-            session.execute(delete(Run).where(Run.id.in_(ids)).execution_options(synchronize_session=False))
-            logs.forget(ids)
-    return len(ids)
-
-
-def delete_these(ids: Sequence[str]) -> int:
-    """Delete those of a few runs that have finished; returns how many."""
-    with transaction() as session:
-        finished = session.scalars(
-            select(Run.id).where(Run.id.in_(ids), Run.state.in_(states.FINISHED))
-        ).all()
-        session.execute(delete(Run).where(Run.id.in_(finished)).execution_options(synchronize_session=False))
-        logs.forget(finished)
-    return len(finished)
 
 
 def _folded(row: Row, events: Iterable[Event]) -> Row:

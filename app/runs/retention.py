@@ -1,14 +1,19 @@
-"""Which finished runs leave the history: by age and by number, by state and by task."""
+"""Which finished runs leave the history (by age and number, state and task), and how they go."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, func, select
+from flask_babel import gettext as _
+from sqlalchemy import Select, delete, func, select
 
+from app import audit, broker
+from app.broker import topics
 from app.config import settings
-from app.extensions import db
-from app.runs import states
+from app.errors import Conflict
+from app.extensions import db, transaction
+from app.runs import logs, states
 from app.runs.models import Run
 
 
@@ -51,7 +56,7 @@ def boundary(rule: Rule) -> datetime | None:
     return max(limits, default=None)
 
 
-def count(rule: Rule) -> int:
+def count_old(rule: Rule) -> int:
     """How many runs the rule would delete now."""
     before = boundary(rule)
     if before is None:
@@ -63,3 +68,74 @@ def count(rule: Rule) -> int:
 def _matching(rule: Rule) -> Select[Run]:
     query = select(Run).where(Run.state.in_(rule.ends))
     return query.where(Run.task_name == rule.task_name) if rule.task_name else query
+
+
+def delete_finished(wanted: Sequence[str], before: datetime, limit: int, task_name: str = "") -> int:
+    """Delete up to `limit` finished runs in one of the `wanted` states that were created before a time.
+
+    With `task_name` only runs of that task.
+
+    Returns how many were deleted; callers loop until it is 0, so that nobody waits long for a lock.
+    """
+    if unknown := set(wanted) - set(states.FINISHED):
+        raise ValueError(f"only finished runs can be deleted, not {', '.join(sorted(unknown))}")
+    oldest = select(Run.id).where(Run.state.in_(wanted), Run.created_at < before).limit(limit)
+    if task_name:
+        oldest = oldest.where(Run.task_name == task_name)
+    with transaction() as session:
+        ids = session.scalars(oldest).all()
+        if ids:
+            session.execute(delete(Run).where(Run.id.in_(ids)).execution_options(synchronize_session=False))
+            logs.forget(ids)
+    return len(ids)
+
+
+def delete_these(ids: Sequence[str]) -> int:
+    """Delete those of a few runs that have finished; returns how many."""
+    with transaction() as session:
+        finished = session.scalars(
+            select(Run.id).where(Run.id.in_(ids), Run.state.in_(states.FINISHED))
+        ).all()
+        session.execute(delete(Run).where(Run.id.in_(finished)).execution_options(synchronize_session=False))
+        logs.forget(finished)
+    return len(finished)
+
+
+BATCH = 1000
+
+
+def clean_up(states: Sequence[str], before: datetime, now: datetime) -> int:
+    """Delete every finished run in one of the states that was created before a time; returns how many.
+
+    Raises ValueError for a state that is not an end.
+    """
+    deleted = 0
+    while count := delete_finished(states, before, BATCH):
+        deleted += count
+    note_clean_up(deleted, now, states=list(states), before=before.isoformat())
+    if deleted:
+        topics.touch(broker.client(), ["runs"])
+    return deleted
+
+
+def note_clean_up(deleted: int, now: datetime, run_id: str = "", **limits: Any) -> None:
+    """Write into the audit log how many runs a clean-up deleted, and by which limits.
+
+    `run_id` is the run that did it; whoever asked for that one is named.
+    """
+    run = db.session.get(Run, run_id) if run_id else None
+    asked_by = (run.requested_by or "") if run else None
+    with transaction():
+        details = {"deleted": deleted} | limits
+        name = run.task_name if run else ""
+        audit.record("run.delete", now, "run", run_id, name, actor=asked_by, **details)
+
+
+def delete_one(run: Run, now: datetime) -> None:
+    """Delete a run and write who did; raises `Conflict` (code "not-finished") for one that has not ended."""
+    run_id, task_name, state = run.id, run.task_name, run.state
+    if not delete_these([run_id]):
+        raise Conflict(_("This run has not finished. Cancel it first."), code="not-finished")
+    with transaction():
+        audit.record("run.delete", now, "run", run_id, task_name, state=state)
+    topics.touch(broker.client(), ["runs", f"run:{run_id}"])

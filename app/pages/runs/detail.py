@@ -17,7 +17,6 @@ from app.pages.runs import presentation
 from app.pages.runs.blueprint import bp
 from app.runs import states, tracebacks
 from app.runs.cancel import SIGNALS
-from app.runs.deletion import delete as delete_run
 from app.runs.explanation import explain
 from app.runs.raw_message import raw_message
 from app.runs.timeline import timeline
@@ -94,7 +93,7 @@ def ask_delete(run_id: str) -> str:
 @bp.post("/<run_id>/delete")
 @requires("administer")
 def delete(run_id: str) -> Response:
-    delete_run(runs.get(run_id), viewer.now())
+    runs.delete_one(runs.get(run_id), viewer.now())
     flash(_("Deleted from the history"), "success")
     return go_to(_back() or url_for("runs.index"))
 

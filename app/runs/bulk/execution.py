@@ -18,7 +18,7 @@ from app.accounts import permits, users
 from app.broker import topics
 from app.errors import BrokerUnavailable, CeleriacError, Conflict
 from app.extensions import db, transaction
-from app.runs import history, states
+from app.runs import retention, states
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.progress import forget_old, get
 from app.runs.bulk.verdicts import ACT, VERDICTS, judge
@@ -202,7 +202,7 @@ def _delete(celery_app: Celery, bulk: _Asked, run_id: str, now: datetime) -> Out
         verdict = judge(celery_app, DELETE, run)
         if verdict.code != ACT:
             return Outcome(verdict.code)
-        history.delete_these([run_id])
+        retention.delete_these([run_id])
         topics.touch(broker.client(), ["runs"])
     return Outcome(DONE)
 
