@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from flask import current_app
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
@@ -13,8 +14,12 @@ from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
 from sqlalchemy import Engine, MetaData, event
 from sqlalchemy.orm import DeclarativeBase, scoped_session
+from werkzeug.local import LocalProxy
 
 from app.languages import Languages
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 
 class Base(DeclarativeBase):
@@ -37,6 +42,8 @@ csrf = CSRFProtect()
 login = LoginManager()
 babel = Languages()
 limiter = Limiter(key_func=get_remote_address)
+# The Celery app of the current Flask app, as `current_app` is the Flask app.
+celery_app = cast("Celery", LocalProxy(lambda: current_app.extensions["celery"]))
 
 
 # Forty megabytes of log before it is written into the file: in a long history runs lie far apart, and pages

@@ -65,7 +65,7 @@ if os.environ["BENCH"] == "rows":
 
 def send():
     if os.environ["BENCH"] == "rows":
-        runs.submit(celery, runs.RunRequest("bench.stamp", kwargs={"sent": time.time()}), utcnow())
+        runs.submit(runs.RunRequest("bench.stamp", kwargs={"sent": time.time()}), utcnow())
     else:
         stamp.delay(time.time())
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any, cast
 
-from flask import current_app
 from sqlalchemy import Connection, Table, func, inspect, select
 
 from app import catalog, schedules
@@ -144,7 +143,7 @@ def seed(number: int, now: datetime, seed_of_chance: int = 1) -> Seeded:
 
 
 def _task_names() -> list[str]:
-    known = [info.name for info in catalog.listing(current_app.extensions["celery"])]
+    known = [info.name for info in catalog.listing()]
     names = [*FAILING, *(name for name in (*known, *OTHER_TASKS) if name not in FAILING)]
     return names[:TASKS]
 
@@ -161,7 +160,7 @@ def _make_schedules(now: datetime) -> list[int]:
             cron_schedule=f"{number * 2 % 60} {number % 24} * * *",
             kwargs={"x": number} if name == SCHEDULED[2] else {"x": number, "y": 2},
         )
-        made.append(schedules.create(current_app.extensions["celery"], definition, REQUESTERS[0], now).id)
+        made.append(schedules.create(definition, REQUESTERS[0], now).id)
     return made
 
 

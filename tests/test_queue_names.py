@@ -79,7 +79,7 @@ def test_what_is_no_text_is_no_name(value: Any) -> None:
 
 
 def test_every_key_of_a_deployment_at_work_is_reserved(
-    app: Flask, redis: Redis, processes: Any, celery_app: Celery, caller: Any, eventually: Any
+    app: Flask, redis: Redis, processes: Any, caller: Any, eventually: Any
 ) -> None:
     """What really lies in Redis, rather than a list: queues' own lists aside, no name is free."""
     processes.recorder()
@@ -248,34 +248,34 @@ def test_a_schedule_in_code() -> None:
 
 
 @pytest.mark.parametrize("name", ["celeriac:hold-new", "unacked", "a b", "a\x06\x164"])
-def test_a_row_written_by_sql(name: str, celery_app: Celery, schedule_id: int) -> None:
-    good = make_schedule(celery_app, "Good")
+def test_a_row_written_by_sql(name: str, schedule_id: int) -> None:
+    good = make_schedule("Good")
     with db.engine.begin() as connection:
         connection.execute(update(Schedule).where(Schedule.id == schedule_id).values(queue=name))
-    firing.fire_due(celery_app, good.next_run_at)
+    firing.fire_due(good.next_run_at)
     db.session.rollback()
     assert "queue" in schedules.get(schedule_id).last_error
     assert [(run.schedule_id, run.queue) for run in db.session.query(Run)] == [(good.id, "default")]
     with pytest.raises(Invalid, match="queue"):
-        schedules.run_now(celery_app, schedule_id, "ada", utcnow(), overlap="allow")
+        schedules.run_now(schedule_id, "ada", utcnow(), overlap="allow")
 
 
-def make_schedule(celery_app: Celery, name: str) -> Schedule:
+def make_schedule(name: str) -> Schedule:
     definition = schedules.Definition(
         name=name, task_name="sample_tasks.plain", args=[1], task_type="interval", interval_seconds=60
     )
-    return schedules.create(celery_app, definition, "ada", utcnow())
+    return schedules.create(definition, "ada", utcnow())
 
 
 @pytest.fixture
-def schedule_id(celery_app: Celery) -> int:
-    return make_schedule(celery_app, "S").id
+def schedule_id(app: Flask) -> int:
+    return make_schedule("S").id
 
 
 @pytest.fixture
-def waiting(celery_app: Celery) -> str:
+def waiting(app: Flask) -> str:
     """A run that waits in the queue `default`."""
-    return runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), utcnow()).id
+    return runs.submit(runs.RunRequest("sample_tasks.plain", [1]), utcnow()).id
 
 
 @pytest.fixture
@@ -323,14 +323,14 @@ class TestMending:
     """A Redis in which a plain producer, or an older version, used names of keys as queues."""
 
     def test_bindings_are_undone_and_lists_set_aside(
-        self, app: Flask, redis: Redis, redis_server: str, celery_app: Celery, waiting: str
+        self, app: Flask, redis: Redis, redis_server: str, waiting: str
     ) -> None:
         for name in KEYS:
             if not redis.exists(name):
                 push_there(redis_server, name, f"to {name}")
         assert redis.type("celeriac:hold-new") == b"list"
         redis.sadd("_kombu.binding.files", "files\x06\x16\x06\x16unacked", "files\x06\x16\x06\x16files")
-        second = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [2]), utcnow()).id
+        second = runs.submit(runs.RunRequest("sample_tasks.plain", [2]), utcnow()).id
         assert [message.id for message in broker.page("default")] == [waiting, second]
         lost = broker.mend()
         assert {"to celeriac:hold-new", "to unacked", "to _kombu.binding_deadlines"} <= lost
@@ -401,10 +401,10 @@ class TestMending:
 
 
 def test_a_foreign_message_that_names_another_key(
-    app: Flask, redis: Redis, processes: Any, celery_app: Celery, eventually: Any
+    app: Flask, redis: Redis, processes: Any, eventually: Any
 ) -> None:
     """It is given back, retried and recorded by the queue that it came from."""
-    sent = [runs.submit(celery_app, runs.RunRequest("sample_tasks.flaky"), utcnow()).id for _ in range(2)]
+    sent = [runs.submit(runs.RunRequest("sample_tasks.flaky"), utcnow()).id for _ in range(2)]
     (level,) = [one.key for one in broker.keys().levels("default") if redis.exists(one.key)]
     for _ in sent:
         message = json.loads(redis.rpop(level))

@@ -3,8 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from celery import Celery
-from flask import Flask, current_app
+from flask import Flask
 from marshmallow import fields, validate
 
 from app import catalog, runs, workers
@@ -111,7 +110,7 @@ def init_app(app: Flask) -> None:
 @bp.response(200, page_of(TaskSchema))
 def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
     """Every task, by name"""
-    rest = [task for task in catalog.listing(_celery()) if task.name > (query["cursor"] or "")]
+    rest = [task for task in catalog.listing() if task.name > (query["cursor"] or "")]
     items = rest[: query["limit"]]
     cursor = items[-1].name if len(rest) > len(items) else None
     return {"items": [_shown(info) for info in workers.all_in_force(items)], "next_cursor": cursor}
@@ -122,7 +121,7 @@ def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
 @bp.response(200, TaskSchema)
 def get_task(task_name: str) -> dict[str, Any]:
     """One task, with the JSON Schema of its parameters"""
-    return _shown(workers.in_force(catalog.find(_celery(), task_name)))
+    return _shown(workers.in_force(catalog.find(task_name)))
 
 
 @bp.route("/tasks/<task_name>/numbers")
@@ -131,7 +130,7 @@ def get_task(task_name: str) -> dict[str, Any]:
 @bp.response(200, NumbersSchema)
 def task_numbers(query: dict[str, Any], task_name: str) -> dict[str, Any]:
     """How its runs ended and how long they took: 24 hours by hour, 7 days by 3 hours, 30 days by day"""
-    catalog.find(_celery(), task_name)
+    catalog.find(task_name)
     found = runs.numbers_of(task_name, query["last"], utcnow(), ZoneInfo(settings().timezone))
     intervals = [_interval(one) for one in found.intervals]
     return _interval(found.whole) | {"task_name": task_name, "intervals": intervals}
@@ -156,8 +155,4 @@ def _shown(info: catalog.TaskInfo) -> dict[str, Any]:
 @bp.response(200, LimitedSchema)
 def limit_task(wanted: dict[str, Any], task_name: str) -> workers.Limited:
     """Change a task's rate and time limits on every worker, also on those that start later"""
-    return workers.set_limits(_celery(), task_name, wanted, utcnow())
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]
+    return workers.set_limits(task_name, wanted, utcnow())

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import Celery
-from flask import Flask, current_app
+from flask import Flask
 from flask_login import current_user
 from marshmallow import fields, validate
 
@@ -102,7 +101,7 @@ def get_worker(hostname: str) -> Worker:
 @bp.response(200, WorkerSchema)
 def pause_worker(wanted: dict[str, Any], hostname: str) -> Worker:
     """Let a worker take nothing more, also after a restart, until it is resumed"""
-    return workers.pause(_celery(), hostname, current_user.name, wanted["note"], utcnow())
+    return workers.pause(hostname, current_user.name, wanted["note"], utcnow())
 
 
 @bp.route("/workers/<hostname>/resume", methods=["POST"])
@@ -110,7 +109,7 @@ def pause_worker(wanted: dict[str, Any], hostname: str) -> Worker:
 @bp.response(200, WorkerSchema)
 def resume_worker(hostname: str) -> Worker:
     """Let a paused worker take runs again"""
-    return workers.resume(_celery(), hostname, utcnow())
+    return workers.resume(hostname, utcnow())
 
 
 @bp.route("/workers/<hostname>/shutdown", methods=["POST"])
@@ -118,7 +117,7 @@ def resume_worker(hostname: str) -> Worker:
 @bp.response(200, WorkerSchema)
 def shut_worker_down(hostname: str) -> Worker:
     """Let a worker finish what runs, which the answer names, then leave"""
-    return workers.shutdown(_celery(), hostname, utcnow())
+    return workers.shutdown(hostname, utcnow())
 
 
 @bp.route("/workers/<hostname>/pool", methods=["POST"])
@@ -127,7 +126,7 @@ def shut_worker_down(hostname: str) -> Worker:
 @bp.response(200, WorkerSchema)
 def resize_worker(wanted: dict[str, Any], hostname: str) -> Worker:
     """Change how many runs a worker can run at once"""
-    return workers.resize(_celery(), hostname, wanted["size"], utcnow())
+    return workers.resize(hostname, wanted["size"], utcnow())
 
 
 @bp.route("/workers/<hostname>/queues", methods=["POST"])
@@ -136,7 +135,7 @@ def resize_worker(wanted: dict[str, Any], hostname: str) -> Worker:
 @bp.response(200, WorkerSchema)
 def change_worker_queues(wanted: dict[str, Any], hostname: str) -> Worker:
     """Let a worker listen to more queues, or to some no longer, until it restarts"""
-    return workers.change_queues(_celery(), hostname, wanted["add"], wanted["drop"], utcnow())
+    return workers.change_queues(hostname, wanted["add"], wanted["drop"], utcnow())
 
 
 @bp.route("/workers/<hostname>", methods=["DELETE"])
@@ -145,7 +144,3 @@ def change_worker_queues(wanted: dict[str, Any], hostname: str) -> Worker:
 def clear_worker(hostname: str) -> None:
     """Forget a worker that is offline"""
     workers.clear(hostname, utcnow())
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

@@ -51,7 +51,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         self._flask: Flask = app.Task.flask_app
         self._wake = threading.Event()
         self._closed = threading.Event()
-        self._buffer = Buffer(app)
+        self._buffer = Buffer()
         self._buffer_at = 0.0
         self._prepared = self._said = False
         self._failures = 0
@@ -134,11 +134,11 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         """Fire schedules and send runs for later; returns how many there were."""
         done = 0
         if agenda.fire_at is not None and agenda.fire_at <= now:
-            fired = firing.fire_due(self.app, now)
+            fired = firing.fire_due(now)
             self._presence.fired += fired.sent
             done = fired.rows
         if agenda.send_at is not None and agenda.send_at <= now:
-            sent = outbox.send_scheduled(self.app, now)
+            sent = outbox.send_scheduled(now)
             self._presence.fired += sent
             done += sent
         return done
@@ -155,7 +155,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def _prepare(self, now: datetime) -> None:
         """What happens once, at the first tick that reaches the database."""
         try:
-            code_sync.sync(self.app, now)
+            code_sync.sync(now)
         except OperationalError:
             raise
         except Exception:  # what code defines must not keep the rest from firing
@@ -202,6 +202,6 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def _check_drift(self) -> None:
         with self._flask.app_context():
             try:
-                drift.check(self.app, utcnow(), DRIFT_REST)
+                drift.check(utcnow(), DRIFT_REST)
             except Exception:  # the end of a thread: beat itself goes on
                 logger.exception("saved arguments were not checked")

@@ -16,6 +16,7 @@ from app.broker.priority import DEFAULT_PRIORITY
 from app.catalog.docstrings import read_docstring
 from app.catalog.parameters import Parameter, docstring_of, parameters_of
 from app.errors import NotFound
+from app.extensions import celery_app
 
 BUILT_IN_PREFIX = "celery."
 LIBRARY = "app.library"
@@ -66,7 +67,7 @@ class TaskInfo:
 _cache: WeakKeyDictionary[Task, TaskInfo] = WeakKeyDictionary()
 
 
-def listing(celery_app: Celery) -> list[TaskInfo]:
+def listing() -> list[TaskInfo]:
     """Every task but Celery's own, by name."""
     names = sorted(name for name in celery_app.tasks if not name.startswith(BUILT_IN_PREFIX))
     return [_info(celery_app, celery_app.tasks[name]) for name in names]
@@ -82,29 +83,29 @@ def _searched(info: TaskInfo) -> str:
     return f"{info.name} {info.summary} {info.queue}".casefold()
 
 
-def find(celery_app: Celery, name: str) -> TaskInfo:
-    """The task of that name; raises `NotFound`."""
-    task = None if name.startswith(BUILT_IN_PREFIX) else celery_app.tasks.get(name)
+def find(name: str, among: Celery = celery_app) -> TaskInfo:
+    """The task of that name; raises `NotFound`. Without a current Flask app, say among which app's tasks."""
+    task = None if name.startswith(BUILT_IN_PREFIX) else among.tasks.get(name)
     if task is None:
         raise NotFound(_("There is no task named %(name)s.", name=name))
-    return _info(celery_app, task)
+    return _info(among, task)
 
 
-def lookup(celery_app: Celery, name: str) -> TaskInfo | None:
+def lookup(name: str, among: Celery = celery_app) -> TaskInfo | None:
     """The task of that name, or None: history holds runs of tasks that are no longer known."""
     try:
-        return find(celery_app, name)
+        return find(name, among)
     except NotFound:
         return None
 
 
-def _info(celery_app: Celery, task: Task) -> TaskInfo:
+def _info(among: Celery, task: Task) -> TaskInfo:
     if task not in _cache:
-        _cache[task] = _read(celery_app, task)
+        _cache[task] = _read(among, task)
     return _cache[task]
 
 
-def _read(celery_app: Celery, task: Task) -> TaskInfo:
+def _read(among: Celery, task: Task) -> TaskInfo:
     doc = read_docstring(docstring_of(task))
     file, line = _source(inspect.unwrap(task.run))
     module = task.__module__
@@ -117,7 +118,7 @@ def _read(celery_app: Celery, task: Task) -> TaskInfo:
         summary=doc.summary,
         doc=doc.body,
         parameters=parameters_of(task),
-        queue=queue_of(celery_app, task),
+        queue=queue_of(among, task),
         priority=DEFAULT_PRIORITY if task.priority is None else task.priority,
         time_limit=task.time_limit,
         soft_time_limit=task.soft_time_limit,

@@ -49,7 +49,7 @@ def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> li
     """The texts and numbers among a task's arguments that `mask` would hide, as text, with their names."""
     if not _may_hold_secrets(task, args, kwargs):
         return []
-    info = lookup(task.app, task.name)
+    info = lookup(task.name, task.app)
     new_args, new_kwargs, masked = mask(info, args, kwargs)
     if not masked:
         return []

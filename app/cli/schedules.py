@@ -7,8 +7,7 @@ import sys
 from typing import Any
 
 import click
-from celery import Celery
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import AppGroup
 from marshmallow import ValidationError
 
@@ -32,7 +31,7 @@ def export(path: str, kind: str | None) -> None:
     Schedules that code defines live there and are left out. Secret arguments are masked.
     """
     rows = schedules.everything()
-    items = [readable(_celery(), Definition.of(row)) for row in rows]
+    items = [readable(Definition.of(row)) for row in rows]
     text = files.write([_tidy(item) for item in items], (kind or _kind(path)) == "json")
     with click.open_file(path, "w", encoding="utf-8") as file:
         file.write(text)
@@ -54,10 +53,10 @@ def import_(path: str, dry_run: bool) -> None:
         with click.open_file(path, encoding="utf-8") as file:
             wanted = _load(files.read(file.read()))
         if dry_run:
-            steps = exchange.plan(_celery(), wanted, now)
+            steps = exchange.plan(wanted, now)
         else:
             with audit.acting(audit.Origin(_person(), "cli")):
-                steps = exchange.apply(_celery(), wanted, _person() or None, now)
+                steps = exchange.apply(wanted, _person() or None, now)
     except Invalid as error:
         for field, texts in error.errors.items():
             click.echo(f"{field}: {' '.join(texts)}", err=True)
@@ -76,17 +75,17 @@ def sync() -> None:
     """Take over what code defines (beats do so when they start)."""
     now = utcnow()
     with audit.acting(audit.Origin("", "system")):
-        said = schedules.sync_code(_celery(), now)
+        said = schedules.sync_code(now)
     for sentence in said or ["Nothing has changed."]:
         click.echo(sentence)
-    for problem in schedules.code_entries(_celery(), now).problems:
+    for problem in schedules.code_entries(now).problems:
         click.echo(f"left out: {problem.key}: {problem.message}", err=True)
 
 
 @group.command("check")
 def check() -> None:
     """Check saved arguments against the tasks' present signatures; exits 1 when some do not fit."""
-    found = schedules.check_drift(_celery(), utcnow(), everything=True)
+    found = schedules.check_drift(utcnow(), everything=True)
     click.echo(f"{found} schedules have arguments that do not fit their task.")
     sys.exit(1 if found else 0)
 
@@ -155,7 +154,3 @@ def _person() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a user id without a name, as in some containers
         return ""
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

@@ -21,7 +21,7 @@ from app.broker import rabbitmq, starts
 from app.broker.aside import aside
 from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
-from app.extensions import db, transaction
+from app.extensions import celery_app, db, transaction
 
 SILENT_SECONDS = 15.0
 STREAM_WARNING = 0.5
@@ -234,7 +234,7 @@ def imports(now: datetime) -> Check:
 
 def adoption(now: datetime) -> Check:
     """Tasks that lack what every other task has: types, context, progress, or their place in the catalog."""
-    missing = current_app.extensions["celery"].not_taken_over
+    missing = celery_app.not_taken_over
     detail = "; ".join(f"{one.task_name} ({one.module}): {one.reason}" for one in missing)
     hint = _("Give it another class or name; until then it is as plain Celery has it.") if missing else ""
     return Check("tasks", not missing, detail or _("all are taken over"), hint)
@@ -261,7 +261,7 @@ def ignored_advice() -> str:
 
 
 def code_schedules(now: datetime) -> Check:
-    problems = schedules.code_entries(current_app.extensions["celery"], now).problems
+    problems = schedules.code_entries(now).problems
     detail = "; ".join(f"{one.key}: {one.message}" for one in problems)
     hint = _("Change the entry of beat_schedule, or run it with a beat of its own.") if problems else ""
     return Check("beat_schedule", not problems, detail or _("all entries are taken over"), hint)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from celery import Celery
-
 from app import broker, catalog, heartbeats, queues, runs, schedules
 from app.catalog import TaskInfo
 from app.config import settings
@@ -27,7 +25,7 @@ class Found:
     run_id: str = ""
 
 
-def search(celery_app: Celery, text: str, now: datetime) -> Found:
+def search(text: str, now: datetime) -> Found:
     """Tasks by name, meaning or queue, schedules by name, task or note, queues by name, runs by id, task,
     arguments or error. Every word must be found.
 
@@ -38,7 +36,7 @@ def search(celery_app: Celery, text: str, now: datetime) -> Found:
     try:
         return Found(run_id=runs.get(text).id)
     except NotFound:
-        tasks = catalog.matching(catalog.listing(celery_app), text)[:SHOWN]
+        tasks = catalog.matching(catalog.listing(), text)[:SHOWN]
         planned = schedules.page(schedules.Filter(q=text), limit=SHOWN).items
         found = runs.page(runs.Filter(q=text), limit=SHOWN).items
         return Found(tasks, planned, _queues(text, now), found)

@@ -3,8 +3,7 @@
 from hashlib import sha256
 from typing import Any
 
-from celery import Celery
-from flask import Blueprint, Flask, current_app, flash, render_template, request, url_for
+from flask import Blueprint, Flask, flash, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -67,7 +66,7 @@ def ask_pause(hostname: str) -> str:
 @requires("administer")
 def pause(hostname: str) -> Response:
     note = request.form.get("note", "").strip()[:500]
-    worker = workers.pause(_celery(), hostname, current_user.name, note, viewer.now())
+    worker = workers.pause(hostname, current_user.name, note, viewer.now())
     words = _("What it runs goes on.") if worker.running else ""
     _say(_("%(name)s is paused", name=hostname), words, url_for("workers.resume", hostname=hostname))
     return _back(hostname)
@@ -76,7 +75,7 @@ def pause(hostname: str) -> Response:
 @bp.post("/<hostname>/resume")
 @requires("administer")
 def resume(hostname: str) -> Response:
-    workers.resume(_celery(), hostname, viewer.now())
+    workers.resume(hostname, viewer.now())
     _say(_("%(name)s takes runs again", name=hostname), "", url_for("workers.pause", hostname=hostname))
     return _back(hostname)
 
@@ -90,7 +89,7 @@ def ask_shutdown(hostname: str) -> str:
 @bp.post("/<hostname>/shutdown")
 @requires("administer")
 def shutdown(hostname: str) -> Response:
-    worker = workers.shutdown(_celery(), hostname, viewer.now())
+    worker = workers.shutdown(hostname, viewer.now())
     names = ", ".join(run["task"] for run in worker.running)
     words = _("It finishes %(tasks)s first.", tasks=names) if names else _("It had nothing to finish.")
     _say(_("%(name)s is leaving", name=hostname), words)
@@ -102,7 +101,7 @@ def shutdown(hostname: str) -> Response:
 def pool(hostname: str) -> Response:
     text = request.form.get("size", "")
     size = int(text) if text.isdecimal() and len(text) <= 4 else 0
-    worker = workers.resize(_celery(), hostname, size, viewer.now())
+    worker = workers.resize(hostname, size, viewer.now())
     slots = worker.autoscale[1] if worker.autoscale else worker.slots
     _say(_("%(name)s now has %(n)s slots", name=hostname, n=slots))
     return _back(hostname)
@@ -112,7 +111,7 @@ def pool(hostname: str) -> Response:
 @requires("administer")
 def queues(hostname: str) -> Response:
     add = [name for name in request.form.getlist("add") if name.strip()]
-    worker = workers.change_queues(_celery(), hostname, add, request.form.getlist("drop"), viewer.now())
+    worker = workers.change_queues(hostname, add, request.form.getlist("drop"), viewer.now())
     _say(_("%(name)s now listens to: %(queues)s", name=hostname, queues=", ".join(worker.queues)))
     return _back(hostname)
 
@@ -128,7 +127,7 @@ def clear(hostname: str) -> Response:
 @bp.get("/-/limits/<task_name>")
 @requires("administer")
 def ask_limits(task_name: str) -> str:
-    found = workers.limits_of(_celery(), task_name)
+    found = workers.limits_of(task_name)
     shown = {
         name: "" if value is None else f"{value:.10g}" if name != "rate_limit" else value
         for name, value in found.items()
@@ -143,7 +142,7 @@ def limits(task_name: str) -> Any:
         name: request.form.get(name, "").strip() for name in ("rate_limit", "time_limit", "soft_time_limit")
     }
     try:
-        told = workers.set_limits(_celery(), task_name, _limits(sent), viewer.now())
+        told = workers.set_limits(task_name, _limits(sent), viewer.now())
     except Invalid as error:
         return _limits_form(task_name, sent, error.errors), 422
     refused = "; ".join(f"{name}: {words}" for name, words in told.workers.items() if words)
@@ -240,7 +239,3 @@ def _count() -> Count | None:
         return None
     name = _("%(online)s of %(all)s workers online", online=online, all=len(found))
     return Count(f"{online}/{len(found)}" if online < len(found) else str(online), name)
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

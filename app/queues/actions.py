@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 
 from app import audit, broker, queues, runs
@@ -179,7 +178,7 @@ def _resend(
     """Change a message that cannot be changed: another one takes its place."""
     run = _recorded(queue, run_id)
     with transaction():
-        message = queues.resend(current_app.extensions["celery"], run, target or queue, priority)
+        message = queues.resend(run, target or queue, priority)
         run_sync.change(run_id, now, queue=message.queue, priority=message.priority)
         _note(action, queue, message, now, to=target or None, priority=priority)
     return _done(Change(None, message))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -70,28 +69,28 @@ class Waiting:
         return None if self.sent_at is None else max(0.0, (self.at - self.sent_at).total_seconds())
 
 
-def line(celery_app: Celery, queue: Queue, offset: int, limit: int) -> list[Waiting]:
+def line(queue: Queue, offset: int, limit: int) -> list[Waiting]:
     """`limit` runs of the line from `offset` (0 = the next), in the order in which they will be taken."""
     messages = broker.page(queue.name, offset, limit, BODY_LIMIT_BYTES)
-    return _joined(celery_app, messages, queue.at, _starts(queue, messages))
+    return _joined(messages, queue.at, _starts(queue, messages))
 
 
-def held(celery_app: Celery, queue: Queue, offset: int, limit: int) -> list[Waiting]:
+def held(queue: Queue, offset: int, limit: int) -> list[Waiting]:
     """Held runs, those that are held longest first."""
     found = broker.held(queue.name, offset, limit)
-    joined = _joined(celery_app, [one.message for one in found], queue.at, {})
+    joined = _joined([one.message for one in found], queue.at, {})
     return [replace(run, held=fact) for run, fact in zip(joined, found, strict=True)]
 
 
-def one(celery_app: Celery, queue: Queue, run_id: str, hint: int | None = None) -> Waiting:
+def one(queue: Queue, run_id: str, hint: int | None = None) -> Waiting:
     """One run that waits in the queue or is held; raises `NotFound`."""
     message = broker.find(queue.name, run_id, hint)
     if message is not None:
-        return _joined(celery_app, [message], queue.at, _starts(queue, [message]))[0]
+        return _joined([message], queue.at, _starts(queue, [message]))[0]
     fact = broker.find_held(queue.name, run_id)
     if fact is None:
         raise NotFound(_("%(id)s does not wait in this queue.", id=run_id[:80]))
-    return replace(_joined(celery_app, [fact.message], queue.at, {})[0], held=fact)
+    return replace(_joined([fact.message], queue.at, {})[0], held=fact)
 
 
 def tasks_at_front(queue: str, most: int) -> dict[str, int]:
@@ -128,16 +127,14 @@ def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
     return found
 
 
-def _joined(
-    celery_app: Celery, messages: Sequence[Message], now: datetime, starts: dict[str, datetime]
-) -> list[Waiting]:
+def _joined(messages: Sequence[Message], now: datetime, starts: dict[str, datetime]) -> list[Waiting]:
     columns = (Run.id, Run.requested_by, Run.schedule_id, Run.parent_id, Run.sent_at, Run.created_at)
     query = select(*columns).where(Run.id.in_([message.id for message in messages]))
     known = {row.id: row for row in db.session.execute(query)}
     joined = []
     for message in messages:
         row = known.get(message.id)
-        args, kwargs = _masked(celery_app, message)
+        args, kwargs = _masked(message)
         joined.append(
             Waiting(
                 message=message,
@@ -155,9 +152,9 @@ def _joined(
     return joined
 
 
-def _masked(celery_app: Celery, message: Message) -> tuple[list[Any] | None, dict[str, Any] | None]:
+def _masked(message: Message) -> tuple[list[Any] | None, dict[str, Any] | None]:
     if message.args is None or message.kwargs is None:
         return None, None
-    info = catalog.lookup(celery_app, message.task_name or "")
+    info = catalog.lookup(message.task_name or "")
     args, kwargs, _names = catalog.mask(info, message.args, message.kwargs)
     return args, kwargs

@@ -1,6 +1,5 @@
 """Sends the message of a waiting run once more, where the one that waits can be neither changed nor moved."""
 
-from celery import Celery
 from flask_babel import gettext as _
 from kombu.exceptions import OperationalError
 
@@ -12,9 +11,7 @@ from app.runs import outbox, states
 from app.runs.models import Run
 
 
-def resend(
-    celery_app: Celery, run: Run, queue: str | None = None, priority: int | None = None
-) -> broker.Message:
+def resend(run: Run, queue: str | None = None, priority: int | None = None) -> broker.Message:
     """Send a run's message to another queue or with another priority; only the new copy runs.
 
     Returns what is known of it. Raises `BrokerUnavailable`, and `Conflict`: "already-taken", or
@@ -36,7 +33,7 @@ def resend(
         return broker.unread(run.id, run.queue or "", message.priority or 0, run.task_name)
     copy = dedup.new_copy()
     try:
-        outbox.publish(celery_app, message, copy)
+        outbox.publish(message, copy)
     except OperationalError as error:
         raise BrokerUnavailable(_("RabbitMQ does not answer: %(error)s", error=error)) from error
     dedup.replace(run.id, copy)

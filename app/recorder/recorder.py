@@ -58,7 +58,6 @@ class Recorder:
         self.app = app
         self.name = name or f"{socket.gethostname()}-{os.getpid()}"
         self._redis = client
-        self._celery = app.extensions["celery"]
         self._reader = EventReader(client, self.name)
         self._newcomers = Newcomers()
         self._strangers = Listener()
@@ -171,7 +170,7 @@ class Recorder:
         return QUIET_SECONDS if time.monotonic() - self._busy_at > QUIET_AFTER_SECONDS else busy
 
     def _send(self, now: datetime) -> None:
-        if outbox.sweep(self._celery, now):
+        if outbox.sweep(now):
             self._busy_at = time.monotonic()
             topics.touch(self._redis, ["runs"])
 
@@ -189,7 +188,7 @@ class Recorder:
         self._strangers.look(self._redis, now)
 
     def _look_after_many(self, now: datetime) -> None:
-        bulk.look_after(self._celery, now)
+        bulk.look_after(now)
 
     def _put_right(self, now: datetime) -> None:
         for key, shape in _HEARTBEATS:
@@ -260,7 +259,7 @@ class Recorder:
             history.record_gap(*gap, utcnow())
 
     def _mask(self, task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
-        return catalog.mask(catalog.lookup(self._celery, task_name), args, kwargs)
+        return catalog.mask(catalog.lookup(task_name), args, kwargs)
 
 
 def main(app: Flask, make_client: Callable[[], redis.Redis] | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import update
 from sqlalchemy.orm.attributes import set_committed_value
@@ -11,7 +10,7 @@ from app import audit, broker
 from app.broker import topics
 from app.celery.events import CANCELLED_PREFIX
 from app.errors import Conflict, NotFound
-from app.extensions import transaction
+from app.extensions import celery_app, transaction
 from app.runs import states
 from app.runs.models import Run
 
@@ -31,13 +30,7 @@ TERMINATED = "terminated"
 
 
 def cancel(
-    celery_app: Celery,
-    run: Run,
-    terminate: bool,
-    by: str,
-    now: datetime,
-    audited: bool = True,
-    signal: str = SIGNALS[0],
+    run: Run, terminate: bool, by: str, now: datetime, audited: bool = True, signal: str = SIGNALS[0]
 ) -> str:
     """Cancel a run; returns what happened: "removed", "revoked" or "terminated".
 

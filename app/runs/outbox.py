@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from celery import Celery
 from celery.result import denied_join_result
 from flask_babel import gettext as _
 from kombu.exceptions import BatchPublishError, OperationalError
@@ -24,7 +23,7 @@ from app.celery import signals
 from app.clock import utcnow
 from app.config import settings
 from app.errors import BrokerUnavailable
-from app.extensions import db, transaction
+from app.extensions import celery_app, db, transaction
 from app.runs import states, statistics
 from app.runs.models import Run
 from app.runs.text import storable
@@ -113,7 +112,7 @@ def message(row: Mapping[str, Any]) -> Message:
     )
 
 
-def send(celery_app: Celery, run: Run) -> bool:
+def send(run: Run) -> bool:
     """Publish the message of a committed row; False when it is sent later: the broker does not answer.
 
     The recorder clears the row's outbox when it reads of the message in the stream.
@@ -122,14 +121,14 @@ def send(celery_app: Celery, run: Run) -> bool:
         return False
     try:
         with denied_join_result():  # nobody waits for its result: no subscription, which outlives the broker
-            _publish(celery_app, message({name: getattr(run, name) for name in _MESSAGE}))
+            _publish(message({name: getattr(run, name) for name in _MESSAGE}))
     except OperationalError as error:
         logger.warning("run %s is sent later, the broker does not answer: %s", run.id, error)
         return False
     return True
 
 
-def send_many(celery_app: Celery, messages: Sequence[Message], claimed: float) -> Sent:
+def send_many(messages: Sequence[Message], claimed: float) -> Sent:
     """Publish the messages of committed rows in pipelined batches; `claimed` is when, by the monotonic clock.
 
     Never raises for the broker or for a message: what could not be sent is sent later by a recorder, what
@@ -143,14 +142,14 @@ def send_many(celery_app: Celery, messages: Sequence[Message], claimed: float) -
             logger.warning("%d runs are sent later: this took too long", len(messages) - start)
             break
         try:
-            _publish_batch(celery_app, messages[start : start + BATCH], sent)
+            _publish_batch(messages[start : start + BATCH], sent)
         except BROKER_DOWN as error:
             logger.warning("up to %d runs are sent later: %s", len(messages) - start, error)
             break
     return sent
 
 
-def _publish_batch(celery_app: Celery, messages: Sequence[Message], sent: Sent) -> None:
+def _publish_batch(messages: Sequence[Message], sent: Sent) -> None:
     """Publish in one flush, then note it on the rows themselves: cheaper than an event for each."""
     ids, declared, sent_at = [], set[str | None](), utcnow()  # a worker may be faster than the note
     with (
@@ -162,7 +161,7 @@ def _publish_batch(celery_app: Celery, messages: Sequence[Message], sent: Sent) 
         for message in messages:
             try:
                 known = {"declare": ()} if message.queue in declared else {}
-                _publish(celery_app, message, producer=producer, **known)
+                _publish(message, producer=producer, **known)
             except BROKER_DOWN:
                 raise
             except Exception as error:  # a router or an overridden apply_async is anybody's code
@@ -178,13 +177,13 @@ def _publish_batch(celery_app: Celery, messages: Sequence[Message], sent: Sent) 
         logger.warning("%d messages are out, which is noted later: %s", len(ids), error)
 
 
-def publish(celery_app: Celery, message: Message, copy: str) -> None:
+def publish(message: Message, copy: str) -> None:
     """Publish a message as a named copy, untold: who asks notes it. Raises kombu's OperationalError."""
     with signals.publishing_quietly(), denied_join_result():
-        _publish(celery_app, message, headers={dedup.HEADER: copy})
+        _publish(message, headers={dedup.HEADER: copy})
 
 
-def _publish(celery_app: Celery, message: Message, **options: Any) -> None:
+def _publish(message: Message, **options: Any) -> None:
     options |= {"task_id": message.id, "root_id": message.root_id}
     # Celery's own way to these takes a tenth of the time of a message.
     options |= {"argsrepr": repr(message.args)[:REPR_MAX], "kwargsrepr": repr(message.kwargs)[:REPR_MAX]}
@@ -202,7 +201,7 @@ def _held(hold: dict[str, str]) -> AbstractContextManager[None]:
     return publishing_held(hold["by"], "", datetime.fromisoformat(hold["at"]))
 
 
-def sweep(celery_app: Celery, now: datetime) -> int:
+def sweep(now: datetime) -> int:
     """Send what is due and not known to be out; returns how many messages were sent.
 
     Only call it when the stream is read to its end. Runs for later become due here too. A row whose sender
@@ -213,22 +212,22 @@ def sweep(celery_app: Celery, now: datetime) -> int:
     out = _out([row for row in due if row.state != states.SCHEDULED])
     settled = [row.id for row in due if row.id in out or row.state not in NOT_TAKEN]
     _settle(settled, now)
-    return _send_claimed(celery_app, {row.id for row in due} - set(settled), now)
+    return _send_claimed({row.id for row in due} - set(settled), now)
 
 
-def send_scheduled(celery_app: Celery, now: datetime) -> int:
+def send_scheduled(now: datetime) -> int:
     """Send runs for later whose time has come; returns how many messages were sent.
 
     They were never sent before, so nobody has to look for their message: beats do this on time.
     """
     due = (Run.state == states.SCHEDULED, Run.outbox.is_not(None), Run.send_at <= now)
     query = select(Run.id).where(*due).order_by(Run.send_at).limit(BATCH)
-    return _send_claimed(celery_app, set(db.session.scalars(query)), now)
+    return _send_claimed(set(db.session.scalars(query)), now)
 
 
-def release(celery_app: Celery, run_ids: Collection[str], now: datetime) -> int:
+def release(run_ids: Collection[str], now: datetime) -> int:
     """Send buffered runs (see `Run.send_at`); returns how many messages were sent."""
-    return _send_claimed(celery_app, run_ids, now, buffered=True)
+    return _send_claimed(run_ids, now, buffered=True)
 
 
 def fail(errors: dict[str, str], now: datetime) -> None:
@@ -267,7 +266,7 @@ def _left_alone() -> bool:
     return False
 
 
-def _send_claimed(celery_app: Celery, run_ids: Collection[str], now: datetime, buffered: bool = False) -> int:
+def _send_claimed(run_ids: Collection[str], now: datetime, buffered: bool = False) -> int:
     if not run_ids or _left_alone():
         return 0
     claimed = time.monotonic()
@@ -277,7 +276,7 @@ def _send_claimed(celery_app: Celery, run_ids: Collection[str], now: datetime, b
         for one in messages
         if one.task_name not in celery_app.tasks
     }
-    sent = send_many(celery_app, [one for one in messages if one.id not in unknown], claimed)
+    sent = send_many([one for one in messages if one.id not in unknown], claimed)
     fail(unknown | unreadable | sent.failed, now)
     return sent.count
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -45,7 +44,7 @@ class RunRequest:
     asked: Mapping[str, Any] | None = None  # the request as it came in, to tell a repeated one by
 
 
-def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool = True) -> Run:
+def submit(request: RunRequest, now: datetime, audited: bool = True) -> Run:
     """Validate, write the row, commit, send; returns the run.
 
     Raises `NotFound` for an unknown task, `Forbidden` for one that needs the role admin, `Invalid` naming
@@ -58,7 +57,7 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool
         return first
     with suppress(BrokerUnavailable):  # then it is kept, and looked at again before it is sent
         broker.require_own()
-    run = _row(celery_app, request, now)
+    run = _row(request, now)
     try:
         with transaction() as session:
             session.add(run)
@@ -73,13 +72,12 @@ def submit(celery_app: Celery, request: RunRequest, now: datetime, audited: bool
     if run.state == states.SCHEDULED:
         wakeups.wake(broker.client())
     else:
-        outbox.send(celery_app, run)
+        outbox.send(run)
     topics.touch(broker.client(), ["runs"])
     return run
 
 
 def rerun(
-    celery_app: Celery,
     old: Run,
     by: str | None,
     now: datetime,
@@ -93,7 +91,7 @@ def rerun(
 
     Raises `Conflict` when the old arguments are not all known (masked, or too large to be kept).
     """
-    info = catalog.find(celery_app, old.task_name)
+    info = catalog.find(old.task_name)
     arguments = _changed(info, old, args, kwargs)
     if (old.args is None and (args is None or kwargs is None)) or catalog.is_masked(
         [arguments.args, arguments.kwargs]
@@ -110,7 +108,7 @@ def rerun(
         idempotency_key=idempotency_key,
         asked=asked,
     )
-    return submit(celery_app, request, now, audited)
+    return submit(request, now, audited)
 
 
 def _changed(
@@ -134,8 +132,8 @@ def _unknown_words(old: Run) -> str:
     return _("The arguments of this run were too large to be kept. Give them again.")
 
 
-def _row(celery_app: Celery, request: RunRequest, now: datetime) -> Run:
-    info = catalog.find(celery_app, request.task_name)
+def _row(request: RunRequest, now: datetime) -> Run:
+    info = catalog.find(request.task_name)
     permits.require(info.name, request.args, request.kwargs)
     if request.hold and not broker.supports_hold():
         raise broker.NotSupported

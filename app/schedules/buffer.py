@@ -8,7 +8,6 @@ import time
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import aliased
 
@@ -26,14 +25,13 @@ CANCEL_AGAIN_SECONDS = 5.0  # a worker that was just reconnecting did not hear i
 class Buffer:
     """Sends buffered runs in their time; one a beat, which remembers what it has cancelled."""
 
-    def __init__(self, celery_app: Celery) -> None:
-        self._celery = celery_app
+    def __init__(self) -> None:
         self._cancelled: dict[str, float] = {}  # run id → by the monotonic clock
 
     def look(self, now: datetime) -> int:
         """Cancel what is in the way of `cancel_running`, send what waits no longer; returns how many."""
         self._cancel_earlier(now)
-        return outbox.release(self._celery, list(db.session.scalars(_ready())), now)
+        return outbox.release(list(db.session.scalars(_ready())), now)
 
     def _cancel_earlier(self, now: datetime) -> None:
         again = time.monotonic() - CANCEL_AGAIN_SECONDS
@@ -43,7 +41,7 @@ class Buffer:
                 continue
             self._cancelled[run_id] = time.monotonic()
             try:
-                runs.cancel(self._celery, runs.get(run_id), terminate=True, by=f"schedule:{name}", now=now)
+                runs.cancel(runs.get(run_id), terminate=True, by=f"schedule:{name}", now=now)
             except Conflict:  # it has just ended
                 continue
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from celery import Celery
 from sqlalchemy import select
 
 from app.extensions import db
@@ -19,19 +18,17 @@ def of_ids(ids: Sequence[int]) -> list[Schedule]:
     return list(db.session.scalars(select(Schedule).where(Schedule.id.in_(ids)).order_by(Schedule.name)))
 
 
-def run_many(celery_app: Celery, ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:
+def run_many(ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:
     """`run_now` for each, by its own overlap policy. At most 500."""
 
     def act(schedule_id: int) -> str:
         name = get(schedule_id).name
-        run_now(celery_app, schedule_id, by, now)
+        run_now(schedule_id, by, now)
         return name
 
     return each(ids, act)
 
 
-def change_queue_many(
-    celery_app: Celery, ids: Sequence[int], queue: str | None, by: str | None, now: datetime
-) -> list[Outcome]:
+def change_queue_many(ids: Sequence[int], queue: str | None, by: str | None, now: datetime) -> list[Outcome]:
     """Give each the queue; None: its task's own. At most 500."""
-    return each(ids, lambda schedule_id: update(celery_app, schedule_id, {"queue": queue}, by, now).name)
+    return each(ids, lambda schedule_id: update(schedule_id, {"queue": queue}, by, now).name)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app import catalog, queue_names
@@ -32,12 +31,7 @@ Errors = dict[str, list[str]]
 
 
 def check(
-    celery_app: Celery,
-    new: Definition,
-    old: Definition | None,
-    now: datetime,
-    schedule_id: int | None = None,
-    run_count: int = 0,
+    new: Definition, old: Definition | None, now: datetime, schedule_id: int | None = None, run_count: int = 0
 ) -> Definition:
     """The definition as it is saved, with its arguments in their one spelling.
 
@@ -53,7 +47,7 @@ def check(
     errors |= _timing_errors(new, changed, now, schedule_id)
     if old is None or changed & set(ARGUMENTS):
         try:
-            new = _with_checked_arguments(celery_app, new, now, schedule_id, errors)
+            new = _with_checked_arguments(new, now, schedule_id, errors)
         except Invalid as invalid:
             errors |= invalid.errors
     if errors:
@@ -113,10 +107,10 @@ def _foreign_timing(new: Definition) -> Errors:
 
 
 def _with_checked_arguments(
-    celery_app: Celery, new: Definition, now: datetime, schedule_id: int | None, errors: Errors
+    new: Definition, now: datetime, schedule_id: int | None, errors: Errors
 ) -> Definition:
     try:
-        info = catalog.find(celery_app, new.task_name)
+        info = catalog.find(new.task_name)
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
     sample_at: datetime | None = None

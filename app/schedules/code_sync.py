@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -20,7 +19,7 @@ from app import catalog
 from app.accounts import permits
 from app.config import settings
 from app.errors import Conflict
-from app.extensions import db, transaction
+from app.extensions import celery_app, db, transaction
 from app.schedules import edits, history, keeping, rows
 from app.schedules.code_entries import CodeEntries, read
 from app.schedules.definition import FIELDS, TIMING, Definition
@@ -33,26 +32,26 @@ _TOGETHER = (*TIMING, "timezone")  # overridden in one of them, the timing is a 
 logger = logging.getLogger(__name__)
 
 
-def entries(celery_app: Celery, now: datetime) -> CodeEntries:
+def entries(now: datetime) -> CodeEntries:
     """What this process's code defines, and what of it cannot be taken over."""
     loaded = catalog.own_modules(settings().tasks)
     whole = not current_app.extensions["import_failures"]
     return read(celery_app, loaded, settings().timezone, now, whole)
 
 
-def sync(celery_app: Celery, now: datetime) -> list[str]:
+def sync(now: datetime) -> list[str]:
     """Bring the table to what the code defines; returns a sentence for each change.
 
     Any number of beats may do so at once. While a module cannot be imported nothing is retired: its entries
     have not vanished.
     """
-    found = entries(celery_app, now)
+    found = entries(now)
     for problem in found.problems:
         logger.warning("beat_schedule entry %s is left out: %s", problem.key, problem.message)
     said = []
     for key, definition in found.definitions.items():
         try:
-            said += _sync_one(celery_app, key, definition, now)
+            said += _sync_one(key, definition, now)
         except IntegrityError:
             continue  # another beat was faster
     if found.whole:
@@ -69,7 +68,7 @@ def overridden(row: Schedule) -> list[str]:
     return _overridden(row, _read(row.code_definition))
 
 
-def reset_to_code(celery_app: Celery, schedule_id: int, by: str | None, now: datetime) -> Schedule:
+def reset_to_code(schedule_id: int, by: str | None, now: datetime) -> Schedule:
     """Put every field back to what the code says; enabled or not stays. Raises `NotFound` and `Conflict`."""
 
     def work() -> Schedule:
@@ -79,12 +78,12 @@ def reset_to_code(celery_app: Celery, schedule_id: int, by: str | None, now: dat
         code = _read(row.code_definition)
         permits.require(row.task_name, row.args, row.kwargs)
         permits.require(code["task_name"], code.get("args", ()), code.get("kwargs"))
-        return _apply(celery_app, row, code, by, now, "reset")
+        return _apply(row, code, by, now, "reset")
 
     return edits.changing(work)
 
 
-def _sync_one(celery_app: Celery, key: str, definition: Definition, now: datetime) -> list[str]:
+def _sync_one(key: str, definition: Definition, now: datetime) -> list[str]:
     code = to_json({name: getattr(definition, name) for name in OWNED})
     known = db.session.scalar(select(Schedule).where(Schedule.code_key == key))
     if known is not None and known.code_definition == code and known.retired_at is None:
@@ -92,14 +91,12 @@ def _sync_one(celery_app: Celery, key: str, definition: Definition, now: datetim
     with transaction():
         row = db.session.scalar(select(Schedule).where(Schedule.code_key == key).with_for_update())
         if row is None:
-            _make(celery_app, key, definition, code, now)
+            _make(key, definition, code, now)
             return [f"{key}: new"]
-        return _update(celery_app, row, code, now)
+        return _update(row, code, now)
 
 
-def _make(
-    celery_app: Celery, key: str, definition: Definition, code: dict[str, Any], now: datetime
-) -> Schedule:
+def _make(key: str, definition: Definition, code: dict[str, Any], now: datetime) -> Schedule:
     """A new row; one with arguments that do not fit is made all the same, and shown so."""
     row = Schedule(version=1, created_at=now, updated_at=now, run_count=0, failures=0)
     row.origin, row.code_key, row.code_definition = CODE, key, code
@@ -110,11 +107,11 @@ def _make(
     db.session.add(row)
     db.session.flush()
     rows.start(row, now)
-    history.record(row, "create", None, now, history.difference(celery_app, None, definition))
+    history.record(row, "create", None, now, history.difference(None, definition))
     return row
 
 
-def _update(celery_app: Celery, row: Schedule, code: dict[str, Any], now: datetime) -> list[str]:
+def _update(row: Schedule, code: dict[str, Any], now: datetime) -> list[str]:
     """Move what nobody changed here, and bring a retired one back."""
     said = []
     new, old = _read(code), _read(row.code_definition or {})
@@ -130,18 +127,16 @@ def _update(celery_app: Celery, row: Schedule, code: dict[str, Any], now: dateti
         history.record(row, "return", None, now)
         said.append(f"{row.code_key}: back")
     if wanted:
-        _apply(celery_app, row, wanted, None, now, "sync")
+        _apply(row, wanted, None, now, "sync")
         said.append(f"{row.code_key}: {', '.join(wanted)}")
     return said
 
 
-def _apply(
-    celery_app: Celery, row: Schedule, wanted: Mapping[str, Any], by: str | None, now: datetime, action: str
-) -> Schedule:
+def _apply(row: Schedule, wanted: Mapping[str, Any], by: str | None, now: datetime, action: str) -> Schedule:
     """Write fields that come from code, unchecked: the task may not have been deployed yet."""
     old = Definition.of(row)
-    new = edits.merged(celery_app, old, wanted, now)
-    if not (diff := history.difference(celery_app, old, new)):
+    new = edits.merged(old, wanted, now)
+    if not (diff := history.difference(old, new)):
         return row
     edits.write(row, new, by, now)
     if not keeping.unchanged(old, new):

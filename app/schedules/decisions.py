@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app import catalog
@@ -56,7 +55,7 @@ def run_id(schedule_id: int, due_at: datetime) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{schedule_id} {due_at.astimezone(UTC).isoformat()}"))
 
 
-def decide(celery_app: Celery, row: Any, unfinished: Unfinished, now: datetime) -> Decision:
+def decide(row: Any, unfinished: Unfinished, now: datetime) -> Decision:
     """What becomes of a due row (the columns of its schedule; `args`, `kwargs` and `skips` as JSON text).
 
     A row without `next_due_at` was written in SQL: its next fire is worked out. Only a moment of its own
@@ -71,7 +70,7 @@ def decide(celery_app: Celery, row: Any, unfinished: Unfinished, now: datetime) 
         if next_due_at is None or next_due_at > now:
             return _placed(timing, row, next_due_at, anchored)
     skips = _skips(row)
-    maker = _RunMaker(celery_app, row, now)
+    maker = _RunMaker(row, now)
     policies = policies_of(row)
     if maker.info is None:
         policies = replace(policies, max_runs=None)  # nothing is sent, so nothing counts
@@ -139,10 +138,10 @@ def _later(skips: list[str] | None, next_due_at: datetime | None) -> list[str] |
 class _RunMaker:
     """Makes the rows of runs for the fires of one schedule."""
 
-    def __init__(self, celery_app: Celery, row: Any, now: datetime) -> None:
+    def __init__(self, row: Any, now: datetime) -> None:
         self.row = row
         self.now = now
-        self.info = catalog.lookup(celery_app, row.task_name)
+        self.info = catalog.lookup(row.task_name)
         self.unknown: dict[str, Any] | None = None
         self._relative = due_arguments.KEY in row.args or due_arguments.KEY in row.kwargs
         self._arguments: catalog.Arguments | None = None

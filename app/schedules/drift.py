@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import select, update
 
@@ -26,18 +25,13 @@ Problems = dict[str, list[str]]
 
 
 def problems(
-    celery_app: Celery,
-    task_name: str,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    now: datetime,
-    timezone: str = "UTC",
+    task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], now: datetime, timezone: str = "UTC"
 ) -> Problems:
     """What a task's present signature says against arguments, by parameter; empty when they fit.
 
     Also for waiting messages. Masked values are not known and not objected to.
     """
-    info = catalog.lookup(celery_app, task_name)
+    info = catalog.lookup(task_name)
     if info is None:
         return {"task_name": [_("No task named %(name)s is known any more.", name=task_name)]}
     try:
@@ -47,18 +41,18 @@ def problems(
     return {}
 
 
-def of(celery_app: Celery, row: Any, now: datetime) -> Problems:
+def of(row: Any, now: datetime) -> Problems:
     """What signatures in this process say against a schedule's arguments, in the current language."""
-    return problems(celery_app, row.task_name, row.args, row.kwargs, now, row.timezone)
+    return problems(row.task_name, row.args, row.kwargs, now, row.timezone)
 
 
-def signature(celery_app: Celery, task_name: str) -> str:
+def signature(task_name: str) -> str:
     """A fingerprint of a task's parameters: the same as long as nothing about them changes."""
-    info = catalog.lookup(celery_app, task_name)
+    info = catalog.lookup(task_name)
     return UNKNOWN if info is None else _fingerprint(info)
 
 
-def check(celery_app: Celery, now: datetime, rest: float = 0.0, everything: bool = False) -> int:
+def check(now: datetime, rest: float = 0.0, everything: bool = False) -> int:
     """Check schedules and keep what was found on their rows; returns how many of them do not fit.
 
     Only those whose task has another signature than when they were checked, unless `everything`. `rest`: how
@@ -66,11 +60,11 @@ def check(celery_app: Celery, now: datetime, rest: float = 0.0, everything: bool
     """
     found, changed = 0, False
     started = time.monotonic()
-    for batch in _batches(celery_app, everything):
-        new = {row.id: of(celery_app, row, now) for row in batch}
+    for batch in _batches(everything):
+        new = {row.id: of(row, now) for row in batch}
         found += sum(bool(said) for said in new.values())
         changed = changed or any((row.drift or {}) != new[row.id] for row in batch)
-        _keep(batch, new, signature(celery_app, batch[0].task_name))
+        _keep(batch, new, signature(batch[0].task_name))
         time.sleep((time.monotonic() - started) * rest)
         started = time.monotonic()
     if changed:
@@ -85,12 +79,12 @@ def _fingerprint(info: catalog.TaskInfo) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _batches(celery_app: Celery, everything: bool) -> Iterator[Sequence[Any]]:
+def _batches(everything: bool) -> Iterator[Sequence[Any]]:
     """The rows to check, by their task and what they were checked against."""
     seen = select(Schedule.task_name, Schedule.checked_signature).distinct()
     groups = db.session.execute(seen).all()
     for task_name, checked in groups:
-        if everything or checked != signature(celery_app, task_name):
+        if everything or checked != signature(task_name):
             yield from _group(task_name, checked)
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
-from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import Table, select
 from sqlalchemy import delete as sql_delete
@@ -46,28 +45,23 @@ class Change:
     same_call: bool
 
 
-def create(celery_app: Celery, definition: Definition, by: str | None, now: datetime) -> Schedule:
+def create(definition: Definition, by: str | None, now: datetime) -> Schedule:
     """A new schedule; its first fire is the first slot from now on.
 
     Raises `Invalid` by field and `Conflict` (code "name-taken").
     """
-    return changing(lambda: insert(celery_app, definition, by, now))
+    return changing(lambda: insert(definition, by, now))
 
 
 def update(
-    celery_app: Celery,
-    schedule_id: int,
-    wanted: Mapping[str, Any],
-    by: str | None,
-    now: datetime,
-    if_version: int | None = None,
+    schedule_id: int, wanted: Mapping[str, Any], by: str | None, now: datetime, if_version: int | None = None
 ) -> Schedule:
     """Change some fields; the others keep their values. Nothing happens when nothing differs.
 
     Only a changed timing moves the next fire. Masked arguments stay what they are. Raises `NotFound`,
     `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
     """
-    return changing(lambda: change(celery_app, rows.locked(schedule_id, if_version), wanted, by, now))
+    return changing(lambda: change(rows.locked(schedule_id, if_version), wanted, by, now))
 
 
 def delete(schedule_id: int, by: str | None, now: datetime, if_version: int | None = None) -> str:
@@ -102,7 +96,7 @@ def undelete(schedule_id: int, by: str | None, now: datetime) -> Schedule:
     return changing(bring_back)
 
 
-def duplicate(celery_app: Celery, schedule_id: int, by: str | None, now: datetime) -> Schedule:
+def duplicate(schedule_id: int, by: str | None, now: datetime) -> Schedule:
     """A copy under another name, disabled so that nothing runs twice; of code definitions too."""
 
     def copy() -> Schedule:
@@ -112,7 +106,7 @@ def duplicate(celery_app: Celery, schedule_id: int, by: str | None, now: datetim
         _permit(definition)
         made = _new_row(definition, by, now)
         made.secrets_by = row.secrets_by
-        diff = history.difference(celery_app, None, definition)
+        diff = history.difference(None, definition)
         history.record(made, "create", by, now, diff, note=_("Copied from %(name)s.", name=row.name))
         return made
 
@@ -132,25 +126,19 @@ def changing(work: Callable[[], T]) -> T:
     return made
 
 
-def insert(
-    celery_app: Celery, definition: Definition, by: str | None, now: datetime, action: str = "create"
-) -> Schedule:
+def insert(definition: Definition, by: str | None, now: datetime, action: str = "create") -> Schedule:
     """`create` inside the caller's transaction."""
     _permit(definition)
-    definition = completed(celery_app, definition, now)
+    definition = completed(definition, now)
     _require_free(definition.name)
     row = _new_row(definition, by, now)
-    row.checked_signature = drift.signature(celery_app, row.task_name)
-    history.record(row, action, by, now, history.difference(celery_app, None, definition))
+    row.checked_signature = drift.signature(row.task_name)
+    history.record(row, action, by, now, history.difference(None, definition))
     return row
 
 
 def insert_all(
-    celery_app: Celery,
-    made: Sequence[tuple[Definition, history.Diff]],
-    by: str | None,
-    now: datetime,
-    action: str,
+    made: Sequence[tuple[Definition, history.Diff]], by: str | None, now: datetime, action: str
 ) -> None:
     """Make many schedules of `completed` definitions with free names inside the caller's transaction.
 
@@ -159,7 +147,7 @@ def insert_all(
     """
     _permit(*(definition for definition, _diff in made))
     tasks = {definition.task_name for definition, _diff in made}
-    signatures = {name: drift.signature(celery_app, name) for name in tasks}
+    signatures = {name: drift.signature(name) for name in tasks}
     for start in range(0, len(made), INSERTED_AT_ONCE):
         batch = made[start : start + INSERTED_AT_ONCE]
         values = [_columns(one, signatures[one.task_name], by, now) for one, _diff in batch]
@@ -183,13 +171,12 @@ def _columns(definition: Definition, signature: str, by: str | None, now: dateti
     return vars(row)
 
 
-def completed(celery_app: Celery, definition: Definition, now: datetime) -> Definition:
+def completed(definition: Definition, now: datetime) -> Definition:
     """A new definition as it is saved; raises `Invalid` by field."""
-    return check(celery_app, _anchored(definition, None, now), None, now)
+    return check(_anchored(definition, None, now), None, now)
 
 
 def change(
-    celery_app: Celery,
     row: Schedule,
     wanted: Mapping[str, Any],
     by: str | None,
@@ -198,39 +185,33 @@ def change(
     note: str | None = None,
 ) -> Schedule:
     """`update` of a locked row inside the caller's transaction."""
-    wanted_change = checked(celery_app, row, wanted, by, now)
+    wanted_change = checked(row, wanted, by, now)
     if wanted_change.diff:
-        _carry_out(celery_app, row, wanted_change, by, now, note)
+        _carry_out(row, wanted_change, by, now, note)
         history.record(row, action, by, now, wanted_change.diff, note)
     return row
 
 
 def change_all(
-    celery_app: Celery,
-    changes: Sequence[tuple[Schedule, Change]],
-    by: str | None,
-    now: datetime,
-    action: str,
+    changes: Sequence[tuple[Schedule, Change]], by: str | None, now: datetime, action: str
 ) -> None:
     """Carry out `checked` changes of locked rows inside the caller's transaction."""
     for row, one in changes:
-        _carry_out(celery_app, row, one, by, now)
+        _carry_out(row, one, by, now)
     told = [(row.id, row.name, row.version, one.diff) for row, one in changes]
     history.record_all(told, action, by, now)
 
 
-def checked(celery_app: Celery, row: Any, wanted: Mapping[str, Any], by: str | None, now: datetime) -> Change:
+def checked(row: Any, wanted: Mapping[str, Any], by: str | None, now: datetime) -> Change:
     """What `change` would do to a row, or to what has its columns; raises `Invalid` by field."""
     old = Definition.of(row)
-    given = merged(celery_app, old, wanted, now)
-    keeping.require_entered(celery_app, old, wanted, given, by, row.secrets_by)
-    new = check(celery_app, given, old, now, row.id, row.run_count)
-    return Change(old, new, history.difference(celery_app, old, new), keeping.unchanged(old, given))
+    given = merged(old, wanted, now)
+    keeping.require_entered(old, wanted, given, by, row.secrets_by)
+    new = check(given, old, now, row.id, row.run_count)
+    return Change(old, new, history.difference(old, new), keeping.unchanged(old, given))
 
 
-def _carry_out(
-    celery_app: Celery, row: Schedule, one: Change, by: str | None, now: datetime, note: str | None = None
-) -> None:
+def _carry_out(row: Schedule, one: Change, by: str | None, now: datetime, note: str | None = None) -> None:
     if set(one.diff) != {"enabled"} or one.new.enabled:  # switching off takes nothing from anybody
         _permit(one.old, one.new)
     if one.new.name != one.old.name:
@@ -239,7 +220,7 @@ def _carry_out(
     if not one.same_call:
         row.secrets_by = keeping.person(by)
     if not set(ARGUMENTS).isdisjoint(one.diff):
-        row.checked_signature = drift.signature(celery_app, row.task_name)
+        row.checked_signature = drift.signature(row.task_name)
 
 
 def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: str | None = None) -> None:
@@ -255,13 +236,13 @@ def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: s
     _moved(row, old, now)
 
 
-def merged(celery_app: Celery, old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definition:
+def merged(old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definition:
     """The old definition with the wanted changes, secrets kept, other types' timing let go."""
     values = dict(wanted)
     if "args" in values:
         values["args"] = arguments.with_secrets(values["args"], old.args)
     if "kwargs" in values:
-        values["kwargs"] = arguments.with_secrets(values["kwargs"], _named(celery_app, old))
+        values["kwargs"] = arguments.with_secrets(values["kwargs"], _named(old))
     new = replace(old, **values)
     if new.task_type != old.task_type:
         gone: dict[str, Any] = {name: None for name in OWN_TIMING[old.task_type] if name not in values}
@@ -269,9 +250,9 @@ def merged(celery_app: Celery, old: Definition, wanted: Mapping[str, Any], now: 
     return _anchored(new, old, now, given="anchor_at" in values and values["anchor_at"] is not None)
 
 
-def _named(celery_app: Celery, old: Definition) -> dict[str, Any]:
+def _named(old: Definition) -> dict[str, Any]:
     """All arguments by name, those by place included, as far as the task is known."""
-    info = catalog.lookup(celery_app, old.task_name)
+    info = catalog.lookup(old.task_name)
     return (catalog.by_name(info.parameters, old.args, old.kwargs) if info else {}) | old.kwargs
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app.errors import Invalid
@@ -30,9 +29,7 @@ class Step:
     stood: tuple[Any, ...] = ()
 
 
-def plan(
-    celery_app: Celery, wanted: Sequence[Mapping[str, Any]], now: datetime, by: str | None = None
-) -> list[Step]:
+def plan(wanted: Sequence[Mapping[str, Any]], now: datetime, by: str | None = None) -> list[Step]:
     """What `apply` would do; raises `Invalid` with messages under `NAME: FIELD`."""
     _refuse_twice(wanted)
     known = queries.by_name([one["name"].strip() for one in wanted])
@@ -41,7 +38,7 @@ def plan(
     for one in wanted:
         row = known.get(one["name"].strip())
         try:
-            steps.append(_step(celery_app, row, one, now, by))
+            steps.append(_step(row, one, now, by))
         except Invalid as error:
             errors |= {f"{one['name']}: {field}": texts for field, texts in error.errors.items()}
     if errors:
@@ -49,35 +46,33 @@ def plan(
     return steps
 
 
-def apply(
-    celery_app: Celery, wanted: Sequence[Mapping[str, Any]], by: str | None, now: datetime
-) -> list[Step]:
+def apply(wanted: Sequence[Mapping[str, Any]], by: str | None, now: datetime) -> list[Step]:
     """Make what is not there and change what differs, in one transaction; returns what was done.
 
     Schedules that the file does not name stay as they are. Raises as `plan` does, then nothing has changed.
     """
-    steps = plan(celery_app, wanted, now, by)
+    steps = plan(wanted, now, by)
     with transaction():
         known = queries.locked_by_name([step.name for step in steps if step.diff])
         new = [(step.definition, step.diff) for step in steps if step.diff and step.name not in known]
-        edits.insert_all(celery_app, new, by, now, "import")
+        edits.insert_all(new, by, now, "import")
         planned = []
         for one, step in zip(wanted, steps, strict=True):
             row = known.get(step.name)
             if row is not None and step.change is not None and step.stood == _stands(row):
                 planned.append((row, step.change))
             elif row is not None:  # somebody else made or changed it meanwhile
-                edits.change(celery_app, row, one, by, now, "import")
-        edits.change_all(celery_app, planned, by, now, "import")
+                edits.change(row, one, by, now, "import")
+        edits.change_all(planned, by, now, "import")
     rows.announce()
     return steps
 
 
-def _step(celery_app: Celery, row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
+def _step(row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
     if row is None:
-        new = edits.completed(celery_app, Definition(**one), now)
-        return Step(new.name, True, history.difference(celery_app, None, new), new)
-    change = edits.checked(celery_app, row, one, by, now)
+        new = edits.completed(Definition(**one), now)
+        return Step(new.name, True, history.difference(None, new), new)
+    change = edits.checked(row, one, by, now)
     return Step(change.new.name, False, change.diff, change.new, change, _stands(row))
 
 

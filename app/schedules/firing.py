@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from celery import Celery
 from sqlalchemy import Text, bindparam, case, cast, exists, func, literal, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -100,7 +99,7 @@ def agenda() -> Agenda:
     return Agenda(*db.session.execute(_AGENDA).one())
 
 
-def fire_due(celery_app: Celery, now: datetime, limit: int = BATCH) -> Fired:
+def fire_due(now: datetime, limit: int = BATCH) -> Fired:
     """Claim and send up to `limit` due schedules, the longest due first.
 
     Raises what the database raises when it is away; then nothing is claimed. When Redis goes away after the
@@ -108,14 +107,14 @@ def fire_due(celery_app: Celery, now: datetime, limit: int = BATCH) -> Fired:
     """
     claimed = time.monotonic()
     try:
-        claim = _claim(celery_app, now, limit)
+        claim = _claim(now, limit)
     except OperationalError:
         raise
     except (DBAPIError, ValueError, TypeError, KeyError, OverflowError):
-        claim = _claim_singly(celery_app, now, limit)
+        claim = _claim_singly(now, limit)
     if not claim.rows:
         return Fired()
-    sent = outbox.send_many(celery_app, claim.messages, claimed)
+    sent = outbox.send_many(claim.messages, claimed)
     _note_unsendable(sent.failed, now)
     topics.touch(broker.client(), ["schedules", "runs"])
     return Fired(claim.rows, sent.count)
@@ -141,7 +140,7 @@ def is_unfinished(run: Any) -> Any:
     return run.state.in_(literal)
 
 
-def _claim(celery_app: Celery, now: datetime, limit: int, only: int | None = None) -> _Claim:
+def _claim(now: datetime, limit: int, only: int | None = None) -> _Claim:
     """Decide on due rows, write their runs and move them on, in one transaction."""
     with transaction():
         rows = _due(now, limit, only)
@@ -151,7 +150,7 @@ def _claim(celery_app: Celery, now: datetime, limit: int, only: int | None = Non
         decisions: list[Decision] = []
         for row in rows:
             try:
-                decisions.append(decide(celery_app, row, open_runs.get(row.id, Unfinished()), now))
+                decisions.append(decide(row, open_runs.get(row.id, Unfinished()), now))
             except Exception as error:  # whatever is wrong with one row must not delay the others
                 logger.exception("schedule %s cannot be evaluated", row.id)
                 _set_aside(row.id, row.failures, error, now)
@@ -181,14 +180,14 @@ def _due(now: datetime, limit: int, only: int | None) -> Sequence[Any]:
     return db.session.execute(query).all()
 
 
-def _claim_singly(celery_app: Celery, now: datetime, limit: int) -> _Claim:
+def _claim_singly(now: datetime, limit: int) -> _Claim:
     """Each due row in a transaction of its own: the one that the batch failed on is set aside."""
     query = select(Schedule.id, Schedule.failures).where(Schedule.enabled, Schedule.next_run_at <= now)
     rows = db.session.execute(query.order_by(Schedule.next_run_at).limit(limit)).all()
     whole = _Claim()
     for row in rows:
         try:
-            claim = _claim(celery_app, now, 1, only=row.id)
+            claim = _claim(now, 1, only=row.id)
         except OperationalError:
             raise
         except (DBAPIError, ValueError, TypeError, KeyError, OverflowError) as error:

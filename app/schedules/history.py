@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from celery import Celery
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import undefer
 
@@ -62,23 +61,23 @@ def record_all(changes: Sequence[Entry], action: str, by: str | None, now: datet
     audit.record_all(f"schedule.{action}", now, "schedule", things)
 
 
-def difference(celery_app: Celery, old: Definition | None, new: Definition) -> dict[str, list[Any]]:
+def difference(old: Definition | None, new: Definition) -> dict[str, list[Any]]:
     """`{field: [before, after]}` of what differs, as JSON with secrets masked; all that is set when new."""
     if old is None:
-        set_ = readable(celery_app, new)
+        set_ = readable(new)
         return {name: [None, value] for name, value in set_.items() if value not in (None, [], {}, "")}
     names = [name for name in FIELDS if getattr(old, name) != getattr(new, name)]
     if not names:
         return {}
-    before, after = readable(celery_app, old, names), readable(celery_app, new, names)
+    before, after = readable(old, names), readable(new, names)
     return {name: [before[name], after[name]] for name in names}
 
 
-def readable(celery_app: Celery, definition: Definition, names: Sequence[str] = FIELDS) -> dict[str, Any]:
+def readable(definition: Definition, names: Sequence[str] = FIELDS) -> dict[str, Any]:
     """The definition as JSON for people, or some fields of it: times in RFC 3339, secrets masked."""
     values = {name: getattr(definition, name) for name in names}
     if "args" in values or "kwargs" in values:
-        info = catalog.lookup(celery_app, definition.task_name)
+        info = catalog.lookup(definition.task_name)
         args, kwargs, _masked = catalog.mask(info, definition.args, definition.kwargs)
         values |= {name: one for name, one in (("args", args), ("kwargs", kwargs)) if name in values}
     return values | {name: values[name].isoformat() for name in _DATED if values.get(name) is not None}

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app import catalog
@@ -29,12 +28,7 @@ def unchanged(old: Definition, new: Definition) -> bool:
 
 
 def require_entered(
-    celery_app: Celery,
-    old: Definition,
-    wanted: Mapping[str, Any],
-    new: Definition,
-    by: str | None,
-    entered_by: str | None,
+    old: Definition, wanted: Mapping[str, Any], new: Definition, by: str | None, entered_by: str | None
 ) -> None:
     """Raise `Invalid` by parameter when a secret that somebody else entered would come into other company.
 
@@ -42,7 +36,7 @@ def require_entered(
     """
     if unchanged(old, new) or (by is not None and person(by) == entered_by):
         return
-    kept = _kept(catalog.lookup(celery_app, old.task_name), old, wanted)
+    kept = _kept(catalog.lookup(old.task_name), old, wanted)
     if kept:
         message = _(
             "Enter this secret again: the task or other arguments change, and somebody else entered it."

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app import audit, broker, catalog, runs
@@ -25,12 +24,7 @@ from app.schedules.timing import zone
 
 
 def run_now(
-    celery_app: Celery,
-    schedule_id: int,
-    by: str | None,
-    now: datetime,
-    overlap: Overlap | None = None,
-    note: str = "",
+    schedule_id: int, by: str | None, now: datetime, overlap: Overlap | None = None, note: str = ""
 ) -> Run:
     """Run the schedule's task now with its arguments, as if it were due at `now`; moves nothing of it.
 
@@ -43,7 +37,7 @@ def run_now(
     with transaction():
         row = rows.locked(schedule_id)
         permits.require(row.task_name, row.args, row.kwargs)
-        info = catalog.lookup(celery_app, row.task_name)
+        info = catalog.lookup(row.task_name)
         if info is None:
             raise Conflict(_("No task named %(name)s is known.", name=row.task_name), code="unknown-task")
         resolved = _resolved(info, row, now)
@@ -63,7 +57,7 @@ def run_now(
         details = {"run_id": new["id"], "note": note or None} | audit.arguments(new["args"], new["kwargs"])
         audit.record("schedule.run", now, "schedule", row.id, row.name, **details)
     if new["state"] == states.PENDING:
-        sent = outbox.send_many(celery_app, [outbox.message(new)], claimed)
+        sent = outbox.send_many([outbox.message(new)], claimed)
         outbox.fail(sent.failed, now)
     else:
         rows.announce()
@@ -72,7 +66,6 @@ def run_now(
 
 
 def run_once_at(
-    celery_app: Celery,
     task_name: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -99,7 +92,7 @@ def run_once_at(
             kwargs=dict(kwargs),
             **fields,
         )
-        row = insert(celery_app, definition, by, now)
+        row = insert(definition, by, now)
         row.rerun_of = rerun_of
         return row
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
-
 from app import catalog
 from app.errors import Invalid
 from app.schedules import due_arguments, timing
@@ -27,14 +25,9 @@ def preview(
 
 
 def arguments_at(
-    celery_app: Celery,
-    task_name: str | None,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    timezone: str,
-    due_at: datetime,
+    task_name: str | None, args: Sequence[Any], kwargs: Mapping[str, Any], timezone: str, due_at: datetime
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments as they would be sent for the fire at a moment, secrets masked; raises `Invalid`."""
-    info = catalog.lookup(celery_app, task_name) if task_name else None
+    info = catalog.lookup(task_name) if task_name else None
     resolved = due_arguments.resolve(args, kwargs, due_at, timing.zone(timezone), kinds(info))
     return masked(info, *resolved)

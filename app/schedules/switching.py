@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app.errors import CeleriacError, Conflict, Invalid
@@ -30,12 +29,7 @@ class Outcome:
 
 
 def enable(
-    celery_app: Celery,
-    schedule_id: int,
-    by: str | None,
-    now: datetime,
-    note: str = "",
-    if_version: int | None = None,
+    schedule_id: int, by: str | None, now: datetime, note: str = "", if_version: int | None = None
 ) -> Schedule:
     """Let a schedule fire from its next slot on; the past is not fired. Nothing happens when it does already.
 
@@ -47,7 +41,7 @@ def enable(
         if row.retired_at is not None:
             raise Conflict(_("Its definition has vanished from the code."), code="retired")
         try:
-            return change(celery_app, row, {"enabled": True}, by, now, "enable", _checked(note))
+            return change(row, {"enabled": True}, by, now, "enable", _checked(note))
         except Invalid as error:
             if "note" in error.errors:
                 raise
@@ -58,32 +52,25 @@ def enable(
 
 
 def disable(
-    celery_app: Celery,
-    schedule_id: int,
-    by: str | None,
-    now: datetime,
-    note: str = "",
-    if_version: int | None = None,
+    schedule_id: int, by: str | None, now: datetime, note: str = "", if_version: int | None = None
 ) -> Schedule:
     """Stop a schedule from firing; runs that are sent go on. Raises `NotFound` and `Stale`."""
 
     def work() -> Schedule:
         row = rows.locked(schedule_id, if_version)
-        return change(celery_app, row, {"enabled": False}, by, now, "disable", _checked(note))
+        return change(row, {"enabled": False}, by, now, "disable", _checked(note))
 
     return changing(work)
 
 
-def enable_many(celery_app: Celery, ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:
+def enable_many(ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:
     """`enable` for each; what cannot be done is said, the others are done. At most 500."""
-    return each(ids, lambda schedule_id: enable(celery_app, schedule_id, by, now).name)
+    return each(ids, lambda schedule_id: enable(schedule_id, by, now).name)
 
 
-def disable_many(
-    celery_app: Celery, ids: Sequence[int], by: str | None, now: datetime, note: str = ""
-) -> list[Outcome]:
+def disable_many(ids: Sequence[int], by: str | None, now: datetime, note: str = "") -> list[Outcome]:
     """`disable` for each; what cannot be done is said, the others are done. At most 500."""
-    return each(ids, lambda schedule_id: disable(celery_app, schedule_id, by, now, note).name)
+    return each(ids, lambda schedule_id: disable(schedule_id, by, now, note).name)
 
 
 def delete_many(ids: Sequence[int], by: str | None, now: datetime) -> list[Outcome]:

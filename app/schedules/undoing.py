@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import select
 
@@ -18,7 +17,7 @@ WITHIN = timedelta(minutes=5)  # pages offer it for seconds; nobody means to tak
 ACTIONS = ("enable", "disable", "delete", "skip", "restore", "update")
 
 
-def undo(celery_app: Celery, done_at: datetime, by: str | None, now: datetime) -> list[Outcome]:
+def undo(done_at: datetime, by: str | None, now: datetime) -> list[Outcome]:
     """Take back every change that `by` made at exactly that moment; says what happened to each schedule.
 
     What was changed again since then is left alone and said. Of an update only a changed queue is taken
@@ -28,24 +27,22 @@ def undo(celery_app: Celery, done_at: datetime, by: str | None, now: datetime) -
         ScheduleChange.at == done_at, ScheduleChange.by == by, ScheduleChange.action.in_(ACTIONS)
     )
     found = {change.schedule_id: change for change in db.session.scalars(query)}
-    steps = {one: step for one, change in found.items() if (step := _step(celery_app, change, by, now))}
+    steps = {one: step for one, change in found.items() if (step := _step(change, by, now))}
     if not steps or now - done_at > WITHIN:
         raise NotFound(_("There is nothing left to take back."))
     return each(list(steps), lambda schedule_id: steps[schedule_id]())
 
 
-def _step(
-    celery_app: Celery, change: ScheduleChange, by: str | None, now: datetime
-) -> Callable[[], str] | None:
+def _step(change: ScheduleChange, by: str | None, now: datetime) -> Callable[[], str] | None:
     """What takes one change back and returns the schedule's name; None when nothing does."""
     schedule_id, version, diff = change.schedule_id, change.version, dict(change.diff)
     match change.action:
         case "delete":
             return lambda: undelete(schedule_id, by, now).name
         case "enable":
-            return lambda: disable(celery_app, schedule_id, by, now, "", version).name
+            return lambda: disable(schedule_id, by, now, "", version).name
         case "disable":
-            return lambda: enable(celery_app, schedule_id, by, now, "", version).name
+            return lambda: enable(schedule_id, by, now, "", version).name
         case "skip":
             at = datetime.fromisoformat(diff["skips"][1])
             return lambda: restore(schedule_id, at, by, now).name
@@ -55,4 +52,4 @@ def _step(
     if list(diff) != ["queue"]:
         return None
     before = {"queue": diff["queue"][0]}
-    return lambda: update(celery_app, schedule_id, before, by, now, version).name
+    return lambda: update(schedule_id, before, by, now, version).name

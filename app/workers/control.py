@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app import audit, broker, heartbeats, queue_names
@@ -20,7 +19,7 @@ SLOTS_MAX = 256
 SETTLE_TRIES, SETTLE_SECONDS = 20, 0.1  # a pool forks, and some loops turn, only after they have answered
 
 
-def pause(celery_app: Celery, hostname: str, by: str, note: str, now: datetime) -> Worker:
+def pause(hostname: str, by: str, note: str, now: datetime) -> Worker:
     """Let a worker take nothing more until it is resumed, also after a restart; what runs goes on.
 
     A worker that is offline obeys when it starts. Raises `NotFound`, and `Conflict` "no-answer".
@@ -29,30 +28,30 @@ def pause(celery_app: Celery, hostname: str, by: str, note: str, now: datetime) 
     with transaction():
         broker.pause_worker(hostname, by, note, now)
         audit.record("worker.pause", now, "worker", hostname, hostname, note=note or None)
-    return _obeyed(celery_app, worker, now)
+    return _obeyed(worker, now)
 
 
-def resume(celery_app: Celery, hostname: str, now: datetime) -> Worker:
+def resume(hostname: str, now: datetime) -> Worker:
     """Let a paused worker take runs again. Raises like `pause`."""
     worker = find_worker(broker.client(), hostname, now)
     with transaction():
         if broker.resume_worker(hostname):
             audit.record("worker.resume", now, "worker", hostname, hostname)
-    return _obeyed(celery_app, worker, now)
+    return _obeyed(worker, now)
 
 
-def shutdown(celery_app: Celery, hostname: str, now: datetime) -> Worker:
+def shutdown(hostname: str, now: datetime) -> Worker:
     """Let a worker finish what runs (`running` of the answer), take nothing more, and leave.
 
     Raises `NotFound`, and `Conflict` "offline" or "no-answer".
     """
     worker = _online(hostname, now)
-    answer = ask(celery_app, hostname, STOP)
+    answer = ask(hostname, STOP)
     _note("worker.shutdown", hostname, now, running=[one["id"] for one in answer["running"]] or None)
     return read(answer | {"stopping": True}, worker.pause, now)
 
 
-def resize(celery_app: Celery, hostname: str, size: int, now: datetime) -> Worker:
+def resize(hostname: str, size: int, now: datetime) -> Worker:
     """Give a worker's pool so many slots; one that scales by itself gets at most so many.
 
     Raises `Invalid`, `NotFound`, and `Conflict`: "offline", "no-answer", "unsupported" by its pool, "refused"
@@ -65,20 +64,18 @@ def resize(celery_app: Celery, hostname: str, size: int, now: datetime) -> Worke
         words = _("A pool of the kind %(pool)s cannot grow or shrink while it runs.", pool=worker.pool)
         raise Conflict(words, "unsupported")
     if worker.autoscale:
-        ask(celery_app, hostname, "autoscale", max=size, min=min(size, worker.autoscale[0]))
+        ask(hostname, "autoscale", max=size, min=min(size, worker.autoscale[0]))
     elif size > worker.slots:
-        ask(celery_app, hostname, "pool_grow", n=size - worker.slots)
+        ask(hostname, "pool_grow", n=size - worker.slots)
     for _slot in range(0 if worker.autoscale else worker.slots - size):
-        ask(celery_app, hostname, "pool_shrink", n=1)  # one by one: refused in the midst, it miscounts
+        ask(hostname, "pool_shrink", n=1)  # one by one: refused in the midst, it miscounts
     _note("worker.pool", hostname, now, before=worker.slots, size=size)
     if worker.autoscale:
-        return _settled(celery_app, hostname, now, lambda one: (one.autoscale or [0, 0])[1] == size)
-    return _settled(celery_app, hostname, now, lambda one: one.slots == size)
+        return _settled(hostname, now, lambda one: (one.autoscale or [0, 0])[1] == size)
+    return _settled(hostname, now, lambda one: one.slots == size)
 
 
-def change_queues(
-    celery_app: Celery, hostname: str, add: Sequence[str], drop: Sequence[str], now: datetime
-) -> Worker:
+def change_queues(hostname: str, add: Sequence[str], drop: Sequence[str], now: datetime) -> Worker:
     """Let a worker listen to more queues, or to some no longer, until it restarts.
 
     Raises `Invalid`, `NotFound`, and `Conflict` "offline", "no-answer" or "refused".
@@ -86,12 +83,12 @@ def change_queues(
     worker = _online(hostname, now)
     _check_queues(worker, add, drop)
     for queue in add:
-        ask(celery_app, hostname, "add_consumer", queue=queue)
+        ask(hostname, "add_consumer", queue=queue)
     for queue in drop:
-        ask(celery_app, hostname, "cancel_consumer", queue=queue)
+        ask(hostname, "cancel_consumer", queue=queue)
     _note("worker.queues", hostname, now, add=list(add) or None, drop=list(drop) or None)
     wanted = (set(worker.queues) | set(add)) - set(drop)
-    return _settled(celery_app, hostname, now, lambda one: set(one.queues) == wanted)
+    return _settled(hostname, now, lambda one: set(one.queues) == wanted)
 
 
 def clear(hostname: str, now: datetime) -> None:
@@ -105,27 +102,27 @@ def clear(hostname: str, now: datetime) -> None:
         audit.record("worker.clear", now, "worker", hostname, hostname)
 
 
-def _obeyed(celery_app: Celery, worker: Worker, now: datetime) -> Worker:
+def _obeyed(worker: Worker, now: datetime) -> Worker:
     """The worker after it has read its pause; a worker that is offline as it is known."""
     if not worker.online:
         return find_worker(broker.client(), worker.hostname, now)
-    return _told(celery_app, worker.hostname, now)
+    return _told(worker.hostname, now)
 
 
-def _settled(celery_app: Celery, hostname: str, now: datetime, done: Callable[[Worker], bool]) -> Worker:
+def _settled(hostname: str, now: datetime, done: Callable[[Worker], bool]) -> Worker:
     """The worker as soon as it says that the change is done; after two seconds, as it is then."""
-    worker = _told(celery_app, hostname, now)
+    worker = _told(hostname, now)
     for _try in range(SETTLE_TRIES):
         if done(worker):
             break
         time.sleep(SETTLE_SECONDS)
-        worker = _told(celery_app, hostname, now)
+        worker = _told(hostname, now)
     return worker
 
 
-def _told(celery_app: Celery, hostname: str, now: datetime) -> Worker:
+def _told(hostname: str, now: datetime) -> Worker:
     """The worker as it answers right now."""
-    return read(ask(celery_app, hostname, TELL), broker.paused_workers().get(hostname), now)
+    return read(ask(hostname, TELL), broker.paused_workers().get(hostname), now)
 
 
 def _online(hostname: str, now: datetime) -> Worker:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import redis
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
 from app import broker, heartbeats
 from app.broker import dedup, recovery
 from app.broker.location import Taken
-from app.extensions import db, transaction
+from app.extensions import celery_app, db, transaction
 from app.heartbeats import Worker, strangers
 from app.runs import states, statistics
 from app.runs.models import Run
@@ -93,7 +92,7 @@ def _runs_of(gone: Sequence[tuple[str, datetime]]) -> Sequence[Run]:
 
 def _given_back_by_rabbitmq(run: Run, now: datetime, given_back: list[str], lost: list[str]) -> None:
     """Bring the row in step; what was acknowledged when it started, or given back too often, is LOST."""
-    task = current_app.extensions["celery"].tasks.get(run.task_name)
+    task = celery_app.tasks.get(run.task_name)
     if run.state in states.RUNNING and task is not None and not task.acks_late:
         _lose(run, _not_twice(run), now, lost)
     elif dedup.starts(run.id) >= DEATHS_MAX:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app import audit, broker, catalog
@@ -35,9 +34,9 @@ class Limited:
     workers: dict[str, str]
 
 
-def limits_of(celery_app: Celery, task_name: str) -> dict[str, Any]:
+def limits_of(task_name: str) -> dict[str, Any]:
     """The limits of a task by name: those that people set, else its own. Raises `NotFound`."""
-    info = catalog.find(celery_app, task_name)
+    info = catalog.find(task_name)
     own = {name: getattr(info, name) for name in NAMES}
     return own | limits.kept(broker.client()).get(task_name, {})
 
@@ -55,20 +54,20 @@ def all_in_force(tasks: Sequence[catalog.TaskInfo]) -> list[catalog.TaskInfo]:
     return [replace(task, **kept.get(task.name, {})) for task in tasks]
 
 
-def set_limits(celery_app: Celery, task_name: str, given: dict[str, Any], now: datetime) -> Limited:
+def set_limits(task_name: str, given: dict[str, Any], now: datetime) -> Limited:
     """Change the limits that are `given`; None lifts one. Raises `NotFound` and `Invalid`."""
-    wanted = limits_of(celery_app, task_name) | given
+    wanted = limits_of(task_name) | given
     _check(given, wanted)
     client = broker.client()
     with transaction():
         limits.keep(client, task_name, limits.kept(client).get(task_name, {}) | given)
         audit.record("task.limits", now, "task", task_name, task_name, **_words(given))
-    return Limited(task_name=task_name, **wanted, workers=_tell(celery_app, given, now))
+    return Limited(task_name=task_name, **wanted, workers=_tell(given, now))
 
 
-def _tell(celery_app: Celery, given: dict[str, Any], now: datetime) -> dict[str, str]:
+def _tell(given: dict[str, Any], now: datetime) -> dict[str, str]:
     online = [one for one in workers(broker.client(), now) if one.online]
-    answers = ask_all(celery_app, [one.hostname for one in online], LIMIT)
+    answers = ask_all([one.hostname for one in online], LIMIT)
     said = {}
     for worker in online:
         answer = answers.get(worker.hostname)

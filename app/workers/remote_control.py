@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis
-from celery import Celery
 from flask_babel import gettext as _
 from kombu.exceptions import OperationalError
 
 from app.errors import BrokerUnavailable, Conflict
+from app.extensions import celery_app
 
 ANSWER_SECONDS = 3.0
 _BROKEN = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError)
 
 
-def ask(celery_app: Celery, hostname: str, command: str, **arguments: Any) -> Any:
+def ask(hostname: str, command: str, **arguments: Any) -> Any:
     """What one worker answers to a command. A command that is not answered in time is not obeyed later.
 
     Raises `BrokerUnavailable`, and `Conflict`: "no-answer", or "refused" with the worker's own words.
     """
-    answer = ask_all(celery_app, [hostname], command, **arguments).get(hostname)
+    answer = ask_all([hostname], command, **arguments).get(hostname)
     if answer is None:
         raise Conflict(
             _(
@@ -34,24 +34,22 @@ def ask(celery_app: Celery, hostname: str, command: str, **arguments: Any) -> An
     return answer["ok"]
 
 
-def ask_all(
-    celery_app: Celery, hostnames: Sequence[str], command: str, **arguments: Any
-) -> dict[str, dict[str, Any]]:
+def ask_all(hostnames: Sequence[str], command: str, **arguments: Any) -> dict[str, dict[str, Any]]:
     """The answers of several workers by name, `{"ok": …}` or `{"error": …}`; the silent ones are missing."""
     if not hostnames:
         return {}
     try:
-        replies = _broadcast(celery_app, hostnames, command, arguments)
+        replies = _broadcast(hostnames, command, arguments)
     except _BROKEN:  # a pooled connection that broke while nobody used it: once more with a fresh one
         try:
-            replies = _broadcast(celery_app, hostnames, command, arguments)
+            replies = _broadcast(hostnames, command, arguments)
         except _BROKEN as error:
             raise BrokerUnavailable(_("The broker does not answer: %(error)s", error=error)) from error
     return {name: answer for reply in replies for name, answer in reply.items()}
 
 
 def _broadcast(
-    celery_app: Celery, hostnames: Sequence[str], command: str, arguments: dict[str, Any]
+    hostnames: Sequence[str], command: str, arguments: dict[str, Any]
 ) -> list[dict[str, dict[str, Any]]]:
     return (
         celery_app.control.broadcast(

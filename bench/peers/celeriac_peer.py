@@ -21,7 +21,7 @@ TASK = "examples.basic.add"
 
 
 def rows(app, first: int, count: int, every: int, age: float, spread: float = 0.0) -> None:
-    checked = drift.signature(app.extensions["celery"], TASK)  # as an edit on the page leaves it
+    checked = drift.signature(TASK)  # as an edit on the page leaves it
     now = utcnow()
     made = []
     for number in range(first, first + count):
@@ -65,7 +65,7 @@ def make_due(app, number: int) -> None:
     (row,) = schedules.by_name([f"s{number}"]).values()
     now = utcnow()
     timing = {"task_type": "one_time", "run_at": now + timedelta(milliseconds=1), "enabled": True}
-    schedules.update(app.extensions["celery"], row.id, timing, "bench", now)
+    schedules.update(row.id, timing, "bench", now)
 
 
 def main() -> None:

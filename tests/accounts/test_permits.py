@@ -31,20 +31,20 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "operation.md"
 
 
 @pytest.fixture
-def stage(app: Flask, celery_app: Celery) -> SimpleNamespace:
+def stage(app: Flask) -> SimpleNamespace:
     """What an admin has made of a task that needs admin, and what an operator made of another."""
     now = utcnow()
 
     def schedule(name: str, by: str, task_name: str = CLEAN, **fields: Any) -> int:
         given = {"task_type": "cron", "cron_schedule": "0 3 * * *", "task_name": task_name} | fields
-        return schedules.create(celery_app, schedules.Definition(name=name, **given), by, now).id
+        return schedules.create(schedules.Definition(name=name, **given), by, now).id
 
     found = SimpleNamespace(
         on=schedule("on", "boss"),
         off=schedule("off", "boss", enabled=False),
         gone=schedule("gone", "boss"),
         own=schedule("own", "mei", PLAIN, args=[1]),
-        held=runs.submit(celery_app, runs.RunRequest(CLEAN, hold=True, requested_by="boss"), now).id,
+        held=runs.submit(runs.RunRequest(CLEAN, hold=True, requested_by="boss"), now).id,
         failed="f0001",
     )
     schedules.delete(found.gone, "boss", now)
@@ -222,16 +222,16 @@ def test_own_undo_brings_nothing_back_on(stage: SimpleNamespace, signed_in: Any,
     assert schedules.get(stage.on).enabled is False
 
 
-def test_what_an_admin_scheduled_goes_on_by_itself(stage: SimpleNamespace, celery_app: Celery) -> None:
+def test_what_an_admin_scheduled_goes_on_by_itself(stage: SimpleNamespace) -> None:
     due_at = schedules.get(stage.on).next_due_at
     assert due_at is not None
-    firing.fire_due(celery_app, due_at)
+    firing.fire_due(due_at)
     db.session.rollback()
     assert db.session.scalar(select(Run).where(Run.schedule_id == stage.on)) is not None
 
 
 def test_a_change_of_many_runs_has_the_rights_of_who_confirms_it(
-    stage: SimpleNamespace, celery_app: Celery, caller: Callable[[str], Any], eventually: Any
+    stage: SimpleNamespace, caller: Callable[[str], Any], eventually: Any
 ) -> None:
     admin, operator = caller("admin"), caller("operator")
     wanted = {"action": "rerun", "ids": [stage.failed]}
@@ -249,13 +249,13 @@ def test_a_change_of_many_runs_has_the_rights_of_who_confirms_it(
     assert [item.outcome for item in bulk.items(bulk.get(again["id"]))] == ["done"]
 
 
-def test_import_in_a_request_is_a_door_as_well(stage: SimpleNamespace, celery_app: Celery) -> None:
+def test_import_in_a_request_is_a_door_as_well(stage: SimpleNamespace) -> None:
     before = present()
     with (
         audit.acting(audit.Origin("mei", "api", role="operator")),
         pytest.raises(permits.Forbidden, match="needs the role admin"),
     ):
-        exchange.apply(celery_app, [cron("on", kwargs={"older_than_days": 0})], "mei", utcnow())
+        exchange.apply([cron("on", kwargs={"older_than_days": 0})], "mei", utcnow())
     assert present() == before
 
 
@@ -293,7 +293,7 @@ def test_a_task_names_its_role(celery_app: Celery, caller: Callable[[str], Any])
         """A role that there is not."""
 
     try:
-        assert {name: catalog.find(celery_app, name).role for name in (*DENIED, PLAIN, "permits.odd")} == {
+        assert {name: catalog.find(name).role for name in (*DENIED, PLAIN, "permits.odd")} == {
             **dict.fromkeys(DENIED, "admin"), PLAIN: "operator", "permits.odd": "admin",
         }  # fmt: skip
         assert caller("viewer").get(f"/tasks/{CLEAN}").json["role"] == "admin"
@@ -329,7 +329,7 @@ def test_the_audit_log_keeps_what_a_clean_up_deleted(app: Flask, celery_app: Cel
         "created_at": now.replace(year=2020),
         "updated_at": now,
     }
-    asked = runs.submit(celery_app, runs.RunRequest(CLEAN, requested_by="boss"), now)
+    asked = runs.submit(runs.RunRequest(CLEAN, requested_by="boss"), now)
     with transaction() as session:
         session.add_all([Run(id=f"old{n}", attempt=0, **old) for n in range(3)])
     celery_app.tasks[CLEAN].apply(

@@ -44,7 +44,7 @@ def test_nothing_of_theirs_is_sent_stranded_or_doubled(
     wait_until(lambda: "no schedule fires" in ours.log("beat"), 60)
     wait_until(lambda: own_redis.client.hlen("celeriac:recorders"), 60)
     with pytest.raises(Conflict, match="belongs to another Celery app") as refused:
-        runs.submit(ours.app.extensions["celery"], RunRequest("examples.basic.add"), utcnow())
+        runs.submit(RunRequest("examples.basic.add"), utcnow())
     assert refused.value.code == "another-app"
 
     browser = signed_in_to(ours.app)
@@ -87,9 +87,8 @@ def test_beside_them_when_told_to_share(shop: Make, celeriac_on: Make, own_redis
     ours.start_all()
     for number in range(40):
         theirs.send(number)
-    celery_app = ours.app.extensions["celery"]
     wanted = RunRequest("examples.basic.add", kwargs={"x": 1, "y": 2}, requested_by="mei")
-    sent = [runs.submit(celery_app, wanted, utcnow()).id for _ in range(5)]
+    sent = [runs.submit(wanted, utcnow()).id for _ in range(5)]
 
     def ended() -> bool:
         db.session.rollback()

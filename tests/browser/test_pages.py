@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from celery import Celery
 from playwright.sync_api import Page, expect
 
 from app import runs
@@ -58,9 +57,9 @@ def test_everything_works_without_javascript(visit: Visit) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("width", [320, 380, 768])
-def test_nothing_scrolls_sideways(visit: Visit, celery_app: Celery, path: str, width: int) -> None:
+def test_nothing_scrolls_sideways(visit: Visit, path: str, width: int) -> None:
     request = runs.RunRequest("sample_tasks.resize", kwargs={"folder": "a/very/long/path/" * 20})
-    runs.submit(celery_app, request, datetime.now(UTC))
+    runs.submit(request, datetime.now(UTC))
     page = visit(path, role="admin", width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 

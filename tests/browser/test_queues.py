@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from celery import Celery
+from flask import Flask
 from playwright.sync_api import Page, expect
 from redis import Redis
 
@@ -18,10 +18,10 @@ Q = "/queues/default"
 
 
 @pytest.fixture
-def submit(celery_app: Celery) -> Callable[..., str]:
+def submit(app: Flask) -> Callable[..., str]:
     def make(number: int = 0, **options: Any) -> str:
         request = runs.RunRequest("sample_tasks.plain", [number], **options)
-        return runs.submit(celery_app, request, utcnow()).id
+        return runs.submit(request, utcnow()).id
 
     return make
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 from playwright.sync_api import Page, expect
 
@@ -18,14 +17,14 @@ Visit = Callable[..., Page]
 
 
 @pytest.fixture
-def new(celery_app: Celery) -> Callable[..., Schedule]:
+def new(app: Flask) -> Callable[..., Schedule]:
     """`new(name, **fields)`: a schedule that fires daily."""
 
     def create(name: str = "Daily", **fields: Any) -> Schedule:
         fields = {"task_name": "sample_tasks.plain", "args": [1], "task_type": "cron"} | fields
         fields = {"cron_schedule": "0 12 * * *", "timezone": "Europe/London"} | fields
         definition = schedules.Definition(name=name, **fields)
-        return schedules.create(celery_app, definition, "mei", datetime.now(UTC))
+        return schedules.create(definition, "mei", datetime.now(UTC))
 
     return create
 
@@ -131,7 +130,7 @@ def test_the_switch_acts_at_once_and_can_be_undone(
 
 
 def test_chosen_rows_stay_chosen_while_the_list_is_asked_again(
-    app: Flask, visit: Visit, new: Callable[..., Schedule], celery_app: Celery, ask: Any
+    app: Flask, visit: Visit, new: Callable[..., Schedule], ask: Any
 ) -> None:
     rows = [new(f"S{n}", enabled=n < 2) for n in range(3)]
     page = visit("/schedules")
@@ -143,7 +142,7 @@ def test_chosen_rows_stay_chosen_while_the_list_is_asked_again(
     page.get_by_label("Choose all of this page").check(force=True)
     expect(bar).to_contain_text("3 chosen")
     expect(bar.get_by_role("button", name="Turn on")).to_be_visible()
-    schedules.update(celery_app, rows[2].id, {"name": "Renamed"}, "tom", datetime.now(UTC))
+    schedules.update(rows[2].id, {"name": "Renamed"}, "tom", datetime.now(UTC))
     ask(page, "schedules")
     expect(bar).to_contain_text("3 chosen")
     expect(page.locator(".pick:checked")).to_have_count(3)

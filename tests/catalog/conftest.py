@@ -1,22 +1,28 @@
 """A Celery app of the tests' own, and tasks made from plain functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
 import pytest
 from celery import Celery, Task
+from flask import Flask
+from flask_babel import Babel
 
 from app.catalog import TaskInfo, find
 from app.catalog.parameters import Parameter, parameters_of
 
 
 @pytest.fixture
-def celery_app() -> Celery:
-    """An app that connects to nothing."""
+def celery_app() -> Iterator[Celery]:
+    """An app that connects to nothing, and the current one."""
     app = Celery("catalog-tests", broker="memory://", set_as_current=False)
     app.conf.task_default_queue = "default"
-    return app
+    flask_app = Flask("catalog-tests")
+    Babel(flask_app)
+    flask_app.extensions["celery"] = app
+    with flask_app.app_context():
+        yield app
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def make_task(celery_app: Celery) -> Callable[..., Task]:
 @pytest.fixture
 def info_of(celery_app: Celery, make_task: Callable[..., Task]) -> Callable[..., TaskInfo]:
     """The description of the task that a function makes."""
-    return lambda function, **options: find(celery_app, make_task(function, **options).name)
+    return lambda function, **options: find(make_task(function, **options).name)
 
 
 @pytest.fixture

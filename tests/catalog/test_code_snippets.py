@@ -109,7 +109,7 @@ def info_of_once():
 
     app = Celery("call-tests", broker="memory://", set_as_current=False)
     app.task(name="reports.build_daily_report", shared=False)(build_daily_report)
-    return find(app, "reports.build_daily_report")
+    return find("reports.build_daily_report", app)
 
 
 def test_command_posts_the_same(info):

@@ -1,15 +1,14 @@
 """Registered tasks are listed with what is worth knowing about each."""
 
 import pytest
-from celery import Celery
 from kombu import Queue
 
 from app.catalog import find, listing
 from app.errors import NotFound
 
 
-def names(app: Celery) -> list[str]:
-    return [info.name for info in listing(app)]
+def names() -> list[str]:
+    return [info.name for info in listing()]
 
 
 def test_listing_is_sorted_and_without_celerys_own(celery_app, make_task):
@@ -18,15 +17,15 @@ def test_listing_is_sorted_and_without_celerys_own(celery_app, make_task):
 
     make_task(one, name="b.second")
     make_task(one, name="a.first")
-    assert [name for name in names(celery_app) if name in ("a.first", "b.second")] == ["a.first", "b.second"]
-    assert names(celery_app) == sorted(names(celery_app))
-    assert not [name for name in names(celery_app) if name.startswith("celery.")]
+    assert [name for name in names() if name in ("a.first", "b.second")] == ["a.first", "b.second"]
+    assert names() == sorted(names())
+    assert not [name for name in names() if name.startswith("celery.")]
 
 
 @pytest.mark.parametrize("name", ["nowhere.task", "celery.chain", ""])
 def test_unknown_task(celery_app, name):
     with pytest.raises(NotFound):
-        find(celery_app, name)
+        find(name)
 
 
 def test_docstring_and_source(info_of):

@@ -234,7 +234,7 @@ def test_class_based_task(celery_app):
     from app.catalog import find
 
     celery_app.register_task(Sweep())
-    info = find(celery_app, "tests.sweep")
+    info = find("tests.sweep")
     assert info.summary == "Sweeps the floor."
     assert [(p.name, p.kind) for p in info.parameters] == [("room", Kind.CHOICE), ("times", Kind.INT)]
 

@@ -62,7 +62,7 @@ from app.config import settings
 app = create_app()
 with app.app_context():
     from app import catalog
-    infos = catalog.listing(app.extensions["celery"])
+    infos = catalog.listing()
     print(json.dumps([settings().declared_queues, {i.name: i.queue for i in infos if i.origin == "own"}]))
 """
 

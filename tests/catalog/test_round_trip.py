@@ -96,7 +96,7 @@ def task_for(annotation: Any, *default: Any) -> tuple[Any, TaskInfo]:
     one.__defaults__ = default or None
     name = f"tests.round_trip_{next(numbering)}"
     celery.task(name=name, shared=False)(one)
-    return celery.tasks[name], find(celery, name)
+    return celery.tasks[name], find(name, celery)
 
 
 numbering = count()

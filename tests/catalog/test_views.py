@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -20,20 +19,14 @@ Post = Callable[..., TestResponse]
 RESIZE = "/tasks/sample_tasks.resize"
 
 
-@pytest.fixture
-def celery_app(app: Flask) -> Celery:
-    """The app's own, not the one that this folder makes tasks on."""
-    return app.extensions["celery"]
-
-
 def only_run() -> Run:
     (run,) = runs.page(runs.Filter()).items
     return run
 
 
-def test_every_task_is_listed(app: Flask, celery_app: Celery, signed_in: SignedIn) -> None:
+def test_every_task_is_listed(app: Flask, signed_in: SignedIn) -> None:
     page = signed_in("viewer").get("/tasks").text
-    for info in catalog.listing(celery_app):
+    for info in catalog.listing():
         assert f'href="/tasks/{info.name}"' in page
 
 
@@ -57,9 +50,9 @@ def test_a_module_that_cannot_be_imported_is_shown(
     assert "No module named" in page
 
 
-def test_every_task_has_a_page_with_a_form(app: Flask, celery_app: Celery, signed_in: SignedIn) -> None:
+def test_every_task_has_a_page_with_a_form(app: Flask, signed_in: SignedIn) -> None:
     browser = signed_in("admin")
-    for info in catalog.listing(celery_app):
+    for info in catalog.listing():
         page = browser.get(f"/tasks/{info.name}").text
         for parameter in info.parameters:
             assert f'name="p-{parameter.name}"' in page, info.name
@@ -194,11 +187,9 @@ def test_the_same_as_code_follows_the_form(app: Flask, signed_in: SignedIn, post
     assert "apply_async" not in post(browser, f"{RESIZE}/same-as", {"p-width": "x"}, htmx=True).text
 
 
-def test_earlier_arguments_fill_the_form(
-    app: Flask, celery_app: Celery, signed_in: SignedIn, post: Post
-) -> None:
+def test_earlier_arguments_fill_the_form(app: Flask, signed_in: SignedIn, post: Post) -> None:
     request = runs.RunRequest("sample_tasks.resize", kwargs={"folder": "photos", "width": 321})
-    old = runs.submit(celery_app, request, datetime.now(UTC))
+    old = runs.submit(request, datetime.now(UTC))
     browser = signed_in("operator")
     assert f"run={old.id}" in browser.get(RESIZE).text  # one click
     page = browser.get(f"{RESIZE}?rerun={old.id}").text

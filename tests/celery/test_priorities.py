@@ -34,16 +34,16 @@ def test_nine_goes_first(
 
 
 @pytest.mark.parametrize("priority", [9, 0, None])
-def test_runs_and_fires_are_sent_with_theirs(celery_app: Celery, priority: int | None) -> None:
+def test_runs_and_fires_are_sent_with_theirs(app: Flask, priority: int | None) -> None:
     now = utcnow()
     request = runs.RunRequest("sample_tasks.plain", [1], priority=priority)
-    run = runs.submit(celery_app, request, now)
+    run = runs.submit(request, now)
     definition = schedules.Definition(
         name="S", task_name="sample_tasks.plain", args=[1], task_type="interval", interval_seconds=60,
         priority=priority,
     )  # fmt: skip
-    row = schedules.create(celery_app, definition, "ada", now)
-    firing.fire_due(celery_app, row.next_run_at)
+    row = schedules.create(definition, "ada", now)
+    firing.fire_due(row.next_run_at)
     expected = 5 if priority is None else priority
     waiting = broker.page("default")
     assert [message.priority for message in waiting] == [expected, expected]

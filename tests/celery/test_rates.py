@@ -32,9 +32,9 @@ def send(celery_app: Any, limited: int, free: int) -> tuple[list[str], list[str]
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 def test_what_stands_behind_goes_past(
-    celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any, pool: str
+    redis: redis_client.Redis, processes: Any, eventually: Any, pool: str
 ) -> None:
-    limited, free = send(celery_app, 6, 20)
+    limited, free = send(6, 20)
     processes.worker("-c", "1", "-P", pool)
     eventually(lambda: len(ends(redis)) == 26, 30)
     told = ends(redis)
@@ -52,7 +52,7 @@ def test_limited_runs_stay_in_line_and_new_ones_go_past(
     app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
     processes.worker("-c", "2")
-    limited, _ = send(celery_app, 10, 0)
+    limited, _ = send(10, 0)
     eventually(lambda: len(ends(redis)) == 1, 10)
     line = [one.id for one in broker.page("default", 0, 50)]
     assert line == limited[-len(line) :]  # in their order, to be seen and moved
@@ -71,9 +71,9 @@ def test_limited_runs_stay_in_line_and_new_ones_go_past(
 
 
 def test_nothing_is_lost_when_the_worker_is_killed(
-    app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
+    app: Flask, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
-    limited, free = send(celery_app, 300, 300)
+    limited, free = send(300, 300)
     known = {*limited, *free}
     for number in range(3):
         process = processes.worker("-c", "2", name=f"k{number}")
@@ -87,9 +87,9 @@ def test_nothing_is_lost_when_the_worker_is_killed(
 
 
 def test_a_worker_that_looks_past_does_not_toil(
-    app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
+    app: Flask, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
-    send(celery_app, 2000, 0)
+    send(2000, 0)
     process = processes.worker("-c", "2")
     eventually(lambda: len(ends(redis)) >= 2, 10)
 

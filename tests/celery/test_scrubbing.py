@@ -114,7 +114,7 @@ def test_secrets_of_arguments_come_with_their_names(app: Flask, celery_app: Cele
 
 
 def test_nothing_that_a_run_says_holds_its_secrets(
-    app: Flask, processes: Any, celery_app: Celery, eventually: Any, caller: Any
+    app: Flask, processes: Any, eventually: Any, caller: Any
 ) -> None:
     """Log, progress, result, error, traceback, REST, export, audit, and the worker's own log."""
     processes.worker("-c", "1", "-l", "DEBUG")

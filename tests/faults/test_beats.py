@@ -36,14 +36,13 @@ def beats_at_work(client: redis_client.Redis, among: list[Any]) -> int:
 
 
 @pytest.fixture
-def every_second(celery_app: Any) -> Callable[[], list[Schedule]]:
+def every_second(app: Flask) -> Callable[[], list[Schedule]]:
     """Makes schedules that fire every second: some catch up what they missed, some do not."""
 
     def make() -> list[Schedule]:
         now = utcnow()
         return [
             schedules.create(
-                celery_app,
                 schedules.Definition(
                     name=f"s{number}",
                     task_name="sample_tasks.plain",
@@ -62,9 +61,9 @@ def every_second(celery_app: Any) -> Callable[[], list[Schedule]]:
     return make
 
 
-def stop_all(celery_app: Any, rows: list[Schedule]) -> None:
+def stop_all(rows: list[Schedule]) -> None:
     for row in rows:
-        schedules.disable(celery_app, row.id, "mei", utcnow())
+        schedules.disable(row.id, "mei", utcnow())
 
 
 def fires_of_each(rows: list[Schedule]) -> int:
@@ -109,12 +108,7 @@ def seconds_from(first: datetime, count: int) -> list[datetime]:
 
 
 def test_four_beats_that_are_killed_at_random(
-    app: Flask,
-    celery_app: Any,
-    processes: Any,
-    every_second: Any,
-    eventually: Any,
-    redis: redis_client.Redis,
+    app: Flask, processes: Any, every_second: Any, eventually: Any, redis: redis_client.Redis
 ) -> None:
     chance = random.Random(20261120)
     processes.recorder()
@@ -128,19 +122,13 @@ def test_four_beats_that_are_killed_at_random(
         beats.append(start_beat(processes))
     eventually(lambda: beats_at_work(redis, beats) >= 1, 60)
     eventually(lambda: fires_of_each(rows) > 6)
-    stop_all(celery_app, rows)
+    stop_all(rows)
     eventually(lambda: unsent() == 0, 30)
     assert_exactly_once(rows, redis)
 
 
 def test_redis_and_the_database_go_away(
-    app: Flask,
-    celery_app: Any,
-    processes: Any,
-    every_second: Any,
-    eventually: Any,
-    own_redis: Any,
-    database_away: Any,
+    app: Flask, processes: Any, every_second: Any, eventually: Any, own_redis: Any, database_away: Any
 ) -> None:
     processes.environment["CELERIAC_REDIS_URL"] = own_redis.url
     processes.recorder()
@@ -162,6 +150,6 @@ def test_redis_and_the_database_go_away(
     eventually(lambda: beats_at_work(own_redis.client, beats) == 2, 30)
     eventually(lambda: fires_of_each(rows) > 10)
     rows = [schedules.get(row.id) for row in schedules.everything()]
-    stop_all(celery_app, rows)
+    stop_all(rows)
     eventually(lambda: unsent() == 0, 30)
     assert_exactly_once(rows, own_redis.client)

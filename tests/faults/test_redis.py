@@ -30,7 +30,7 @@ def own_app(own_redis: Any) -> Iterator[Flask]:
 
 def submit(app: Flask) -> str:
     request = RunRequest("sample_tasks.plain", kwargs={"a": 1}, requested_by="mei")
-    return runs.submit(app.extensions["celery"], request, utcnow()).id
+    return runs.submit(request, utcnow()).id
 
 
 def work(recorder: Recorder, seconds: float, until: Callable[[], Any] = lambda: False) -> None:
@@ -84,12 +84,11 @@ def test_what_workers_run_during_an_outage_ends_once(
     processes.environment |= own | {"CELERIAC_DATABASE_URL": ""}
     processes.recorder()
     worker = processes.worker("-c", "2")
-    celery_app = own_app.extensions["celery"]
     ids: dict[int | str, str] = {}
     for seconds in (3, 16):
         kwargs = {"path": str(tmp_path / str(seconds)), "seconds": seconds}
         request = RunRequest("sample_tasks.touch_and_sleep", kwargs=kwargs, requested_by="mei")
-        ids[seconds] = runs.submit(celery_app, request, utcnow()).id
+        ids[seconds] = runs.submit(request, utcnow()).id
     eventually(lambda: {queries.get(run_id).state for run_id in ids.values()} == {states.STARTED})
     own_redis.kill()
     time.sleep(9)  # longer than a worker may be silent in tests

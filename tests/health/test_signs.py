@@ -99,7 +99,7 @@ def test_a_beat_that_does_not_fire(
     definition = schedules.Definition(
         name="digest", task_name="sample_tasks.plain", task_type="interval", interval_seconds=60, args=[1]
     )
-    made = schedules.create(app.extensions["celery"], definition, "ada", utcnow())
+    made = schedules.create(definition, "ada", utcnow())
     with transaction():
         made.next_run_at, made.enabled = utcnow() - timedelta(seconds=late), enabled
     sign = shown()["Scheduler"]

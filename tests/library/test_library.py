@@ -41,12 +41,12 @@ def documented() -> dict[str, str]:
     return dict(re.findall(r"^\| `([a-z_.]+)` \| ([a-z]+) \|", PAGE.read_text(), re.MULTILINE))
 
 
-def library(celery_app: Any) -> dict[str, Any]:
-    return {info.name: info for info in catalog.listing(celery_app) if info.origin == "library"}
+def library() -> dict[str, Any]:
+    return {info.name: info for info in catalog.listing() if info.origin == "library"}
 
 
-def test_the_library_is_what_the_docs_say(celery_app: Any) -> None:
-    found = library(celery_app)
+def test_the_library_is_what_the_docs_say(app: Flask) -> None:
+    found = library()
     assert sorted(found) == NAMES
     assert documented() == {name: info.queue for name, info in found.items()}
     assert set(documented().values()) == set(LIBRARY_QUEUES)
@@ -54,8 +54,8 @@ def test_the_library_is_what_the_docs_say(celery_app: Any) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_task_explains_itself(celery_app: Any, name: str) -> None:
-    info = library(celery_app)[name]
+def test_a_task_explains_itself(app: Flask, name: str) -> None:
+    info = library()[name]
     assert re.fullmatch(r"[A-Z].{10,100}\.", info.summary)
     assert info.time_limit
     assert info.soft_time_limit or name == "examples.advanced.hard_time_limit"
@@ -65,14 +65,14 @@ def test_a_task_explains_itself(celery_app: Any, name: str) -> None:
         assert not parameter.description.endswith(".")
 
 
-def test_what_must_not_happen_twice_is_acknowledged_early(celery_app: Any) -> None:
-    found = {name for name, info in library(celery_app).items() if not info.acks_late}
+def test_what_must_not_happen_twice_is_acknowledged_early(app: Flask) -> None:
+    found = {name for name, info in library().items() if not info.acks_late}
     assert found == {"web.http_request", "mail.send_email", "data.import_table"}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_task_has_a_form_and_a_schema(app: Flask, celery_app: Any, name: str) -> None:
-    info = library(celery_app)[name]
+def test_a_task_has_a_form_and_a_schema(app: Flask, name: str) -> None:
+    info = library()[name]
     schema = catalog.schema(info)
     assert set(schema["properties"]) == {parameter.name for parameter in info.parameters}
     with app.test_request_context():
@@ -118,9 +118,9 @@ def test_a_task_has_a_form_and_a_schema(app: Flask, celery_app: Any, name: str) 
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_queued(
-    app: Flask, celery_app: Any, name: str, arguments: dict[str, Any], field: str
+    app: Flask, name: str, arguments: dict[str, Any], field: str
 ) -> None:
-    info = library(celery_app)[name]
+    info = library()[name]
     with pytest.raises(Invalid) as caught:
         catalog.validate(info, [], arguments)
     assert {key.split(".")[0] for key in caught.value.errors} == {field}

@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -26,11 +25,11 @@ UTC_ZONE = ZoneInfo("UTC")
 
 
 @pytest.fixture
-def make(celery_app: Celery) -> Callable[..., Schedule]:
+def make(app: Flask) -> Callable[..., Schedule]:
     def create(name: str, cron: str = "", at: datetime = NOW, **fields: Any) -> Schedule:
         fields |= {"task_type": "cron", "cron_schedule": cron} if cron else {"task_type": "interval"}
         definition = schedules.Definition(name=name, task_name="sample_tasks.plain", args=[1], **fields)
-        return schedules.create(celery_app, definition, "mei", at)
+        return schedules.create(definition, "mei", at)
 
     return create
 

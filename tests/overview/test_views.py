@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import redis as redis_client
-from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -54,12 +53,12 @@ def heartbeat(redis: redis_client.Redis, hostname: str, age: float, running: int
     redis.hset("celeriac:workers", hostname, json.dumps(entry))
 
 
-def test_the_figures(app: Flask, celery_app: Celery, redis: redis_client.Redis) -> None:
+def test_the_figures(app: Flask, redis: redis_client.Redis) -> None:
     heartbeat(redis, "w1@host", 0, running=1)
     heartbeat(redis, "w2@host", 60)
     add("r1", states.STARTED, started_at=NOW - timedelta(minutes=2))
     add("r2", states.FAILURE, error="KeyError: 'x'")
-    runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
+    runs.submit(runs.RunRequest("sample_tasks.plain", [1]), NOW)
     found = summary(["default", "mail"])
     assert found.line
     assert (len(found.running), found.failed, found.line.waiting, found.line.queues) == (1, 1, 1, 1)
@@ -145,7 +144,7 @@ def test_search_finds_schedules(app: Flask, signed_in: SignedIn) -> None:
         interval_seconds=60,
         kwargs={"x": 1, "y": 2},
     )
-    made = schedules.create(app.extensions["celery"], definition, "ada", NOW)
+    made = schedules.create(definition, "ada", NOW)
     page = signed_in("viewer").get("/search?q=nightly+books").text
     assert f"/schedules/{made.id}" in page
     assert "Nothing matches" not in page

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from celery import Celery
+from flask import Flask
 
 from app import broker, runs
 from app.clock import utcnow
@@ -13,12 +13,12 @@ from app.runs import Run
 
 
 @pytest.fixture
-def submit(celery_app: Celery) -> Callable[..., str]:
+def submit(app: Flask) -> Callable[..., str]:
     """Submit a run as somebody: `submit(1, priority=7, queue="mail")`; returns its id."""
 
     def make(number: int = 0, by: str = "mei", **options: Any) -> str:
         request = runs.RunRequest("sample_tasks.plain", [number], requested_by=by, **options)
-        return runs.submit(celery_app, request, utcnow()).id
+        return runs.submit(request, utcnow()).id
 
     return make
 

@@ -390,15 +390,13 @@ def test_refused_changes_leave_no_trace(app: Flask, operator: Any) -> None:
     assert [one for one in audit.page(audit.Filter(), 50).items if one.action.startswith("queue.")] == []
 
 
-def test_a_run_for_later_is_held_when_its_time_comes(
-    app: Flask, celery_app: Any, submit: Submit, row: Any
-) -> None:
+def test_a_run_for_later_is_held_when_its_time_comes(app: Flask, submit: Submit, row: Any) -> None:
     from app.runs import outbox
 
     run_id = submit(hold=True, run_at=utcnow() + timedelta(hours=1))
     assert row(run_id).state == states.SCHEDULED
     assert broker.held_count("default") == 0
-    assert outbox.send_scheduled(celery_app, utcnow() + timedelta(hours=2)) == 1
+    assert outbox.send_scheduled(utcnow() + timedelta(hours=2)) == 1
     assert row(run_id).state == states.HELD
     assert [one.message.id for one in broker.held("default")] == [run_id]
     assert isinstance(row(run_id), Run)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 
 from app import broker, queues, runs
@@ -31,30 +30,30 @@ def busy_with(*names: str) -> list[dict[str, Any]]:
     return [{"id": name, "task": "sample_tasks.plain", "started_at": NOW.timestamp()} for name in names]
 
 
-def send(celery_app: Celery) -> Run:
-    return runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
+def send() -> Run:
+    return runs.submit(runs.RunRequest("sample_tasks.plain", [1]), NOW)
 
 
-def test_nobody_listens(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_nobody_listens(app: Flask) -> None:
+    run = send()
     for consumers in ([], [Consumer(online=False)], [Consumer(queues=["mail"])]):
         assert queues.diagnose(run, consumers, NOW).reason == "no-worker"
     assert "listen to mail" in queues.diagnose(run, [Consumer(queues=["mail"])], NOW).detail
     assert "No worker is online" in queues.diagnose(run, [], NOW).detail
 
 
-def test_the_workers_that_listen_are_paused(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_the_workers_that_listen_are_paused(app: Flask) -> None:
+    run = send()
     found = queues.diagnose(run, [Consumer(taking=False), Consumer("w2@host", queues=["mail"])], NOW)
     assert (found.reason, found.ahead) == ("workers-paused", 0)
     assert "w1@host" in found.detail
     assert queues.diagnose(run, [Consumer(taking=False), Consumer("w2@host")], NOW).reason == "next"
 
 
-def test_others_go_first(app: Flask, celery_app: Celery) -> None:
-    send(celery_app)
-    send(celery_app)
-    last = send(celery_app)
+def test_others_go_first(app: Flask) -> None:
+    send()
+    send()
+    last = send()
     found = queues.diagnose(last, [Consumer(running=busy_with("a", "b"))], NOW)
     assert (found.reason, found.ahead) == ("busy", 2)
     assert "All 2 slots" in found.detail
@@ -67,10 +66,10 @@ def test_others_go_first(app: Flask, celery_app: Celery) -> None:
     assert "The queue is not paused." in found.ruled_out
 
 
-def test_some_go_first_because_they_are_more_urgent(app: Flask, celery_app: Celery) -> None:
-    send(celery_app)
-    runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1], priority=9), NOW)
-    found = queues.diagnose(send(celery_app), [Consumer(running=busy_with("a"))], NOW)
+def test_some_go_first_because_they_are_more_urgent(app: Flask) -> None:
+    send()
+    runs.submit(runs.RunRequest("sample_tasks.plain", [1], priority=9), NOW)
+    found = queues.diagnose(send(), [Consumer(running=busy_with("a"))], NOW)
     assert (found.reason, found.ahead) == ("behind-others", 2)
     assert "1 has a higher priority" in found.detail
     more = "1 has a higher priority. 1 has the same priority and stands before it."
@@ -95,30 +94,28 @@ def record_runs(count: int, seconds: float) -> None:
         (20, 0, NOW + timedelta(seconds=10)),
     ],
 )
-def test_the_likely_start(
-    app: Flask, celery_app: Celery, known: int, running: int, start: datetime | None
-) -> None:
+def test_the_likely_start(app: Flask, known: int, running: int, start: datetime | None) -> None:
     record_runs(known, 10)
-    send(celery_app)
-    send(celery_app)
-    last = send(celery_app)
+    send()
+    send()
+    last = send()
     consumer = Consumer(running=busy_with(*"ab"[:running]))
     assert queues.diagnose(last, [consumer], NOW).estimated_start == start
 
 
-def test_the_next_one_starts_now_when_a_slot_is_free(app: Flask, celery_app: Celery) -> None:
+def test_the_next_one_starts_now_when_a_slot_is_free(app: Flask) -> None:
     record_runs(30, 10)
-    found = queues.diagnose(send(celery_app), [Consumer(running=busy_with("a"))], NOW)
+    found = queues.diagnose(send(), [Consumer(running=busy_with("a"))], NOW)
     assert (found.reason, found.estimated_start) == ("next", NOW)
 
 
-def test_it_is_next(app: Flask, celery_app: Celery) -> None:
-    found = queues.diagnose(send(celery_app), [Consumer(running=busy_with("a"))], NOW)
+def test_it_is_next(app: Flask) -> None:
+    found = queues.diagnose(send(), [Consumer(running=busy_with("a"))], NOW)
     assert (found.reason, found.ahead) == ("next", 0)
 
 
-def test_the_queue_is_paused(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_the_queue_is_paused(app: Flask) -> None:
+    run = send()
     broker.pause("default", "mei", "month end", NOW)
     found = queues.diagnose(run, [Consumer()], NOW)
     assert found.reason == "paused"
@@ -126,23 +123,23 @@ def test_the_queue_is_paused(app: Flask, celery_app: Celery) -> None:
     assert "month end" in found.detail
 
 
-def test_it_is_held(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_it_is_held(app: Flask) -> None:
+    run = send()
     broker.hold("default", run.id, "mei", "fraud check", NOW)
     found = queues.diagnose(run, [Consumer()], NOW)
     assert found.reason == "held"
     assert "fraud check" in found.detail
 
 
-def test_the_queue_holds_everything_new(app: Flask, celery_app: Celery) -> None:
+def test_the_queue_holds_everything_new(app: Flask) -> None:
     broker.hold_new("default", "mei", "", NOW)
-    found = queues.diagnose(send(celery_app), [Consumer()], NOW)
+    found = queues.diagnose(send(), [Consumer()], NOW)
     assert found.reason == "held"
     assert "everything new" in found.detail
 
 
-def test_a_worker_has_it_in_its_hands_or_it_is_lost(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_a_worker_has_it_in_its_hands_or_it_is_lost(app: Flask) -> None:
+    run = send()
     broker.remove("default", run.id)
     assert queues.diagnose(run, [Consumer()], NOW).reason == "taken"
     run.outbox = None
@@ -152,35 +149,35 @@ def test_a_worker_has_it_in_its_hands_or_it_is_lost(app: Flask, celery_app: Cele
     assert "run it again" in lost.detail
 
 
-def test_it_runs_before_the_history_knows(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_it_runs_before_the_history_knows(app: Flask) -> None:
+    run = send()
     broker.remove("default", run.id)
     found = queues.diagnose(run, [Consumer(running=busy_with(run.id))], NOW)
     assert (found.reason, "w1@host" in found.detail) == ("running", True)
 
 
-def test_it_waits_in_another_queue(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_it_waits_in_another_queue(app: Flask) -> None:
+    run = send()
     broker.send_to("default", run.id, "mail")
     broker.pause("mail", "mei", "", NOW)
     assert queues.diagnose(run, [Consumer(queues=["mail"])], NOW).reason == "paused"
 
 
-def test_the_worker_that_took_it_is_silent(app: Flask, celery_app: Celery) -> None:
+def test_the_worker_that_took_it_is_silent(app: Flask) -> None:
     run = Run(id="r", task_name="t", state=states.RECEIVED, worker="w1@host", queue="default",
               created_at=NOW, updated_at=NOW)  # fmt: skip
     found = queues.diagnose(run, [Consumer(online=False)], NOW)
     assert (found.reason, "w1@host" in found.detail) == ("worker-silent", True)
 
 
-def test_a_retry_whose_time_has_come_waits_in_line(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_a_retry_whose_time_has_come_waits_in_line(app: Flask) -> None:
+    run = send()
     run.state, run.eta_at = states.RETRY, NOW - timedelta(seconds=1)
     assert queues.diagnose(run, [Consumer()], NOW).reason == "next"
 
 
-def test_it_was_not_sent_yet(app: Flask, celery_app: Celery) -> None:
-    run = send(celery_app)
+def test_it_was_not_sent_yet(app: Flask) -> None:
+    run = send()
     broker.remove("default", run.id)
     run.outbox, run.send_at = {"args": []}, NOW
     assert queues.diagnose(run, [Consumer()], NOW).reason == "not-sent"
@@ -214,13 +211,13 @@ def limited(next_in: float | None) -> dict[str, dict[str, Any]]:
     return {"sample_tasks.at_a_rate": {"limit": "2/s", "per_second": 2.0, "next_at": next_at}}
 
 
-def send_limited(celery_app: Celery) -> Run:
-    return runs.submit(celery_app, runs.RunRequest("sample_tasks.at_a_rate", [1]), NOW)
+def send_limited() -> Run:
+    return runs.submit(runs.RunRequest("sample_tasks.at_a_rate", [1]), NOW)
 
 
-def test_a_rate_limit_holds_it_up(app: Flask, celery_app: Celery) -> None:
-    first, second, third = (send_limited(celery_app) for _ in range(3))
-    other = send(celery_app)
+def test_a_rate_limit_holds_it_up(app: Flask) -> None:
+    first, second, third = (send_limited() for _ in range(3))
+    other = send()
     consumers = [Consumer(rates=limited(0.4))]
     found = queues.diagnose(first, consumers, NOW)
     assert (found.reason, found.ahead) == ("rate-limited", 0)

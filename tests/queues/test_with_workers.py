@@ -42,15 +42,15 @@ def test_what_others_send_is_held_and_released_run_by_run(
 
 
 def test_a_paused_queue_stays_paused_for_workers_that_start_later(
-    app: Flask, celery_app: Any, processes: Any, state: Any, eventually: Any
+    app: Flask, processes: Any, state: Any, eventually: Any
 ) -> None:
     processes.recorder()
     first = processes.worker("-c", "1")
     queues.pause("default", "mei", "month end", utcnow())
     processes.goes_on()
     request = runs.RunRequest("sample_tasks.plain", [1])
-    waiting = runs.submit(celery_app, request, utcnow()).id
-    other = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [2], queue="mail"), utcnow()).id
+    waiting = runs.submit(request, utcnow()).id
+    other = runs.submit(runs.RunRequest("sample_tasks.plain", [2], queue="mail"), utcnow()).id
     eventually(lambda: state(other) == states.SUCCESS, 20)
     assert (state(waiting), broker.depth("default")) == (states.PENDING, 1)
     processes.kill(first, signal.SIGKILL)
@@ -62,11 +62,11 @@ def test_a_paused_queue_stays_paused_for_workers_that_start_later(
 
 
 def test_runs_that_were_moved_held_and_purged_while_a_worker_draws_all_end_once(
-    app: Flask, celery_app: Any, processes: Any, state: Any, eventually: Any
+    app: Flask, processes: Any, state: Any, eventually: Any
 ) -> None:
     processes.recorder()
     ids = [
-        runs.submit(celery_app, runs.RunRequest("sample_tasks.sleep", kwargs={"seconds": 0.05}), utcnow()).id
+        runs.submit(runs.RunRequest("sample_tasks.sleep", kwargs={"seconds": 0.05}), utcnow()).id
         for _ in range(40)
     ]
     processes.worker("-c", "2")

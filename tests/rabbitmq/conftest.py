@@ -155,7 +155,7 @@ def processes(processes: Any, rabbitmq_server: Server) -> Any:
 
 
 @pytest.fixture
-def submit(celery_app: Any) -> Callable[..., str]:
+def submit(app: Flask) -> Callable[..., str]:
     """Submit a run: `submit("weekday", priority=7, day="2026-11-20")`; returns its id."""
 
     def make(
@@ -169,7 +169,7 @@ def submit(celery_app: Any) -> Callable[..., str]:
         request = RunRequest(
             f"sample_tasks.{task_name}", kwargs=kwargs, requested_by=by, queue=queue, priority=priority
         )
-        return runs.submit(celery_app, request, utcnow()).id
+        return runs.submit(request, utcnow()).id
 
     return make
 

@@ -98,4 +98,4 @@ def test_a_dead_workers_runs_wait_again_or_are_lost(
     eventually(lambda: row(late).state == states.PENDING and row(early).state == states.LOST, 60)
     assert "does not run twice" in (row(early).error or "")
     assert broker.depth("default") == 1
-    assert runs.cancel(app.extensions["celery"], row(late), False, "mei", utcnow()) == "removed"
+    assert runs.cancel(row(late), False, "mei", utcnow()) == "removed"

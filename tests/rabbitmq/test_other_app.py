@@ -45,7 +45,7 @@ def test_one_with_the_queues_of_another_app_is_left_alone(app: Flask, unmarked: 
     assert found.found == "queues: celery"
     assert "CELERIAC_BROKER_URL" in found.advice
     for change in (
-        lambda: runs.submit(app.extensions["celery"], RunRequest("sample_tasks.plain"), utcnow()),
+        lambda: runs.submit(RunRequest("sample_tasks.plain"), utcnow()),
         lambda: broker.purge("celery", utcnow()),
     ):
         with pytest.raises(Conflict) as refused:

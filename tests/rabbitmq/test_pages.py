@@ -92,16 +92,14 @@ def test_rest_changes_priority_and_queue_and_cancels(
     assert api("PATCH", f"/queues/mail/messages/{run_id}", json={"priority": 1}).status_code == 404
 
 
-def test_only_what_is_known_whole_is_sent_again(
-    app: Flask, celery_app: Any, submit: Submit, row: Row
-) -> None:
+def test_only_what_is_known_whole_is_sent_again(app: Flask, submit: Submit, row: Row) -> None:
     def refused(run: Run) -> str:
         with pytest.raises(Conflict) as error:
-            queues.resend(celery_app, run, priority=9)
+            queues.resend(run, priority=9)
         return f"{error.value.code}: {error.value.detail}"
 
     secret = row(submit("fail", password="hunter2"))
-    assert queues.resend(celery_app, secret, priority=9).priority == 9  # its outbox still holds the password
+    assert queues.resend(secret, priority=9).priority == 9  # its outbox still holds the password
     outbox._settle([secret.id], utcnow())
     assert "secret" in refused(runs.get(secret.id))
     assert "Another program" in refused(_sent(row(submit("weekday", by=None, day="2026-11-20"))))
@@ -112,7 +110,7 @@ def test_only_what_is_known_whole_is_sent_again(
     assert dedup.claim({"id": taken.id, dedup.HEADER: "one"}, False, "w1", app)
     assert refused(taken).startswith("already-taken")
     with pytest.raises(Invalid):
-        queues.resend(celery_app, member, priority=10)
+        queues.resend(member, priority=10)
     with pytest.raises(NotFound):
         runs.get("unknown")
 

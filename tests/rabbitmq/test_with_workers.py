@@ -84,10 +84,10 @@ def test_a_paused_queue_waits_even_for_workers_that_start_later(
 
 
 def test_a_paused_worker_takes_nothing_even_after_a_restart(
-    app: Flask, processes: Any, submit: Submit, eventually: Any, tmp_path: Path, celery_app: Any
+    app: Flask, processes: Any, submit: Submit, eventually: Any, tmp_path: Path
 ) -> None:
     worker = processes.worker()
-    told = workers.pause(celery_app, "w1@test", "mei", "", utcnow())
+    told = workers.pause("w1@test", "mei", "", utcnow())
     assert (told.state, "default" in told.queues) == ("paused", True)
     submit("touch_and_sleep", path=str(tmp_path / "one"), seconds=0)
     processes.kill(worker, signal.SIGKILL)
@@ -95,17 +95,17 @@ def test_a_paused_worker_takes_nothing_even_after_a_restart(
     processes.goes_on()
     assert broker.depth("default") == 1
     assert not (tmp_path / "one").exists()
-    workers.resume(celery_app, "w1@test", utcnow())
+    workers.resume("w1@test", utcnow())
     eventually(lambda: (tmp_path / "one").exists())
 
 
 def test_a_cancelled_run_is_thrown_away_in_its_turn(
-    app: Flask, processes: Any, submit: Submit, eventually: Any, row: Row, tmp_path: Path, celery_app: Any
+    app: Flask, processes: Any, submit: Submit, eventually: Any, row: Row, tmp_path: Path
 ) -> None:
     gone = submit("touch_and_sleep", path=str(tmp_path / "gone"), seconds=0)
     removed = submit("touch_and_sleep", path=str(tmp_path / "removed"), seconds=0)
     kept = submit("touch_and_sleep", path=str(tmp_path / "kept"), seconds=0)
-    assert runs.cancel(celery_app, row(gone), False, "mei", utcnow()) == "removed"
+    assert runs.cancel(row(gone), False, "mei", utcnow()) == "removed"
     queues.remove("default", removed, "mei", utcnow())
     processes.worker("-c", "1")
     processes.recorder()
@@ -116,7 +116,7 @@ def test_a_cancelled_run_is_thrown_away_in_its_turn(
     assert not (tmp_path / "removed").exists()
     assert broker.depth("default") == 0
     with pytest.raises(Conflict) as refused:
-        runs.cancel(celery_app, row(kept), False, "mei", utcnow())
+        runs.cancel(row(kept), False, "mei", utcnow())
     assert refused.value.code == "finished"
 
 
@@ -146,11 +146,11 @@ def test_another_priority_and_another_queue_run_once(
 
 
 def test_what_is_sent_twice_runs_once(
-    app: Flask, processes: Any, submit: Submit, eventually: Any, row: Row, tmp_path: Path, celery_app: Any
+    app: Flask, processes: Any, submit: Submit, eventually: Any, row: Row, tmp_path: Path
 ) -> None:
     run_id = submit("touch_and_sleep", path=str(tmp_path / "twice"), seconds=0)
     again = runs.get(run_id)
-    outbox.send(celery_app, again)  # as a recorder does that finds the row of a sender that died
+    outbox.send(again)  # as a recorder does that finds the row of a sender that died
     assert broker.depth("default") == 2
     processes.worker("-c", "2")
     eventually(lambda: broker.depth("default") == 0 and (tmp_path / "twice").exists())
@@ -184,7 +184,7 @@ def test_a_purge_ends_what_waited(
     assert broker.depth("default") == 0
     assert [row(run_id).state for run_id in gone] == [states.REVOKED] * 3
     assert row(elsewhere).state == states.PENDING
-    outbox.send(app.extensions["celery"], row(elsewhere))
+    outbox.send(row(elsewhere))
     with pytest.raises(Conflict) as refused:
         queues.restore("default", "0" * 32, utcnow())
     assert refused.value.code == "not-supported"
@@ -203,7 +203,7 @@ def test_an_old_copy_that_expires_says_nothing_of_the_run(
         priority=1,
         message_ttl_seconds=4,
     )
-    run_id = runs.submit(celery_app, request, utcnow()).id
+    run_id = runs.submit(request, utcnow()).id
     queues.reprioritise("default", run_id, 9, utcnow())
     assert queues.reprioritise("default", run_id, 9, utcnow()).after.priority == 9  # nothing to do
     assert broker.depth("default") == 2

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -42,10 +41,10 @@ def add(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
     return f"b{number:04}"
 
 
-def work(celery_app: Celery, bulk: many.Bulk, now: datetime = NOW) -> many.Bulk:
+def work(bulk: many.Bulk, now: datetime = NOW) -> many.Bulk:
     bulk_id = bulk.id
     many.confirm(bulk_id, "mei", now)
-    while many.step(celery_app, bulk_id, now):
+    while many.step(bulk_id, now):
         pass
     return many.get(bulk_id)
 
@@ -58,13 +57,13 @@ def outcomes_of(bulk: many.Bulk) -> dict[str, str | None]:
     return {item.run_id: item.outcome for item in many.items(bulk, 100) if item.verdict == "act"}
 
 
-def test_a_dry_run_says_what_would_become_of_each_and_does_nothing(app: Flask, celery_app: Celery) -> None:
+def test_a_dry_run_says_what_would_become_of_each_and_does_nothing(app: Flask) -> None:
     ids = [
         add(1), add(2, states.STARTED), add(3, states.PENDING), add(4, args=[], kwargs={"gone": 1}),
         add(5, masked=["a"]), add(6, args=None), add(7, task_name="old.gone"), add(8, kwargs={"b": "••••••"}),
         "nowhere",
     ]  # fmt: skip
-    bulk = many.freeze(celery_app, "rerun", ids, "mei", NOW)
+    bulk = many.freeze("rerun", ids, "mei", NOW)
     assert list(verdicts_of(bulk).values()) == [
         "act", "running", "waiting", "changed", "secret", "too-large", "unknown", "secret", "gone"
     ]  # fmt: skip
@@ -78,20 +77,18 @@ def test_a_dry_run_says_what_would_become_of_each_and_does_nothing(app: Flask, c
     ("action", "fitting"),
     [("rerun", "finished"), ("cancel", "waiting"), ("terminate", "running"), ("delete", "finished")],
 )
-def test_each_action_takes_the_runs_it_fits(
-    app: Flask, celery_app: Celery, action: str, fitting: str
-) -> None:
+def test_each_action_takes_the_runs_it_fits(app: Flask, action: str, fitting: str) -> None:
     by_kind = {"finished": add(1), "waiting": add(2, states.PENDING), "running": add(3, states.PROGRESS)}
-    found = verdicts_of(many.freeze(celery_app, action, list(by_kind.values()), "mei", NOW))
+    found = verdicts_of(many.freeze(action, list(by_kind.values()), "mei", NOW))
     assert found == {run_id: "act" if kind == fitting else kind for kind, run_id in by_kind.items()}
 
 
 @pytest.mark.database
-def test_reruns_happen_once_with_one_audit_entry(app: Flask, celery_app: Celery) -> None:
+def test_reruns_happen_once_with_one_audit_entry(app: Flask) -> None:
     ids = [add(number) for number in range(60)]
-    bulk = many.freeze_matching(celery_app, "rerun", Filter(task_name="sample_tasks.plain"), "mei", NOW)
+    bulk = many.freeze_matching("rerun", Filter(task_name="sample_tasks.plain"), "mei", NOW)
     late = add(99)  # matches, but came after the set was frozen
-    done = work(celery_app, bulk)
+    done = work(bulk)
     assert done.state == "finished"
     assert set(outcomes_of(done).values()) == {"done"}
     new = db.session.scalars(select(Run).where(Run.rerun_of.is_not(None))).all()
@@ -102,98 +99,96 @@ def test_reruns_happen_once_with_one_audit_entry(app: Flask, celery_app: Celery)
 
 
 @pytest.mark.database
-def test_a_step_that_was_cut_off_doubles_nothing(app: Flask, celery_app: Celery) -> None:
+def test_a_step_that_was_cut_off_doubles_nothing(app: Flask) -> None:
     for number in range(5):
         add(number)
-    bulk_id = many.freeze_matching(celery_app, "rerun", Filter(), "mei", NOW).id
+    bulk_id = many.freeze_matching("rerun", Filter(), "mei", NOW).id
     many.confirm(bulk_id, "mei", NOW)
-    assert not many.step(celery_app, bulk_id, NOW)
+    assert not many.step(bulk_id, NOW)
     with transaction() as session:  # as if the process had died before it noted anything
         session.execute(update(many.BulkItem).values(outcome=None, new_id=None))
         session.execute(update(many.Bulk).values(finished_at=None, leased_until=NOW + timedelta(seconds=30)))
-    assert not many.look_after(celery_app, NOW + timedelta(seconds=31))  # may be at work still
-    assert many.look_after(celery_app, NOW + timedelta(seconds=40))
+    assert not many.look_after(NOW + timedelta(seconds=31))  # may be at work still
+    assert many.look_after(NOW + timedelta(seconds=40))
     assert many.get(bulk_id).state == "finished"
     assert db.session.query(Run).filter(Run.rerun_of.is_not(None)).count() == 5
     assert broker.depth("default") == 5
-    assert not many.look_after(celery_app, NOW + timedelta(seconds=99))
+    assert not many.look_after(NOW + timedelta(seconds=99))
 
 
-def test_one_process_at_a_time_works_on_it(app: Flask, celery_app: Celery) -> None:
+def test_one_process_at_a_time_works_on_it(app: Flask) -> None:
     add(1)
-    bulk_id = many.freeze_matching(celery_app, "rerun", Filter(), "mei", NOW).id
-    assert not many.step(celery_app, bulk_id, NOW)  # nobody confirmed it
+    bulk_id = many.freeze_matching("rerun", Filter(), "mei", NOW).id
+    assert not many.step(bulk_id, NOW)  # nobody confirmed it
     many.confirm(bulk_id, "mei", NOW)
     assert execution._leased(bulk_id, NOW)
     assert execution._leased(bulk_id, NOW + timedelta(seconds=1)) is None
-    assert not many.step(celery_app, bulk_id, NOW + timedelta(seconds=1))
+    assert not many.step(bulk_id, NOW + timedelta(seconds=1))
     assert db.session.query(Run).count() == 1
     with pytest.raises(Conflict):
         many.confirm(bulk_id, "mei", NOW)
 
 
-def test_each_run_is_looked_at_again(app: Flask, celery_app: Celery) -> None:
+def test_each_run_is_looked_at_again(app: Flask) -> None:
     first, second, third = add(1), add(2), add(3)
-    bulk = many.freeze(celery_app, "rerun", [first, second, third], "mei", NOW)
+    bulk = many.freeze("rerun", [first, second, third], "mei", NOW)
     with transaction() as session:
         session.get_one(Run, second).kwargs = {"no_such": 1}
         session.delete(session.get_one(Run, third))
-    assert outcomes_of(work(celery_app, bulk)) == {first: "done", second: "changed", third: "gone"}
+    assert outcomes_of(work(bulk)) == {first: "done", second: "changed", third: "gone"}
 
 
 @pytest.mark.database
-def test_cancelling_many(app: Flask, celery_app: Celery) -> None:
-    ids = [runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [n]), NOW).id for n in range(3)]
-    bulk = many.freeze(celery_app, "cancel", ids, "mei", NOW)
+def test_cancelling_many(app: Flask) -> None:
+    ids = [runs.submit(runs.RunRequest("sample_tasks.plain", [n]), NOW).id for n in range(3)]
+    bulk = many.freeze("cancel", ids, "mei", NOW)
     broker.remove("default", ids[0])  # a worker takes it meanwhile
     with transaction() as session:
         session.get_one(Run, ids[0]).state = states.STARTED
-    assert outcomes_of(work(celery_app, bulk)) == {ids[0]: "running", ids[1]: "done", ids[2]: "done"}
+    assert outcomes_of(work(bulk)) == {ids[0]: "running", ids[1]: "done", ids[2]: "done"}
     assert broker.depth("default") == 0
     assert [runs.get(run_id).state for run_id in ids] == ["STARTED", "REVOKED", "REVOKED"]
 
 
 @pytest.mark.database
-def test_deleting_many(app: Flask, celery_app: Celery) -> None:
+def test_deleting_many(app: Flask) -> None:
     ids = [add(1), add(2, states.FAILURE), add(3, states.STARTED)]
-    done = work(celery_app, many.freeze(celery_app, "delete", ids, "mei", NOW))
+    done = work(many.freeze("delete", ids, "mei", NOW))
     assert outcomes_of(done) == {ids[0]: "done", ids[1]: "done"}
     assert list(db.session.scalars(select(Run.id))) == [ids[2]]
 
 
-def test_terminating_many_asks_the_workers(app: Flask, celery_app: Celery) -> None:
-    bulk = many.freeze(celery_app, "terminate", [add(1, states.STARTED)], "mei", NOW)
-    done = work(celery_app, bulk)
+def test_terminating_many_asks_the_workers(app: Flask) -> None:
+    bulk = many.freeze("terminate", [add(1, states.STARTED)], "mei", NOW)
+    done = work(bulk)
     assert [(item.outcome, item.detail) for item in many.items(done)] == [("done", "terminated")]
 
 
-def test_the_set_is_capped_and_says_so(
-    app: Flask, celery_app: Celery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_set_is_capped_and_says_so(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = [add(number) for number in range(4)]
     monkeypatch.setattr(selection, "MOST", 3)
-    bulk = many.freeze_matching(celery_app, "rerun", Filter(), "mei", NOW)
+    bulk = many.freeze_matching("rerun", Filter(), "mei", NOW)
     assert (bulk.capped, bulk.total, list(verdicts_of(bulk))) == (True, 3, ids[:0:-1])
     with pytest.raises(Invalid):
-        many.freeze(celery_app, "rerun", ids, "mei", NOW)
+        many.freeze("rerun", ids, "mei", NOW)
 
 
-def test_what_cannot_be_frozen(app: Flask, celery_app: Celery) -> None:
+def test_what_cannot_be_frozen(app: Flask) -> None:
     with pytest.raises(Invalid):
-        many.freeze(celery_app, "explode", [add(1)], "mei", NOW)
+        many.freeze("explode", [add(1)], "mei", NOW)
     with pytest.raises(Invalid):
-        many.freeze(celery_app, "rerun", [], "mei", NOW)
+        many.freeze("rerun", [], "mei", NOW)
     with pytest.raises(Invalid):
-        many.freeze_matching(celery_app, "rerun", Filter(queue="nope"), "mei", NOW)
+        many.freeze_matching("rerun", Filter(queue="nope"), "mei", NOW)
     for bad in ("nope", "\x00", "x" * 500):
         with pytest.raises(NotFound):
             many.get(bad)
 
 
-def test_old_sets_are_forgotten(app: Flask, celery_app: Celery) -> None:
+def test_old_sets_are_forgotten(app: Flask) -> None:
     run_id = add(1)
-    frozen = many.freeze(celery_app, "rerun", [run_id], "mei", NOW).id
-    done = work(celery_app, many.freeze(celery_app, "rerun", [run_id], "mei", NOW)).id
+    frozen = many.freeze("rerun", [run_id], "mei", NOW).id
+    done = work(many.freeze("rerun", [run_id], "mei", NOW)).id
     assert many.forget_old(NOW + timedelta(hours=23)) == 0
     assert many.forget_old(NOW + timedelta(hours=25)) == 1
     with pytest.raises(NotFound):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from app import catalog
 from app.errors import Invalid
@@ -18,8 +19,8 @@ NO_ARGUMENTS = catalog.Arguments([], {})
 
 
 @pytest.fixture
-def info(celery_app: Any) -> catalog.TaskInfo:
-    return catalog.find(celery_app, "sample_tasks.plain")
+def info(app: Flask) -> catalog.TaskInfo:
+    return catalog.find("sample_tasks.plain")
 
 
 def made(info: catalog.TaskInfo | None, **asked: Any) -> dict[str, Any]:

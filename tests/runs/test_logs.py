@@ -32,8 +32,8 @@ def event(
     }
 
 
-def submit(celery_app: Any, task: str, **kwargs: Any) -> str:
-    return runs.submit(celery_app, runs.RunRequest(f"sample_tasks.{task}", kwargs=kwargs), utcnow()).id
+def submit(task: str, **kwargs: Any) -> str:
+    return runs.submit(runs.RunRequest(f"sample_tasks.{task}", kwargs=kwargs), utcnow()).id
 
 
 def record(*events: dict[str, Any]) -> None:
@@ -172,12 +172,10 @@ def test_a_run_that_goes_on_asks_for_more(app: Flask, signed_in: Callable[[str],
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_what_a_task_logs_and_prints(
-    app: Flask, celery_app: Any, processes: Any, eventually: Any, pool: str
-) -> None:
+def test_what_a_task_logs_and_prints(app: Flask, processes: Any, eventually: Any, pool: str) -> None:
     processes.recorder()
     processes.worker("-P", pool, "-c", "2")
-    ids = [submit(celery_app, "talk", name=name, password="hunter22") for name in ("ada", "mei")]
+    ids = [submit("talk", name=name, password="hunter22") for name in ("ada", "mei")]
     eventually(lambda: all(runs.get(run_id).is_finished for run_id in ids))
     for run_id, name in zip(ids, ("ada", "mei"), strict=True):
         assert [(line.level, line.text) for line in logs.read(run_id).lines] == [
@@ -193,21 +191,19 @@ def test_what_a_task_logs_and_prints(
         ]
 
 
-def test_a_line_shows_while_the_run_goes_on(
-    app: Flask, celery_app: Any, processes: Any, eventually: Any
-) -> None:
+def test_a_line_shows_while_the_run_goes_on(app: Flask, processes: Any, eventually: Any) -> None:
     processes.recorder()
     processes.worker("-c", "1")
-    run_id = submit(celery_app, "talk_slowly", seconds=6)
+    run_id = submit("talk_slowly", seconds=6)
     eventually(lambda: [line.text for line in logs.read(run_id).lines] == ["begun"], 10)
     db.session.rollback()
     assert not runs.get(run_id).is_finished
 
 
-def test_ten_thousand_lines_a_second(app: Flask, celery_app: Any, processes: Any, eventually: Any) -> None:
+def test_ten_thousand_lines_a_second(app: Flask, processes: Any, eventually: Any) -> None:
     processes.recorder()
     processes.worker("-c", "1")
-    run_id = submit(celery_app, "talk_much", lines=30_000)
+    run_id = submit("talk_much", lines=30_000)
     eventually(lambda: runs.get(run_id).is_finished)
     kept = logs.read(run_id, limit=100_000).lines
     assert kept[0].text == "line 1"

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -35,9 +34,9 @@ def add(run_id: str, state: str = states.SUCCESS, **fields: Any) -> str:
 
 
 def test_the_message_of_a_waiting_run_is_shown_and_of_an_ended_one_gone(
-    app: Flask, celery_app: Celery, signed_in: SignedIn
+    app: Flask, signed_in: SignedIn
 ) -> None:
-    run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [HUGE]), NOW)
+    run = runs.submit(runs.RunRequest("sample_tasks.plain", [HUGE]), NOW)
     page = signed_in("viewer").get(f"/runs/{run.id}/message").text
     assert "It waits in its queue." in page
     assert page.count(str(HUGE)) == 3  # as curl, as Python and in the message, to the last digit

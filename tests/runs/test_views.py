@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -200,16 +199,14 @@ def test_the_live_part_of_a_run(app: Flask, signed_in: SignedIn) -> None:
     assert "<html" not in answer.text
 
 
-def test_a_waiting_run_says_why(app: Flask, celery_app: Celery, signed_in: SignedIn) -> None:
-    run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
+def test_a_waiting_run_says_why(app: Flask, signed_in: SignedIn) -> None:
+    run = runs.submit(runs.RunRequest("sample_tasks.plain", [1]), NOW)
     page = signed_in("viewer").get(f"/runs/{run.id}").text
     assert "No worker is online, so nothing takes runs from the queue default." in page
 
 
-def test_cancelling_takes_the_message_away(
-    app: Flask, celery_app: Celery, signed_in: SignedIn, post: Post
-) -> None:
-    run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1]), NOW)
+def test_cancelling_takes_the_message_away(app: Flask, signed_in: SignedIn, post: Post) -> None:
+    run = runs.submit(runs.RunRequest("sample_tasks.plain", [1]), NOW)
     browser = signed_in("operator")
     answer = post(browser, f"/runs/{run.id}/cancel")
     assert (answer.status_code, answer.location) == (303, f"/runs/{run.id}")

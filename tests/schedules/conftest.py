@@ -23,7 +23,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def make(celery_app: Any) -> Callable[..., Schedule]:
+def make(app: Flask) -> Callable[..., Schedule]:
     """`make(name, at=…, **fields)`: a schedule that fires every minute, or as the fields say."""
 
     def create(name: str = "Every minute", at: datetime = NOON, **fields: Any) -> Schedule:
@@ -33,18 +33,18 @@ def make(celery_app: Any) -> Callable[..., Schedule]:
         fields.setdefault("task_type", next(kind for field, kind in kinds.items() if field in fields))
         fields.setdefault("task_name", "sample_tasks.plain")
         fields.setdefault("args", [] if fields["task_name"] != "sample_tasks.plain" else [1])
-        return schedules.create(celery_app, schedules.Definition(name=name, **fields), "mei", at)
+        return schedules.create(schedules.Definition(name=name, **fields), "mei", at)
 
     return create
 
 
 @pytest.fixture
-def fire(celery_app: Any) -> Callable[[datetime], firing.Fired]:
+def fire(app: Flask) -> Callable[[datetime], firing.Fired]:
     """`fire(at)`: what a beat does about what is due at that moment."""
 
     def work(at: datetime) -> firing.Fired:
         db.session.rollback()
-        return firing.fire_due(celery_app, at)
+        return firing.fire_due(at)
 
     return work
 

@@ -67,15 +67,13 @@ def test_it_fires_on_time(ticking: Any, make: Make, history: Any, eventually: An
 
 
 def test_an_edit_takes_effect_within_a_second(
-    ticking: Any, make: Make, history: Any, eventually: Any, celery_app: Any
+    ticking: Any, make: Make, history: Any, eventually: Any
 ) -> None:
     row = make(at=utcnow(), interval_seconds=86_400)
     time.sleep(0.3)
     at = utcnow() + timedelta(seconds=0.2)
     changed = time.monotonic()
-    schedules.update(
-        celery_app, row.id, {"task_type": "one_time", "run_at": at, "interval_seconds": None}, "a", utcnow()
-    )
+    schedules.update(row.id, {"task_type": "one_time", "run_at": at, "interval_seconds": None}, "a", utcnow())
     eventually(lambda: history(row), 5)
     assert time.monotonic() - changed < 1.2
 
@@ -130,9 +128,9 @@ def test_an_edit_made_in_sql_wakes_it_on_postgresql(
     assert timedelta(minutes=59) < found.next_run_at - datetime.now(UTC) <= timedelta(hours=1)
 
 
-def test_runs_for_later_go_out_on_time(ticking: Any, celery_app: Any, eventually: Any) -> None:
+def test_runs_for_later_go_out_on_time(ticking: Any, app: Flask, eventually: Any) -> None:
     at = utcnow() + timedelta(seconds=1)
-    run = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1], run_at=at), utcnow())
+    run = runs.submit(runs.RunRequest("sample_tasks.plain", [1], run_at=at), utcnow())
     sent = eventually(lambda: runs.get(run.id).state == states.PENDING and runs.get(run.id), 5)
     assert timedelta(0) <= sent.updated_at - at < timedelta(seconds=0.5)
 

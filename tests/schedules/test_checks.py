@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from app import schedules
 from app.errors import Invalid
@@ -83,59 +84,57 @@ def base(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("fields", "at"), BAD, ids=[f"{at}-{n}" for n, (_, at) in enumerate(BAD)])
-def test_a_bad_value_is_refused_at_its_field(celery_app: Any, fields: dict[str, Any], at: str) -> None:
+def test_a_bad_value_is_refused_at_its_field(app: Flask, fields: dict[str, Any], at: str) -> None:
     with pytest.raises(Invalid) as refused:
-        schedules.create(celery_app, schedules.Definition(**base(**fields)), "mei", NOON)
+        schedules.create(schedules.Definition(**base(**fields)), "mei", NOON)
     assert list(refused.value.errors) == [at]
     assert all(text and isinstance(text, str) for text in refused.value.errors[at])
     assert schedules.page(schedules.Filter()).items == []
 
 
 @pytest.mark.parametrize("text", BAD_CRON)
-def test_a_bad_expression_is_refused(celery_app: Any, text: str) -> None:
+def test_a_bad_expression_is_refused(app: Flask, text: str) -> None:
     fields = base(task_type="cron", interval_seconds=None, cron_schedule=text)
     with pytest.raises(Invalid) as refused:
-        schedules.create(celery_app, schedules.Definition(**fields), "mei", NOON)
+        schedules.create(schedules.Definition(**fields), "mei", NOON)
     assert list(refused.value.errors) == ["cron_schedule"]
 
 
-def test_a_moment_that_has_passed_is_refused(celery_app: Any) -> None:
+def test_a_moment_that_has_passed_is_refused(app: Flask) -> None:
     fields = base(task_type="one_time", interval_seconds=None, run_at=NOON - timedelta(seconds=1))
     with pytest.raises(Invalid) as refused:
-        schedules.create(celery_app, schedules.Definition(**fields), "mei", NOON)
+        schedules.create(schedules.Definition(**fields), "mei", NOON)
     assert list(refused.value.errors) == ["run_at"]
 
 
-def test_every_wrong_field_is_named_at_once(celery_app: Any) -> None:
+def test_every_wrong_field_is_named_at_once(app: Flask) -> None:
     fields = base(priority=99, overlap="maybe", jitter_seconds=-1, kwargs={"nonsense": 1})
     with pytest.raises(Invalid) as refused:
-        schedules.create(celery_app, schedules.Definition(**fields), "mei", NOON)
+        schedules.create(schedules.Definition(**fields), "mei", NOON)
     assert set(refused.value.errors) == {"priority", "overlap", "jitter_seconds", "nonsense"}
 
 
 @pytest.mark.parametrize(("fields", "at"), BAD[:8] + BAD[12:40])
-def test_a_bad_change_leaves_the_row_as_it_is(
-    celery_app: Any, make: Any, fields: dict[str, Any], at: str
-) -> None:
+def test_a_bad_change_leaves_the_row_as_it_is(make: Any, fields: dict[str, Any], at: str) -> None:
     row = make()
     with pytest.raises(Invalid) as refused:
-        schedules.update(celery_app, row.id, fields, "ada", NOON)
+        schedules.update(row.id, fields, "ada", NOON)
     assert at in refused.value.errors
     assert schedules.get(row.id).version == 1
 
 
-def test_what_is_broken_can_still_be_renamed_and_switched_off(celery_app: Any, make: Any) -> None:
+def test_what_is_broken_can_still_be_renamed_and_switched_off(app: Flask, make: Any) -> None:
     row = make()
     row.timezone, row.task_name = "Mars/Olympus", "vanished.task"
     from app.extensions import db
 
     db.session.commit()
-    row = schedules.update(celery_app, row.id, {"name": "renamed"}, "ada", NOON)
-    row = schedules.disable(celery_app, row.id, "ada", NOON)
+    row = schedules.update(row.id, {"name": "renamed"}, "ada", NOON)
+    row = schedules.disable(row.id, "ada", NOON)
     assert (row.name, row.enabled) == ("renamed", False)
 
 
-def test_arguments_may_refer_to_the_fire(celery_app: Any, make: Any) -> None:
+def test_arguments_may_refer_to_the_fire(make: Any) -> None:
     marker = {"$due": "-P1D", "floor": "month"}
     row = make(task_name="sample_tasks.weekday", kwargs={"day": marker})
     assert row.kwargs == {"day": marker}

@@ -31,13 +31,13 @@ def definitions() -> dict[str, Definition]:
 
 
 @pytest.fixture
-def some(make: Any, celery_app: Any) -> dict[str, Definition]:
+def some(make: Any) -> dict[str, Definition]:
     now = utcnow()
     make("Nightly", at=now, cron_schedule="30 2 * * *", timezone="Europe/London", note="a\nb")
     odd = {"b": [1.5, None, "x: y", "no"]}
     make("Every minute", at=now, kwargs=odd, queue="mail", priority=9, overlap="allow", jitter_seconds=9)
     once = make("Once", at=now, run_at=now.replace(year=now.year + 1))
-    schedules.disable(celery_app, once.id, "ada", now)
+    schedules.disable(once.id, "ada", now)
     make("Secret", at=now, task_name="sample_tasks.fail", kwargs={"password": "hunter2"})
     return definitions()
 

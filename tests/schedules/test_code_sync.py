@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from app import schedules
 from app.errors import Conflict
@@ -22,13 +23,13 @@ Sync = Callable[..., list[str]]
 
 
 @pytest.fixture
-def sync(celery_app: Any, monkeypatch: Any) -> Sync:
+def sync(app: Flask, monkeypatch: Any) -> Sync:
     """`sync(nightly=…, …)`: a beat starts with this code."""
 
     def work(whole: bool = True, at: datetime = NOON, **definitions: Definition) -> list[str]:
         problems = [CodeProblem("odd", "refused")]
         monkeypatch.setattr(code_sync, "entries", lambda *_: CodeEntries(definitions, problems, whole))
-        return schedules.sync_code(celery_app, at)
+        return schedules.sync_code(at)
 
     return work
 
@@ -52,9 +53,9 @@ def test_a_name_that_a_person_took_stays_theirs(sync: Sync, make: Any) -> None:
     assert row().name == "nightly 2"
 
 
-def test_a_change_in_code_moves_what_nobody_changed(sync: Sync, celery_app: Any) -> None:
+def test_a_change_in_code_moves_what_nobody_changed(sync: Sync) -> None:
     sync(nightly=NIGHTLY)
-    schedules.update(celery_app, row().id, {"queue": "mail", "name": "Nightly report"}, "ada", NOON)
+    schedules.update(row().id, {"queue": "mail", "name": "Nightly report"}, "ada", NOON)
     assert schedules.overridden(row()) == ["queue"]
     said = sync(nightly=replace(NIGHTLY, args=[2], queue="files", priority=8))
     found = row()
@@ -65,9 +66,9 @@ def test_a_change_in_code_moves_what_nobody_changed(sync: Sync, celery_app: Any)
     assert schedules.overridden(found) == ["queue"]
 
 
-def test_the_timing_is_owned_as_a_whole(sync: Sync, celery_app: Any) -> None:
+def test_the_timing_is_owned_as_a_whole(sync: Sync) -> None:
     sync(nightly=NIGHTLY)
-    schedules.update(celery_app, row().id, {"timezone": "Asia/Shanghai"}, "ada", NOON)
+    schedules.update(row().id, {"timezone": "Asia/Shanghai"}, "ada", NOON)
     sync(nightly=replace(NIGHTLY, cron_schedule="0 5 * * *"))
     assert (row().cron_schedule, row().timezone) == ("0 3 * * *", "Asia/Shanghai")
     sync(nightly=replace(NIGHTLY, task_type="interval", cron_schedule=None, interval_seconds=60))
@@ -84,26 +85,26 @@ def test_a_changed_timing_in_code_counts_from_then(sync: Sync) -> None:
     assert found.next_run_at == later + timedelta(seconds=60)
 
 
-def test_whether_it_is_enabled_is_a_persons(sync: Sync, celery_app: Any) -> None:
+def test_whether_it_is_enabled_is_a_persons(sync: Sync) -> None:
     sync(nightly=NIGHTLY)
-    schedules.disable(celery_app, row().id, "ada", NOON)
+    schedules.disable(row().id, "ada", NOON)
     sync(nightly=replace(NIGHTLY, args=[2]))
     assert (row().enabled, row().args, row().next_run_at) == (False, [2], None)
 
 
-def test_reset_to_code(sync: Sync, celery_app: Any, make: Any) -> None:
+def test_reset_to_code(sync: Sync, make: Any) -> None:
     sync(nightly=NIGHTLY)
     wanted = {"cron_schedule": "0 4 * * *", "args": [9], "overlap": "allow", "note": "mine"}
-    schedules.update(celery_app, row().id, wanted, "ada", NOON)
+    schedules.update(row().id, wanted, "ada", NOON)
     assert schedules.overridden(row()) == ["cron_schedule", "args", "overlap"]
-    back = schedules.reset_to_code(celery_app, row().id, "ada", NOON)
+    back = schedules.reset_to_code(row().id, "ada", NOON)
     assert (back.cron_schedule, back.args, back.overlap, back.note) == ("0 3 * * *", [1], "skip", "mine")
     assert schedules.overridden(back) == []
     with pytest.raises(Conflict):
-        schedules.reset_to_code(celery_app, make().id, "ada", NOON)
+        schedules.reset_to_code(make().id, "ada", NOON)
 
 
-def test_entries_that_vanish_are_retired_and_come_back(sync: Sync, celery_app: Any) -> None:
+def test_entries_that_vanish_are_retired_and_come_back(sync: Sync) -> None:
     sync(nightly=NIGHTLY)
     with pytest.raises(Conflict) as refused:
         schedules.delete(row().id, "ada", NOON)
@@ -113,7 +114,7 @@ def test_entries_that_vanish_are_retired_and_come_back(sync: Sync, celery_app: A
     assert sync() == ["nightly: retired"]
     assert (row().next_run_at, row().retired_at, row().enabled) == (None, NOON, True)
     with pytest.raises(Conflict) as refused:
-        schedules.enable(celery_app, row().id, "ada", NOON)
+        schedules.enable(row().id, "ada", NOON)
     assert refused.value.code == "retired"
     later = NOON + timedelta(days=1)
     assert sync(nightly=NIGHTLY, at=later) == ["nightly: back"]
@@ -123,14 +124,14 @@ def test_entries_that_vanish_are_retired_and_come_back(sync: Sync, celery_app: A
     assert schedules.page(schedules.Filter()).items == []
 
 
-def test_a_task_that_is_not_deployed_yet_is_shown_so(sync: Sync, celery_app: Any) -> None:
+def test_a_task_that_is_not_deployed_yet_is_shown_so(sync: Sync) -> None:
     sync(nightly=replace(NIGHTLY, task_name="not.yet"))
-    assert schedules.check_drift(celery_app, NOON) == 1
+    assert schedules.check_drift(NOON) == 1
     assert "not.yet" in str(row().drift)
 
 
-def test_upkeep_is_defined_in_code(celery_app: Any) -> None:
-    found = schedules.code_entries(celery_app, NOON)
+def test_upkeep_is_defined_in_code(app: Flask) -> None:
+    found = schedules.code_entries(NOON)
     assert {one.task_name for one in found.definitions.values()} == {
         "maintenance.clean_history",
         "maintenance.backup_database",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from app import audit, catalog, schedules
@@ -43,9 +44,7 @@ def test_jitter_delays_every_fire_alike(make: Make, now: datetime) -> None:
     assert all(timedelta(0) <= delay < timedelta(seconds=50) for delay in delays)
 
 
-def test_editing_what_is_not_timing_never_moves_the_next_fire(
-    make: Make, celery_app: Any, now: datetime
-) -> None:
+def test_editing_what_is_not_timing_never_moves_the_next_fire(make: Make, now: datetime) -> None:
     row = make(interval_seconds=7 * 86_400)
     due_at, anchor_at = row.next_due_at, row.anchor_at
     later = now + timedelta(days=3, minutes=1)
@@ -60,88 +59,82 @@ def test_editing_what_is_not_timing_never_moves_the_next_fire(
         {"timezone": "Europe/London"},
         {"interval_seconds": 7 * 86_400},
     ):
-        row = schedules.update(celery_app, row.id, wanted, "ada", later)
+        row = schedules.update(row.id, wanted, "ada", later)
         assert (row.next_due_at, row.next_run_at, row.anchor_at) == (due_at, due_at, anchor_at), wanted
     assert row.updated_by == "ada"
 
 
-def test_switching_off_and_on_keeps_the_grid_and_fires_no_past(
-    make: Make, celery_app: Any, now: datetime
-) -> None:
+def test_switching_off_and_on_keeps_the_grid_and_fires_no_past(make: Make, now: datetime) -> None:
     row = make(interval_seconds=3600)
-    schedules.disable(celery_app, row.id, "ada", now + minutes(5), note="holidays")
+    schedules.disable(row.id, "ada", now + minutes(5), note="holidays")
     row = schedules.get(row.id)
     assert (row.next_run_at, row.disabled_by, row.disabled_note) == (None, "ada", "holidays")
-    row = schedules.enable(celery_app, row.id, "ada", now + minutes(200))
+    row = schedules.enable(row.id, "ada", now + minutes(200))
     assert row.next_run_at == now + minutes(240)
     assert (row.disabled_at, row.disabled_note, row.anchor_at) == (None, None, now)
 
 
-def test_a_changed_timing_counts_from_now(make: Make, celery_app: Any, now: datetime) -> None:
+def test_a_changed_timing_counts_from_now(make: Make, now: datetime) -> None:
     row = make(interval_seconds=3600)
-    row = schedules.update(celery_app, row.id, {"interval_seconds": 60}, "ada", now + minutes(10))
+    row = schedules.update(row.id, {"interval_seconds": 60}, "ada", now + minutes(10))
     assert (row.anchor_at, row.next_run_at) == (now + minutes(10), now + minutes(11))
     wanted = {"task_type": "cron", "cron_schedule": "30 * * * *"}
-    row = schedules.update(celery_app, row.id, wanted, "ada", now + minutes(10))
+    row = schedules.update(row.id, wanted, "ada", now + minutes(10))
     assert (row.interval_seconds, row.anchor_at) == (None, None)
     assert row.next_run_at == now + minutes(30)
-    row = schedules.update(celery_app, row.id, {"timezone": "Asia/Kolkata"}, "ada", now + minutes(10))
+    row = schedules.update(row.id, {"timezone": "Asia/Kolkata"}, "ada", now + minutes(10))
     assert row.next_run_at == now + minutes(60)  # half past in Kolkata
 
 
-def test_a_changed_window_or_jitter_moves_only_what_it_must(
-    make: Make, celery_app: Any, now: datetime
-) -> None:
+def test_a_changed_window_or_jitter_moves_only_what_it_must(make: Make, now: datetime) -> None:
     row = make(interval_seconds=3600)
-    row = schedules.update(celery_app, row.id, {"starts_at": now + minutes(90)}, "ada", now)
+    row = schedules.update(row.id, {"starts_at": now + minutes(90)}, "ada", now)
     assert row.next_run_at == now + minutes(120)
-    row = schedules.update(celery_app, row.id, {"starts_at": None}, "ada", now)
+    row = schedules.update(row.id, {"starts_at": None}, "ada", now)
     assert row.next_run_at == now + minutes(60)
-    row = schedules.update(celery_app, row.id, {"jitter_seconds": 600}, "ada", now)
+    row = schedules.update(row.id, {"jitter_seconds": 600}, "ada", now)
     assert row.next_due_at == now + minutes(60)
     assert now + minutes(60) <= row.next_run_at < now + minutes(70)
-    overdue = schedules.update(celery_app, row.id, {"ends_at": now + minutes(900)}, "ada", now + minutes(65))
+    overdue = schedules.update(row.id, {"ends_at": now + minutes(900)}, "ada", now + minutes(65))
     assert overdue.next_due_at == now + minutes(60)  # beat has yet to take it
 
 
-def test_nothing_happens_when_nothing_differs(make: Make, celery_app: Any, now: datetime) -> None:
+def test_nothing_happens_when_nothing_differs(make: Make, now: datetime) -> None:
     row = make(note="kept")
-    again = schedules.update(celery_app, row.id, {"note": " kept ", "args": [1]}, "ada", now)
+    again = schedules.update(row.id, {"note": " kept ", "args": [1]}, "ada", now)
     assert (again.version, again.updated_by) == (1, "mei")
     assert len(schedules.changes_of(row.id)) == 1
 
 
-def test_two_people_who_edit_the_same_row(make: Make, celery_app: Any, now: datetime) -> None:
+def test_two_people_who_edit_the_same_row(make: Make, now: datetime) -> None:
     row = make()
-    schedules.update(celery_app, row.id, {"note": "one"}, "ada", now, if_version=1)
+    schedules.update(row.id, {"note": "one"}, "ada", now, if_version=1)
     with pytest.raises(Stale, match="version 2"):
-        schedules.update(celery_app, row.id, {"note": "two"}, "bob", now, if_version=1)
+        schedules.update(row.id, {"note": "two"}, "bob", now, if_version=1)
     with pytest.raises(Stale):
         schedules.delete(row.id, "bob", now, if_version=1)
     assert schedules.get(row.id).note == "one"
 
 
-def test_names_are_taken_once(make: Make, celery_app: Any, now: datetime) -> None:
+def test_names_are_taken_once(make: Make, now: datetime) -> None:
     make("Report")
     with pytest.raises(Conflict) as refused:
         make(" Report ")
     assert refused.value.code == "name-taken"
     other = make("Other")
     with pytest.raises(Conflict):
-        schedules.update(celery_app, other.id, {"name": "Report"}, "ada", now)
-    assert [schedules.duplicate(celery_app, other.id, "ada", now).name for _ in range(2)] == [
+        schedules.update(other.id, {"name": "Report"}, "ada", now)
+    assert [schedules.duplicate(other.id, "ada", now).name for _ in range(2)] == [
         "Other copy",
         "Other copy 2",
     ]
 
 
-def test_secrets_are_kept_when_they_come_back_masked(make: Make, celery_app: Any, now: datetime) -> None:
+def test_secrets_are_kept_when_they_come_back_masked(make: Make, now: datetime) -> None:
     row = make(task_name="sample_tasks.fail", args=[], kwargs={"password": "hunter2"})
-    row = schedules.update(
-        celery_app, row.id, {"kwargs": {"password": catalog.MASK}, "note": "x"}, "ada", now
-    )
+    row = schedules.update(row.id, {"kwargs": {"password": catalog.MASK}, "note": "x"}, "ada", now)
     assert row.kwargs == {"password": "hunter2"}
-    row = schedules.update(celery_app, row.id, {"kwargs": {"password": "other"}}, "ada", now)
+    row = schedules.update(row.id, {"kwargs": {"password": "other"}}, "ada", now)
     assert row.kwargs == {"password": "other"}
     shown = [change.diff for change in schedules.changes_of(row.id)]
     assert shown[0] == {"kwargs": [{"password": catalog.MASK}, {"password": catalog.MASK}]}
@@ -152,10 +145,10 @@ def test_secrets_are_kept_when_they_come_back_masked(make: Make, celery_app: Any
         make("new", task_name="sample_tasks.fail", kwargs={"password": catalog.MASK})
 
 
-def test_every_change_is_kept_with_who_and_what(make: Make, celery_app: Any, now: datetime) -> None:
+def test_every_change_is_kept_with_who_and_what(make: Make, now: datetime) -> None:
     row = make()
-    schedules.update(celery_app, row.id, {"queue": "mail", "starts_at": now}, "ada", now)
-    schedules.disable(celery_app, row.id, "bob", now, note="too loud")
+    schedules.update(row.id, {"queue": "mail", "starts_at": now}, "ada", now)
+    schedules.disable(row.id, "bob", now, note="too loud")
     kept = schedules.changes_of(row.id)
     assert [(one.action, one.by, one.version) for one in kept] == [
         ("disable", "bob", 3),
@@ -168,9 +161,7 @@ def test_every_change_is_kept_with_who_and_what(make: Make, celery_app: Any, now
     assert [one.action for one in logged] == ["schedule.disable", "schedule.update", "schedule.create"]
 
 
-def test_a_deleted_schedule_comes_back_whole(
-    make: Make, celery_app: Any, now: datetime, fire: Any, history: Any
-) -> None:
+def test_a_deleted_schedule_comes_back_whole(make: Make, now: datetime, fire: Any, history: Any) -> None:
     row = make(kwargs={"b": "x"}, note="kept", jitter_seconds=3)
     fire(now + minutes(1.5))
     row = schedules.get(row.id)
@@ -205,29 +196,27 @@ def test_deleting_cancels_a_buffered_fire(make: Make, now: datetime, fire: Any, 
     assert "deleted" in runs[1].error
 
 
-def test_a_schedule_that_cannot_fire_any_more_is_not_enabled(
-    make: Make, celery_app: Any, now: datetime
-) -> None:
+def test_a_schedule_that_cannot_fire_any_more_is_not_enabled(make: Make, now: datetime) -> None:
     once = make("once", run_at=now + minutes(1))
-    schedules.disable(celery_app, once.id, "ada", now)
+    schedules.disable(once.id, "ada", now)
     with pytest.raises(Conflict, match="passed") as refused:
-        schedules.enable(celery_app, once.id, "ada", now + minutes(2))
+        schedules.enable(once.id, "ada", now + minutes(2))
     assert refused.value.code == "exhausted"
-    renamed = schedules.update(celery_app, once.id, {"name": "renamed"}, "ada", now + minutes(2))
+    renamed = schedules.update(once.id, {"name": "renamed"}, "ada", now + minutes(2))
     assert (renamed.name, renamed.enabled) == ("renamed", False)
     moved = {"run_at": now + minutes(5), "enabled": True}
-    row = schedules.update(celery_app, once.id, moved, "ada", now + minutes(2))
+    row = schedules.update(once.id, moved, "ada", now + minutes(2))
     assert row.next_run_at == now + minutes(5)
 
 
-def test_many_at_once(make: Make, celery_app: Any, now: datetime) -> None:
+def test_many_at_once(make: Make, now: datetime) -> None:
     ids = [make(f"s{number}").id for number in range(3)]
     once = make("once", run_at=now + minutes(1))
-    outcomes = schedules.disable_many(celery_app, [*ids, once.id, 10**6, ids[0]], "ada", now, note="deploy")
+    outcomes = schedules.disable_many([*ids, once.id, 10**6, ids[0]], "ada", now, note="deploy")
     assert [one.done for one in outcomes] == [True, True, True, True, False]
     assert "10" in outcomes[-1].problem
     assert not any(row.enabled for row in schedules.page(schedules.Filter()).items)
-    back = schedules.enable_many(celery_app, [*ids, once.id], "ada", now + minutes(2))
+    back = schedules.enable_many([*ids, once.id], "ada", now + minutes(2))
     assert [one.done for one in back] == [True, True, True, False]
     schedules.delete_many(ids, "ada", now)
     assert [row.name for row in schedules.page(schedules.Filter()).items] == ["once"]
@@ -254,19 +243,17 @@ def test_skipping_ahead_and_restoring(make: Make, now: datetime) -> None:
         schedules.skip(off.id, "ada", now)
 
 
-def test_a_changed_timing_forgets_skips_that_are_no_fires_any_more(
-    make: Make, celery_app: Any, now: datetime
-) -> None:
+def test_a_changed_timing_forgets_skips_that_are_no_fires_any_more(make: Make, now: datetime) -> None:
     row = make(cron_schedule="*/5 * * * *")
     schedules.skip(row.id, "ada", now, due_at=now + minutes(5))
     schedules.skip(row.id, "ada", now, due_at=now + minutes(10))
-    row = schedules.update(celery_app, row.id, {"cron_schedule": "*/10 * * * *"}, "ada", now)
+    row = schedules.update(row.id, {"cron_schedule": "*/10 * * * *"}, "ada", now)
     assert schedules.skipped_moments(row) == [now + minutes(10)]
 
 
-def test_a_run_at_a_time_is_a_one_time_schedule(celery_app: Any, now: datetime) -> None:
+def test_a_run_at_a_time_is_a_one_time_schedule(app: Flask, now: datetime) -> None:
     wanted = ("sample_tasks.plain", [1], {"b": 2}, now + minutes(90), "ada", now)
-    row = schedules.run_once_at(celery_app, *wanted, queue="mail", timezone="Asia/Shanghai")
+    row = schedules.run_once_at(*wanted, queue="mail", timezone="Asia/Shanghai")
     assert row.name == "sample_tasks.plain at 2026-11-20 21:30 Asia/Shanghai"
     assert (row.task_type, row.next_run_at, row.queue, row.created_by) == (
         "one_time",
@@ -274,6 +261,6 @@ def test_a_run_at_a_time_is_a_one_time_schedule(celery_app: Any, now: datetime) 
         "mail",
         "ada",
     )
-    assert schedules.run_once_at(celery_app, *wanted, timezone="Asia/Shanghai").name.endswith("Shanghai 2")
+    assert schedules.run_once_at(*wanted, timezone="Asia/Shanghai").name.endswith("Shanghai 2")
     with pytest.raises(Invalid):
-        schedules.run_once_at(celery_app, *wanted[:3], now - minutes(1), "ada", now)
+        schedules.run_once_at(*wanted[:3], now - minutes(1), "ada", now)

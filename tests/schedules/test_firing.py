@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import event, select, text
 
 from app import broker, runs, schedules
@@ -74,34 +75,32 @@ def test_a_one_time_schedule_disables_itself_with_its_fire(
     assert len(history(row)) == 1
 
 
-def test_a_run_at_a_time_points_at_the_run_it_repeats(
-    celery_app: Any, fire: Any, history: History, now: datetime
-) -> None:
+def test_a_run_at_a_time_points_at_the_run_it_repeats(fire: Any, history: History, now: datetime) -> None:
     def at(minute: int) -> Schedule:
         wanted = ("sample_tasks.plain", [1], {}, now + minutes(minute), "ada", now)
-        return schedules.run_once_at(celery_app, *wanted, rerun_of="r1")
+        return schedules.run_once_at(*wanted, rerun_of="r1")
 
     again, other = at(1), at(2)
-    schedules.update(celery_app, other.id, {"task_type": "interval", "interval_seconds": 120}, "ada", now)
-    by_hand = schedules.run_now(celery_app, again.id, "ada", now, overlap="allow")
+    schedules.update(other.id, {"task_type": "interval", "interval_seconds": 120}, "ada", now)
+    by_hand = schedules.run_now(again.id, "ada", now, overlap="allow")
     fire(now + minutes(1))
     fire(now + minutes(2))
     assert {run.id: run.rerun_of for run in history(again)}[run_id(again.id, now + minutes(1))] == "r1"
     assert (by_hand.rerun_of, history(other)[0].rerun_of) == ("r1", None)
 
 
-def test_max_runs_ends_it(make: Make, fire: Any, history: History, celery_app: Any, now: datetime) -> None:
+def test_max_runs_ends_it(make: Make, fire: Any, history: History, now: datetime) -> None:
     row = make(max_runs=2, overlap="allow")
     for number in range(1, 6):
         fire(now + minutes(number))
     row = fresh(row)
     assert (row.run_count, row.enabled, len(history(row))) == (2, False, 2)
     with pytest.raises(Conflict, match="2 times"):
-        schedules.enable(celery_app, row.id, "ada", now + minutes(9))
-    row = schedules.update(celery_app, row.id, {"max_runs": 3, "enabled": True}, "ada", now + minutes(9))
+        schedules.enable(row.id, "ada", now + minutes(9))
+    row = schedules.update(row.id, {"max_runs": 3, "enabled": True}, "ada", now + minutes(9))
     assert row.next_run_at == now + minutes(9)
     with pytest.raises(Invalid):
-        schedules.update(celery_app, row.id, {"max_runs": 1}, "ada", now)
+        schedules.update(row.id, {"max_runs": 1}, "ada", now)
 
 
 @pytest.mark.parametrize(
@@ -156,18 +155,16 @@ def test_overlap_allow(make: Make, fire: Any, history: History, now: datetime) -
     assert [run.state for run in history(row)] == [states.PENDING] * 2
 
 
-def test_overlap_buffer_one(
-    make: Make, fire: Any, history: History, end: Any, celery_app: Any, now: datetime
-) -> None:
+def test_overlap_buffer_one(make: Make, fire: Any, history: History, end: Any, now: datetime) -> None:
     row = make(overlap="buffer_one", message_ttl_seconds=10**7)
     for number in (1, 2, 3):
         fire(now + minutes(number))
     first, second, third = history(row)
     assert [first.state, second.state, third.state] == [states.PENDING, states.SCHEDULED, states.SKIPPED]
     assert firing.agenda().buffered
-    buffer = Buffer(celery_app)
+    buffer = Buffer()
     assert buffer.look(now + minutes(3)) == 0
-    assert outbox.sweep(celery_app, now + minutes(60)) == 0  # nor does the recorder send it
+    assert outbox.sweep(now + minutes(60)) == 0  # nor does the recorder send it
     assert waiting() == [first.id]
     end(first)
     assert buffer.look(now + minutes(4)) == 1
@@ -179,25 +176,21 @@ def test_overlap_buffer_one(
     assert fresh(row).run_count == 2
 
 
-def test_a_buffered_fire_goes_out_when_overlap_is_allowed_now(
-    make: Make, fire: Any, celery_app: Any, now: datetime
-) -> None:
+def test_a_buffered_fire_goes_out_when_overlap_is_allowed_now(make: Make, fire: Any, now: datetime) -> None:
     row = make(overlap="buffer_one")
     fire(now + minutes(1))
     fire(now + minutes(2))
-    schedules.update(celery_app, row.id, {"overlap": "allow"}, "ada", now + minutes(2))
-    assert Buffer(celery_app).look(now + minutes(3)) == 1
+    schedules.update(row.id, {"overlap": "allow"}, "ada", now + minutes(2))
+    assert Buffer().look(now + minutes(3)) == 1
 
 
-def test_overlap_cancel_running(
-    make: Make, fire: Any, history: History, celery_app: Any, redis: Any, now: datetime
-) -> None:
+def test_overlap_cancel_running(make: Make, fire: Any, history: History, redis: Any, now: datetime) -> None:
     row = make(overlap="cancel_running")
     fire(now + minutes(1))
     fire(now + minutes(2))
     first, second = history(row)
     assert (first.state, second.state) == (states.PENDING, states.SCHEDULED)
-    assert Buffer(celery_app).look(now + minutes(2)) == 1
+    assert Buffer().look(now + minutes(2)) == 1
     first, second = history(row)
     assert (first.state, second.state) == (states.REVOKED, states.PENDING)
     assert first.error == "Cancelled by schedule:Every minute."
@@ -205,7 +198,7 @@ def test_overlap_cancel_running(
 
 
 def test_cancel_running_waits_until_the_running_one_has_ended(
-    make: Make, fire: Any, history: History, end: Any, celery_app: Any, now: datetime
+    make: Make, fire: Any, history: History, end: Any, now: datetime
 ) -> None:
     row = make(overlap="cancel_running")
     fire(now + minutes(1))
@@ -215,7 +208,7 @@ def test_cancel_running_waits_until_the_running_one_has_ended(
     broker.client().delete(broker.keys().level("default", 4).key)
     for number in (2, 3):
         fire(now + minutes(number))
-    buffer = Buffer(celery_app)
+    buffer = Buffer()
     assert buffer.look(now + minutes(3)) == 0
     assert [run.state for run in history(row)] == [states.STARTED, states.REVOKED, states.SCHEDULED]
     end(first, states.REVOKED)
@@ -234,7 +227,7 @@ def test_a_skipped_occurrence_says_so(make: Make, fire: Any, history: History, n
 
 
 def test_a_vanished_task_is_kept_and_not_fired(
-    make: Make, fire: Any, history: History, celery_app: Any, now: datetime
+    make: Make, fire: Any, history: History, now: datetime
 ) -> None:
     row = make(max_runs=1)
     row.task_name = "vanished.task"
@@ -358,7 +351,7 @@ def test_a_row_with_values_that_cannot_even_be_read(
 
 
 def test_a_message_that_can_never_be_sent_fails_alone(
-    make: Make, fire: Any, history: History, celery_app: Any, now: datetime
+    make: Make, fire: Any, history: History, now: datetime
 ) -> None:
     bad, good = make("bad"), make("good")
     bad.args = [1, 2, 3]  # Celery itself refuses to send that
@@ -372,57 +365,55 @@ def test_a_message_that_can_never_be_sent_fails_alone(
 
 
 def test_a_fire_whose_message_did_not_get_out_is_sent_later(
-    make: Make, fire: Any, history: History, celery_app: Any, now: datetime, monkeypatch: Any
+    make: Make, fire: Any, history: History, now: datetime, monkeypatch: Any
 ) -> None:
     row = make()
     monkeypatch.setattr(outbox, "FRESH_SECONDS", -1)  # as if it was halted between commit and sending
     assert fire(now + minutes(1)) == firing.Fired(1, 0)
     monkeypatch.undo()
     assert waiting() == []
-    assert outbox.sweep(celery_app, now + minutes(1) + timedelta(seconds=4)) == 0
-    assert outbox.sweep(celery_app, now + minutes(1) + timedelta(seconds=6)) == 1
+    assert outbox.sweep(now + minutes(1) + timedelta(seconds=4)) == 0
+    assert outbox.sweep(now + minutes(1) + timedelta(seconds=6)) == 1
     assert waiting() == [history(row)[0].id]
-    assert outbox.sweep(celery_app, now + minutes(2)) == 0
+    assert outbox.sweep(now + minutes(2)) == 0
 
 
-def test_run_now_moves_nothing(
-    make: Make, fire: Any, history: History, celery_app: Any, end: Any, now: datetime
-) -> None:
+def test_run_now_moves_nothing(make: Make, fire: Any, history: History, end: Any, now: datetime) -> None:
     row = make(max_runs=2, kwargs={"b": {"$due": "P0D"}})
     before = (row.next_due_at, row.next_run_at, row.run_count, row.version, row.last_run_at)
-    run = schedules.run_now(celery_app, row.id, "ada", now + minutes(0.5))
+    run = schedules.run_now(row.id, "ada", now + minutes(0.5))
     assert (run.schedule_id, run.due_at, run.requested_by) == (row.id, None, "ada")
     assert run.kwargs == {"b": "2026-11-20T12:00:30+00:00"}
     assert waiting() == [run.id]
     row = fresh(row)
     assert (row.next_due_at, row.next_run_at, row.run_count, row.version, row.last_run_at) == before
     with pytest.raises(Conflict) as refused:
-        schedules.run_now(celery_app, row.id, "ada", now)
+        schedules.run_now(row.id, "ada", now)
     assert refused.value.code == "overlap"
-    beside = schedules.run_now(celery_app, row.id, "ada", now, overlap="allow")
-    after = schedules.run_now(celery_app, row.id, "ada", now, overlap="buffer_one")
+    beside = schedules.run_now(row.id, "ada", now, overlap="allow")
+    after = schedules.run_now(row.id, "ada", now, overlap="buffer_one")
     assert (beside.state, after.state) == (states.PENDING, states.SCHEDULED)
     row = make("gone")
     row.task_name = "vanished.task"
     db.session.commit()
     with pytest.raises(Conflict) as refused:
-        schedules.run_now(celery_app, row.id, "ada", now)
+        schedules.run_now(row.id, "ada", now)
     assert refused.value.code == "unknown-task"
 
 
-def test_run_now_of_a_disabled_schedule(make: Make, celery_app: Any, now: datetime) -> None:
+def test_run_now_of_a_disabled_schedule(make: Make, now: datetime) -> None:
     row = make(enabled=False)
-    assert schedules.run_now(celery_app, row.id, "ada", now).state == states.PENDING
+    assert schedules.run_now(row.id, "ada", now).state == states.PENDING
 
 
-def test_runs_for_later_are_sent_on_time_and_once(celery_app: Any, now: datetime) -> None:
+def test_runs_for_later_are_sent_on_time_and_once(app: Flask, now: datetime) -> None:
     request = runs.RunRequest("sample_tasks.plain", [1], run_at=now + minutes(1), message_ttl_seconds=60)
-    run = runs.submit(celery_app, request, now)
+    run = runs.submit(request, now)
     assert (run.state, firing.agenda().send_at) == (states.SCHEDULED, now + minutes(1))
     assert run.expires_at == now + minutes(2)  # from when it is sent
-    assert outbox.send_scheduled(celery_app, now + minutes(0.9)) == 0
-    assert outbox.send_scheduled(celery_app, now + minutes(1)) == 1
-    assert outbox.send_scheduled(celery_app, now + minutes(1)) == 0
+    assert outbox.send_scheduled(now + minutes(0.9)) == 0
+    assert outbox.send_scheduled(now + minutes(1)) == 1
+    assert outbox.send_scheduled(now + minutes(1)) == 0
     assert waiting() == [run.id]
     db.session.rollback()
     assert firing.agenda().send_at is None
@@ -430,7 +421,7 @@ def test_runs_for_later_are_sent_on_time_and_once(celery_app: Any, now: datetime
 
 @pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=40)])
 def test_a_clock_that_is_set_back_fires_nothing_twice(
-    make: Make, fire: Any, history: History, celery_app: Any, now: datetime, back: timedelta
+    make: Make, fire: Any, history: History, now: datetime, back: timedelta
 ) -> None:
     row = make(overlap="allow")
     for number in (1, 2):
@@ -438,8 +429,8 @@ def test_a_clock_that_is_set_back_fires_nothing_twice(
     for number in (0, 1, 2):
         fire(now + minutes(number) - back)
     wanted = {"interval_seconds": 30}  # even when somebody changes it there and back meanwhile
-    schedules.update(celery_app, row.id, wanted, "ada", now - back)
-    schedules.update(celery_app, row.id, {"interval_seconds": 60, "anchor_at": now}, "ada", now)
+    schedules.update(row.id, wanted, "ada", now - back)
+    schedules.update(row.id, {"interval_seconds": 60, "anchor_at": now}, "ada", now)
     for number in (1, 2, 3):
         fire(now + minutes(number))
     found = [run.due_at for run in history(row)]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -236,9 +235,9 @@ def test_an_empty_form_is_refused_not_an_error(app: Flask, signed_in: SignedIn, 
     assert post(signed_in("operator"), "/schedules/new", {"x": "y"}).status_code == 422
 
 
-def test_the_form_of_each_task(app: Flask, celery_app: Celery, signed_in: SignedIn) -> None:
+def test_the_form_of_each_task(app: Flask, signed_in: SignedIn) -> None:
     browser = signed_in("operator")
-    for info in catalog.listing(celery_app):
+    for info in catalog.listing():
         page = browser.get("/schedules/new", query_string={"task_name": info.name}).text
         for parameter in info.parameters:
             assert f'name="p-{parameter.name}"' in page, info.name

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 from sqlalchemy import text
 
@@ -139,11 +138,11 @@ def test_the_password_of_a_url(callers: Any) -> None:
     assert schedules.get(made.json["id"]).args == [url, 2]
 
 
-def test_the_form_asks_at_the_field(app: Flask, celery_app: Celery, signed_in: Any, post: Any) -> None:
+def test_the_form_asks_at_the_field(app: Flask, signed_in: Any, post: Any) -> None:
     timing: Any = {"task_type": "cron", "cron_schedule": "0 4 * * *", "task_name": "sample_tasks.talk"}
     given = {"name": "mei", "password": "hunter22"}
     definition = schedules.Definition(name="t", kwargs=given, **timing)
-    schedule_id = schedules.create(celery_app, definition, "boss", utcnow()).id
+    schedule_id = schedules.create(definition, "boss", utcnow()).id
     form = {"name": "t", "timezone": "UTC", "overlap": "skip", "priority": "5", "p-password": "", **timing}
 
     def save(browser: Any, **fields: str) -> Any:
@@ -164,21 +163,19 @@ def test_the_form_asks_at_the_field(app: Flask, celery_app: Celery, signed_in: A
     assert kwargs_of(schedule_id) == {"name": "eve", "password": "another"}
 
 
-def test_import_over_it_asks_again(app: Flask, celery_app: Celery) -> None:
+def test_import_over_it_asks_again(app: Flask) -> None:
     now = utcnow()
-    schedule_id = schedules.create(celery_app, schedules.Definition(**whole(**GIVEN)), "boss", now).id
+    schedule_id = schedules.create(schedules.Definition(**whole(**GIVEN)), "boss", now).id
     wanted = whole(url=THEIRS, headers=MASKED)
     for by, origin in (("eve", audit.Origin("eve", "api")), ("boss", audit.Origin("boss", CLI))):
         with audit.acting(origin), pytest.raises(Invalid, match=AGAIN) as raised:
-            exchange.apply(celery_app, [wanted], by, now)
+            exchange.apply([wanted], by, now)
         assert list(raised.value.errors) == ["fetch: headers"]
     with pytest.raises(Invalid, match=AGAIN):
-        exchange.plan(celery_app, [wanted], now)
-    exchange.apply(
-        celery_app, [whole(url=GIVEN["url"], headers=MASKED) | {"interval_seconds": 90}], "eve", now
-    )
+        exchange.plan([wanted], now)
+    exchange.apply([whole(url=GIVEN["url"], headers=MASKED) | {"interval_seconds": 90}], "eve", now)
     assert kwargs_of(schedule_id) == GIVEN
-    exchange.apply(celery_app, [wanted], "boss", now)
+    exchange.apply([wanted], "boss", now)
     assert kwargs_of(schedule_id)["url"] == THEIRS
 
 

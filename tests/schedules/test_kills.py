@@ -83,7 +83,7 @@ def waiting() -> Counter[str]:
     return Counter(message.id for message in broker.page("default", 0, 1000))
 
 
-def recover(app: Flask, celery_app: Any, redis: redis_client.Redis, at: datetime) -> None:
+def recover(app: Flask, redis: redis_client.Redis, at: datetime) -> None:
     """What the recorder does in the seconds after."""
     recorder = Recorder(app, redis, "test")
     recorder._reader.join()
@@ -91,7 +91,7 @@ def recover(app: Flask, celery_app: Any, redis: redis_client.Redis, at: datetime
         pass
     db.session.remove()
     for seconds in (1, 6, 12):
-        outbox.sweep(celery_app, at + timedelta(seconds=seconds))
+        outbox.sweep(at + timedelta(seconds=seconds))
         while recorder.step():
             pass
         db.session.remove()
@@ -100,7 +100,6 @@ def recover(app: Flask, celery_app: Any, redis: redis_client.Redis, at: datetime
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_beat_that_is_killed(
     app: Flask,
-    celery_app: Any,
     redis: redis_client.Redis,
     make: Any,
     fire: Any,
@@ -110,9 +109,9 @@ def test_a_beat_that_is_killed(
 ) -> None:
     ids = [make(f"s{number:02}", overlap="allow").id for number in range(DUE)]
     due_at = now + timedelta(minutes=1)
-    in_a_process_that_dies(app, STAGES[stage], lambda: firing.fire_due(celery_app, due_at))
+    in_a_process_that_dies(app, STAGES[stage], lambda: firing.fire_due(due_at))
     fire(due_at + timedelta(seconds=1))  # another beat
-    recover(app, celery_app, redis, due_at)
+    recover(app, redis, due_at)
     fire(due_at + timedelta(seconds=20))
     runs = [run for schedule_id in ids for run in history(schedule_id)]
     assert [run.due_at for run in runs] == [due_at] * DUE
@@ -123,7 +122,6 @@ def test_a_beat_that_is_killed(
 
 def test_a_beat_that_is_killed_while_it_releases_a_buffered_fire(
     app: Flask,
-    celery_app: Any,
     redis: redis_client.Redis,
     make: Any,
     fire: Any,
@@ -137,21 +135,21 @@ def test_a_beat_that_is_killed_while_it_releases_a_buffered_fire(
     end(history(row_id)[0])
     at = now + timedelta(minutes=2)
     stage = STAGES["it is committed, nothing is sent"]
-    in_a_process_that_dies(app, stage, lambda: Buffer(celery_app).look(at))
-    assert Buffer(celery_app).look(at + timedelta(seconds=1)) == 0
-    recover(app, celery_app, redis, at)
+    in_a_process_that_dies(app, stage, lambda: Buffer().look(at))
+    assert Buffer().look(at + timedelta(seconds=1)) == 0
+    recover(app, redis, at)
     assert waiting() == Counter(run.id for run in history(row_id))
 
 
 def test_a_beat_that_is_killed_while_it_sends_a_run_for_later(
-    app: Flask, celery_app: Any, redis: redis_client.Redis, now: datetime
+    app: Flask, redis: redis_client.Redis, now: datetime
 ) -> None:
     from app import runs
 
     at = now + timedelta(minutes=1)
-    run_id = runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1], run_at=at), now).id
+    run_id = runs.submit(runs.RunRequest("sample_tasks.plain", [1], run_at=at), now).id
     stage = STAGES["it is committed, nothing is sent"]
-    in_a_process_that_dies(app, stage, lambda: outbox.send_scheduled(celery_app, at))
-    assert outbox.send_scheduled(celery_app, at) == 0
-    recover(app, celery_app, redis, at)
+    in_a_process_that_dies(app, stage, lambda: outbox.send_scheduled(at))
+    assert outbox.send_scheduled(at) == 0
+    recover(app, redis, at)
     assert waiting() == Counter([run_id])

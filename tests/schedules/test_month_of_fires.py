@@ -51,7 +51,7 @@ def expected_interval(seconds: int, begin: datetime, end: datetime) -> list[date
 
 
 @pytest.mark.parametrize("month", MONTHS)
-def test_a_month_of_fires(make: Any, fire: Any, history: Any, celery_app: Any, month: str) -> None:
+def test_a_month_of_fires(make: Any, fire: Any, history: Any, month: str) -> None:
     begin = MONTHS[month]
     end = begin + timedelta(days=31)
     expected: dict[int, list[datetime]] = {}

@@ -31,7 +31,7 @@ def sql_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" + ("+00" if db.engine.dialect.name == "postgresql" else "")
 
 
-def look(celery_app: Any, now: datetime) -> None:
+def look(now: datetime) -> None:
     """What a beat does in one tick."""
     db.session.rollback()
     if firing.agenda().unplaced:
@@ -41,7 +41,7 @@ def look(celery_app: Any, now: datetime) -> None:
         with db.engine.begin() as connection:
             present = text("UPDATE schedules SET next_run_at = :at WHERE next_due_at IS NULL AND enabled")
             connection.execute(present, {"at": sql_time(now)})
-    firing.fire_due(celery_app, now)
+    firing.fire_due(now)
     db.session.rollback()
 
 
@@ -50,7 +50,7 @@ def only_row() -> Schedule:
     return db.session.scalars(select(Schedule)).one()
 
 
-def test_the_documented_insert_works(app: Flask, celery_app: Any) -> None:
+def test_the_documented_insert_works(app: Flask) -> None:
     found = re.search(r"```sql\n(INSERT.*?)```", DOCS.read_text(), re.DOTALL)
     assert found
     statements = [one for one in found[1].split(";") if one.strip()]
@@ -64,7 +64,7 @@ def test_the_documented_insert_works(app: Flask, celery_app: Any) -> None:
         assert row.created_at is not None
 
 
-def test_a_cron_row_begins_with_its_next_fire(app: Flask, celery_app: Any) -> None:
+def test_a_cron_row_begins_with_its_next_fire(app: Flask) -> None:
     insert(
         name="by sql",
         task_name="sample_tasks.plain",
@@ -72,22 +72,22 @@ def test_a_cron_row_begins_with_its_next_fire(app: Flask, celery_app: Any) -> No
         cron_schedule="0 13 * * *",
         args="[1]",
     )
-    look(celery_app, NOON)
+    look(NOON)
     row = only_row()
     assert (row.next_due_at, row.next_run_at) == (NOON + timedelta(hours=1),) * 2
     assert (row.last_error, row.enabled, row.run_count) == (None, True, 0)
 
 
 def test_an_interval_without_an_anchor_counts_from_when_it_is_seen(
-    app: Flask, celery_app: Any, history: Callable[..., Any]
+    app: Flask, history: Callable[..., Any]
 ) -> None:
     insert(
         name="by sql", task_name="sample_tasks.plain", task_type="interval", interval_seconds=60, args="[1]"
     )
-    look(celery_app, NOON)
+    look(NOON)
     row = only_row()
     assert (row.anchor_at, row.next_run_at) == (NOON, NOON + timedelta(minutes=1))
-    firing.fire_due(celery_app, NOON + timedelta(minutes=1))
+    firing.fire_due(NOON + timedelta(minutes=1))
     (run,) = history(row)
     assert (run.due_at, run.state) == (NOON + timedelta(minutes=1), states.PENDING)
 
@@ -102,36 +102,31 @@ def test_an_interval_without_an_anchor_counts_from_when_it_is_seen(
     ],
 )
 def test_a_moment_that_has_passed_is_in_the_ledger(
-    app: Flask,
-    celery_app: Any,
-    history: Callable[..., Any],
-    late: timedelta,
-    more: dict[str, Any],
-    state: str,
+    app: Flask, history: Callable[..., Any], late: timedelta, more: dict[str, Any], state: str
 ) -> None:
     at = sql_time(NOON - late)
     insert(name="by sql", task_name="sample_tasks.plain", task_type="one_time", run_at=at, args="[1]", **more)
-    look(celery_app, NOON)
+    look(NOON)
     row = only_row()
     (run,) = history(row)
     assert (run.due_at, run.state) == (NOON - late, state)
     assert (row.enabled, row.next_due_at) == (False, None)
-    look(celery_app, NOON + timedelta(minutes=1))
+    look(NOON + timedelta(minutes=1))
     assert len(history(row)) == 1
     # Turned on again in SQL: it ran, and does not do so twice.
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE schedules SET enabled = true, next_run_at = NULL"))
-    look(celery_app, NOON + timedelta(minutes=2))
+    look(NOON + timedelta(minutes=2))
     assert len(history(row)) == 1
     assert not only_row().enabled
 
 
-def test_a_moment_to_come_is_waited_for(app: Flask, celery_app: Any, history: Callable[..., Any]) -> None:
+def test_a_moment_to_come_is_waited_for(app: Flask, history: Callable[..., Any]) -> None:
     at = NOON + timedelta(hours=1)
     insert(
         name="by sql", task_name="sample_tasks.plain", task_type="one_time", run_at=sql_time(at), args="[1]"
     )
-    look(celery_app, NOON)
+    look(NOON)
     row = only_row()
     assert (row.next_run_at, row.enabled) == (at, True)
     assert history(row) == []
@@ -144,10 +139,10 @@ def test_a_moment_to_come_is_waited_for(app: Flask, celery_app: Any, history: Ca
         {"task_type": "interval", "interval_seconds": 60, "ends_at": NOON - timedelta(days=1)},
     ],
 )
-def test_a_row_without_any_fire_says_so(app: Flask, celery_app: Any, values: dict[str, Any]) -> None:
+def test_a_row_without_any_fire_says_so(app: Flask, values: dict[str, Any]) -> None:
     values = values | {"ends_at": sql_time(values["ends_at"])}
     insert(name="by sql", task_name="sample_tasks.plain", args="[1]", **values)
-    look(celery_app, NOON)
+    look(NOON)
     row = only_row()
     assert not row.enabled
     assert row.last_error == "It has no fire any more, so it was turned off."
@@ -164,15 +159,11 @@ def test_a_row_without_any_fire_says_so(app: Flask, celery_app: Any, values: dic
     ],
 )
 def test_a_row_that_makes_no_sense_says_so_and_delays_nobody(
-    app: Flask,
-    celery_app: Any,
-    history: Callable[..., Any],
-    make: Callable[..., Schedule],
-    values: dict[str, Any],
+    app: Flask, history: Callable[..., Any], make: Callable[..., Schedule], values: dict[str, Any]
 ) -> None:
     good = make("good").id
     insert(name="by sql", task_name="sample_tasks.plain", **values)
-    look(celery_app, NOON + timedelta(minutes=1))
+    look(NOON + timedelta(minutes=1))
     row = db.session.scalars(select(Schedule).where(Schedule.name == "by sql")).one()
     assert row.last_error
     assert row.enabled

@@ -51,7 +51,7 @@ class TestComing:
         assert list(found["Every 20"].fires) == at(20, 40, 60)
         assert (list(found["Once"].fires), found["Once"].count) == (at(7), 1)
 
-    def test_bounds_and_switches_count(self, celery_app: Any, make: Make) -> None:
+    def test_bounds_and_switches_count(self, make: Make) -> None:
         make("Off", run_at=NOON + timedelta(minutes=7), enabled=False)
         make("Until", cron_schedule="*/10 * * * *", ends_at=NOON + timedelta(minutes=20))
         make("From", cron_schedule="*/10 * * * *", starts_at=NOON + timedelta(minutes=45))

@@ -155,12 +155,10 @@ def test_filters_stand_in_the_address(app: Flask, signed_in: SignedIn, new: Make
     assert "Clear filters" in page
 
 
-def test_chips_count_states(
-    app: Flask, signed_in: SignedIn, celery_app: Celery, new: Make, now: datetime
-) -> None:
+def test_chips_count_states(app: Flask, signed_in: SignedIn, new: Make, now: datetime) -> None:
     new("Fine")
     off = new("Off")
-    schedules.disable(celery_app, off.id, "tom", now, "until Monday")
+    schedules.disable(off.id, "tom", now, "until Monday")
     late = new("Late")
     put(late, next_run_at=now - timedelta(minutes=12), next_due_at=now - timedelta(minutes=12))
     failing = new("Failing")
@@ -250,7 +248,7 @@ def test_a_row_that_cannot_be_read_does_not_break_the_page(
 
 
 def test_the_table_is_asked_again_only_when_something_moved(
-    app: Flask, signed_in: SignedIn, celery_app: Celery, new: Make, now: datetime
+    app: Flask, signed_in: SignedIn, new: Make, now: datetime
 ) -> None:
     row = new()
     browser = signed_in("viewer")
@@ -263,7 +261,7 @@ def test_the_table_is_asked_again_only_when_something_moved(
     answers = [browser.get(f"/schedules/table?version={version()}") for _ in range(2)]
     assert 204 in [answer.status_code for answer in answers]  # a period may have ended between the two
     shown = version()
-    schedules.disable(celery_app, row.id, "mei", now)
+    schedules.disable(row.id, "mei", now)
     answer = browser.get(f"/schedules/table?version={shown}")
     assert answer.status_code == 200
     assert "<html" not in answer.text
@@ -283,14 +281,10 @@ def test_beats_are_told(app: Flask, signed_in: SignedIn, new: Make, redis: Any) 
     assert redis.exists(BEATS)
 
 
-def test_the_first_page_explains_and_suggests(
-    app: Flask, signed_in: SignedIn, celery_app: Celery, now: datetime
-) -> None:
+def test_the_first_page_explains_and_suggests(app: Flask, signed_in: SignedIn, now: datetime) -> None:
     for _ in range(3):
-        runs.submit(
-            celery_app, runs.RunRequest("sample_tasks.weekday", ["2026-11-20"], requested_by="mei"), now
-        )
-    runs.submit(celery_app, runs.RunRequest("sample_tasks.plain", [1], requested_by="mei"), now)
+        runs.submit(runs.RunRequest("sample_tasks.weekday", ["2026-11-20"], requested_by="mei"), now)
+    runs.submit(runs.RunRequest("sample_tasks.plain", [1], requested_by="mei"), now)
     page = signed_in("operator").get("/schedules").text
     assert "No schedules yet" in page
     assert "No worker is online" in page
@@ -303,9 +297,7 @@ def test_the_first_page_explains_and_suggests(
 
 
 @pytest.mark.database
-def test_the_page_of_a_schedule(
-    app: Flask, signed_in: SignedIn, celery_app: Celery, new: Make, now: datetime
-) -> None:
+def test_the_page_of_a_schedule(app: Flask, signed_in: SignedIn, new: Make, now: datetime) -> None:
     row = new(
         "Report", task_name="sample_tasks.report",
         kwargs={"day": {"$due": "-P1D"}, "api_key": "s3cret"}, args=[],
@@ -316,7 +308,7 @@ def test_the_page_of_a_schedule(
     add_run(row, states.MISSED, at - timedelta(days=1), notices={"reason": "on_missed"})
     add_run(row, states.SKIPPED, at - timedelta(days=2), notices={"reason": "overlap"})
     add_run(row, states.SUCCESS, at - timedelta(days=3), due_at=None, requested_by="tom")
-    schedules.update(celery_app, row.id, {"name": "Daily report", "max_runs": 12}, "tom", now)
+    schedules.update(row.id, {"name": "Daily report", "max_runs": 12}, "tom", now)
     page = signed_in("viewer").get(f"/schedules/{row.id}").text
     for text in (
         "Daily report", "month end", "of 12", "Queue one", "30 min", "Day before the fire", "+2.5 s",
@@ -493,7 +485,7 @@ def test_deleting_asks_and_can_be_undone(
 
 
 def test_what_code_defines_can_be_reset_not_deleted(
-    app: Flask, signed_in: SignedIn, post: Post, celery_app: Celery, new: Make, now: datetime
+    app: Flask, signed_in: SignedIn, post: Post, new: Make, now: datetime
 ) -> None:
     row = new("nightly")
     code = {name: getattr(row, name) for name in ("task_name", "task_type", "cron_schedule", "timezone")}
@@ -501,7 +493,7 @@ def test_what_code_defines_can_be_reset_not_deleted(
     browser = signed_in("operator")
     assert "A change of the code moves it" in browser.get(f"/schedules/{row.id}").text
     assert "Reset to code" not in browser.get(f"/schedules/{row.id}").text
-    schedules.update(celery_app, row.id, {"cron_schedule": "5 5 * * *"}, "mei", now)
+    schedules.update(row.id, {"cron_schedule": "5 5 * * *"}, "mei", now)
     page = browser.get(f"/schedules/{row.id}").text
     assert "Changed here, so that the code does not move it any more: Cron expression." in page
     assert post(browser, f"/schedules/{row.id}/delete").status_code == 409

@@ -21,10 +21,10 @@ Eventually = Callable[..., Any]
 
 
 @pytest.fixture
-def submit(celery_app: Any) -> Callable[..., str]:
+def submit(app: Flask) -> Callable[..., str]:
     def make(task_name: str, /, queue: str | None = None, **kwargs: Any) -> str:
         request = RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs, requested_by="mei", queue=queue)
-        return runs.submit(celery_app, request, utcnow()).id
+        return runs.submit(request, utcnow()).id
 
     return make
 
@@ -139,38 +139,36 @@ def test_a_message_that_cannot_be_read_is_told_and_stops_nobody(
 
 
 def test_a_waiting_run_is_cancelled_before_a_worker_takes_it(
-    app: Flask, celery_app: Any, submit: Callable[..., str], processes: Any, eventually: Eventually
+    app: Flask, submit: Callable[..., str], processes: Any, eventually: Eventually
 ) -> None:
     processes.recorder()
     run_id = submit("sleep", seconds=0)
     eventually(lambda: queries.get(run_id).sent_at)
-    assert runs.cancel(celery_app, queries.get(run_id), terminate=False, by="mei", now=utcnow()) == "removed"
+    assert runs.cancel(queries.get(run_id), terminate=False, by="mei", now=utcnow()) == "removed"
     assert broker.depth("default") == 0
     run = eventually(lambda: ended(run_id))
     assert (run.state, run.error) == (states.REVOKED, "Cancelled by mei.")
 
 
 def test_a_running_run_is_terminated(
-    app: Flask, celery_app: Any, submit: Callable[..., str], processes: Any, eventually: Eventually
+    app: Flask, submit: Callable[..., str], processes: Any, eventually: Eventually
 ) -> None:
     processes.worker()
     processes.recorder()
     run_id = submit("sleep", seconds=60)
     eventually(lambda: queries.get(run_id).state == states.STARTED)
-    assert (
-        runs.cancel(celery_app, queries.get(run_id), terminate=True, by="mei", now=utcnow()) == "terminated"
-    )
+    assert runs.cancel(queries.get(run_id), terminate=True, by="mei", now=utcnow()) == "terminated"
     assert eventually(lambda: ended(run_id)).state == states.REVOKED
 
 
 def test_a_run_that_a_worker_holds_for_a_retry_is_cancelled(
-    app: Flask, celery_app: Any, submit: Callable[..., str], processes: Any, eventually: Eventually
+    app: Flask, submit: Callable[..., str], processes: Any, eventually: Eventually
 ) -> None:
     processes.worker("-c", "1")
     processes.recorder()
     busy, waiting = submit("sleep", seconds=6), submit("sleep", seconds=0)
     eventually(lambda: queries.get(busy).state == states.STARTED)
-    outcome = runs.cancel(celery_app, queries.get(waiting), terminate=False, by="mei", now=utcnow())
+    outcome = runs.cancel(queries.get(waiting), terminate=False, by="mei", now=utcnow())
     assert outcome in ("removed", "revoked")
     assert eventually(lambda: ended(waiting)).state == states.REVOKED
     assert eventually(lambda: ended(busy)).state == states.SUCCESS

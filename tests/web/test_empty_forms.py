@@ -22,7 +22,7 @@ def posts(app: Flask) -> list[tuple[str, set[str]]]:
 
 
 @pytest.fixture
-def place(app: Flask, celery_app: Any) -> Callable[[str, str], Any]:
+def place(app: Flask) -> Callable[[str, str], Any]:
     """`place("run_id", "run 7")`: the value for a place of an address, of something made for it."""
 
     def make(name: str, text: str) -> Any:
@@ -36,11 +36,11 @@ def place(app: Flask, celery_app: Any) -> Callable[[str, str], Any]:
                     interval_seconds=60,
                     kwargs={"folder": "photos"},
                 )
-                return schedules.create(celery_app, definition, "mei", now).id
+                return schedules.create(definition, "mei", now).id
             case "run_id":
                 return sample_tasks.plain.delay(text).id
             case "bulk_id":
-                return bulk.freeze(celery_app, "cancel", [make("run_id", text)], "mei", now).id
+                return bulk.freeze("cancel", [make("run_id", text)], "mei", now).id
             case "user_id":
                 return users.create(text, "operator", now).id
             case "token_id":

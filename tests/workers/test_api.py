@@ -18,10 +18,10 @@ def admin(caller: Callable[[str], Any]) -> Any:
 
 
 @pytest.fixture
-def submit(celery_app: Any) -> Callable[..., str]:
+def submit(app: Flask) -> Callable[..., str]:
     def make(task_name: str, queue: str | None = None, **kwargs: Any) -> str:
         request = runs.RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs, queue=queue)
-        return runs.submit(celery_app, request, utcnow()).id
+        return runs.submit(request, utcnow()).id
 
     return make
 

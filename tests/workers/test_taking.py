@@ -18,10 +18,10 @@ Submit = Callable[..., str]
 
 
 @pytest.fixture
-def submit(celery_app: Any) -> Submit:
+def submit(app: Flask) -> Submit:
     def make(task_name: str, **kwargs: Any) -> str:
         request = runs.RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs)
-        return runs.submit(celery_app, request, utcnow()).id
+        return runs.submit(request, utcnow()).id
 
     return make
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from celery import Celery
 from flask import Flask
 
 from app import runs, workflows
@@ -30,7 +29,6 @@ def shape(items: list[dict[str, Any]]) -> list[Any]:
 )
 def test_a_workflow_becomes_a_tree(
     app: Flask,
-    celery_app: Celery,
     processes: Any,
     eventually: Callable[..., Any],
     caller: Any,
@@ -39,7 +37,7 @@ def test_a_workflow_becomes_a_tree(
     expected: list[Any],
 ) -> None:
     kwargs = {} if task == "chain" else {"numbers": [1, 2, 3]}
-    run = runs.submit(celery_app, runs.RunRequest(f"examples.advanced.{task}", kwargs=kwargs), utcnow())
+    run = runs.submit(runs.RunRequest(f"examples.advanced.{task}", kwargs=kwargs), utcnow())
     call = caller("viewer")
     ahead = call.get(f"/runs/{run.id}/workflow").json
     assert ahead["items"] == []

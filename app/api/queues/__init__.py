@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from celery import Celery
-from flask import Flask, current_app
+from flask import Flask
 from flask_login import current_user
 
 from app import queues
@@ -53,7 +52,7 @@ def list_messages(query: dict[str, Any], queue: str) -> dict[str, Any]:
     found = queues.find(queue, utcnow())
     read = queues.held if query["held"] else queues.line
     return {
-        "items": read(_celery(), found, query["offset"], query["limit"]),
+        "items": read(found, query["offset"], query["limit"]),
         "next_cursor": None,
         "total": found.held if query["held"] else found.waiting,
     }
@@ -147,7 +146,3 @@ def resume_queue(queue: str) -> queues.Queue:
 def purge_queue(queue: str) -> Any:
     """Remove every waiting run of the queue; held ones stay"""
     return queues.purge(queue, current_user.name, utcnow())
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

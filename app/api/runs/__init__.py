@@ -3,8 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from celery import Celery
-from flask import Flask, Response, current_app, jsonify, url_for
+from flask import Flask, Response, jsonify, url_for
 from flask_login import current_user
 
 from app import catalog, queues, runs, workflows
@@ -40,7 +39,7 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
         wanted["run_at"] = now + timedelta(seconds=countdown)
     by, key = current_user.name, header["key"]
     request = runs.RunRequest(**wanted, requested_by=by, idempotency_key=key, asked=asked)
-    return _accepted(runs.submit(_celery(), request, now))
+    return _accepted(runs.submit(request, now))
 
 
 @bp.route("/runs")
@@ -93,12 +92,7 @@ def get_workflow(run_id: str) -> dict[str, Any]:
 def cancel_run(wanted: dict[str, Any], run_id: str) -> Response:
     """Cancel a run that has not finished"""
     outcome = runs.cancel(
-        _celery(),
-        runs.get(run_id),
-        wanted["terminate"],
-        current_user.name,
-        utcnow(),
-        signal=wanted["signal"],
+        runs.get(run_id), wanted["terminate"], current_user.name, utcnow(), signal=wanted["signal"]
     )
     return jsonify(schemas.RunSchema().dump(runs.get(run_id)) | {"outcome": outcome})
 
@@ -114,7 +108,7 @@ def rerun_run(wanted: dict[str, Any], header: dict[str, Any], run_id: str) -> An
     _require_task(old.task_name)
     by, key = current_user.name, header["key"]
     asked = {"rerun_of": old.id} | wanted
-    new = runs.rerun(_celery(), old, by, utcnow(), idempotency_key=key, asked=asked, **wanted)
+    new = runs.rerun(old, by, utcnow(), idempotency_key=key, asked=asked, **wanted)
     return _accepted(new)
 
 
@@ -132,14 +126,10 @@ def delete_runs(query: dict[str, Any]) -> dict[str, int]:
 def _require_task(name: str) -> None:
     """A task that does not exist is a wrong value of the field, not a wrong address."""
     try:
-        catalog.find(_celery(), name)
+        catalog.find(name)
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
 
 
 def _accepted(run: Run) -> tuple[Run, int, dict[str, str]]:
     return runs.get(run.id), 202, {"Location": url_for(".get_run", run_id=run.id)}
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

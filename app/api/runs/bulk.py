@@ -107,12 +107,11 @@ def change_runs(wanted: dict[str, Any]) -> Any:
     """Rerun, cancel, terminate or delete many runs; a dry run first, unless told otherwise"""
     now, by = utcnow(), current_user.name
     _require_right(wanted["action"])
-    celery_app = current_app.extensions["celery"]
     if "ids" in wanted:
-        bulk = many.freeze(celery_app, wanted["action"], wanted["ids"], by, now)
+        bulk = many.freeze(wanted["action"], wanted["ids"], by, now)
     else:
         meant = filters.Filter(**wanted["filter"])
-        bulk = many.freeze_matching(celery_app, wanted["action"], meant, by, now)
+        bulk = many.freeze_matching(wanted["action"], meant, by, now)
     return _described(bulk if wanted["dry_run"] else _confirmed(bulk.id)), 202, _location(bulk.id)
 
 

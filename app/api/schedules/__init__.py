@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from celery import Celery
-from flask import Flask, current_app, url_for
+from flask import Flask, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -44,7 +43,7 @@ def list_schedules(query: dict[str, Any]) -> schedules.Page:
 @bp.response(201, schemas.StoredScheduleSchema, headers=_ETAG)
 def create_schedule(wanted: dict[str, Any]) -> Any:
     """Make a schedule"""
-    row = schedules.create(_celery(), schedules.Definition(**wanted), current_user.name, utcnow())
+    row = schedules.create(schedules.Definition(**wanted), current_user.name, utcnow())
     return row, 201, _headers(row) | {"Location": url_for(".get_schedule", schedule_id=row.id)}
 
 
@@ -73,9 +72,9 @@ def change_schedules(wanted: dict[str, Any]) -> dict[str, Any]:
     by, now, ids = current_user.name, utcnow(), wanted["ids"]
     match wanted["action"]:
         case "enable":
-            outcomes = schedules.enable_many(_celery(), ids, by, now)
+            outcomes = schedules.enable_many(ids, by, now)
         case "disable":
-            outcomes = schedules.disable_many(_celery(), ids, by, now, wanted["note"])
+            outcomes = schedules.disable_many(ids, by, now, wanted["note"])
         case "delete":
             outcomes = schedules.delete_many(ids, by, now)
         case _:
@@ -126,7 +125,7 @@ def delete_schedule(header: dict[str, Any], schedule_id: int) -> None:
 @bp.response(202, RunSchema)
 def run_schedule(wanted: dict[str, Any], schedule_id: int) -> Any:
     """Run a schedule's task now; moves nothing of the schedule"""
-    run = schedules.run_now(_celery(), schedule_id, current_user.name, utcnow(), **wanted)
+    run = schedules.run_now(schedule_id, current_user.name, utcnow(), **wanted)
     return run, 202, {"Location": url_for("runs_api.get_run", run_id=run.id)}
 
 
@@ -138,7 +137,7 @@ def run_schedule(wanted: dict[str, Any], schedule_id: int) -> Any:
 def enable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Let a schedule fire again, from its next slot on"""
     by, version = current_user.name, _version(header)
-    return _answer(schedules.enable(_celery(), schedule_id, by, utcnow(), wanted["note"], version))
+    return _answer(schedules.enable(schedule_id, by, utcnow(), wanted["note"], version))
 
 
 @bp.route("/schedules/<int:schedule_id>/disable", methods=["POST"])
@@ -149,7 +148,7 @@ def enable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id:
 def disable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Stop a schedule from firing"""
     by, version = current_user.name, _version(header)
-    return _answer(schedules.disable(_celery(), schedule_id, by, utcnow(), wanted["note"], version))
+    return _answer(schedules.disable(schedule_id, by, utcnow(), wanted["note"], version))
 
 
 @bp.route("/schedules/<int:schedule_id>/skip", methods=["POST"])
@@ -179,7 +178,7 @@ def restore_fire(wanted: dict[str, Any], header: dict[str, Any], schedule_id: in
 @bp.response(201, schemas.StoredScheduleSchema, headers=_ETAG)
 def duplicate_schedule(schedule_id: int) -> Any:
     """Copy a schedule; the copy is disabled"""
-    row = schedules.duplicate(_celery(), schedule_id, current_user.name, utcnow())
+    row = schedules.duplicate(schedule_id, current_user.name, utcnow())
     return row, 201, _headers(row) | {"Location": url_for(".get_schedule", schedule_id=row.id)}
 
 
@@ -196,7 +195,7 @@ def undelete_schedule(schedule_id: int) -> Any:
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
 def reset_schedule(schedule_id: int) -> Any:
     """Put a schedule from code back to what the code says"""
-    return _answer(schedules.reset_to_code(_celery(), schedule_id, current_user.name, utcnow()))
+    return _answer(schedules.reset_to_code(schedule_id, current_user.name, utcnow()))
 
 
 @bp.route("/schedules/<int:schedule_id>/changes")
@@ -209,7 +208,7 @@ def list_schedule_changes(schedule_id: int) -> dict[str, Any]:
 
 def _update(schedule_id: int, wanted: dict[str, Any], header: dict[str, Any]) -> Any:
     version = _version(header)
-    row = schedules.update(_celery(), schedule_id, wanted, current_user.name, utcnow(), version)
+    row = schedules.update(schedule_id, wanted, current_user.name, utcnow(), version)
     return _answer(row)
 
 
@@ -234,7 +233,7 @@ def _version(header: dict[str, Any]) -> int | None:
 
 def _detail(fire: Any, wanted: dict[str, Any]) -> dict[str, Any]:
     args, kwargs = schedules.arguments_at(
-        _celery(), wanted["task_name"], wanted["args"], wanted["kwargs"], wanted["timezone"], fire.due_at
+        wanted["task_name"], wanted["args"], wanted["kwargs"], wanted["timezone"], fire.due_at
     )
     return {
         "due_at": fire.due_at,
@@ -245,7 +244,3 @@ def _detail(fire: Any, wanted: dict[str, Any]) -> dict[str, Any]:
         "args": args,
         "kwargs": kwargs,
     }
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from flask import current_app
 from marshmallow import fields, validate
 
 from app import catalog
@@ -112,7 +111,7 @@ class StoredScheduleSchema(ScheduleSchema):
     def get_attribute(self, obj: Schedule, attr: str, default: Any) -> Any:
         match attr:
             case "args" | "kwargs":
-                info = catalog.lookup(current_app.extensions["celery"], obj.task_name)
+                info = catalog.lookup(obj.task_name)
                 args, kwargs, _ = catalog.mask(info, obj.args, obj.kwargs)
                 return args if attr == "args" else kwargs
             case "on_missed":

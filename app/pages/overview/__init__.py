@@ -3,7 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
@@ -76,7 +76,7 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
 def results() -> str | Response:
     """Tasks, schedules, queues and runs that match; a whole run id leads straight to its run."""
     text = request.args.get("q", "").strip()[:MAX_TEXT]
-    found = overview.search(current_app.extensions["celery"], text, viewer.now())
+    found = overview.search(text, viewer.now())
     if found.run_id:
         return redirect(url_for("runs.show", run_id=found.run_id))
     return render_template("overview/search.html", q=text, found=found)

@@ -10,7 +10,7 @@ from flask_login import current_user
 from app import broker, queues
 from app.errors import Invalid
 from app.pages.queues import forms
-from app.pages.queues.blueprint import back_to, bp, celery, question, say
+from app.pages.queues.blueprint import back_to, bp, question, say
 from app.pages.queues.detail import shown
 from app.queues import Change
 from app.web import viewer
@@ -47,8 +47,8 @@ def place(queue: str) -> Any:
 @requires("operate")
 def ask_place(queue: str) -> str:
     found = queues.find(queue, viewer.now())
-    run = queues.one(celery(), found, request.args.get("id", ""), forms.optional_number("hint"))
-    nearby = queues.line(celery(), found, 0, forms.PAGE_SIZE)
+    run = queues.one(found, request.args.get("id", ""), forms.optional_number("hint"))
+    nearby = queues.line(found, 0, forms.PAGE_SIZE)
     return question("queues/_place.html", _("Move to a place"), queue=found, run=run, nearby=nearby)
 
 
@@ -110,7 +110,7 @@ def hold(queue: str) -> Any:
 @requires("operate")
 def ask_hold(queue: str) -> str:
     found = queues.find(queue, viewer.now())
-    run = queues.one(celery(), found, request.args.get("id", ""), forms.optional_number("hint"))
+    run = queues.one(found, request.args.get("id", ""), forms.optional_number("hint"))
     return question("queues/_hold.html", _("Hold a run"), queue=found, run=run)
 
 
@@ -146,7 +146,7 @@ def _options(action: str) -> dict[str, Any]:
 
 
 def _only(queue: str, ids: list[str]) -> queues.Waiting | None:
-    return queues.one(celery(), queues.find(queue, viewer.now()), ids[0]) if len(ids) == 1 else None
+    return queues.one(queues.find(queue, viewer.now()), ids[0]) if len(ids) == 1 else None
 
 
 def _tell(outcome: queues.Outcome, action: str) -> None:

@@ -2,18 +2,12 @@
 
 from typing import Any
 
-from celery import Celery
-from flask import Blueprint, current_app, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.web.htmx import go_to, wants_fragment
 
 bp = Blueprint("queues", __name__, url_prefix="/queues")
-
-
-def celery() -> Celery:
-    """The Celery app of the current Flask app."""
-    return current_app.extensions["celery"]
 
 
 def question(fragment: str, title: str, **shown: Any) -> str:

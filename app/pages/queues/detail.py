@@ -11,7 +11,7 @@ from app import broker, heartbeats, queues, runs
 from app.config import settings
 from app.errors import NotFound
 from app.pages.queues import trends
-from app.pages.queues.blueprint import bp, celery, view_query
+from app.pages.queues.blueprint import bp, view_query
 from app.pages.queues.forms import PAGE_SIZE, optional_number
 from app.queues import Diagnosis, Queue, Waiting
 from app.runs import Run
@@ -41,8 +41,8 @@ def shown(name: str) -> dict[str, Any]:
     """What the page shows of a queue; the version is read first: a change meanwhile is seen next time."""
     queue = queues.find(name, viewer.now())
     version, tab, offset = _version(queue), _tab(), _offset(queue)
-    line = queues.line(celery(), queue, offset, PAGE_SIZE) if tab == WAITING else []
-    held = queues.held(celery(), queue, *_held_part(queue))
+    line = queues.line(queue, offset, PAGE_SIZE) if tab == WAITING else []
+    held = queues.held(queue, *_held_part(queue))
     selected = _selected(queue, line)
     top = _told([one.id for one in line])
     return {
@@ -90,7 +90,7 @@ def _selected(queue: Queue, line: Sequence[Waiting]) -> Waiting | None:
     if on_page := next((one for one in line if one.id == run_id), None):
         return on_page
     try:
-        return queues.one(celery(), queue, run_id, optional_number("hint"))
+        return queues.one(queue, run_id, optional_number("hint"))
     except NotFound:
         return None
 

@@ -2,8 +2,7 @@
 
 from datetime import timedelta
 
-from celery import Celery
-from flask import Flask, current_app, render_template
+from flask import Flask, render_template
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
@@ -34,7 +33,7 @@ def init_app(app: Flask) -> None:
 @bp.get("")
 @requires("view")
 def index() -> str:
-    return render_template("runs/index.html", **listing.parts(_celery()))
+    return render_template("runs/index.html", **listing.parts())
 
 
 @bp.get("/table")
@@ -42,7 +41,7 @@ def index() -> str:
 def table() -> str | Response:
     if live.unchanged(runs.version()):
         return live.nothing_new()
-    return render_template("runs/_table.html", **listing.parts(_celery()))
+    return render_template("runs/_table.html", **listing.parts())
 
 
 @bp.get("/failures")
@@ -58,7 +57,3 @@ def _failed_count() -> Count | None:
     if number > _COUNTED:
         name = _("More than %(n)s runs failed in 24 h", n=_COUNTED)
     return Count(f"{_COUNTED}+" if number > _COUNTED else str(number), name, "failed") if number else None
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

@@ -28,14 +28,13 @@ def freeze() -> Response:
     """Freeze the chosen runs, or all of the list's filter, and show what would become of them."""
     action, now = request.form.get("action", ""), viewer.now()
     _require_right(action)
-    celery_app = current_app.extensions["celery"]
     if request.form.get("all"):
         wanted = filters.wanted(request.form, now, viewer.zone())
         if wanted.errors:  # never more runs than the list shows
             raise Invalid({name: [text] for name, text in wanted.errors.items()})
-        bulk = many.freeze_matching(celery_app, action, wanted.filter, current_user.name, now)
+        bulk = many.freeze_matching(action, wanted.filter, current_user.name, now)
     else:
-        bulk = many.freeze(celery_app, action, request.form.getlist("id"), current_user.name, now)
+        bulk = many.freeze(action, request.form.getlist("id"), current_user.name, now)
     return go_to(url_for(".show", bulk_id=bulk.id))
 
 

@@ -3,8 +3,7 @@
 import os
 from typing import Any
 
-from celery import Celery
-from flask import current_app, flash, render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -69,7 +68,7 @@ def cancel(run_id: str) -> Response:
     if signal not in SIGNALS:
         raise Invalid({"signal": [_("Choose one of %(names)s.", names=", ".join(SIGNALS))]})
     outcome = runs.cancel(
-        _celery(), run, bool(request.form.get("terminate")), current_user.name, viewer.now(), signal=signal
+        run, bool(request.form.get("terminate")), current_user.name, viewer.now(), signal=signal
     )
     flash(str(_OUTCOMES[outcome]), "success")
     return go_to(_back() or url_for("runs.show", run_id=run.id))
@@ -78,7 +77,7 @@ def cancel(run_id: str) -> Response:
 @bp.post("/<run_id>/rerun")
 @requires("operate")
 def rerun(run_id: str) -> Response:
-    new = runs.rerun(_celery(), runs.get(run_id), current_user.name, viewer.now())
+    new = runs.rerun(runs.get(run_id), current_user.name, viewer.now())
     flash(_("Sent again as a new run"), "success")
     return go_to(url_for("runs.show", run_id=new.id))
 
@@ -173,14 +172,10 @@ def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
 
 
 def _info(run: runs.Run) -> catalog.TaskInfo | None:
-    return next((one for one in catalog.listing(_celery()) if one.name == run.task_name), None)
+    return next((one for one in catalog.listing() if one.name == run.task_name), None)
 
 
 def _version(run_id: str) -> str:
     """Moves with the run, and with the others, on which it may wait; empty while nobody can tell."""
     own, others = runs.version(run_id), runs.version()
     return f"{own}.{others}" if own and others else ""
-
-
-def _celery() -> Celery:
-    return current_app.extensions["celery"]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from celery import Celery
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -19,7 +18,7 @@ GROUPS_SHOWN = 30
 _OFFERED_MOST = 200
 
 
-def parts(celery_app: Celery) -> dict[str, Any]:
+def parts() -> dict[str, Any]:
     """What the list shows; the version is read first, so that a change meanwhile is seen at the next poll."""
     version, now = runs.version(), viewer.now()
     wanted = filters.wanted(request.args, now, viewer.zone())
@@ -49,7 +48,7 @@ def parts(celery_app: Celery) -> dict[str, Any]:
         "filtered": wanted.narrowed,
         "bulk_most": bulk.MOST,
         "export_most": export.MOST,
-    } | _choices(celery_app, wanted.query)
+    } | _choices(wanted.query)
 
 
 def failures() -> dict[str, Any]:
@@ -69,9 +68,9 @@ def failures() -> dict[str, Any]:
     }
 
 
-def _choices(celery_app: Celery, query: dict[str, str]) -> dict[str, Any]:
+def _choices(query: dict[str, str]) -> dict[str, Any]:
     """The drop-down filters, and what is offered while one types; a chosen value stays in its list."""
-    tasks = [info.name for info in catalog.listing(celery_app)]
+    tasks = [info.name for info in catalog.listing()]
     selects = [("task_name", _("Task"), tasks), ("queue", _("Queue"), list(settings().declared_queues))]
     kept = [
         (name, label, values if query.get(name, "") in ("", *values) else [*values, query[name]])

@@ -1,6 +1,6 @@
 """The menu of a row of the list: what can be done with one run, asked for when it opens."""
 
-from flask import current_app, render_template, request
+from flask import render_template, request
 
 from app import catalog, runs
 from app.pages.runs.blueprint import bp
@@ -14,12 +14,12 @@ from app.web.permissions import requires
 @requires("view")
 def menu(run_id: str) -> str:
     """What the run's state and the viewer's role allow; `next` is the list to which a change leads back."""
-    run, celery_app = runs.get(run_id), current_app.extensions["celery"]
-    fits = [name for name in states.ACTIONS if verdicts.judge(celery_app, name, run).code == verdicts.ACT]
+    run = runs.get(run_id)
+    fits = [name for name in states.ACTIONS if verdicts.judge(name, run).code == verdicts.ACT]
     return render_template(
         "runs/_menu.html",
         run=run,
         fits=fits,
-        known_task=catalog.lookup(celery_app, run.task_name) is not None,
+        known_task=catalog.lookup(run.task_name) is not None,
         back=safe_return(request.args.get("next"), ""),
     )

@@ -11,7 +11,7 @@ from app import runs, schedules
 from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.pages.schedules import listing
-from app.pages.schedules.blueprint import address_of, back, bp, celery, moment, question, say
+from app.pages.schedules.blueprint import address_of, back, bp, moment, question, say
 from app.pages.schedules.form import OVERLAP_WORDS
 from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
@@ -70,7 +70,7 @@ def run(schedule_id: int) -> Any:
     if overlap not in (None, *OVERLAP_WORDS):
         raise Invalid({"overlap": [_("Choose one of the list.")]})
     try:
-        new = schedules.run_now(celery(), schedule_id, current_user.name, viewer.now(), overlap)
+        new = schedules.run_now(schedule_id, current_user.name, viewer.now(), overlap)
     except Conflict as error:
         if error.code != "overlap":
             raise
@@ -102,7 +102,7 @@ def restore(schedule_id: int) -> Response:
 @bp.post("/<int:schedule_id>/duplicate")
 @requires("operate")
 def duplicate(schedule_id: int) -> Response:
-    row = schedules.duplicate(celery(), schedule_id, current_user.name, viewer.now())
+    row = schedules.duplicate(schedule_id, current_user.name, viewer.now())
     say(_("Copied, and off until you turn it on"), row.name)
     return go_to(url_for(".edit", schedule_id=row.id))
 
@@ -110,7 +110,7 @@ def duplicate(schedule_id: int) -> Response:
 @bp.post("/<int:schedule_id>/reset")
 @requires("operate")
 def reset(schedule_id: int) -> Response:
-    row = schedules.reset_to_code(celery(), schedule_id, current_user.name, viewer.now())
+    row = schedules.reset_to_code(schedule_id, current_user.name, viewer.now())
     say(_("As the code says again"), row.name)
     return back(address_of(schedule_id))
 
@@ -142,7 +142,7 @@ def _switch(schedule_id: int, on: bool, note: str) -> None:
     by, now = current_user.name, viewer.now()
     change = schedules.enable if on else schedules.disable
     before = schedules.get(schedule_id).version
-    row = change(celery(), schedule_id, by, now, note)
+    row = change(schedule_id, by, now, note)
     if row.version != before:
         undo_at = now if permits.may_run(row.task_name) else None
         say(_("Turned on") if on else _("Turned off"), row.name, undo_at)

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from celery import Celery
-from flask import Blueprint, current_app, flash, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
@@ -18,11 +17,6 @@ from app.web.htmx import go_to, safe_return, wants_fragment
 _TOLD = 3  # a page shows so many toasts at once
 
 bp = Blueprint("schedules", __name__, url_prefix="/schedules")
-
-
-def celery() -> Celery:
-    """The Celery app of the current Flask app."""
-    return current_app.extensions["celery"]
 
 
 def question(fragment: str, title: str, **shown: Any) -> str:

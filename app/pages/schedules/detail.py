@@ -10,7 +10,7 @@ from app import catalog, runs, schedules
 from app.errors import NotFound
 from app.pages.schedules import fires, listing
 from app.pages.schedules import history as changes
-from app.pages.schedules.blueprint import bp, celery
+from app.pages.schedules.blueprint import bp
 from app.pages.schedules.form import MISSED_WORDS, OVERLAP_WORDS
 from app.pages.schedules.parameter_form import marker_words
 from app.runs import Run
@@ -57,7 +57,7 @@ def _one(schedule_id: int) -> dict[str, Any]:
     schedule = schedules.get(schedule_id)
     cursor = request.args.get("cursor")
     ledger = runs.page(runs.Filter(schedule_id=schedule.id), LEDGER_SIZE, cursor)
-    info = catalog.lookup(celery(), schedule.task_name)
+    info = catalog.lookup(schedule.task_name)
     preview = _preview(schedule)
     return {
         "version": version,
@@ -65,7 +65,7 @@ def _one(schedule_id: int) -> dict[str, Any]:
         "schedule": schedule,
         "info": info,
         "given": _arguments(schedule, info),
-        "problems": schedules.drift_of(celery(), schedule, viewer.now()),
+        "problems": schedules.drift_of(schedule, viewer.now()),
         "overlap": OVERLAP_WORDS.get(schedule.overlap, schedule.overlap),  # type: ignore[call-overload]
         "on_missed": _missed_words(schedule),
         "fires": _fires(schedule, preview),

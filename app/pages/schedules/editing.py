@@ -12,7 +12,7 @@ from app.accounts import permits
 from app.config import settings
 from app.errors import Conflict, Invalid, Stale
 from app.pages.schedules import fires, history
-from app.pages.schedules.blueprint import address_of, bp, celery, say
+from app.pages.schedules.blueprint import address_of, bp, say
 from app.pages.schedules.form import ScheduleForm, empty_form, form_of, parameters_of, read_form
 from app.schedules import timing
 from app.web import viewer
@@ -26,7 +26,7 @@ PARTS = ("minute", "hour", "day_of_month", "month", "day_of_week")
 @bp.get("/new")
 @requires("operate")
 def new() -> str:
-    return _drawn(empty_form(celery(), _queues(), viewer.zone(), request.args))
+    return _drawn(empty_form(_queues(), viewer.zone(), request.args))
 
 
 @bp.post("/new")
@@ -35,8 +35,8 @@ def create() -> Any:
     form = _submitted(None)
 
     def act() -> str:
-        wanted = form.wanted(celery(), viewer.now())
-        row = schedules.create(celery(), schedules.Definition(**wanted), current_user.name, viewer.now())
+        wanted = form.wanted(viewer.now())
+        row = schedules.create(schedules.Definition(**wanted), current_user.name, viewer.now())
         return _saved(row.id)
 
     try:
@@ -50,7 +50,7 @@ def create() -> Any:
 def edit(schedule_id: int) -> str:
     row = schedules.get(schedule_id)
     permits.require(row.task_name)
-    return _drawn(form_of(celery(), row, _queues()))
+    return _drawn(form_of(row, _queues()))
 
 
 @bp.post("/<int:schedule_id>/edit")
@@ -60,8 +60,8 @@ def update(schedule_id: int) -> Any:
     by, now = current_user.name, viewer.now()
 
     def act() -> str:
-        wanted = form.wanted(celery(), now)
-        schedules.update(celery(), schedule_id, wanted, by, now, form.version)
+        wanted = form.wanted(now)
+        schedules.update(schedule_id, wanted, by, now, form.version)
         return _saved(schedule_id)
 
     try:
@@ -83,7 +83,7 @@ def redraw() -> str:
 @requires("operate")
 def parameters() -> str:
     """The parts of the form that follow the task."""
-    form = parameters_of(celery(), request.args.get("task_name", ""), _row(), _queues())
+    form = parameters_of(request.args.get("task_name", ""), _row(), _queues())
     return render_template("schedules/_parameters.html", form=form, follows=True)
 
 
@@ -99,7 +99,7 @@ def _queues() -> list[str]:
 
 def _tasks() -> list[catalog.TaskInfo]:
     """Every task that the viewer may run, those that ran last first."""
-    tasks = [info for info in catalog.listing(celery()) if permits.may_run(info.name)]
+    tasks = [info for info in catalog.listing() if permits.may_run(info.name)]
     latest = runs.latest([info.name for info in tasks])
     return sorted(
         tasks, key=lambda info: -latest[info.name].created_at.timestamp() if info.name in latest else 0
@@ -113,7 +113,7 @@ def _row() -> schedules.Schedule | None:
 
 
 def _submitted(row: schedules.Schedule | None) -> ScheduleForm:
-    return read_form(celery(), request.form, _queues(), row)
+    return read_form(request.form, _queues(), row)
 
 
 def _drawn(form: ScheduleForm, **more: Any) -> str:
@@ -143,8 +143,8 @@ def _stale(form: ScheduleForm, schedule_id: int) -> Any:
     row = schedules.get(schedule_id)
     seen = form.version if form.version is not None else 0
     since = [change for change in schedules.changes_of(schedule_id) if change.version > seen]
-    wanted = form.wanted(celery(), viewer.now())
-    rebased, both = form.rebase(celery(), row, wanted, since[::-1], _queues())
+    wanted = form.wanted(viewer.now())
+    rebased, both = form.rebase(row, wanted, since[::-1], _queues())
     shown = [history.shown(change) for change in since]
     words = sorted(str(history.field_word(name)) for name in both)
     return _drawn(rebased, theirs=shown, both=words), Stale.status
@@ -157,7 +157,7 @@ def _saved(schedule_id: int) -> str:
         say(_("Saved"), name)
         return address
     try:
-        run = schedules.run_now(celery(), schedule_id, current_user.name, viewer.now())
+        run = schedules.run_now(schedule_id, current_user.name, viewer.now())
     except (Conflict, Invalid) as error:
         say(_("Saved, but not run now"), error.detail)
         return address
@@ -195,7 +195,7 @@ def _resolved(
     if form.parameters is None or not (referring := form.parameters.referring()):
         return []
     name, zone = form.parameters.info.name, shape.timezone
-    return [schedules.arguments_at(celery(), name, [], referring, zone, fire.due_at)[1] for fire in listed]
+    return [schedules.arguments_at(name, [], referring, zone, fire.due_at)[1] for fire in listed]
 
 
 def _at_fields(form: ScheduleForm, arguments: dict[str, Any]) -> list[tuple[str, str]]:

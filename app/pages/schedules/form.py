@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from celery import Celery
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from wtforms import BooleanField, Form, HiddenField, RadioField, SelectField, StringField, TextAreaField
@@ -111,7 +110,7 @@ class ScheduleForm:
             int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) else NO_VERSION
         )
 
-    def wanted(self, celery_app: Celery, now: datetime) -> dict[str, Any]:
+    def wanted(self, now: datetime) -> dict[str, Any]:
         """What was entered, by field of a definition; without arguments that were not changed.
 
         Raises `Invalid` with every problem when something cannot even be read.
@@ -127,7 +126,7 @@ class ScheduleForm:
         if self.version == NO_VERSION:
             errors["version"] = [_("The form does not say which version it changes. Load the page again.")]
         if errors:
-            raise Invalid(self._others(celery_app, values, now) | errors)
+            raise Invalid(self._others(values, now) | errors)
         return values
 
     def timing(self) -> Timing:
@@ -164,12 +163,7 @@ class ScheduleForm:
         return str(found.label.text) if found is not None else name
 
     def rebase(
-        self,
-        celery_app: Celery,
-        row: Schedule,
-        wanted: Mapping[str, Any],
-        since: Sequence[ScheduleChange],
-        queues: Sequence[str],
+        self, row: Schedule, wanted: Mapping[str, Any], since: Sequence[ScheduleChange], queues: Sequence[str]
     ) -> tuple["ScheduleForm", set[str]]:
         """The form on the schedule as others have left it: what this person did not touch is theirs.
 
@@ -180,8 +174,8 @@ class ScheduleForm:
             for name, (value, _after) in change.diff.items():
                 before.setdefault(name, value)
         current = Definition.of(row)
-        present = readable(celery_app, current)
-        mine = readable(celery_app, replace(current, **wanted))
+        present = readable(current)
+        mine = readable(replace(current, **wanted))
         both = {
             name
             for name in before
@@ -194,7 +188,7 @@ class ScheduleForm:
         kept = {name: value for name, value in wanted.items() if name not in theirs or name in both}
         merged_row = Schedule(id=row.id, version=row.version)
         replace(current, **kept).write(merged_row)
-        return replace(form_of(celery_app, merged_row, queues), row=row), both
+        return replace(form_of(merged_row, queues), row=row), both
 
     def _read(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """The values by field of a definition, and messages by field for what cannot be read."""
@@ -246,7 +240,7 @@ class ScheduleForm:
             errors[name] = [str(error)]
             return None
 
-    def _others(self, celery_app: Celery, values: Mapping[str, Any], now: datetime) -> dict[str, list[str]]:
+    def _others(self, values: Mapping[str, Any], now: datetime) -> dict[str, list[str]]:
         """What is wrong beside what cannot be read, so that one sees all of it at once."""
         row, fillers = self.row, {"run_at": now + timedelta(days=1), "interval_seconds": 60}
         for owner, names in OWN_TIMING.items():
@@ -256,10 +250,10 @@ class ScheduleForm:
         try:
             if row is not None:
                 old = Definition.of(row)
-                check(celery_app, merged(celery_app, old, values, now), old, now, row.id, row.run_count)
+                check(merged(old, values, now), old, now, row.id, row.run_count)
             else:
                 anchor = now if values["task_type"] == "interval" else None
-                check(celery_app, Definition(**values, anchor_at=anchor), None, now)
+                check(Definition(**values, anchor_at=anchor), None, now)
         except Invalid as error:
             return error.errors
         return {}
@@ -275,20 +269,18 @@ class ScheduleForm:
         return None
 
 
-def empty_form(
-    celery_app: Celery, queues: Sequence[str], zone: str, suggested: Mapping[str, str]
-) -> ScheduleForm:
+def empty_form(queues: Sequence[str], zone: str, suggested: Mapping[str, str]) -> ScheduleForm:
     """The form of a new schedule; `suggested` may name the task, a name and a cron expression."""
-    info = catalog.lookup(celery_app, suggested.get("task_name", "").strip())
+    info = catalog.lookup(suggested.get("task_name", "").strip())
     given = {name: suggested[name] for name in ("task_name", "name", "cron_schedule") if suggested.get(name)}
     fields = Fields(data={"timezone": zone, "priority": _priority_of(info)} | given)
     _offer(fields, info, queues)
     return ScheduleForm(fields, ParameterForm(info) if info else None)
 
 
-def form_of(celery_app: Celery, row: Schedule, queues: Sequence[str]) -> ScheduleForm:
+def form_of(row: Schedule, queues: Sequence[str]) -> ScheduleForm:
     """The form filled in with a schedule."""
-    info = catalog.lookup(celery_app, row.task_name)
+    info = catalog.lookup(row.task_name)
     values: dict[str, Any] = {name: getattr(row, name) for name in FIELDS if name not in ("args", "kwargs")}
     values |= {name: values[name] or "" for name in ("cron_schedule", "queue", "on_missed")}
     values["priority"] = str(row.priority) if row.priority is not None else _priority_of(info)
@@ -300,21 +292,17 @@ def form_of(celery_app: Celery, row: Schedule, queues: Sequence[str]) -> Schedul
     return ScheduleForm(fields, ParameterForm(info, row) if info else None, row)
 
 
-def read_form(
-    celery_app: Celery, data: Any, queues: Sequence[str], row: Schedule | None = None
-) -> ScheduleForm:
+def read_form(data: Any, queues: Sequence[str], row: Schedule | None = None) -> ScheduleForm:
     """The form as it was submitted (`data` is a multi-dict)."""
     fields = Fields(data)
-    info = catalog.lookup(celery_app, (fields.task_name.data or "").strip())
+    info = catalog.lookup((fields.task_name.data or "").strip())
     _offer(fields, info, [*queues, (row.queue if row else None) or "", fields.queue.data or ""])
     return ScheduleForm(fields, ParameterForm(info, row, data) if info else None, row)
 
 
-def parameters_of(
-    celery_app: Celery, task_name: str, row: Schedule | None, queues: Sequence[str]
-) -> ScheduleForm:
+def parameters_of(task_name: str, row: Schedule | None, queues: Sequence[str]) -> ScheduleForm:
     """The form of which the parts that follow the task are drawn anew, for another task."""
-    info = catalog.lookup(celery_app, task_name.strip())
+    info = catalog.lookup(task_name.strip())
     fields = Fields(data={"task_name": task_name, "priority": _priority_of(info)})
     _offer(fields, info, queues)
     return ScheduleForm(fields, ParameterForm(info, row) if info else None, row)

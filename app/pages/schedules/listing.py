@@ -13,7 +13,7 @@ from app import broker, catalog, heartbeats, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.schedules import presentation, suggestions
-from app.pages.schedules.blueprint import back, bp, celery, moment, question, tell
+from app.pages.schedules.blueprint import back, bp, moment, question, tell
 from app.schedules.switching import BULK_MAX
 from app.web import live, viewer, words
 from app.web.htmx import go_to
@@ -31,7 +31,7 @@ def index() -> str:
     shown = _list()
     if not shown["rows"] and not shown["query"] and not shown["counts"]["all"]:
         shown |= _first_use()
-    shown["not_taken_over"] = schedules.code_entries(celery(), viewer.now()).problems
+    shown["not_taken_over"] = schedules.code_entries(viewer.now()).problems
     return render_template("schedules/index.html", **shown)
 
 
@@ -63,7 +63,7 @@ def bulk() -> Any:
 @requires("operate")
 def undo() -> Response:
     done_at = moment("done_at")
-    outcomes = schedules.undo(celery(), done_at, current_user.name, viewer.now())
+    outcomes = schedules.undo(done_at, current_user.name, viewer.now())
     tell(outcomes, _("Taken back"))
     return back(url_for(".index"))
 
@@ -139,14 +139,14 @@ def paused_queues() -> list[str]:
 def drift(schedule: schedules.Schedule) -> str:
     """What today's signature says against the schedule's arguments, in words; empty when they fit."""
     when = words.at(schedule.next_run_at, viewer.now()) if schedule.next_run_at else ""
-    problems = schedules.drift_of(celery(), schedule, viewer.now())
+    problems = schedules.drift_of(schedule, viewer.now())
     return presentation.drift_words(problems, schedule, when)
 
 
 def _selects(query: dict[str, str]) -> list[tuple[str, str, list[str]]]:
     """The drop-down filters; a chosen value that is no longer offered stays in its list."""
     offered = (
-        ("task_name", _("Task"), [info.name for info in catalog.listing(celery())]),
+        ("task_name", _("Task"), [info.name for info in catalog.listing()]),
         ("queue", _("Queue"), settings().declared_queues),
         ("timezone", _("Time zone"), schedules.zones()),
     )
@@ -165,10 +165,10 @@ def _first_use() -> dict[str, Any]:
     return {
         "first_use": True,
         "online": len(online),
-        "tasks": len(catalog.listing(celery())),
+        "tasks": len(catalog.listing()),
         "suggestions": [
             (one, presentation.cron_words(one.cron_schedule))
-            for one in suggestions.suggest(celery(), ZoneInfo(viewer.zone()), viewer.now())
+            for one in suggestions.suggest(ZoneInfo(viewer.zone()), viewer.now())
         ],
     }
 
@@ -201,14 +201,14 @@ def _act(action: str, ids: list[int]) -> None:
     by, now = current_user.name, viewer.now()
     match action:
         case "run":
-            outcomes, done = schedules.run_many(celery(), ids, by, now), _("Sent to their queues")
+            outcomes, done = schedules.run_many(ids, by, now), _("Sent to their queues")
         case "enable":
-            outcomes, done = schedules.enable_many(celery(), ids, by, now), _("Turned on")
+            outcomes, done = schedules.enable_many(ids, by, now), _("Turned on")
         case "disable":
-            outcomes, done = schedules.disable_many(celery(), ids, by, now), _("Turned off")
+            outcomes, done = schedules.disable_many(ids, by, now), _("Turned off")
         case "queue":
             queue = request.form.get("queue") or None
-            outcomes = schedules.change_queue_many(celery(), ids, queue, by, now)
+            outcomes = schedules.change_queue_many(ids, queue, by, now)
             done = _("Queue changed")
         case "delete":
             outcomes, done = schedules.delete_many(ids, by, now), _("Deleted")

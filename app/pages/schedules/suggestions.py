@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from celery import Celery
 from sqlalchemy import select
 
 from app import catalog
@@ -29,7 +28,7 @@ class Suggestion:
     cron_schedule: str
 
 
-def suggest(celery_app: Celery, place: ZoneInfo, now: datetime) -> list[Suggestion]:
+def suggest(place: ZoneInfo, now: datetime) -> list[Suggestion]:
     """At most three tasks that people ran more than once in the last week, the most often run first."""
     newest = (
         select(Run.task_name, Run.created_at, Run.requested_by, Run.schedule_id)
@@ -45,7 +44,7 @@ def suggest(celery_app: Celery, place: ZoneInfo, now: datetime) -> list[Suggesti
     ):
         moments[name].append(created_at)
     often = sorted((item for item in moments.items() if len(item[1]) > 1), key=lambda item: -len(item[1]))
-    known = [(catalog.lookup(celery_app, name), times) for name, times in often]
+    known = [(catalog.lookup(name), times) for name, times in often]
     return [
         Suggestion(info, len(times), cron_for([time.astimezone(place) for time in times]))
         for info, times in known

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from celery import Celery
 from flask import Blueprint, Flask, current_app, flash, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -17,6 +16,7 @@ from app.catalog.binding import Arguments
 from app.catalog.json_text import RAW
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid, NotFound
+from app.extensions import celery_app
 from app.health.checks import ignored_advice
 from app.pages.tasks import effects, presentation
 from app.pages.tasks import statistics as charted
@@ -47,7 +47,7 @@ def init_app(app: Flask) -> None:
 @bp.get("")
 @requires("view")
 def index() -> str:
-    tasks, text = catalog.listing(_celery()), request.args.get("q", "").strip()
+    tasks, text = catalog.listing(), request.args.get("q", "").strip()
     found = catalog.matching(tasks, text)
     return render_template(
         "tasks/index.html",
@@ -56,7 +56,7 @@ def index() -> str:
         total=len(tasks),
         q=text,
         failures=current_app.extensions["import_failures"],
-        not_taken_over=_celery().not_taken_over,
+        not_taken_over=celery_app.not_taken_over,
         ignored=[one for one in current_app.extensions["ignored_configuration"] if one.matters],
         ignored_advice=ignored_advice(),
         latest=runs.latest([info.name for info in found]),
@@ -66,7 +66,7 @@ def index() -> str:
 @bp.get("/<path:task_name>")
 @requires("view")
 def show(task_name: str) -> str:
-    info = catalog.find(_celery(), task_name)
+    info = catalog.find(task_name)
     mode = RAW if request.args.get("input") == RAW else FIELDS
     rerun_of = request.args.get("rerun", "")
     values = _earlier(rerun_of or request.args.get("run", ""))
@@ -76,7 +76,7 @@ def show(task_name: str) -> str:
 @bp.get("/<path:task_name>/numbers")
 @requires("view")
 def numbers(task_name: str) -> str:
-    info = catalog.find(_celery(), task_name)
+    info = catalog.find(task_name)
     return render_template("tasks/_numbers.html", info=info, **_numbers(info))
 
 
@@ -112,17 +112,13 @@ def same_as(task_name: str) -> str:
     return render_template("tasks/_same_as.html", **_told(form)) if wants_fragment() else _drawn(form)
 
 
-def _celery() -> Celery:
-    return current_app.extensions["celery"]
-
-
 def _count() -> Count:
-    number = len(catalog.listing(_celery()))
+    number = len(catalog.listing())
     return Count(str(number), _("%(n)s tasks", n=number))
 
 
 def _submitted(task_name: str) -> RunForm:
-    form = read_form(catalog.find(_celery(), task_name), settings().declared_queues, request.form)
+    form = read_form(catalog.find(task_name), settings().declared_queues, request.form)
     return replace(form, start=Start(request.form))
 
 
@@ -132,9 +128,8 @@ def _started(form: RunForm) -> str:
     by, now = current_user.name, viewer.now()
     if form.start.wanted == AT:
         row = schedules.run_once_at(
-            _celery(), form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
-            rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(), **options,
-        )  # fmt: skip
+            form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
+            rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(), **options)  # fmt: skip
         flash(_("It runs once, at the time you gave"), "success")
         return url_for("schedules.show", schedule_id=row.id)
     request = runs.RunRequest(
@@ -146,7 +141,7 @@ def _started(form: RunForm) -> str:
         rerun_of=_known_run(form.rerun_of),
         **options,
     )
-    run = runs.submit(_celery(), request, now)
+    run = runs.submit(request, now)
     flash(
         _("It is sent when its time has come")
         if run_at

@@ -23,7 +23,7 @@ def _work(app: Flask, bulk_id: str) -> None:
     while more:
         with app.app_context():
             try:
-                more = step(app.extensions["celery"], bulk_id, utcnow())
+                more = step(bulk_id, utcnow())
             except Exception as error:  # an outage: the recorder tries again once it is over
                 logger.warning("the change %s of many runs goes on later: %s", bulk_id, error)
                 return

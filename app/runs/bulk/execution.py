@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from celery import Celery
 from flask_babel import gettext as _
 from redis import RedisError
 from sqlalchemy import select, update
@@ -72,7 +71,7 @@ def confirm(bulk_id: str, by: str, now: datetime) -> Bulk:
     return get(bulk_id)
 
 
-def look_after(celery_app: Celery, now: datetime) -> bool:
+def look_after(now: datetime) -> bool:
     """One step of a change whose process is gone; False when there is none. For the recorder."""
     left = select(Bulk.id).where(
         Bulk.confirmed_at.is_not(None),
@@ -82,11 +81,11 @@ def look_after(celery_app: Celery, now: datetime) -> bool:
     bulk_id = db.session.scalar(left.order_by(Bulk.confirmed_at).limit(1))
     if bulk_id is None:
         return False
-    step(celery_app, bulk_id, now)
+    step(bulk_id, now)
     return True
 
 
-def step(celery_app: Celery, bulk_id: str, now: datetime) -> bool:
+def step(bulk_id: str, now: datetime) -> bool:
     """Act on the next few runs; False when the last one is done or another process is at it.
 
     A step that was cut off is done again by the next: a rerun has a key of its own by change and run, and a
@@ -100,7 +99,7 @@ def step(celery_app: Celery, bulk_id: str, now: datetime) -> bool:
     started = time.monotonic()
     try:
         for item in pending:
-            outcomes[item.position] = _outcome(celery_app, bulk, item, now)
+            outcomes[item.position] = _outcome(bulk, item, now)
             if time.monotonic() - started > STEP_SECONDS:
                 break
     finally:
@@ -160,11 +159,11 @@ def _note(bulk_id: str, outcomes: dict[int, Outcome], more: bool, now: datetime)
     topics.touch(broker.client(), [f"bulk:{bulk_id}"])
 
 
-def _outcome(celery_app: Celery, bulk: _Asked, item: _Item, now: datetime) -> Outcome:
+def _outcome(bulk: _Asked, item: _Item, now: datetime) -> Outcome:
     """Act on one run; an outage is raised, so that the run is tried again."""
     try:
         with audit.acting(permits.acting_as(bulk.by, users.role_of(bulk.by))):
-            return _ACTS[bulk.action](celery_app, bulk, item.run_id, now)
+            return _ACTS[bulk.action](bulk, item.run_id, now)
     except (BrokerUnavailable, RedisError, DBAPIError):
         raise
     except CeleriacError as error:
@@ -175,31 +174,31 @@ def _outcome(celery_app: Celery, bulk: _Asked, item: _Item, now: datetime) -> Ou
         return Outcome(FAILED, storable(f"{type(error).__name__}: {error}"))
 
 
-def _rerun(celery_app: Celery, bulk: _Asked, run_id: str, now: datetime) -> Outcome:
+def _rerun(bulk: _Asked, run_id: str, now: datetime) -> Outcome:
     run = db.session.get(Run, run_id, populate_existing=True)
-    verdict = judge(celery_app, RERUN, run)
+    verdict = judge(RERUN, run)
     if run is None or verdict.code != ACT:
         return Outcome(verdict.code, verdict.detail)
     key = f"bulk:{uuid.uuid5(uuid.UUID(bulk.id), run_id)}"
-    new = rerun(celery_app, run, bulk.by, now, idempotency_key=key, audited=False)
+    new = rerun(run, bulk.by, now, idempotency_key=key, audited=False)
     return Outcome(DONE, new_id=new.id)
 
 
-def _cancel(celery_app: Celery, bulk: _Asked, run_id: str, now: datetime) -> Outcome:
+def _cancel(bulk: _Asked, run_id: str, now: datetime) -> Outcome:
     run = db.session.get(Run, run_id, populate_existing=True)
     if run is not None and run.state == states.REVOKED:
         return Outcome(DONE)
-    verdict = judge(celery_app, bulk.action, run)
+    verdict = judge(bulk.action, run)
     if run is None or verdict.code != ACT:
         return Outcome(verdict.code)
     terminate = bulk.action == TERMINATE
-    return Outcome(DONE, cancel(celery_app, run, terminate, bulk.by, now, audited=False))
+    return Outcome(DONE, cancel(run, terminate, bulk.by, now, audited=False))
 
 
-def _delete(celery_app: Celery, bulk: _Asked, run_id: str, now: datetime) -> Outcome:
+def _delete(bulk: _Asked, run_id: str, now: datetime) -> Outcome:
     run = db.session.get(Run, run_id, populate_existing=True)
     if run is not None:
-        verdict = judge(celery_app, DELETE, run)
+        verdict = judge(DELETE, run)
         if verdict.code != ACT:
             return Outcome(verdict.code)
         retention.delete_these([run_id])
@@ -207,5 +206,5 @@ def _delete(celery_app: Celery, bulk: _Asked, run_id: str, now: datetime) -> Out
     return Outcome(DONE)
 
 
-_Act = Callable[[Celery, _Asked, str, datetime], Outcome]
+_Act = Callable[[_Asked, str, datetime], Outcome]
 _ACTS: dict[str, _Act] = {RERUN: _rerun, CANCEL: _cancel, TERMINATE: _cancel, DELETE: _delete}

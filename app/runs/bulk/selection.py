@@ -6,7 +6,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import insert, select
 
@@ -26,25 +25,24 @@ _BUDGET = Budget(500_000, 5.0)
 _READ = 500
 
 
-def freeze_matching(celery_app: Celery, action: str, wanted: Filter, by: str, now: datetime) -> Bulk:
+def freeze_matching(action: str, wanted: Filter, by: str, now: datetime) -> Bulk:
     """Freeze the newest runs of a filter, at most `MOST`; raises `Invalid` when there is none."""
     found = queries.places(wanted, MOST + 1, budget=_BUDGET)
     ids = [run_id for _at, run_id in found.places[:MOST]]
     back_to = found.looked.back_to if found.looked else None
     capped = len(found.places) > MOST
-    return _freeze(celery_app, action, ids, _described(wanted), by, now, capped, back_to)
+    return _freeze(action, ids, _described(wanted), by, now, capped, back_to)
 
 
-def freeze(celery_app: Celery, action: str, ids: Sequence[str], by: str, now: datetime) -> Bulk:
+def freeze(action: str, ids: Sequence[str], by: str, now: datetime) -> Bulk:
     """Freeze chosen runs, at most `MOST`; raises `Invalid` for more, for none and for an unknown action."""
     chosen = list(dict.fromkeys(ids))
     if len(chosen) > MOST:
         raise Invalid({"ids": [_("Choose at most %(n)s runs at once.", n=MOST)]})
-    return _freeze(celery_app, action, chosen, {"chosen": len(chosen)}, by, now)
+    return _freeze(action, chosen, {"chosen": len(chosen)}, by, now)
 
 
 def _freeze(
-    celery_app: Celery,
     action: str,
     ids: Sequence[str],
     wanted: dict[str, Any],
@@ -67,7 +65,7 @@ def _freeze(
         capped=capped,
         looked_back_to=looked_back_to,
     )
-    rows = [row | {"bulk_id": bulk.id} for row in _judged(celery_app, action, ids)]
+    rows = [row | {"bulk_id": bulk.id} for row in _judged(action, ids)]
     with transaction() as session:
         session.add(bulk)
         session.flush()
@@ -75,13 +73,13 @@ def _freeze(
     return bulk
 
 
-def _judged(celery_app: Celery, action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _judged(action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
     for start in range(0, len(ids), _READ):
         part = ids[start : start + _READ]
         found = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(part)))}
         for place, run_id in enumerate(part, start):
             run = found.get(run_id)
-            verdict = judge(celery_app, action, run)
+            verdict = judge(action, run)
             yield {
                 "position": place,
                 "run_id": storable(run_id)[:255],

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from celery import Celery
-
 from app import catalog
 from app.accounts import permits
 from app.errors import Invalid
@@ -29,18 +27,18 @@ class Verdict:
     detail: str | None = None
 
 
-def judge(celery_app: Celery, action: str, run: Run | None) -> Verdict:
+def judge(action: str, run: Run | None) -> Verdict:
     """What the action would do to the run; a run that is no more is None."""
     if run is None:
         return Verdict(GONE)
     state = states.of(run.state)
     if action not in state.actions:
         return Verdict(state.phase)
-    return _rerun(celery_app, run) if action == RERUN else Verdict(ACT)
+    return _rerun(run) if action == RERUN else Verdict(ACT)
 
 
-def _rerun(celery_app: Celery, run: Run) -> Verdict:
-    info = catalog.lookup(celery_app, run.task_name)
+def _rerun(run: Run) -> Verdict:
+    info = catalog.lookup(run.task_name)
     if info is None:
         return Verdict(UNKNOWN)
     if not permits.may_run(run.task_name):
