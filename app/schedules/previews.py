@@ -13,15 +13,13 @@ from app.schedules.decisions import kinds
 from app.schedules.timing import Preview, Timing
 
 
-def preview(
-    wanted: Timing, now: datetime, count: int, start: datetime | None = None, locale: str | None = None
-) -> Preview:
+def preview(wanted: Timing, now: datetime, count: int, start: datetime | None = None) -> Preview:
     """The next fires; raises `Invalid` by field for a timing that cannot be saved. Bounded in its time."""
     if wanted.task_type == "interval" and wanted.anchor_at is None:
         wanted = replace(wanted, anchor_at=now)
     if errors := timing.errors(wanted, now):
         raise Invalid(errors)
-    return timing.preview(wanted, now, count, start, locale)
+    return timing.preview(wanted, now, count, start)
 
 
 def arguments_at(

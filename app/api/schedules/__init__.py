@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import Flask, url_for
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -54,7 +53,7 @@ def create_schedule(wanted: dict[str, Any]) -> Any:
 def preview_schedule(wanted: dict[str, Any]) -> dict[str, Any]:
     """The next fires of a timing, and the timing in words"""
     timing = Timing(**{name: wanted[name] for name in _TIMING})
-    shown = schedules.preview(timing, utcnow(), wanted["count"], wanted["start"], str(get_locale()))
+    shown = schedules.preview(timing, utcnow(), wanted["count"], wanted["start"])
     return {
         "words": shown.words,
         "fires": [fire.due_at for fire in shown.fires],

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import render_template, request
-from flask_babel import format_decimal, get_locale
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from app import catalog, runs, schedules
@@ -90,7 +90,7 @@ def _preview(schedule: schedules.Schedule) -> Preview | None:
         return None
     try:
         shape = timing_of(schedule, schedule.id)
-        return timing.preview(shape, viewer.now(), fires.SHOWN, schedule.next_due_at, str(get_locale()))
+        return timing.preview(shape, viewer.now(), fires.SHOWN, schedule.next_due_at)
     except (TimingError, ValueError):
         return None
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask import render_template, request
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -171,7 +170,7 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
         shape = form.timing()
         now = viewer.now()
         start = max(now, shape.starts_at or now)
-        told = schedules.preview(shape, now, fires.SHOWN, start, str(get_locale()))
+        told = schedules.preview(shape, now, fires.SHOWN, start)
     except Invalid as error:
         messages = [f"{form.label_of(name)}: {' '.join(said)}" for name, said in error.errors.items()]
         return {"unknown": messages, "fires": [], "resolved": []}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_decimal, get_locale
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -197,16 +197,14 @@ def _waits_for(run: Run, paused: Sequence[str]) -> str:
 def words(schedule: Schedule) -> str:
     """The timing in the viewer's language; for one that cannot be read, that."""
     try:
-        return timing.words(timing_of(schedule, schedule.id), str(get_locale()))
+        return timing.words(timing_of(schedule, schedule.id))
     except (TimingError, ValueError):
         return _("Timing cannot be read")
 
 
 def cron_words(text: str) -> str:
     """A cron expression in the viewer's language; empty for none."""
-    return (
-        timing.words(timing.Timing(task_type="cron", cron_schedule=text), str(get_locale())) if text else ""
-    )
+    return timing.words(timing.Timing(task_type="cron", cron_schedule=text)) if text else ""
 
 
 def expression(schedule: Schedule) -> str:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from babel import Locale
+from flask_babel import gettext as _
 
 from app.schedules.timing.fires import Timing, first_fire, is_fire, previous_fire
 from app.schedules.timing.local_times import count_readings, first_reading, last_reading
-from app.schedules.timing.phrases import Phrases
+from app.schedules.timing.words import day_in_words, listed
 from app.schedules.timing.zones import ONE_SECOND, Change, next_changes
 
 HOW_MANY = 2  # clock changes looked at: usually the next spring and the next autumn
@@ -28,30 +28,34 @@ class ChangeWarning:
     text: str
 
 
-def warnings(timing: Timing, now: datetime, locale: str | Locale | None = None) -> list[ChangeWarning]:
+def warnings(timing: Timing, now: datetime) -> list[ChangeWarning]:
     """What the next two clock changes in the schedule's zone do to it; nothing for those that do nothing.
 
-    Language as in `words`. Raises TimingError for a timing that cannot be evaluated.
+    In the language of the request. Raises TimingError for a timing that cannot be evaluated.
     """
-    phrases = Phrases(locale)
     tell = {"one_time": _once, "interval": _interval, "cron": _cron}[timing.task_type]
     found = []
     for change in next_changes(timing.place, now.astimezone(UTC), HOW_MANY):
-        told = tell(timing, change, phrases)
+        told = tell(timing, change)
         if told is not None:
             due_at, sentences = told
-            found.append(_warning(change, due_at, sentences, phrases))
+            found.append(_warning(change, due_at, sentences))
     return found
 
 
-def _warning(change: Change, due_at: datetime, sentences: list[str], phrases: Phrases) -> ChangeWarning:
+def _warning(change: Change, due_at: datetime, sentences: list[str]) -> ChangeWarning:
     back = change.after < change.before
     # The day of the readings that come twice, or that do not come.
     day = _local(change.at, change.after if back else change.before).date()
-    opening = phrases.say(
-        "Clocks go back on %(date)s." if back else "Clocks go forward on %(date)s.", date=phrases.day(day)
+    shown = _day(day)
+    text = (
+        _("Clocks go back on %(date)s.", date=shown)
+        if back
+        else _("Clocks go forward on %(date)s.", date=shown)
     )
-    return ChangeWarning(day, change.at, due_at, phrases.join([opening, *sentences]))
+    for sentence in sentences:
+        text = _("%(text)s %(sentence)s", text=text, sentence=sentence)
+    return ChangeWarning(day, change.at, due_at, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,42 +81,36 @@ def _touched(timing: Timing, change: Change) -> _Touched | None:
     return _Touched(count_readings(timing.expression, low, high), named, last)
 
 
-def _cron(timing: Timing, change: Change, phrases: Phrases) -> tuple[datetime, list[str]] | None:
+def _cron(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
     touched = _touched(timing, change)
     if touched is None:
         return None
     if change.after < change.before:
-        return _repeated(timing, change, touched, phrases)
-    return _skipped(timing, change, touched, phrases)
+        return _repeated(timing, change, touched)
+    return _skipped(timing, change, touched)
 
 
-def _repeated(
-    timing: Timing, change: Change, touched: _Touched, phrases: Phrases
-) -> tuple[datetime, list[str]] | None:
+def _repeated(timing: Timing, change: Change, touched: _Touched) -> tuple[datetime, list[str]] | None:
     first = touched.named[0].replace(tzinfo=UTC) - change.before
     if not is_fire(timing, first):
         return None
     time, before, after = _clock(touched.named[0]), _zone_name(timing, first), _zone_name(timing, change.at)
     if not timing.expression.fixed:
-        then = phrases.say("This fires both times (%(first)s, then %(second)s).", first=before, second=after)
+        then = _("This fires both times (%(first)s, then %(second)s).", first=before, second=after)
     elif touched.count == 1:
-        then = phrases.say("This fires once, at the first %(time)s (%(zone)s).", time=time, zone=before)
+        then = _("This fires once, at the first %(time)s (%(zone)s).", time=time, zone=before)
     else:
-        then = phrases.say("Each fires once, the first time (%(zone)s).", zone=before)
+        then = _("Each fires once, the first time (%(zone)s).", zone=before)
     if touched.count == 1:
-        what = phrases.say("%(time)s comes twice that night.", time=time)
+        what = _("%(time)s comes twice that night.", time=time)
     elif touched.count <= _MOST_NAMED:
-        what = phrases.say("%(times)s come twice that night.", times=_times(touched, phrases))
+        what = _("%(times)s come twice that night.", times=_times(touched))
     else:
-        what = phrases.say(
-            "%(n)s fire times from %(first)s to %(last)s come twice that night.", **_extent(touched)
-        )
+        what = _("%(n)s fire times from %(first)s to %(last)s come twice that night.", **_extent(touched))
     return first, [what, then]
 
 
-def _skipped(
-    timing: Timing, change: Change, touched: _Touched, phrases: Phrases
-) -> tuple[datetime, list[str]] | None:
+def _skipped(timing: Timing, change: Change, touched: _Touched) -> tuple[datetime, list[str]] | None:
     if timing.starts_at is not None and timing.starts_at > change.at:
         return None
     due_at = first_fire(timing, change.at)
@@ -121,25 +119,21 @@ def _skipped(
     due = due_at.astimezone(timing.place)
     values = {"time": _clock(due), "zone": _zone_name(timing, due_at)}
     if timing.expression.fixed:
-        then = phrases.say("This fires once instead, at %(time)s (%(zone)s).", **values)
+        then = _("This fires once instead, at %(time)s (%(zone)s).", **values)
     elif due.date() == touched.last.date():
-        then = phrases.say("The next fire is at %(time)s (%(zone)s).", **values)
+        then = _("The next fire is at %(time)s (%(zone)s).", **values)
     else:
-        then = phrases.say(
-            "The next fire is on %(date)s at %(time)s (%(zone)s).", date=phrases.day(due.date()), **values
-        )
+        then = _("The next fire is on %(date)s at %(time)s (%(zone)s).", date=_day(due.date()), **values)
     if touched.count == 1:
-        what = phrases.say("%(time)s does not exist that night.", time=_clock(touched.last))
+        what = _("%(time)s does not exist that night.", time=_clock(touched.last))
     elif touched.count <= _MOST_NAMED:
-        what = phrases.say("%(times)s do not exist that night.", times=_times(touched, phrases))
+        what = _("%(times)s do not exist that night.", times=_times(touched))
     else:
-        what = phrases.say(
-            "%(n)s fire times from %(first)s to %(last)s do not exist that night.", **_extent(touched)
-        )
+        what = _("%(n)s fire times from %(first)s to %(last)s do not exist that night.", **_extent(touched))
     return due_at, [what, then]
 
 
-def _once(timing: Timing, change: Change, phrases: Phrases) -> tuple[datetime, list[str]] | None:
+def _once(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
     """A one-time fire whose local reading comes twice: which of the two it is."""
     if timing.run_at is None or change.after > change.before:
         return None
@@ -148,18 +142,14 @@ def _once(timing: Timing, change: Change, phrases: Phrases) -> tuple[datetime, l
     if not change.at - twice <= run_at < change.at + twice:
         return None
     values = {"time": _clock(run_at.astimezone(timing.place)), "zone": _zone_name(timing, run_at)}
-    sentence = (
-        "This is the first %(time)s (%(zone)s)."
-        if run_at < change.at
-        else "This is the second %(time)s (%(zone)s)."
-    )
-    return run_at, [
-        phrases.say("%(time)s comes twice that night.", time=values["time"]),
-        phrases.say(sentence, **values),
-    ]
+    if run_at < change.at:
+        which = _("This is the first %(time)s (%(zone)s).", **values)
+    else:
+        which = _("This is the second %(time)s (%(zone)s).", **values)
+    return run_at, [_("%(time)s comes twice that night.", time=values["time"]), which]
 
 
-def _interval(timing: Timing, change: Change, phrases: Phrases) -> tuple[datetime, list[str]] | None:
+def _interval(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
     """An interval of whole days, which people read as a time of day, moves on the clock."""
     if not timing.interval_seconds or timing.interval_seconds % 86_400:
         return None
@@ -170,7 +160,7 @@ def _interval(timing: Timing, change: Change, phrases: Phrases) -> tuple[datetim
     if before.time() == after.time():
         return None
     return due_at, [
-        phrases.say(
+        _(
             "Days are counted as 24 hours: from then on this fires at %(after)s, not at %(before)s.",
             after=_clock(after),
             before=_clock(before),
@@ -190,8 +180,12 @@ def _clock(reading: datetime) -> str:
     return f"{reading:%H:%M:%S}" if reading.second else f"{reading:%H:%M}"
 
 
-def _times(touched: _Touched, phrases: Phrases) -> str:
-    return phrases.listed([_clock(reading) for reading in touched.named])
+def _day(day: date) -> str:
+    return day_in_words(day, _("d MMMM"))
+
+
+def _times(touched: _Touched) -> str:
+    return listed([_clock(reading) for reading in touched.named])
 
 
 def _extent(touched: _Touched) -> dict[str, object]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from babel import Locale
-
 from app.schedules.timing.dst_warnings import ChangeWarning, warnings
 from app.schedules.timing.fires import Timing, actual_at, fires
 from app.schedules.timing.words import words
@@ -41,7 +39,6 @@ def preview(
     now: datetime,
     count: int,
     start: datetime | None = None,
-    locale: str | Locale | None = None,
 ) -> Preview:
     """The first `count` fires from `start`, or else from `now`, on; from 1900 at the earliest.
 
@@ -51,7 +48,7 @@ def preview(
     if timing.task_type == "interval" and timing.anchor_at is None:
         timing = replace(timing, anchor_at=now)
     start = now if start is None else max(start, EARLIEST)
-    told = warnings(timing, start, locale)
+    told = warnings(timing, start)
     by_fire = {warning.due_at: warning for warning in told}
     shown = []
     for due_at in fires(timing, start, count):
@@ -61,4 +58,4 @@ def preview(
                 due_at, actual_at(timing, due_at), local_at, local_at.tzname() or "", by_fire.get(due_at)
             )
         )
-    return Preview(words(timing, locale), shown, told)
+    return Preview(words(timing), shown, told)
