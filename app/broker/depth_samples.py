@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.broker import waiting as line
+from app.broker import adapter
 from app.broker.connection import client, keys, reaches_broker
 
 SLOT_SECONDS = 30
@@ -36,7 +36,7 @@ def slot_of(moment: datetime) -> int:
 @reaches_broker
 def sample(queues: Sequence[str], now: datetime) -> None:
     """Note how deep the queues are; costs the same however long they are. Raises `BrokerUnavailable`."""
-    found, slot = line.depths(queues), slot_of(now)
+    found, slot = adapter.depths(queues), slot_of(now)
     pipe = client().pipeline(transaction=False)
     for queue, depth in found.items():
         pipe.hset(keys().samples(queue), str(slot % SLOTS), f"{slot} {depth.waiting} {depth.held}")

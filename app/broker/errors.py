@@ -5,6 +5,16 @@ from flask_babel import gettext as _
 from app.errors import Conflict
 
 
+class NotSupported(Conflict):
+    """RabbitMQ cannot do what was asked for."""
+
+    def __init__(self, detail: str = "") -> None:
+        words = _(
+            "RabbitMQ keeps the order of its queues itself: nothing in them can be moved, held or read."
+        )
+        super().__init__(detail or words, "not-supported")
+
+
 class AlreadyTaken(Conflict):
     """A worker was faster: the message is no longer waiting."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 from flask_babel import gettext as _
 
-from app.broker import rabbitmq
+from app.broker.rabbitmq import server as rabbitmq
 from app.config import LIBRARY_QUEUES, Settings
 from app.errors import Conflict
 from app.queue_names import OWN_PREFIX, is_reserved

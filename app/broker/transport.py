@@ -30,10 +30,10 @@ from redis.exceptions import ResponseError
 
 from app.broker import aside, limited, mending
 from app.broker.connection import LUA_FOLDER, Keys, keys_of
-from app.broker.holding import facts
 from app.broker.messages import id_of
 from app.broker.priority import from_broker, nearest, to_broker
 from app.broker.qos import QoS
+from app.broker.redis.holding import facts
 from app.queue_names import OWN_PREFIX, is_key
 
 PAUSE_CHECK_SECONDS = 1.0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import celery
@@ -14,8 +15,8 @@ from flask import Flask
 from kombu.entity import Queue
 
 from app.broker import transport
-from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, PRIORITY_STEPS, number_for
-from app.celery import heartbeat, logs, rabbitmq, scrubbing, signals
+from app.broker.priority import DEFAULT_PRIORITY, number_for
+from app.celery import heartbeat, logs, rabbitmq, redis, scrubbing, signals
 from app.celery.adoption import CeleriacApp
 from app.celery.events import EventStream
 from app.celery.task import CeleriacTask
@@ -23,12 +24,6 @@ from app.config import Settings
 
 Coerce = Callable[[celery.Task, Any, Any], tuple[Any, Any]]
 Secrets = Callable[[celery.Task, Any, Any], list[scrubbing.Secret]]
-
-# A message that a worker took is given back only after this long. Late acknowledgement keeps a message
-# unacknowledged while its task runs, so a shorter time would start long tasks twice.
-VISIBILITY_TIMEOUT_SECONDS = 7 * 86400
-# RabbitMQ gives back what a worker had that has been silent for so long; that of a killed one at once.
-HEARTBEAT_SECONDS = 15
 
 
 def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: Secrets) -> Celery:
@@ -39,14 +34,13 @@ def make_celery(flask_app: Flask, settings: Settings, coerce: Coerce, secrets: S
     """
     transport.install()
     parts = {"flask_app": flask_app, "coerce": staticmethod(coerce), "abstract": True}
-    parts |= {"priority_of": partial(default_priority, settings), "on_rabbitmq": settings.uses_rabbitmq}
+    parts["priority_of"] = partial(default_priority, settings)
     base = type("Task", (CeleriacTask, *_django_task()), parts)
     app = CeleriacApp("celeriac", task_cls=base, set_as_current=False)
     app.config_from_object(configuration(settings))
     scrubbing.install(lambda task: secrets(task, task.request.args or (), task.request.kwargs or {}))
     heartbeat.install(app, settings.redis)
-    if settings.uses_rabbitmq:
-        rabbitmq.install(app)
+    _side(settings).install(app)
     flask_app.extensions["celery"] = app
     flask_app.extensions["events"] = EventStream(settings.redis, settings.stream_max_events)
     take_process(flask_app, settings)
@@ -88,33 +82,14 @@ def default_priority(settings: Settings, task_name: str) -> int:
 
 
 def queue_arguments(settings: Settings) -> dict[str, Any] | None:
-    """How RabbitMQ is to declare the queues that the settings name; None on Redis.
-
-    Celery declares those that are made on the fly in the same way (`task_queue_max_priority`).
-    """
-    return {"x-max-priority": HIGHEST} if settings.uses_rabbitmq else None
+    """How RabbitMQ is to declare the queues that the settings name; None on Redis."""
+    arguments: dict[str, Any] | None = _side(settings).QUEUE_ARGUMENTS
+    return arguments
 
 
-def _on_redis() -> dict[str, Any]:
-    return {
-        "broker_transport_options": {
-            "priority_steps": PRIORITY_STEPS,  # the default merges ten levels into four
-            "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-        },
-    }
-
-
-def _on_rabbitmq() -> dict[str, Any]:
-    return {
-        "task_queue_max_priority": HIGHEST,
-        "broker_heartbeat": HEARTBEAT_SECONDS,
-        "broker_transport_options": {
-            "confirm_publish": True,  # a message counts as sent when RabbitMQ says that it has it
-            "max_retries": 1,  # what cannot be sent at once is sent later, out of the outbox
-        },
-    }
+def _side(settings: Settings) -> ModuleType:
+    """What the broker makes different for Celery."""
+    return rabbitmq if settings.uses_rabbitmq else redis
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -148,7 +123,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # they go on, see `app.broker.qos`
         # QUIT: running tasks get five seconds, then go back to their queue (TERM waits for them without end).
         "worker_soft_shutdown_timeout": 5.0,
-        **(_on_rabbitmq() if settings.uses_rabbitmq else _on_redis()),
+        **_side(settings).CONFIGURATION,
         "worker_send_task_events": False,  # signals record runs: lossless, and a third cheaper
         "worker_redirect_stdouts_level": "INFO",
         "beat_scheduler": "app.beat.scheduler:BeatScheduler",

@@ -14,7 +14,7 @@ from celery import Celery, bootsteps
 from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
-from app.broker import BelongsToAnother, heartbeats, limited, require_own, starts, transport
+from app.broker import BelongsToAnother, capabilities, heartbeats, limited, require_own, starts, transport
 from app.celery import guard, limits, remote, signals
 from app.celery.slots import Slots
 from app.errors import BrokerUnavailable
@@ -87,7 +87,8 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._stopped, self._loop_is_back = threading.Event(), threading.Event()
         transport.take_as(consumer.hostname)
         limited.by(lambda: limits.exhausted(consumer))
-        self._slots = Slots(consumer, _pool_name(consumer.pool), on_redis=not consumer.app.Task.on_rabbitmq)
+        exact = capabilities(consumer.app.Task.flask_app).exact_slots
+        self._slots = Slots(consumer, _pool_name(consumer.pool), exact)
         signals.tell_unreadable(consumer)
         if _pool_name(consumer.pool) == "prefork":
             signals.tell_starts()

@@ -1,4 +1,4 @@
-"""What a worker does differently where its queues lie in RabbitMQ: it obeys pauses, and claims what it runs.
+"""What is different where the queues lie in RabbitMQ: a worker obeys pauses, and claims what it runs.
 
 On Redis the transport sees to both inside Redis. Here the worker reads the pauses about once a second, and
 stops consuming the queues that are paused, or all of them while it is paused itself.
@@ -15,11 +15,24 @@ from celery.worker.state import task_ready
 from flask import Flask
 from kombu.utils.imports import symbol_by_name
 
-from app.broker import dedup
 from app.broker.connection import client, keys
+from app.broker.priority import HIGHEST
+from app.broker.rabbitmq import dedup
 from app.celery import remote
 
 PAUSE_CHECK_SECONDS = 1.0
+# RabbitMQ gives back what a worker had that has been silent for so long; that of a killed one at once.
+HEARTBEAT_SECONDS = 15
+CONFIGURATION: dict[str, Any] = {
+    "task_queue_max_priority": HIGHEST,
+    "broker_heartbeat": HEARTBEAT_SECONDS,
+    "broker_transport_options": {
+        "confirm_publish": True,  # a message counts as sent when RabbitMQ says that it has it
+        "max_retries": 1,  # what cannot be sent at once is sent later, out of the outbox
+    },
+}
+# How it is to declare the queues that the settings name; Celery declares those made on the fly alike.
+QUEUE_ARGUMENTS: dict[str, Any] | None = {"x-max-priority": HIGHEST}
 
 logger = logging.getLogger(__name__)
 

@@ -35,9 +35,9 @@ from celery.signals import (
 )
 from celery.worker import state as worker_state
 
-from app.broker.dedup import HEADER as COPY_HEADER
-from app.broker.dedup import new_copy
 from app.broker.priority import DEFAULT_PRIORITY, nearest
+from app.broker.rabbitmq.dedup import HEADER as COPY_HEADER
+from app.broker.rabbitmq.dedup import new_copy
 from app.celery import logs
 from app.celery.events import EventStream, to_json
 from app.celery.scrubbing import Scrubber, mask_urls, scrub, scrubber_of

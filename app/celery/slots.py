@@ -15,7 +15,7 @@ TELLING_POOLS = ("prefork", "solo")
 class Slots:
     """Sees to it for one worker; `listen` is called whenever its consumer starts."""
 
-    def __init__(self, consumer: Any, pool_name: str, on_redis: bool = True) -> None:
+    def __init__(self, consumer: Any, pool_name: str, exact: bool = True) -> None:
         self._wakes = pool_name == "threads" and consumer.hub is not None
         if self._wakes:
             self._read_end, self._write_end = os.pipe()
@@ -23,7 +23,7 @@ class Slots:
             os.set_blocking(self._write_end, False)
             _after_each(consumer.pool.executor, self._wake)
         counts = self._wakes or pool_name in TELLING_POOLS
-        consumer.app.conf.worker_disable_prefetch = on_redis and counts
+        consumer.app.conf.worker_disable_prefetch = exact and counts
 
     def listen(self, consumer: Any) -> None:
         """Let the consumer's loop go on as soon as a thread has finished."""

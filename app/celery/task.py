@@ -23,7 +23,6 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
     flask_app: ClassVar[Flask]
     coerce: ClassVar[Callable[[Task, Any, Any], tuple[Any, Any]]]
     priority_of: ClassVar[Callable[[str], int]]
-    on_rabbitmq: ClassVar[bool]
     _has_own_call: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:

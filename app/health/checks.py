@@ -17,8 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import broker, heartbeats, schedules
-from app.broker import rabbitmq, starts
+from app.broker import starts
 from app.broker.aside import aside
+from app.broker.redis import queues as in_redis
 from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
 from app.extensions import celery_app, db, transaction
@@ -39,7 +40,7 @@ class Check:
 
 def ready(now: datetime) -> list[Check]:
     """What the web process itself needs: a database it can write to, Redis, and RabbitMQ where it is used."""
-    queues = [rabbitmq_answers(now)] if broker.is_rabbitmq() else []
+    queues = [rabbitmq_answers(now)] if broker.capabilities().apart else []
     return [database(now), redis_answers(now), *queues]
 
 
@@ -77,23 +78,20 @@ def database(now: datetime) -> Check:
 
 
 def redis_answers(now: datetime) -> Check:
-    try:
-        started = time.perf_counter()
-        version: Any = broker.client().info("server")
-        elapsed = (time.perf_counter() - started) * 1000
-        return Check("redis", True, f"Redis {version.get('redis_version', '?')}, {elapsed:.0f} ms")
-    except redis.RedisError as error:
-        return Check("redis", False, _first_line(error), _("Start Redis, or check CELERIAC_REDIS_URL."))
+    return _answers("redis", in_redis.version, _("Start Redis, or check CELERIAC_REDIS_URL."))
 
 
 def rabbitmq_answers(now: datetime) -> Check:
+    return _answers("rabbitmq", broker.version, _("Start RabbitMQ, or check CELERIAC_BROKER_URL."))
+
+
+def _answers(name: str, version: Callable[[], str], hint: str) -> Check:
+    started = time.perf_counter()
     try:
-        started = time.perf_counter()
-        version = rabbitmq.version()
-        elapsed = (time.perf_counter() - started) * 1000
-        return Check("rabbitmq", True, f"{version}, {elapsed:.0f} ms")
-    except BrokerUnavailable as error:
-        return Check("rabbitmq", False, error.detail, _("Start RabbitMQ, or check CELERIAC_BROKER_URL."))
+        found = version()
+    except (BrokerUnavailable, NotFound) as error:
+        return Check(name, False, error.detail, hint)
+    return Check(name, True, f"{found}, {(time.perf_counter() - started) * 1000:.0f} ms")
 
 
 def beat(now: datetime) -> Check:

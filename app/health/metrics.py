@@ -58,7 +58,7 @@ def _waiting() -> Iterable[Metric]:
         yield waiting
     except BrokerUnavailable:
         up.add_metric([], 0)
-    if broker.is_rabbitmq():
+    if broker.capabilities().apart:
         yield up
 
 

@@ -36,7 +36,7 @@ class Listener:
     @reaches_broker
     def look(self, client: redis.Redis, now: datetime) -> None:
         """Note whose heartbeats have come since the last look. Raises `BrokerUnavailable`."""
-        if broker.is_rabbitmq():
+        if broker.capabilities().apart:
             return
         told: Any = client.hkeys(WORKERS)
         ours = {name.decode("utf-8", "replace") for name in told}

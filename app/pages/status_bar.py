@@ -5,6 +5,7 @@ All of it is what these processes last told in Redis; it is kept for some second
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,10 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from app import broker, heartbeats, schedules
-from app.broker import rabbitmq
 from app.broker.aside import SetAside, aside
-from app.broker.connection import reaches_broker
-from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
 from app.heartbeats import Beat, RecorderWord
 
@@ -79,31 +77,27 @@ def _kept(now: datetime) -> Reading:
 
 def _read(now: datetime) -> Reading:
     client = broker.client()
-    try:
-        redis_seconds: float | None = _seconds(reaches_broker(client.ping))
-        beats, recorders = heartbeats.beats(client, now), heartbeats.recorders(client, now)
-        set_aside = aside(client)
-    except (BrokerUnavailable, NotFound):
-        redis_seconds, beats, recorders, set_aside = None, None, None, None
-    seconds = _rabbitmq_seconds() if broker.is_rabbitmq() else redis_seconds
+    seconds = _seconds()
+    beats, recorders, set_aside = None, None, None
+    if seconds is not None or broker.capabilities().apart:
+        with suppress(BrokerUnavailable, NotFound):
+            beats, recorders = heartbeats.beats(client, now), heartbeats.recorders(client, now)
+            set_aside = aside(client)
     return Reading(seconds, beats, schedules.unfired_count(now), recorders, set_aside)
 
 
-def _rabbitmq_seconds() -> float | None:
+def _seconds() -> float | None:
+    """How long the broker takes to answer; None when it does not."""
+    started = time.perf_counter()
     try:
-        return _seconds(lambda: rabbitmq.exists(settings().declared_queues[0]))
+        broker.ping()
     except BrokerUnavailable:
         return None
-
-
-def _seconds(question: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    question()
     return time.perf_counter() - started
 
 
 def _broker(reading: Reading) -> Sign:
-    label, name = _("Broker"), "RabbitMQ" if broker.is_rabbitmq() else "Redis"
+    label, name = _("Broker"), broker.capabilities().name
     if reading.broker_seconds is None:
         detail = _("%(name)s does not answer. What was queued is not lost.", name=name)
         return Sign(label, "failed", _("No answer"), detail, "queues.index")

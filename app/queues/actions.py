@@ -14,8 +14,7 @@ from flask_babel import gettext as _
 
 from app import audit, broker, queues, runs
 from app.accounts import permits
-from app.broker import Message, topics
-from app.broker.holding import ReleaseTo
+from app.broker import Message, ReleaseTo, topics
 from app.broker.run_ids import is_run_id
 from app.errors import Invalid, NotFound
 from app.extensions import db, transaction
@@ -109,7 +108,7 @@ def put_back(queue: str, run_id: str, position: int, priority: int | None, now: 
 
 def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Change:
     """Give a waiting or held run another priority; raises like `broker.reprioritise`, or `runs.resend`."""
-    if not broker.supports_order():
+    if not broker.capabilities().order:
         return _resend("queue.priority", queue, run_id, now, priority=priority)
     old = broker.find(queue, run_id)
     with _or_taken(queue, run_id), transaction():
@@ -122,7 +121,7 @@ def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Chang
 def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
     """Send a waiting run to another queue that exists; raises like `broker.send_to`, or `runs.resend`."""
     _require_target(target)
-    if not broker.supports_order():
+    if not broker.capabilities().order:
         return _resend("queue.send", queue, run_id, now, target=target)
     old = broker.find(queue, run_id)
     with _or_taken(queue, run_id), transaction():
@@ -163,7 +162,7 @@ def release(
 
 def remove(queue: str, run_id: str, by: str, now: datetime) -> Message:
     """Remove a waiting or held run for good; its row ends as REVOKED. Raises like `broker.remove`."""
-    if not broker.supports_reading():
+    if not broker.capabilities().reading:
         _recorded(queue, run_id)
     with _or_taken(queue, run_id), transaction():
         message = broker.remove(queue, run_id)

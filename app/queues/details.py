@@ -131,14 +131,14 @@ def find(queue: str, now: datetime) -> Queue:
 
 def held_in_all() -> int:
     """How many runs are held in the declared queues: one round trip, for every page."""
-    if not broker.supports_hold():
+    if not broker.capabilities().hold:
         return 0
     return sum(depth.held for depth in broker.depths(settings().declared_queues).values())
 
 
 def _next_tasks(queue: str) -> list[str | None]:
     """The tasks of the next runs, None for foreign messages; none at all where the line cannot be read."""
-    if not broker.supports_order():
+    if not broker.capabilities().order:
         return []
     return [message.task_name for message in broker.page(queue, 0, LOOKED_AHEAD, body_limit=0)]
 
@@ -164,7 +164,7 @@ def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list
             trends=went,
             next_tasks=cache(partial(_next_tasks, name)),
             at=now,
-            supports_order=broker.supports_order(),
+            supports_order=broker.capabilities().order,
         )
         for name in wanted
     ]

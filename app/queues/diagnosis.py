@@ -59,7 +59,7 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int |
         return Diagnosis("held", _held(held))
     if run.state in (states.SCHEDULED, states.RETRY) and (run.eta_at is None or run.eta_at > now):
         return _scheduled(run) if run.state == states.SCHEDULED else _retrying(run)
-    if not broker.supports_reading():
+    if not broker.capabilities().reading:
         return _unseen(run, consumers, now)
     message = broker.find(run.queue or "", run.id, hint)
     if message is None:

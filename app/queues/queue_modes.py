@@ -9,9 +9,8 @@ from flask_babel import gettext as _
 
 from app import audit, broker
 from app.accounts import permits
-from app.broker import HoldingNew, Pause, Purged, topics
-from app.broker.holding import ReleaseTo
-from app.broker.purging import TRASH_SECONDS
+from app.broker import HoldingNew, Pause, Purged, ReleaseTo, topics
+from app.broker.redis.purging import TRASH_SECONDS
 from app.extensions import transaction
 from app.queues import run_sync
 from app.queues.discovery import require
@@ -80,7 +79,7 @@ def purge(queue: str, by: str, now: datetime) -> Purged:
         purged = broker.purge(queue, now)
         audit.record("queue.purge", now, "queue", queue, queue, removed=purged.removed)
     reason = _("Purged by %(name)s.", name=by)
-    for ids in _purged_ids(queue, purged.token) if broker.supports_reading() else _cancelled(queue, now):
+    for ids in _purged_ids(queue, purged.token) if broker.capabilities().reading else _cancelled(queue, now):
         with _change():
             run_sync.removed(ids, reason, now)
     return purged

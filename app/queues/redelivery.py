@@ -4,8 +4,8 @@ from flask_babel import gettext as _
 from kombu.exceptions import OperationalError
 
 from app import broker, catalog
-from app.broker import dedup
 from app.broker.priority import HIGHEST
+from app.broker.rabbitmq import dedup
 from app.errors import BrokerUnavailable, Invalid
 from app.runs import outbox, states
 from app.runs.models import Run

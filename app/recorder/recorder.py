@@ -17,7 +17,6 @@ from flask import Flask
 from app import broker, catalog, heartbeats, queues, workers
 from app.broker import heartbeats as hashes
 from app.broker import starts, topics
-from app.broker.newcomers import Newcomers
 from app.clock import utcnow
 from app.config import settings
 from app.heartbeats import recorder as heartbeat
@@ -59,7 +58,8 @@ class Recorder:
         self.name = name or f"{socket.gethostname()}-{os.getpid()}"
         self._redis = client
         self._reader = EventReader(client, self.name)
-        self._newcomers = Newcomers()
+        with app.app_context():
+            self._newcomers = broker.newcomers()
         self._strangers = Listener()
         self._sampler = Part("sampling of queues", queues.Sampler().look, 0.0)
         self._parts = [

@@ -17,7 +17,8 @@ from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from app import broker
-from app.broker import aside, dedup
+from app.broker import aside
+from app.broker.rabbitmq import dedup
 from app.broker.transport import publishing_held
 from app.celery import signals
 from app.clock import utcnow
@@ -34,16 +35,6 @@ FRESH_SECONDS = PATIENCE_SECONDS / 2
 BATCH = 200
 REPR_MAX = 1024  # Celery's own limit
 BROKER_DOWN = (OperationalError, BatchPublishError, RedisError, OSError)
-# How long a sender tries, on Redis and on RabbitMQ: the pool there does not see that a connection broke, and
-# a RabbitMQ that is out of memory takes a message without a word.
-_PATIENCE: dict[bool, dict[str, Any]] = {
-    False: {"retry": False},
-    True: {
-        "retry": True,
-        "retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0},
-        "confirm_timeout": 3.0,
-    },
-}
 _MESSAGE = ("id", "task_name", "queue", "priority", "root_id", "outbox")
 _READ = (
     *(getattr(Run, name) for name in _MESSAGE[:-1]),
@@ -194,7 +185,7 @@ def _publish(message: Message, **options: Any) -> None:
         options["priority"] = message.priority
     task = celery_app.tasks[message.task_name]
     with _held(message.hold) if message.hold else nullcontext():
-        task.apply_async(message.args, message.kwargs, **_PATIENCE[broker.is_rabbitmq()], **options)
+        task.apply_async(message.args, message.kwargs, **broker.patience(), **options)
 
 
 def _held(hold: dict[str, str]) -> AbstractContextManager[None]:

@@ -135,7 +135,7 @@ def _unknown_words(old: Run) -> str:
 def _row(request: RunRequest, now: datetime) -> Run:
     info = catalog.find(request.task_name)
     permits.require(info.name, request.args, request.kwargs)
-    if request.hold and not broker.supports_hold():
+    if request.hold and not broker.capabilities().hold:
         raise broker.NotSupported
     arguments = catalog.validate(info, list(request.args), dict(request.kwargs))
     catalog.require_size(arguments.args, arguments.kwargs)

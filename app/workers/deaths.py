@@ -10,8 +10,9 @@ from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
 from app import broker, heartbeats
-from app.broker import dedup, recovery
-from app.broker.location import Taken
+from app.broker.answers import Taken
+from app.broker.rabbitmq import dedup
+from app.broker.redis import recovery
 from app.extensions import celery_app, db, transaction
 from app.heartbeats import Worker, strangers
 from app.runs import states, statistics
@@ -43,7 +44,7 @@ def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outc
 
     A message that is still unacknowledged goes back to the front of its queue. A run without one is LOST (its
     task acknowledges early), and so is one that has seen three workers die: it may be what kills them.
-    RabbitMQ gives messages back by itself.
+    A broker may give messages back by itself.
     """
     workers = heartbeats.workers(client, now)
     _forget(client, workers, now)
@@ -51,8 +52,8 @@ def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outc
     lost: list[str] = []
     taken: dict[str, Taken] | None = None
     for run in _runs_of(_gone(workers, now, heard_since)):
-        if broker.is_rabbitmq():
-            _given_back_by_rabbitmq(run, now, given_back, lost)
+        if broker.capabilities().gives_back:
+            _given_back_by_broker(run, now, given_back, lost)
             continue
         taken = broker.unacked() if taken is None else taken
         message = taken.get(run.id)
@@ -90,7 +91,7 @@ def _runs_of(gone: Sequence[tuple[str, datetime]]) -> Sequence[Run]:
     return db.session.scalars(select(Run).where(Run.state.in_(_TAKEN), theirs).limit(1000)).all()
 
 
-def _given_back_by_rabbitmq(run: Run, now: datetime, given_back: list[str], lost: list[str]) -> None:
+def _given_back_by_broker(run: Run, now: datetime, given_back: list[str], lost: list[str]) -> None:
     """Bring the row in step; what was acknowledged when it started, or given back too often, is LOST."""
     task = celery_app.tasks.get(run.task_name)
     if run.state in states.RUNNING and task is not None and not task.acks_late:

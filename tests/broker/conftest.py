@@ -18,8 +18,8 @@ from redis import Redis
 
 from app import broker
 from app.broker.connection import reset
-from app.broker.patch import with_route
 from app.broker.priority import number_for, to_broker
+from app.broker.redis.patch import with_route
 from app.broker.transport import install
 from app.celery.factory import configuration
 from app.config import Settings

@@ -10,7 +10,7 @@ from kombu import Exchange, Queue
 from redis import Redis
 
 from app import broker
-from app.broker import changes
+from app.broker.redis import changes
 from app.errors import Conflict, Invalid, NotFound
 
 Send = Callable[..., str]

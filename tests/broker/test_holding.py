@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 
 from app import broker
-from app.broker import changes, holding
+from app.broker.redis import changes, holding
 from app.errors import Invalid, NotFound
 
 Send = Callable[..., str]

@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 
 from app import broker
-from app.broker import purging
+from app.broker.redis import purging
 from app.errors import Conflict
 
 Send = Callable[..., str]

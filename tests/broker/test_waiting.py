@@ -9,7 +9,7 @@ import pytest
 from celery import Celery
 
 from app import broker
-from app.broker.search import FIRST_PIECE, PIECE
+from app.broker.redis.search import FIRST_PIECE, PIECE
 from app.errors import NotFound
 
 Send = Callable[..., str]

@@ -17,7 +17,7 @@ from flask_migrate import upgrade
 from kombu import Connection
 
 from app import broker, create_app, runs
-from app.broker import rabbitmq
+from app.broker.rabbitmq import server
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db, limiter
@@ -103,10 +103,10 @@ def _free_port() -> int:
 def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not shutil.which("rabbitmq-server"):
         pytest.skip("no RabbitMQ: install rabbitmq-server")
-    server = Server(tmp_path_factory.mktemp("rabbitmq"))
-    server.start()
-    yield server
-    server.close()
+    node = Server(tmp_path_factory.mktemp("rabbitmq"))
+    node.start()
+    yield node
+    node.close()
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def flask_app(
         upgrade()
     yield app
     with app.app_context():
-        rabbitmq.reset()
+        server.reset()
         broker.reset()
         app.extensions["celery"].close()
         db.session.remove()
@@ -144,7 +144,7 @@ def flask_app(
 def empty_queues(app: Flask) -> None:
     """Each test begins with empty queues."""
     for queue in [*app.config["SETTINGS"].declared_queues, "elsewhere"]:
-        rabbitmq.empty(queue)
+        server.empty(queue)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import broker
-from app.broker import dedup
-from app.broker.dedup import new_copy
+from app.broker.rabbitmq import dedup
+from app.broker.rabbitmq.dedup import new_copy
 
 
 def test_a_claim_is_for_one_copy_of_an_attempt(app: Flask) -> None:

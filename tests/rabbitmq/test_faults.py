@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import broker, queues, runs, workers
-from app.broker import dedup
+from app.broker.rabbitmq import dedup
 from app.clock import utcnow
 from app.runs import Run, states
 

@@ -8,7 +8,8 @@ from flask import Flask
 from kombu import Connection
 
 from app import broker, runs
-from app.broker import ownership, rabbitmq
+from app.broker import ownership
+from app.broker.rabbitmq import server
 from app.clock import utcnow
 from app.errors import Conflict
 from app.runs import RunRequest
@@ -28,14 +29,14 @@ def unmarked(app: Flask, rabbitmq_server: Any) -> Iterator[Any]:
         channel.queue_delete("celery")
         for queue in app.config["SETTINGS"].declared_queues:
             channel.queue_delete(queue)
-        rabbitmq.make_exchange(ownership.RABBITMQ_HOME)
+        server.make_exchange(ownership.RABBITMQ_HOME)
         app.extensions.pop("broker_other_app", None)
         app.extensions["celery"].amqp._producer_pool = None  # declares its queues anew
 
 
 def test_a_server_that_is_free_becomes_ours(app: Flask, unmarked: Any) -> None:
     assert broker.other_app() is None
-    assert rabbitmq.has_exchange(ownership.RABBITMQ_HOME)
+    assert server.has_exchange(ownership.RABBITMQ_HOME)
 
 
 def test_one_with_the_queues_of_another_app_is_left_alone(app: Flask, unmarked: Any) -> None:
@@ -51,7 +52,7 @@ def test_one_with_the_queues_of_another_app_is_left_alone(app: Flask, unmarked: 
         with pytest.raises(Conflict) as refused:
             change()
         assert refused.value.code == "another-app"
-    assert not rabbitmq.has_exchange(ownership.RABBITMQ_HOME)
+    assert not server.has_exchange(ownership.RABBITMQ_HOME)
 
 
 def test_one_where_workers_of_another_app_listen(app: Flask, unmarked: Any) -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import broker, queues, runs
-from app.broker import dedup
+from app.broker.rabbitmq import dedup
 from app.clock import utcnow
 from app.errors import Conflict, Invalid, NotFound
 from app.health import checks

@@ -10,7 +10,7 @@ from flask import Flask
 from redis import Redis
 
 from app import broker, heartbeats, queues, runs, workers
-from app.broker import dedup
+from app.broker.rabbitmq import dedup
 from app.clock import utcnow
 from app.errors import Conflict, NotFound
 from app.runs import Run, RunRequest, outbox, states
@@ -59,10 +59,12 @@ def test_a_paused_queue_waits_even_for_workers_that_start_later(
 ) -> None:
     queues.pause("default", "mei", "printing", utcnow())
     first = submit("touch_and_sleep", path=str(tmp_path / "first"), seconds=0)
+    processes.recorder()  # which notes that it was sent
     worker = processes.worker("-P", pool, "-c", "1")
     other = submit("touch_and_sleep", queue="files", path=str(tmp_path / "other"), seconds=0)
     eventually(lambda: (tmp_path / "other").exists())
     processes.goes_on()
+    eventually(lambda: row(first).outbox is None)
     assert broker.depth("default") == 1
     found = queues.find("default", utcnow())
     assert (found.workers, found.taking, found.paused) == (["w1@test"], [], True)

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import broker
-from app.broker import newcomers
+from app.broker.redis import newcomers
 from app.clock import utcnow
 from app.extensions import db
 from app.recorder.recorder import Recorder

@@ -22,7 +22,7 @@ __all__ = ["actions", "detail", "init_app", "modes"]
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     register(app, Entry("queues.index", _l("Queues"), "layers", 40, count=_held_count))
-    app.context_processor(lambda: {"supports_order": broker.supports_order()})
+    app.context_processor(lambda: {"supports_order": broker.capabilities().order})
 
 
 @bp.get("")

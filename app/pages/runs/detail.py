@@ -48,7 +48,7 @@ def message(run_id: str) -> str:
         found = raw_message(run, _info(run))
     except BrokerUnavailable:
         away = True
-    unseen = not broker.supports_reading() and not run.is_finished
+    unseen = not broker.capabilities().reading and not run.is_finished
     shown = {"found": found, "away": away, "unseen": unseen, "codes": _codes(run)}
     return render_template("runs/message.html", run=run, **shown)
 
@@ -138,7 +138,7 @@ def _one(run_id: str) -> dict[str, Any]:
 def _other_queues(run: runs.Run) -> list[str] | None:
     """Where a run may go whose message can only be sent once more; None where it cannot, or need not."""
     waits = run.state == states.PENDING and run.queue and current_user.can("operate")
-    if broker.supports_order() or not waits:
+    if broker.capabilities().order or not waits:
         return None
     return [name for name in settings().declared_queues if name != run.queue]
 

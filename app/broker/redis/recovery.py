@@ -2,8 +2,8 @@
 
 import json
 
+from app.broker.answers import Taken
 from app.broker.connection import broker, keys, reaches_broker
-from app.broker.location import Taken
 
 
 def can(taken: Taken) -> bool:

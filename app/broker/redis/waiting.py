@@ -1,38 +1,21 @@
 """What waits: a queue's lists of all priority levels, read as one line in the order in which it is taken."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from types import NoneType
 
-from app.broker import rabbitmq, search
-from app.broker.capabilities import on_rabbitmq, unseen
+from app.broker.answers import Depth
 from app.broker.connection import Level, client, keys, reaches_broker
 from app.broker.messages import BODY_LIMIT_BYTES, Message, id_of, parse
 from app.broker.priority import from_broker
+from app.broker.redis import search
 
 HINT_SPAN = 50  # how far around the place where a run was last seen it is looked for first
 PAGE_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How many messages wait in a queue (`by_priority`: only the levels that hold some), and are held."""
-
-    queue: str
-    waiting: int
-    by_priority: dict[int, int]
-    held: int
-
-
-def _counted(queues: Sequence[str]) -> dict[str, Depth]:
-    return {queue: Depth(queue, waiting, {}, 0) for queue, waiting in rabbitmq.counts(queues).items()}
-
-
-@on_rabbitmq(_counted)
 @reaches_broker
 def depths(queues: Sequence[str]) -> dict[str, Depth]:
-    """The depths of several queues, in one round trip; RabbitMQ does not tell the priorities."""
+    """The depths of several queues, in one round trip."""
     names = keys()
     pipe = client().pipeline(transaction=False)
     for queue in queues:
@@ -47,17 +30,6 @@ def depths(queues: Sequence[str]) -> dict[str, Depth]:
     return found
 
 
-def depth(queue: str) -> int:
-    """How many messages wait in the queue."""
-    return depths([queue])[queue].waiting
-
-
-def by_priority(queue: str) -> dict[int, int]:
-    """How many wait with each priority, most urgent first; levels without any are left out."""
-    return depths([queue])[queue].by_priority
-
-
-@on_rabbitmq(unseen(list))
 @reaches_broker
 def page(
     queue: str, offset: int = 0, limit: int = 50, body_limit: int | None = BODY_LIMIT_BYTES
@@ -72,7 +44,6 @@ def page(
     ]
 
 
-@on_rabbitmq(dict.fromkeys)
 @reaches_broker
 def oldest_sent_at(queues: Sequence[str]) -> dict[str, datetime | None]:
     """When the longest waiting message of each queue was sent, in one round trip.
@@ -93,7 +64,6 @@ def oldest_sent_at(queues: Sequence[str]) -> dict[str, datetime | None]:
     return found
 
 
-@on_rabbitmq(unseen(NoneType))
 @reaches_broker
 def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
     """The waiting message of a run with its position, or None.
@@ -117,13 +87,6 @@ def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
     return parse(raw, queue, level.step, place) if place is not None else None
 
 
-def position(queue: str, run_id: str, hint: int | None = None) -> int | None:
-    """The run's place in the line (1 = next), or None when it does not wait there."""
-    message = find(queue, run_id, hint)
-    return message.position if message else None
-
-
-@on_rabbitmq(unseen(set))
 @reaches_broker
 def among(queue: str, run_ids: Collection[str]) -> set[str]:
     """Which of the runs wait in the queue or are held: one look for all of them, however long the line."""
@@ -131,7 +94,6 @@ def among(queue: str, run_ids: Collection[str]) -> set[str]:
     return {id_of(raw) for raw in search.every(lists, search.Wanted(run_ids))}
 
 
-@on_rabbitmq(unseen(set))
 @reaches_broker
 def ids(queue: str) -> set[str]:
     """The ids of all that wait."""

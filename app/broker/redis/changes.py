@@ -6,14 +6,13 @@ from typing import Any, Literal, NamedTuple
 
 from flask_babel import gettext as _
 
-from app.broker import dedup, holding, location
-from app.broker.capabilities import on_rabbitmq, refuse
 from app.broker.connection import Keys, broker, keys, reaches_broker
 from app.broker.errors import AlreadyTaken, NeighbourGone
-from app.broker.messages import Message, parse, unread
-from app.broker.patch import priority_cut, with_route
-from app.broker.priority import DEFAULT_PRIORITY, HIGHEST, to_broker
-from app.broker.waiting import find
+from app.broker.messages import Message, parse
+from app.broker.priority import HIGHEST, to_broker
+from app.broker.redis import holding, location
+from app.broker.redis.patch import priority_cut, with_route
+from app.broker.redis.waiting import find
 from app.errors import Conflict, Invalid, NotFound
 
 TRIES = 5  # a message or its neighbour changed between reading and changing: read again
@@ -27,7 +26,6 @@ class Target(NamedTuple):
     value: str
 
 
-@on_rabbitmq(refuse)
 @reaches_broker
 def move(
     queue: str,
@@ -61,7 +59,6 @@ def move(
     raise _busy(run_id)
 
 
-@on_rabbitmq(refuse)
 @reaches_broker
 def reprioritise(queue: str, run_id: str, priority: int, hint: int | None = None) -> Message:
     """Give a waiting or held run another priority (0 to 9, 9 most urgent): it stands last among its equals.
@@ -89,7 +86,6 @@ def reprioritise(queue: str, run_id: str, priority: int, hint: int | None = None
     raise _busy(run_id)
 
 
-@on_rabbitmq(refuse)
 @reaches_broker
 def send_to(queue: str, run_id: str, target: str, hint: int | None = None) -> Message:
     """Send a waiting run to another queue, where it stands last among those of its priority.
@@ -108,13 +104,6 @@ def send_to(queue: str, run_id: str, target: str, hint: int | None = None) -> Me
     raise _busy(run_id)
 
 
-def _cancel(queue: str, run_id: str, hint: int | None = None) -> Message:
-    """The message stays in RabbitMQ, and is thrown away unrun when its turn comes."""
-    dedup.cancel(run_id)
-    return unread(run_id, queue, DEFAULT_PRIORITY)
-
-
-@on_rabbitmq(_cancel)
 @reaches_broker
 def remove(queue: str, run_id: str, hint: int | None = None) -> Message:
     """Remove a waiting or held run; returns its message. Raises NotFound and AlreadyTaken."""
@@ -130,7 +119,6 @@ def remove(queue: str, run_id: str, hint: int | None = None) -> Message:
     raise _busy(run_id)
 
 
-@on_rabbitmq(refuse)
 @reaches_broker
 def hold(queue: str, run_id: str, by: str, reason: str, now: datetime, hint: int | None = None) -> Message:
     """Set a waiting run aside, behind those that are held already. Raises like `move`."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.broker.capabilities import is_rabbitmq
 from app.broker.connection import broker, keys, reaches_broker
 from app.broker.messages import Message, parse
 
@@ -20,10 +19,10 @@ class Newcomers:
     def look(self, queues: Sequence[str]) -> list[Message]:
         """Messages without our stamp that came into the queues since the last look, held ones too.
 
-        The first look is at all that waits. One that is moved or given back may be found again. RabbitMQ
-        shows nothing. Raises `BrokerUnavailable`.
+        The first look is at all that waits. One that is moved or given back may be found again.
+        Raises `BrokerUnavailable`.
         """
-        if is_rabbitmq() or not queues:
+        if not queues:
             return []
         places = {key: (queue, step) for queue in queues for key, step in _lists(queue)}
         found: list[Message] = []
@@ -52,3 +51,8 @@ def _lists(queue: str) -> list[tuple[str, int]]:
     names = keys()
     levels = [(level.key, level.step) for level in names.levels(queue)]
     return [*levels, (names.held(queue), names.steps[len(names.steps) // 2])]
+
+
+def newcomers() -> Newcomers:
+    """Who looks for them: one a recorder."""
+    return Newcomers()

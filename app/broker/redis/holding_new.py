@@ -7,31 +7,19 @@ What waited when the mode began is let in, and so is what a person released.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.broker import location, waiting
-from app.broker.capabilities import on_rabbitmq, refuse, unseen
+from app.broker.answers import HoldingNew
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.messages import id_of
 from app.broker.pausing import facts_of
+from app.broker.redis import location, waiting
 
 SWEEP_CHUNK = 200
 SET_CHUNK = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class HoldingNew:
-    """Who said that a queue holds everything new, when and why."""
-
-    queue: str
-    by: str
-    since: datetime
-    reason: str
-
-
-@on_rabbitmq(refuse)
 @reaches_broker
 def hold_new(queue: str, by: str, reason: str, now: datetime) -> HoldingNew:
     """Hold everything that is sent to the queue from now on. What waits or runs already goes on."""
@@ -45,7 +33,6 @@ def hold_new(queue: str, by: str, reason: str, now: datetime) -> HoldingNew:
     return _read(queue, pipe.execute()[-1])
 
 
-@on_rabbitmq(unseen(bool))
 @reaches_broker
 def stop_holding_new(queue: str) -> bool:
     """Let new messages into the line again; those that are held stay held. False when it was not so."""
@@ -55,7 +42,6 @@ def stop_holding_new(queue: str) -> bool:
     return bool(pipe.execute()[0])
 
 
-@on_rabbitmq(unseen(dict))
 @reaches_broker
 def holding_new(queues: Sequence[str] | None = None) -> dict[str, HoldingNew]:
     """The queues that hold everything new (None: all of them) by name."""

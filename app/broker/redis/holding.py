@@ -2,33 +2,18 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import NoneType
-from typing import Any, Literal
+from typing import Any
 
 from flask_babel import gettext as _
 
-from app.broker import search
-from app.broker.capabilities import on_rabbitmq, refuse, unseen
+from app.broker.answers import Held, ReleaseTo
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.errors import IsHeld
 from app.broker.messages import BODY_LIMIT_BYTES, Message, given_step, id_of, parse
-from app.broker.patch import priority_cut
+from app.broker.redis import search
+from app.broker.redis.patch import priority_cut
 from app.errors import Invalid, NotFound
-
-ReleaseTo = Literal["front", "back"]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A held message. `by_mode`: it came while its queue held everything new; `by` is who said so."""
-
-    message: Message
-    by: str
-    at: datetime | None
-    reason: str
-    by_mode: bool
 
 
 def facts(by: str, reason: str, now: datetime) -> str:
@@ -36,14 +21,12 @@ def facts(by: str, reason: str, now: datetime) -> str:
     return json.dumps({"by": by, "at": now.timestamp(), "reason": reason})
 
 
-@on_rabbitmq(unseen(int))
 @reaches_broker
 def held_count(queue: str) -> int:
     """How many messages of the queue are held."""
     return client().llen(keys().held(queue))
 
 
-@on_rabbitmq(unseen(set))
 @reaches_broker
 def held_ids(*queues: str) -> set[str]:
     """The ids of all runs that are held in these queues, in one round trip."""
@@ -54,7 +37,6 @@ def held_ids(*queues: str) -> set[str]:
     return {run_id.decode("utf-8", "replace") for ids in found for run_id in ids}
 
 
-@on_rabbitmq(unseen(list))
 @reaches_broker
 def held(queue: str, offset: int = 0, limit: int = 50) -> list[Held]:
     """Held messages of the queue, those that are held longest first."""
@@ -64,7 +46,6 @@ def held(queue: str, offset: int = 0, limit: int = 50) -> list[Held]:
     return _with_facts(queue, raws[::-1])
 
 
-@on_rabbitmq(unseen(NoneType))
 @reaches_broker
 def find_held(queue: str, run_id: str) -> Held | None:
     """The held message of a run, or None."""
@@ -79,7 +60,6 @@ def find_held(queue: str, run_id: str) -> Held | None:
     return _with_facts(queue, [found[1]])[0] if found is not None else None
 
 
-@on_rabbitmq(refuse)
 @reaches_broker
 def release(queue: str, run_id: str, to: ReleaseTo | None = None) -> Message:
     """Put a held message back into the line; returns it with its new position.
@@ -97,7 +77,6 @@ def release(queue: str, run_id: str, to: ReleaseTo | None = None) -> Message:
     return message
 
 
-@on_rabbitmq(unseen(list))
 @reaches_broker
 def release_all(
     queue: str, to: ReleaseTo | None = None, stays: Callable[[Message], bool] | None = None

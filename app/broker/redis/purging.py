@@ -1,37 +1,20 @@
 """Emptying a queue's line, with a while to think again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from flask_babel import gettext as _
 
-from app.broker import rabbitmq, search
-from app.broker.capabilities import on_rabbitmq, refuse, unseen
-from app.broker.connection import broker, keys, named_errors, reaches_broker, require_own
+from app.broker.answers import Purged
+from app.broker.connection import broker, keys, named_errors, reaches_broker
 from app.broker.messages import Message, parse
+from app.broker.redis import search
 from app.errors import Conflict
 
 TRASH_SECONDS = 60  # the page offers undo for ten; the rest is for slow clicks and for reading what went
 
 
-@dataclass(frozen=True, slots=True)
-class Purged:
-    """A purge that can be undone with its token until `until`; without a token it cannot."""
-
-    queue: str
-    token: str
-    removed: int
-    until: datetime
-
-
-def _for_good(queue: str, now: datetime) -> Purged:
-    require_own()
-    return Purged(queue, "", rabbitmq.empty(queue), now)
-
-
-@on_rabbitmq(_for_good)
 @reaches_broker
 def purge(queue: str, now: datetime) -> Purged:
     """Remove every waiting message of the queue in one step, at any length. Held ones stay."""
@@ -40,7 +23,6 @@ def purge(queue: str, now: datetime) -> Purged:
     return Purged(queue, token, removed, now + timedelta(seconds=TRASH_SECONDS))
 
 
-@on_rabbitmq(refuse)
 @reaches_broker
 def restore(queue: str, token: str) -> int:
     """Undo a purge: its messages stand in front again, in their order. Returns how many.
@@ -53,7 +35,6 @@ def restore(queue: str, token: str) -> int:
     return restored
 
 
-@on_rabbitmq(unseen(lambda: iter(())))
 def purged(queue: str, token: str) -> Iterator[Message]:
     """The messages of a purge, in the order in which they stood, as long as it can be undone."""
     with named_errors():

@@ -2,41 +2,20 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import NoneType
-from typing import Any, Literal
+from typing import Any
 
 import redis
 
-from app.broker import dedup, holding, rabbitmq, waiting
-from app.broker.capabilities import is_rabbitmq, on_rabbitmq, unseen
+from app.broker.answers import Place, Taken
 from app.broker.connection import Keys, client, keys, reaches_broker
 from app.broker.messages import Message, given_step, parse
+from app.broker.redis import holding, waiting
 from app.queue_names import is_reserved
 
 SCAN_COUNT = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A message that a worker took and has not acknowledged: its task runs, or is about to."""
-
-    message: Message
-    delivery_tag: str
-    taken_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run's message is, and the message."""
-
-    where: Literal["waiting", "held", "taken"]
-    queue: str
-    message: Message
-
-
-@on_rabbitmq(unseen(dict))
 @reaches_broker
 def unacked() -> dict[str, Taken]:
     """The messages that workers took and have not acknowledged, by run id.
@@ -54,7 +33,6 @@ def unacked() -> dict[str, Taken]:
     return found
 
 
-@on_rabbitmq(unseen(NoneType))
 @reaches_broker
 def locate(run_id: str, queues: Sequence[str]) -> Place | None:
     """Where the run's message is: among the held ones, taken, or in the line of one of the queues.
@@ -73,14 +51,12 @@ def locate(run_id: str, queues: Sequence[str]) -> Place | None:
     return _locate_taken(run_id)  # taken while we looked
 
 
-@on_rabbitmq(lambda run_ids, queues: dedup.taken(run_ids))
 @reaches_broker
 def out(run_ids: Collection[str], queues: Sequence[str]) -> set[str]:
     """Which of the runs have a message in the broker, anywhere: in line, held or taken.
 
     What is about to be sent again asks this first. The lines are read twice, because a message can go back
     into one (a worker shuts down) while the taken ones are read. See `locate` for the one gap.
-    RabbitMQ shows only what was taken; there a message that is sent twice is run once.
     """
     wanted = set(run_ids)
     found = _in_lines(queues, wanted)
@@ -89,12 +65,6 @@ def out(run_ids: Collection[str], queues: Sequence[str]) -> set[str]:
     return found | _in_lines(queues, wanted - found)
 
 
-def is_out(run_id: str, queues: Sequence[str]) -> bool:
-    """Whether the run has a message in the broker; see `out`."""
-    return run_id in out([run_id], queues)
-
-
-@on_rabbitmq(unseen(set))
 @reaches_broker
 def known_queues() -> set[str]:
     """Every task queue that any process has ever declared on this broker, whoever it was.
@@ -115,9 +85,7 @@ def known_queues() -> set[str]:
 
 
 def is_declared(queue: str) -> bool:
-    """Whether RabbitMQ has a queue of this name, empty or not; on Redis whether anything waits or is held."""
-    if is_rabbitmq():
-        return rabbitmq.exists(queue)
+    """Whether anything waits in a queue of this name, or is held; on RabbitMQ also an empty one counts."""
     depth = waiting.depths([queue])[queue]
     return bool(depth.waiting or depth.held)
 

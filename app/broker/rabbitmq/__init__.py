@@ -1,0 +1,1 @@
+"""The queues where they lie in RabbitMQ, which tells how much waits; Redis says which copy counts."""
