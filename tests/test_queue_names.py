@@ -168,7 +168,7 @@ class TestDoors:
                 ("/tasks/sample_tasks.plain/run", run | given | later),
                 ("/schedules/new", form | given),
                 (f"/schedules/{schedule_id}/edit", form | given),
-                ("/schedules/bulk", {"action": "queue", "id": str(schedule_id)} | given),
+                ("/schedules/bulk", {"action": "queue", "id": str(schedule_id)} | {"new_queue": name}),
                 ("/queues/default/send", {"id": waiting} | given),
                 ("/queues/default/bulk", {"action": "send", "id": waiting} | given),
                 (f"/workers/{heard_worker}/queues", {"add": name}),

@@ -3,16 +3,17 @@
 from typing import Any
 
 from flask import Flask
-from marshmallow import fields, validate
+from marshmallow import fields
 
-from app import audit
+from app import audit, lists
 from app.api import frame
-from app.api.fields import Moment, PageQuery, QueryMoment, Schema, page_of
+from app.api.fields import Moment, Schema, filtered, page_of
+from app.audit.models import AuditEntry
 from app.audit.origin import VIAS
+from app.clock import utcnow
 from app.web.permissions import requires
 
 bp = frame.ApiBlueprint("audit", __name__, description="Who changed what")
-_text = validate.Length(max=255)
 
 
 class AuditEntrySchema(Schema):
@@ -28,26 +29,15 @@ class AuditEntrySchema(Schema):
     address = fields.String(allow_none=True, metadata={"description": "Where the request came from."})
 
 
-class AuditQuery(PageQuery):
-    actor = fields.String(validate=_text)
-    action = fields.String(
-        validate=_text, metadata={"description": "One action (run.submit) or a group of them (run)."}
-    )
-    object_kind = fields.String(validate=_text)
-    object_id = fields.String(validate=_text)
-    since = QueryMoment()
-    until = QueryMoment()
-
-
 def init_app(app: Flask) -> None:
     frame.register(bp)
 
 
 @bp.route("/audit")
 @requires("view")
-@bp.arguments(AuditQuery, location="query")
+@bp.arguments(filtered(audit.AuditFilter), location="query")
 @bp.response(200, page_of(AuditEntrySchema))
-def list_audit_entries(query: dict[str, Any]) -> audit.Page:
+def list_audit_entries(query: dict[str, Any]) -> lists.Page[AuditEntry]:
     """Every change, newest first"""
-    limit, cursor = query.pop("limit"), query.pop("cursor")
-    return audit.page(audit.Filter(**query), limit, cursor)
+    wanted = lists.meant(audit.AuditFilter, query, utcnow())
+    return audit.page(wanted, query["limit"], query["cursor"])

@@ -1,47 +1,18 @@
 """Fields and schemas of the REST API: strict about types, times always with a zone."""
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from app import queue_names
+from app import lists, queue_names
+from app.lists import LIMIT_DEFAULT, LIMIT_MAX
+from app.lists.fields import INTEGER_MAX, Moment, QueryMoment, Schema, Several
 
-LIMIT_MAX = 200
-LIMIT_DEFAULT = 50
-INTEGER_MAX = 2**31 - 1
+__all__ = ["INTEGER_MAX", "Moment", "QueryMoment", "Schema", "Several"]  # of every list, and of the API
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
 _INTEGER = re.compile(r"-?\d{1,18}")
-
-
-class Moment(fields.Field[datetime]):
-    """A moment as RFC 3339 writes it, always with a zone. Read and written as aware UTC."""
-
-    default_error_messages = {  # noqa: RUF012 -- marshmallow's own name
-        "invalid": "Give a time with its zone (RFC 3339): 2026-11-20T14:30:00Z or 2026-11-20T14:30:00+01:00",
-    }
-
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
-        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-            raise self.make_error("invalid")
-        try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):  # 31 February; the year 0 or 10000 in UTC
-            raise self.make_error("invalid") from None
-
-
-class QueryMoment(Moment):
-    """The same in a query, where an unescaped + arrives as a space."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
-        text = re.sub(r" (?=\d\d:\d\d$)", "+", value) if len(value) > len("2026-11-20 14:30") else value
-        return super()._deserialize(text, attr, data, **kwargs)
 
 
 class QueryInteger(fields.Integer):
@@ -81,25 +52,6 @@ class QueueName(FullMatch):
         if wrong := queue_names.problem(value):
             raise ma.ValidationError(wrong)
         return value
-
-
-class Several(fields.List[Any]):
-    """A list that may also be given as its only item."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
-
-
-class Schema(ma.Schema):
-    """Base of every schema: a field that is not in it is refused by name."""
-
-    error_messages = {  # noqa: RUF012 -- marshmallow's own name
-        "unknown": "There is no such field.",
-        "type": "A JSON object belongs here.",
-    }
-
-    class Meta:
-        unknown = ma.RAISE
 
 
 class PageQuery(Schema):
@@ -142,3 +94,8 @@ def page_of(item: type[ma.Schema]) -> type[ma.Schema]:
         },
         name=f"{name}PageSchema",
     )
+
+
+def filtered(kind: type[lists.Filter]) -> type[ma.Schema]:
+    """The query of a list: its filter's fields, and which part of what they let through."""
+    return lists.schema(kind, PageQuery)

@@ -228,14 +228,27 @@ def _caller() -> str:
 
 
 def _flat(messages: Mapping[Any, Any] | list[Any]) -> dict[str, list[str]]:
-    """Messages by the name of their field; those about an item of a list belong to the list."""
+    """Messages by field (`filter.queue`); those about an item of a list belong to the list."""
     if not isinstance(messages, Mapping):
         return {"body": [str(message) for message in messages]}
     found: dict[str, list[str]] = {}
     for name, inner in messages.items():
         field = "body" if name == "_schema" else str(name)
-        found[field] = list(dict.fromkeys(_texts(inner)))
+        if _is_of_object(inner):
+            found |= {
+                f"{field}.{below}".removesuffix(".body"): texts for below, texts in _flat(inner).items()
+            }
+        else:
+            found[field] = list(dict.fromkeys(_texts(inner)))
     return found
+
+
+def _is_of_object(messages: Any) -> bool:
+    """Whether these are about the fields of an object within, not about the items of a list or a mapping."""
+    return isinstance(messages, Mapping) and all(
+        isinstance(name, str) and (isinstance(inner, list) or all(isinstance(key, int) for key in inner))
+        for name, inner in messages.items()
+    )
 
 
 def _texts(messages: Any) -> list[str]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from marshmallow import fields, validate
 
-from app import catalog, runs, workers
+from app import catalog, lists, runs, workers
 from app.api import frame
 from app.api.fields import Moment, PageQuery, Schema, page_of
 from app.clock import utcnow
@@ -14,6 +14,7 @@ from app.config import settings
 from app.web.permissions import requires
 
 bp = frame.ApiBlueprint("tasks", __name__, description="Tasks that can be run")
+_CURSOR = lists.Cursor(str)
 
 
 class TaskSchema(Schema):
@@ -110,10 +111,11 @@ def init_app(app: Flask) -> None:
 @bp.response(200, page_of(TaskSchema))
 def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
     """Every task, by name"""
-    rest = [task for task in catalog.listing() if task.name > (query["cursor"] or "")]
-    items = rest[: query["limit"]]
-    cursor = items[-1].name if len(rest) > len(items) else None
-    return {"items": [_shown(info) for info in workers.all_in_force(items)], "next_cursor": cursor}
+    (after,) = _CURSOR.read(query["cursor"]) if query["cursor"] else ("",)
+    rest = [task for task in catalog.listing() if task.name > after]
+    page = lists.Page.of(rest, query["limit"], lambda task: _CURSOR.write(task.name))
+    shown = [_shown(info) for info in workers.all_in_force(page.items)]
+    return {"items": shown, "next_cursor": page.next_cursor}
 
 
 @bp.route("/tasks/<task_name>")

@@ -1,46 +1,23 @@
 """Writes and reads audit entries."""
 
-import base64
-import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from flask_babel import gettext as _
-from sqlalchemy import Select, Table, insert, select
+from sqlalchemy import Table, insert
 
-from app import catalog
+from app import catalog, lists
 from app.audit import origin
+from app.audit.filters import AuditFilter, matching
 from app.audit.models import AuditEntry
-from app.errors import Invalid
 from app.extensions import db
 
 ARGUMENTS_MAX_BYTES = 4096  # the run itself keeps them all
+_CURSOR = lists.Cursor(int, most=2**63 - 1)
 
 
 Thing = tuple[object, str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which entries; empty fields let all through. `action` is one (`run.submit`) or a group (`run`)."""
-
-    actor: str | None = None
-    action: str | None = None
-    object_kind: str | None = None
-    object_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of entries, newest first, and the cursor of the next one."""
-
-    items: Sequence[AuditEntry] = field(default_factory=list)
-    next_cursor: str | None = None
 
 
 def record(
@@ -91,50 +68,15 @@ def arguments(args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> d
     return {"args": list(args or ()) or None, "kwargs": dict(kwargs or {}) or None}
 
 
-def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
+def page(wanted: AuditFilter, limit: int = 50, cursor: str | None = None) -> lists.Page[AuditEntry]:
     """Entries that match, newest first, by keyset over the id; raises `Invalid` for a bad cursor."""
-    query = _matching(wanted).order_by(AuditEntry.id.desc())
+    query = matching(wanted).order_by(AuditEntry.id.desc())
     if cursor:
-        query = query.where(AuditEntry.id < _decode(cursor))
-    found = list(db.session.scalars(query.limit(limit + 1)))
-    items = found[:limit]
-    return Page(items, _encode(items[-1].id) if len(found) > limit else None)
-
-
-def _matching(wanted: Filter) -> Select[AuditEntry]:
-    query = select(AuditEntry)
-    for column, value in (
-        (AuditEntry.actor, wanted.actor),
-        (AuditEntry.object_kind, wanted.object_kind),
-        (AuditEntry.object_id, wanted.object_id),
-    ):
-        if value:
-            query = query.where(column == value)
-    if wanted.action and "." in wanted.action:
-        query = query.where(AuditEntry.action == wanted.action)
-    elif wanted.action:
-        query = query.where(AuditEntry.action.startswith(f"{wanted.action}.", autoescape=True))
-    if wanted.since:
-        query = query.where(AuditEntry.at >= wanted.since)
-    if wanted.until:
-        query = query.where(AuditEntry.at < wanted.until)
-    return query
+        query = query.where(AuditEntry.id < _CURSOR.read(cursor)[0])
+    rows = db.session.scalars(query.limit(limit + 1)).all()
+    return lists.Page.of(rows, limit, lambda row: _CURSOR.write(row.id))
 
 
 def _fit(text: str, length: int) -> str:
     """Text that every database takes: no NUL, no half characters, not longer than the column."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")[:length]
-
-
-def _encode(entry_id: int) -> str:
-    return base64.urlsafe_b64encode(str(entry_id).encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> int:
-    try:
-        text = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
-        if not text.isdecimal() or len(text) > 18:
-            raise ValueError(text)
-        return int(text)
-    except (ValueError, binascii.Error):
-        raise Invalid({"cursor": [_("This cursor is not one that a list returned.")]}) from None

@@ -37,8 +37,8 @@ def search(text: str, now: datetime) -> Found:
         return Found(run_id=runs.get(text).id)
     except NotFound:
         tasks = catalog.matching(catalog.listing(), text)[:SHOWN]
-        planned = schedules.page(schedules.Filter(q=text), limit=SHOWN).items
-        found = runs.page(runs.Filter(q=text), limit=SHOWN).items
+        planned = schedules.page(schedules.ScheduleFilter(q=text), limit=SHOWN).items
+        found = runs.page(runs.RunFilter(q=text), limit=SHOWN).items
         return Found(tasks, planned, _queues(text, now), found)
 
 

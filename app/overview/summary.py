@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from app import broker, heartbeats, runs, schedules
+from app import broker, heartbeats, lists, runs, schedules
 from app.errors import BrokerUnavailable
 from app.heartbeats import Worker
 from app.overview.next_hour import NextHour, next_hour
@@ -143,7 +143,7 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
     except BrokerUnavailable:
         line = None
     return Summary(
-        running=runs.page(runs.Filter(state=runs.RUNNING), limit=runs.LIMIT_MAX).items,
+        running=runs.page(runs.RunFilter(state=runs.RUNNING), limit=lists.LIMIT_MAX).items,
         found=runs.grouped_failures(now - WINDOW),
         day=_day(now),
         late=late,

@@ -180,7 +180,7 @@ def _all() -> dict[str, Any]:
 def _one(hostname: str) -> dict[str, Any]:
     worker = heartbeats.find_worker(broker.client(), hostname, viewer.now())
     others = [name for name in settings().declared_queues if name not in worker.queues]
-    latest = runs.page(runs.Filter(worker=hostname), limit=20).items
+    latest = runs.page(runs.RunFilter(worker=hostname), limit=20).items
     facts = [(run.id, run.state) for run in latest]
     version = _version([worker], facts)
     return {

@@ -6,8 +6,8 @@ from flask import Blueprint, Flask, render_template, request
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
-from app import runs, workflows
-from app.web import live
+from app import lists, runs, workflows
+from app.web import live, viewer
 from app.web.navigation import Entry, register
 from app.web.permissions import requires
 from app.workflows import presentation
@@ -37,5 +37,7 @@ def table() -> str | Response:
 
 def _shown() -> dict[str, Any]:
     """One page; the version is read first: a change meanwhile is seen next time."""
-    version, cursor = runs.version(), request.args.get("cursor") or None
-    return {"version": version, "found": workflows.latest(cursor), "cursor": cursor}
+    version = runs.version()
+    asked = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone(), ("cursor", "version"))
+    page = workflows.latest(asked.cursor)
+    return {"version": version, "asked": asked, "page": page, "tags": lists.tags(asked)}

@@ -2,16 +2,15 @@
 
 from app.runs.cancel import cancel
 from app.runs.creation import new_row, new_run
-from app.runs.failures import FailureGroup, Failures, failed_count, grouped_failures
-from app.runs.filters import Filter
+from app.runs.failures import FailureFilter, FailureGroup, Failures, failed_count, grouped_failures
+from app.runs.filters import RunFilter
 from app.runs.live import version
 from app.runs.models import Run
 from app.runs.queries import (
-    LIMIT_MAX,
+    CURSOR,
     Page,
     counts,
     counts_of,
-    cursor_at,
     cursor_of,
     gaps,
     get,
@@ -49,19 +48,20 @@ from app.runs.statistics import (
 from app.runs.submit import RunRequest, rerun, submit
 
 __all__ = [
-    "LIMIT_MAX",
+    "CURSOR",
     "RUNNING",
     "SLOT",
     "SPANS",
     "Ended",
+    "FailureFilter",
     "FailureGroup",
     "Failures",
-    "Filter",
     "Interval",
     "Numbers",
     "Page",
     "Rule",
     "Run",
+    "RunFilter",
     "RunRequest",
     "boundary",
     "cancel",
@@ -70,7 +70,6 @@ __all__ = [
     "counted_from",
     "counts",
     "counts_of",
-    "cursor_at",
     "cursor_of",
     "delete_finished",
     "delete_one",

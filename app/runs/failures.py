@@ -3,16 +3,26 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
+from app import lists
 from app.extensions import db
+from app.lists.fields import QueryMoment
 from app.runs import filters, states
-from app.runs.filters import Filter, kind_of
+from app.runs.filters import RunFilter, kind_of
 from app.runs.models import Run
 
 READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
 _ENOUGH_OF_AN_ERROR = 200
+
+
+@dataclass(frozen=True)
+class FailureFilter(lists.Filter):
+    """Which failures are put together."""
+
+    since: datetime | None = lists.of(QueryMoment(), _l("From"))
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ def failed_count(since: datetime, limit: int) -> int:
 def grouped_failures(since: datetime, limit: int = READ_AT_MOST) -> Failures:
     """The failures of runs that were created since a time; of very many, the newest `limit`."""
     lead = filters.Lead("state", [Run.state == state for state in states.FAILED])
-    rows = filters.looked_at(Filter(since=since), lead, limit + 1, None, [Run.task_name, Run.error])
+    rows = filters.looked_at(RunFilter(since=since), lead, limit + 1, None, [Run.task_name, Run.error])
     start = func.substr(rows.c.error, 1, _ENOUGH_OF_AN_ERROR)
     query = select(rows.c.id, rows.c.created_at, rows.c.task_name, start)
     read = db.session.execute(query.order_by(rows.c.created_at.desc(), rows.c.id.desc())).all()

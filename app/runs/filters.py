@@ -5,12 +5,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
+import marshmallow as ma
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from marshmallow import fields
 from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, select, text, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from app import lists
+from app.lists.fields import INTEGER_MAX, QueryMoment, Seconds, Several, Text, Whole
 from app.runs import states
 from app.runs.models import IS_FAILED, Run
 
@@ -20,33 +27,81 @@ Column = InstrumentedAttribute[Any]
 WORDS_MAX = 10
 _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{7,35}")
 _CLASS = re.compile(r"[\w.]{1,100}")
+_KIND = "The kind of a failure: its exception's class, or how the error begins when it names none."
+
+
+# A group's name stands for one or more states; each state's own name works beside it.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "running": states.RUNNING,
+    "waiting": (states.PENDING,),
+    "scheduled": (states.SCHEDULED,),
+    "received": (states.RECEIVED,),
+    "retrying": (states.RETRY,),
+    "succeeded": (states.SUCCESS,),
+    "failed": states.FAILED,
+    "rejected": (states.REJECTED,),
+    "cancelled": (states.REVOKED,),
+    "expired": (states.EXPIRED,),
+    "held": (states.HELD,),
+    "missed": (states.MISSED,),
+    "skipped": (states.SKIPPED,),
+    "ignored": (states.IGNORED,),
+}
+
+
+class StateName(fields.String):
+    """A state, or a group of them; read as the states that it means."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        known = GROUPS | {state: (state,) for state in states.ALL}
+        if value not in known:
+            allowed = ", ".join(known)
+            raise ma.ValidationError(
+                _("There is no state %(value)s; allowed: %(all)s.", value=str(value)[:80], all=allowed)
+            )
+        return known[value]
+
+
+class States(Several):
+    """States and groups of them, read as the states that they mean."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(StateName(metadata={"enum": [*states.ALL, *GROUPS]}), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        return list(dict.fromkeys(chain.from_iterable(found)))
+
+
+def _doc(text: str) -> dict[str, Any]:
+    return {"description": text}
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which runs; empty fields let every run through.
+class RunFilter(lists.Filter):
+    """Which runs; what is left out lets every run through."""
 
-    `min_seconds` and `max_seconds` are bounds of how long a run worked, both included. `error` is the kind
-    of a failure (`kind_of`).
-    """
-
-    state: Sequence[str] = ()
-    task_name: str | None = None
-    queue: str | None = None
-    worker: str | None = None
-    schedule_id: int | None = None
-    requested_by: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    min_seconds: float | None = None
-    max_seconds: float | None = None
-    error: str | None = None
-    q: str | None = None
+    state: Sequence[str] = lists.of(States(), _l("State"), ())
+    task_name: str | None = lists.of(Text(), _l("Task"))
+    queue: str | None = lists.of(Text(), _l("Queue"))
+    worker: str | None = lists.of(Text(), _l("Worker"))
+    schedule_id: int | None = lists.of(Whole(1, INTEGER_MAX), _l("Schedule"))
+    requested_by: str | None = lists.of(Text(), _l("Requested by"))
+    since: datetime | None = lists.of(
+        QueryMoment(metadata=_doc("Created at this moment or later.")), _l("From")
+    )
+    until: datetime | None = lists.of(QueryMoment(metadata=_doc("Created before this moment.")), _l("Until"))
+    min_seconds: float | None = lists.of(Seconds(metadata=_doc("Ran so long or longer.")), _l("At least"))
+    max_seconds: float | None = lists.of(Seconds(metadata=_doc("Ran so long or less.")), _l("At most"))
+    error: str | None = lists.of(Text(metadata=_doc(_KIND)), _l("Error"))
+    q: str | None = lists.of(
+        Text(metadata=_doc("Words to find in task, id, arguments and error.")), _l("Text")
+    )
 
     @property
     def narrowed(self) -> bool:
         """Whether it asks for more than states and a time."""
-        return replace(self, state=(), since=None, until=None) != Filter()
+        return replace(self, state=(), since=None, until=None) != RunFilter()
 
 
 @dataclass(frozen=True)
@@ -60,7 +115,7 @@ class Lead:
     branches: Sequence[ColumnElement[bool] | None] = field(default_factory=lambda: [None])
 
 
-def leads(wanted: Filter) -> list[Lead]:
+def leads(wanted: RunFilter) -> list[Lead]:
     """The indexes that can lead to the runs; the one of time alone when there is no other."""
     found = [
         Lead(name, [getattr(Run, name) == value])
@@ -83,7 +138,7 @@ def _failed(task_name: str | None) -> Lead:
 
 
 def looked_at(
-    wanted: Filter, lead: Lead, size: int, after: Place | None, columns: Sequence[Column]
+    wanted: RunFilter, lead: Lead, size: int, after: Place | None, columns: Sequence[Column]
 ) -> NamedFromClause:
     """The newest `size` runs a lead leads to, older than `after`: the rows that are checked for the rest.
 
@@ -105,7 +160,7 @@ def looked_at(
     return merged.subquery("looked")
 
 
-def rest_columns(wanted: Filter, lead: Lead) -> list[Column]:
+def rest_columns(wanted: RunFilter, lead: Lead) -> list[Column]:
     """The columns that `rest` reads."""
     columns: list[Column] = [
         getattr(Run, name)
@@ -121,7 +176,7 @@ def rest_columns(wanted: Filter, lead: Lead) -> list[Column]:
     return columns
 
 
-def rest(wanted: Filter, lead: Lead, row: Any) -> list[ColumnElement[bool]]:
+def rest(wanted: RunFilter, lead: Lead, row: Any) -> list[ColumnElement[bool]]:
     """What is left to check of a row that a lead led to; `row` has the columns of `rest_columns`."""
     left: list[ColumnElement[bool]] = [
         getattr(row, name) == value
@@ -141,7 +196,7 @@ def rest(wanted: Filter, lead: Lead, row: Any) -> list[ColumnElement[bool]]:
     return left
 
 
-def every_condition(wanted: Filter) -> list[ColumnElement[bool]]:
+def every_condition(wanted: RunFilter) -> list[ColumnElement[bool]]:
     """The whole filter as conditions on the table, for a few known rows."""
     return [*_time(wanted), *rest(wanted, Lead(""), Run)]
 
@@ -166,7 +221,7 @@ def kind_of(error: str) -> str:
     return error.strip().partition("\n")[0][:80].strip()
 
 
-def _time(wanted: Filter) -> list[ColumnElement[bool]]:
+def _time(wanted: RunFilter) -> list[ColumnElement[bool]]:
     bounds: list[ColumnElement[bool]] = []
     if wanted.since:
         bounds.append(Run.created_at >= wanted.since)

@@ -11,7 +11,7 @@ from app.runs import logs, row_writer, states, statistics
 from app.runs.creation import Row
 from app.runs.folding import fold, new_row
 from app.runs.models import HistoryGap, Run
-from app.runs.text import storable
+from app.text import storable
 
 Event = dict[str, Any]
 Mask = Callable[[str, Any, Any], tuple[Any, Any, list[str]]]

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base, db
-from app.runs.text import storable
+from app.text import storable
 
 
 class LogPiece(Base):

@@ -27,7 +27,7 @@ from app.errors import BrokerUnavailable
 from app.extensions import celery_app, db, transaction
 from app.runs import states, statistics
 from app.runs.models import Run
-from app.runs.text import storable
+from app.text import storable
 
 PATIENCE_SECONDS = 5.0
 # A sender that was halted for longer leaves the rest: somebody else may look after it by now.

@@ -1,11 +1,9 @@
 """Finds runs: one by its id, pages of them newest first, counts by state."""
 
-import base64
-import binascii
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -14,15 +12,16 @@ from flask_babel import gettext as _
 from sqlalchemy import CompoundSelect, String, column, func, literal, select, tuple_, union_all, values
 from sqlalchemy.orm import undefer
 
+from app import lists
 from app.broker.run_ids import is_run_id
-from app.errors import Invalid, NotFound
+from app.errors import NotFound
 from app.extensions import db
+from app.lists import COUNT_CAP, LIMIT_MAX
 from app.runs import filters, states
-from app.runs.filters import Filter, Lead, Place
+from app.runs.filters import Lead, Place, RunFilter
 from app.runs.models import HistoryGap, Run
 
-COUNT_CAP = 10_000
-LIMIT_MAX = 200
+CURSOR = lists.Cursor(datetime, str)
 
 
 @dataclass(frozen=True)
@@ -48,15 +47,13 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class Page:
-    """One page of runs, newest first, and the cursor of the next one.
+class Page(lists.Page[Run]):
+    """One page of runs, newest first.
 
     `looked` is set when not everything was looked at: the next page looks further back. Such a page may have
     few runs or none.
     """
 
-    items: list[Run] = field(default_factory=list)
-    next_cursor: str | None = None
     looked: Looked | None = None
 
     @property
@@ -83,19 +80,19 @@ def get(run_id: str) -> Run:
     return run
 
 
-def page(wanted: Filter, limit: int = 50, cursor: str | None = None) -> Page:
+def page(wanted: RunFilter, limit: int = 50, cursor: str | None = None) -> Page:
     """Runs that match, newest first, by keyset over (created_at, id); raises `Invalid` for a bad cursor."""
-    found = places(wanted, limit + 1, place_of(cursor) if cursor else None)
+    found = places(wanted, limit + 1, place_of(cursor))
     shown = found.places[:limit]
     items = _rows([run_id for _at, run_id in shown])
     if len(found.places) > limit:
-        return Page(items, cursor_at(shown[-1]))
+        return Page(items, CURSOR.write(*shown[-1]))
     if found.stopped_at:
-        return Page(items, cursor_at(found.stopped_at), found.looked)
+        return Page(items, CURSOR.write(*found.stopped_at), found.looked)
     return Page(items)
 
 
-def places(wanted: Filter, limit: int, after: Place | None = None, budget: Budget | None = None) -> Found:
+def places(wanted: RunFilter, limit: int, after: Place | None = None, budget: Budget | None = None) -> Found:
     """Where the newest matching runs are, at most `limit`, older than `after`.
 
     One index leads to them; what it does not answer is checked row by row, no further than the budget.
@@ -125,10 +122,10 @@ def places(wanted: Filter, limit: int, after: Place | None = None, budget: Budge
             return Found(found, Looked(looked, after[0]), after)
 
 
-def newer_than(wanted: Filter, first: str) -> int:
+def newer_than(wanted: RunFilter, first: str) -> int:
     """How many matching runs are newer than the run at a cursor (at most 100 are counted)."""
-    newest, top = places(wanted, 100), place_of(first)
-    return sum(place > top for place in newest.places)
+    top = CURSOR.read(first)
+    return sum(place > top for place in places(wanted, 100).places)
 
 
 def counts() -> dict[str, int]:
@@ -136,7 +133,7 @@ def counts() -> dict[str, int]:
     return _counts(_count_each_state_of_all())
 
 
-def counts_of(wanted: Filter) -> dict[str, int] | None:
+def counts_of(wanted: RunFilter) -> dict[str, int] | None:
     """As `counts`, of a filter whatever state it asks for; None when that would take long.
 
     With more than a time to check, only as many runs are counted as one look reads.
@@ -144,7 +141,7 @@ def counts_of(wanted: Filter) -> dict[str, int] | None:
     wanted = replace(wanted, state=())
     if wanted.narrowed:
         return _few_counts(wanted)
-    return _counts(_count_each_state(wanted)) if wanted != Filter() else counts()
+    return _counts(_count_each_state(wanted)) if wanted != RunFilter() else counts()
 
 
 def _counts(each_state: CompoundSelect[Any]) -> dict[str, int]:
@@ -153,10 +150,10 @@ def _counts(each_state: CompoundSelect[Any]) -> dict[str, int]:
 
 @cache
 def _count_each_state_of_all() -> CompoundSelect[Any]:
-    return _count_each_state(Filter())
+    return _count_each_state(RunFilter())
 
 
-def _count_each_state(wanted: Filter) -> CompoundSelect[Any]:
+def _count_each_state(wanted: RunFilter) -> CompoundSelect[Any]:
     parts = []
     for state in states.ALL:
         rows = filters.looked_at(wanted, Lead("state", [Run.state == state]), COUNT_CAP + 1, None, ())
@@ -164,7 +161,7 @@ def _count_each_state(wanted: Filter) -> CompoundSelect[Any]:
     return union_all(*parts)
 
 
-def _few_counts(wanted: Filter) -> dict[str, int] | None:
+def _few_counts(wanted: RunFilter) -> dict[str, int] | None:
     size, lead = _smallest(wanted, filters.leads(wanted), None)
     if size > _PROBE:
         return None
@@ -214,28 +211,18 @@ def gaps(now: datetime, days: int = 7) -> list[HistoryGap]:
 
 def cursor_of(run: Run) -> str:
     """The cursor that stands at a run."""
-    return cursor_at((run.created_at, run.id))
+    return CURSOR.write(run.created_at, run.id)
 
 
-def cursor_at(place: Place) -> str:
-    """The cursor of a place in the list, newest first."""
-    raw = f"{place[0].isoformat()}|{place[1]}"
-    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+def place_of(cursor: str | None) -> Place | None:
+    """The place that a cursor stands at, None without one; raises `Invalid` for one that no list returned."""
+    if not cursor:
+        return None
+    created_at, run_id = CURSOR.read(cursor)
+    return created_at, run_id
 
 
-def place_of(cursor: str) -> Place:
-    """The place that a cursor stands at; raises `Invalid` for one that no list returned."""
-    try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        created_at, _found, run_id = raw.partition("|")
-        if "\x00" in run_id:  # PostgreSQL cannot even compare with it
-            raise ValueError(cursor)
-        return datetime.fromisoformat(created_at).astimezone(UTC), run_id
-    except (ValueError, binascii.Error, OverflowError):
-        raise Invalid({"cursor": [_("This cursor is not one that a list returned.")]}) from None
-
-
-def _by_id(wanted: Filter, limit: int, after: Place | None) -> Found | None:
+def _by_id(wanted: RunFilter, limit: int, after: Place | None) -> Found | None:
     """The runs whose id the text is, however old; None when it is no id."""
     condition = filters.id_of(wanted.q)
     if condition is None:
@@ -250,7 +237,7 @@ def _by_id(wanted: Filter, limit: int, after: Place | None) -> Found | None:
     return Found([(at, run_id) for at, run_id in db.session.execute(newest)])
 
 
-def _best_lead(wanted: Filter, after: Place | None) -> Lead:
+def _best_lead(wanted: RunFilter, after: Place | None) -> Lead:
     """The index that leads to the fewest runs; each is asked for no more than a look can read."""
     found = filters.leads(wanted)
     return found[0] if len(found) == 1 else _smallest(wanted, found, after)[1]
@@ -263,7 +250,7 @@ def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
     return wider if wider >= _NARROWEST_LOOK else 0
 
 
-def _smallest(wanted: Filter, leads: Sequence[Lead], after: Place | None) -> tuple[int, Lead]:
+def _smallest(wanted: RunFilter, leads: Sequence[Lead], after: Place | None) -> tuple[int, Lead]:
     """How many runs the best lead leads to, and the lead; none is counted much further than a look reads."""
     looks = [filters.looked_at(wanted, lead, _PROBE + 1, after, ()) for lead in leads]
     counted = select(*(select(func.count()).select_from(rows).scalar_subquery() for rows in looks))
@@ -271,7 +258,7 @@ def _smallest(wanted: Filter, leads: Sequence[Lead], after: Place | None) -> tup
     return min(zip(sizes, leads, strict=True), key=itemgetter(0))
 
 
-def _last_of(wanted: Filter, lead: Lead, size: int, after: Place | None) -> Place | None:
+def _last_of(wanted: RunFilter, lead: Lead, size: int, after: Place | None) -> Place | None:
     """The oldest of the rows of a look; None when there are no older ones behind it."""
     rows = filters.looked_at(wanted, lead, size, after, ())
     query = select(rows.c.created_at, rows.c.id).order_by(rows.c.created_at.desc(), rows.c.id.desc())

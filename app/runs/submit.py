@@ -21,7 +21,7 @@ from app.extensions import db, transaction
 from app.runs import outbox, states
 from app.runs.creation import new_run, waiting
 from app.runs.models import Run
-from app.runs.text import storable
+from app.text import storable
 
 CLOCKS_DIFFER_SECONDS = 60.0
 

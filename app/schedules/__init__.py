@@ -10,15 +10,14 @@ from app.schedules.drift import check as check_drift
 from app.schedules.drift import of as drift_of
 from app.schedules.drift import problems as argument_problems
 from app.schedules.edits import create, delete, duplicate, undelete, update
+from app.schedules.filters import ScheduleFilter
 from app.schedules.history import of as changes_of
 from app.schedules.lateness import late_count, unfired_count, waiting_fires
 from app.schedules.manual_runs import run_now, run_once_at
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.previews import arguments_at, preview
 from app.schedules.queries import (
-    Filter,
     Outcome,
-    Page,
     by_name,
     counts,
     everything,
@@ -42,12 +41,11 @@ __all__ = [
     "CodeProblem",
     "Coming",
     "Definition",
-    "Filter",
     "Outcome",
     "Overdue",
-    "Page",
     "Schedule",
     "ScheduleChange",
+    "ScheduleFilter",
     "Window",
     "argument_problems",
     "arguments_at",

@@ -20,9 +20,9 @@ from app import broker
 from app.broker import topics
 from app.extensions import db, transaction
 from app.runs import Run, creation, outbox, row_writer, states
-from app.runs.text import storable
 from app.schedules.decisions import Decision, Unfinished, decide
 from app.schedules.models import Schedule
+from app.text import storable
 
 BATCH = 250  # small enough that its messages are out well within their patience
 BACK_OFF_SECONDS = 5.0

@@ -12,6 +12,7 @@ from app.extensions import Base
 OptionalJSON = JSON(none_as_null=True)
 
 PAGE, CODE = "page", "code"
+ORIGINS = (PAGE, CODE)
 
 
 class Schedule(Base):

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import func, select, tuple_
 
+from app import lists
 from app.extensions import db
-from app.runs import Run, cursor_at, place_of
+from app.runs import CURSOR, Run, place_of
 from app.runs import states as run_states
 
 PAGE = 50
@@ -35,14 +36,12 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Workflows:
-    """One page of workflows and the cursor of older ones.
+class Workflows(lists.Page[Listed]):
+    """One page of workflows.
 
     `back_to` is set when the look ended before the page was full: such a page may have none.
     """
 
-    items: list[Listed]
-    next_cursor: str | None = None
     back_to: datetime | None = None
 
 
@@ -51,7 +50,7 @@ def latest(cursor: str | None = None) -> Workflows:
 
     A workflow stands on the page of its newest run. Raises `Invalid` for a bad cursor.
     """
-    top = place_of(cursor) if cursor else None
+    top = place_of(cursor)
     newest = select(Run.id, Run.root_id, Run.group_id, Run.created_at)
     if top:
         newest = newest.where(tuple_(Run.created_at, Run.id) < tuple_(*top))
@@ -70,10 +69,10 @@ def latest(cursor: str | None = None) -> Workflows:
             groups[row.group_id] = None
         if len(roots) + len(groups) >= PAGE:
             items = _listed(roots, groups, top[0] if top else None)
-            return Workflows(items, cursor_at((row.created_at, row.id)))
+            return Workflows(items, CURSOR.write(row.created_at, row.id))
     items = _listed(roots, groups, top[0] if top else None)
     end = db.session.execute(newest.offset(LOOK - 1).limit(1)).first()
-    return Workflows(items, cursor_at((end.created_at, end.id)), end.created_at) if end else Workflows(items)
+    return Workflows(items, CURSOR.write(end.created_at, end.id), end.created_at) if end else Workflows(items)
 
 
 def _listed(roots: Collection[str], groups: Collection[str], top: datetime | None) -> list[Listed]:

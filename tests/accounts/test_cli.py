@@ -24,7 +24,7 @@ def test_create_with_a_password(run: FlaskCliRunner) -> None:
     from app.clock import utcnow
 
     assert users.sign_in("mei", "correct horse", utcnow())
-    entry = audit.page(audit.Filter(action="user.create")).items[0]
+    entry = audit.page(audit.AuditFilter(action="user.create")).items[0]
     assert (entry.via, entry.object_name, entry.address) == ("cli", "mei", None)
     assert entry.actor != "mei"
 

@@ -165,7 +165,7 @@ def test_pages_refuse_an_operator(door: str, stage: SimpleNamespace, signed_in: 
 MANY_DOORS = {
     "run": ("/schedules/bulk", {"action": "run", "id": "{on}"}),
     "enable": ("/schedules/bulk", {"action": "enable", "id": "{off}"}),
-    "queue": ("/schedules/bulk", {"action": "queue", "queue": "files", "id": "{on}"}),
+    "queue": ("/schedules/bulk", {"action": "queue", "new_queue": "files", "id": "{on}"}),
     "delete": ("/schedules/bulk", {"action": "delete", "sure": "1", "id": "{on}"}),
     "release all": ("/queues/default/release-all", {}),
     "release some": ("/queues/default/bulk", {"action": "release", "id": "{held}"}),
@@ -242,11 +242,11 @@ def test_a_change_of_many_runs_has_the_rights_of_who_confirms_it(
     before = present()
     assert operator.post(f"/runs/bulk/{frozen['id']}/confirm").status_code == 202
     eventually(lambda: bulk.get(frozen["id"]).finished_at)
-    assert [item.outcome for item in bulk.items(bulk.get(frozen["id"]))] == ["role"]
+    assert [item.outcome for item in bulk.items(bulk.get(frozen["id"])).items] == ["role"]
     assert present() == before
     again = admin.post("/runs/bulk", json=wanted | {"dry_run": False}).json
     eventually(lambda: bulk.get(again["id"]).finished_at)
-    assert [item.outcome for item in bulk.items(bulk.get(again["id"]))] == ["done"]
+    assert [item.outcome for item in bulk.items(bulk.get(again["id"])).items] == ["done"]
 
 
 def test_import_in_a_request_is_a_door_as_well(stage: SimpleNamespace) -> None:
@@ -315,7 +315,7 @@ def test_the_audit_log_keeps_arguments_masked(app: Flask, caller: Callable[[str]
     run = operator.post("/runs", json={"task_name": "sample_tasks.talk", "args": ["x", "hunter22"]}).json
     operator.post("/runs", json={"task_name": PLAIN, "args": ["y" * 5000]})
     operator.post("/runs", json={"task_name": PLAIN})  # refused: `a` is missing
-    large, first = [one for one in audit.page(audit.Filter()).items if one.action == "run.submit"]
+    large, first = [one for one in audit.page(audit.AuditFilter()).items if one.action == "run.submit"]
     assert first.object_id == run["id"]
     assert first.details == {"queue": "default", "args": ["x", "••••••"]}
     assert (large.details or {})["arguments_bytes"] > 5000
@@ -336,7 +336,7 @@ def test_the_audit_log_keeps_what_a_clean_up_deleted(app: Flask, celery_app: Cel
         kwargs={"older_than_days": 30, "states": ["SUCCESS"]}, task_id=asked.id
     ).get()
     db.session.rollback()
-    entry = next(one for one in audit.page(audit.Filter()).items if one.action == "run.delete")
+    entry = next(one for one in audit.page(audit.AuditFilter()).items if one.action == "run.delete")
     assert (entry.actor, entry.object_id, entry.object_name) == ("boss", asked.id, CLEAN)
     details = entry.details or {}
     assert (details["deleted"], details["states"]) == (3, ["SUCCESS"])

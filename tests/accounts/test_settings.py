@@ -100,7 +100,7 @@ def test_guesses_of_the_present_password_are_limited_and_audited(
     assert statuses == [422] * 10 + [429]
     assert submit(client, "/password", **new, current="correct horse").status_code == 429
     assert users.sign_in("mei", "correct horse", utcnow())
-    guesses = audit.page(audit.Filter(actor="mei", action="user.password-refused")).items
+    guesses = audit.page(audit.AuditFilter(actor="mei", action="user.password-refused")).items
     assert len(guesses) == 10
 
 

@@ -153,7 +153,7 @@ def test_signing_out(client: FlaskClient, csrf: Csrf) -> None:
     assert answer.status_code == 303
     assert answer.location == "/login"
     assert client.get("/settings").status_code == 302
-    actions = [entry.action for entry in audit.page(audit.Filter(actor="mei")).items]
+    actions = [entry.action for entry in audit.page(audit.AuditFilter(actor="mei")).items]
     assert actions == ["user.sign-out", "user.sign-in"]
 
 

@@ -97,7 +97,7 @@ def test_refused_sign_ins_are_in_the_audit_log_only_for_known_names(app: Flask, 
     users.create("mei", "viewer", now, "correct horse")
     users.sign_in("mei", "wrong", now)
     users.sign_in("my secret password typed in the wrong field", "", now)
-    failed = audit.page(audit.Filter(action="user.sign-in-failed")).items
+    failed = audit.page(audit.AuditFilter(action="user.sign-in-failed")).items
     assert [(entry.object_name, entry.actor) for entry in failed] == [("mei", "")]
 
 

@@ -196,7 +196,7 @@ def test_limits_that_are_refused(caller: Callers, path: str, limit: str) -> None
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "é", "%%%", "x" * 2000, "bm9uc2Vuc2V8AA"])
-@pytest.mark.parametrize("path", ["/runs", "/audit"])
+@pytest.mark.parametrize("path", ["/runs", "/schedules", "/audit", "/tasks"])
 def test_cursors_that_no_list_gave(caller: Callers, path: str, cursor: str) -> None:
     answer = caller("viewer").get(path, query_string={"cursor": cursor})
     assert list(problem(answer, 422)["errors"]) == ["cursor"]

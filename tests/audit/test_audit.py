@@ -33,7 +33,7 @@ def test_an_entry_is_committed_with_the_change_or_not_at_all(app: Flask) -> None
 
     with pytest.raises(RuntimeError):
         change_that_fails()
-    assert audit.page(audit.Filter()).items == []
+    assert audit.page(audit.AuditFilter()).items == []
 
 
 @pytest.mark.database
@@ -41,7 +41,7 @@ def test_what_an_entry_holds(app: Flask) -> None:
     with audit.acting(audit.Origin("mei", "cli")):
         record("run.submit", kind="run", id="abc", name="mail.send", queue="mail", nothing=None)
     record("run.submit")
-    second, first = audit.page(audit.Filter()).items
+    second, first = audit.page(audit.AuditFilter()).items
     assert (first.at, first.actor, first.via, first.address) == (NOW, "mei", "cli", None)
     assert (first.object_kind, first.object_id, first.object_name) == ("run", "abc", "mail.send")
     assert first.details == {"queue": "mail"}
@@ -51,7 +51,7 @@ def test_what_an_entry_holds(app: Flask) -> None:
 @pytest.mark.database
 def test_secrets_and_odd_text_in_details(app: Flask) -> None:
     record(name="nul\x00 half\ud800" + "x" * 300, id="\x00" * 300, smtp_password="hunter22", note="\x00")
-    entry = audit.page(audit.Filter()).items[0]
+    entry = audit.page(audit.AuditFilter()).items[0]
     assert "hunter22" not in str(entry.details)
     assert entry.details
     assert entry.details["note"] == "\x00"
@@ -71,7 +71,7 @@ def test_filters_and_pages(app: Flask) -> None:
             )
 
     def found(**wanted: Any) -> list[str | None]:
-        return [entry.object_id for entry in audit.page(audit.Filter(**wanted)).items]
+        return [entry.object_id for entry in audit.page(audit.AuditFilter(**wanted)).items]
 
     assert found() == ["4", "3", "2", "1", "0"]
     assert found(actor="mei") == ["3", "1"]
@@ -81,8 +81,8 @@ def test_filters_and_pages(app: Flask) -> None:
     assert found(action="%") == []
     assert found(object_kind="run", object_id="2") == ["2"]
     assert found(since=NOW + timedelta(minutes=2), until=NOW + timedelta(minutes=4)) == ["3", "2"]
-    first = audit.page(audit.Filter(), 3)
-    rest = audit.page(audit.Filter(), 3, first.next_cursor)
+    first = audit.page(audit.AuditFilter(), 3)
+    rest = audit.page(audit.AuditFilter(), 3, first.next_cursor)
     assert [entry.object_id for entry in [*first.items, *rest.items]] == found()
     assert rest.next_cursor is None
 

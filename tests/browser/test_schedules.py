@@ -31,7 +31,7 @@ def new(app: Flask) -> Callable[..., Schedule]:
 
 def names() -> list[str]:
     db.session.rollback()
-    return [row.name for row in schedules.page(schedules.Filter()).items]
+    return [row.name for row in schedules.page(schedules.ScheduleFilter()).items]
 
 
 def is_on(row: Schedule) -> bool:
@@ -41,7 +41,7 @@ def is_on(row: Schedule) -> bool:
 
 def runs_of(row: Schedule) -> int:
     db.session.rollback()
-    return len(runs.page(runs.Filter(schedule_id=row.id)).items)
+    return len(runs.page(runs.RunFilter(schedule_id=row.id)).items)
 
 
 def test_five_columns_and_the_whole_expression_stay_in_step(app: Flask, visit: Visit) -> None:
@@ -99,7 +99,7 @@ def test_choosing_a_task_brings_its_fields(app: Flask, visit: Visit) -> None:
     expect(page.locator("#preview")).to_contain_text("day = 20")
     page.get_by_role("button", name="Create schedule").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Daily report")
-    (row,) = schedules.page(schedules.Filter()).items
+    (row,) = schedules.page(schedules.ScheduleFilter()).items
     assert row.kwargs == {"day": {"$due": "-P1D"}}
 
 
@@ -249,7 +249,7 @@ def test_a_run_is_asked_for_at_a_time(app: Flask, visit: Visit) -> None:
     form.get_by_label("Starts at").fill("2030-07-01T09:00")
     form.get_by_role("button", name="Run later").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("sample_tasks.weekday at 2030-07-01 09:00")
-    (row,) = schedules.page(schedules.Filter()).items
+    (row,) = schedules.page(schedules.ScheduleFilter()).items
     assert row.run_at == datetime(2030, 7, 1, 8, tzinfo=UTC)
 
 

@@ -20,7 +20,7 @@ RESIZE = "/tasks/sample_tasks.resize"
 
 
 def only_run() -> Run:
-    (run,) = runs.page(runs.Filter()).items
+    (run,) = runs.page(runs.RunFilter()).items
     return run
 
 
@@ -101,7 +101,7 @@ def test_what_is_wrong_is_said_and_what_was_typed_stays(
     for name in ("p-folder", "p-width"):
         if data.get(name):
             assert re.search(rf'name="{name}"[^>]*value="{data[name]}"', answer.text)
-    assert runs.page(runs.Filter()).items == []
+    assert runs.page(runs.RunFilter()).items == []
     assert broker.depth("default") == 0
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_encoding_is_refused(app: Flask, signed_in: SignedIn, body: byte
     answer = browser.post(f"{RESIZE}/run", data=body, headers=headers)
     assert answer.status_code == 400
     assert "cannot be read" in answer.text
-    assert runs.page(runs.Filter()).items == []
+    assert runs.page(runs.RunFilter()).items == []
 
 
 def test_htmx_gets_the_form_alone(app: Flask, signed_in: SignedIn, post: Post) -> None:
@@ -163,7 +163,7 @@ def test_wrong_json_is_explained_and_stays(
     assert answer.status_code == 422
     assert said in answer.text[answer.text.index("problem") :]
     assert raw.replace('"', "&#34;") in answer.text
-    assert runs.page(runs.Filter()).items == []
+    assert runs.page(runs.RunFilter()).items == []
 
 
 def test_the_other_tab_holds_what_was_entered(app: Flask, signed_in: SignedIn, post: Post) -> None:
@@ -214,7 +214,7 @@ def test_a_viewer_sees_the_task_but_no_form(app: Flask, signed_in: SignedIn, pos
     assert "may look but not run" in page
     assert 'name="p-folder"' not in page
     assert post(browser, f"{RESIZE}/run", {"p-folder": "a"}).status_code == 403
-    assert runs.page(runs.Filter()).items == []
+    assert runs.page(runs.RunFilter()).items == []
 
 
 @pytest.mark.parametrize("path", ["/tasks/none.such", "/tasks/celery.chord"])

@@ -370,7 +370,7 @@ def test_every_change_is_in_the_audit_log(app: Flask, caller: Any, submit: Submi
     admin.post(f"{base}/hold")
     admin.post(f"{base}/release")
     admin.delete(f"{base}/messages")
-    entries = audit.page(audit.Filter(actor=admin.user.name), 50).items
+    entries = audit.page(audit.AuditFilter(actor=admin.user.name), 50).items
     actions = [entry.action for entry in reversed(entries) if entry.action.startswith("queue.")]
     assert actions == [
         f"queue.{verb}"
@@ -387,7 +387,7 @@ def test_every_change_is_in_the_audit_log(app: Flask, caller: Any, submit: Submi
 def test_refused_changes_leave_no_trace(app: Flask, operator: Any) -> None:
     operator.post("/queues/default/move", json={"id": "nobody", "to": "front"})
     operator.delete("/queues/default/messages/nobody")
-    assert [one for one in audit.page(audit.Filter(), 50).items if one.action.startswith("queue.")] == []
+    assert [one for one in audit.page(audit.AuditFilter(), 50).items if one.action.startswith("queue.")] == []
 
 
 def test_a_run_for_later_is_held_when_its_time_comes(app: Flask, submit: Submit, row: Any) -> None:

@@ -455,7 +455,7 @@ def test_delete_by_state_and_age(caller: Callers, how: str) -> None:
     assert delete(state=["FAILURE", "LOST"]) == {"deleted": 1}
     assert delete(before="2199-01-01T00:00:00Z") == {"deleted": 1}
     assert [run["id"] for run in admin.get("/runs").json["items"]] == [runs[3]["id"]]
-    entry = audit.page(audit.Filter(action="run.delete")).items[-1]
+    entry = audit.page(audit.AuditFilter(action="run.delete")).items[-1]
     assert (entry.actor, entry.via) == (admin.user.name, "api")
     assert entry.details
     assert entry.details["deleted"] == 1
@@ -486,7 +486,7 @@ def test_every_change_is_in_the_audit_log(operator: Any) -> None:
     operator.post("/runs", json=RESIZE | {"priority": 99})
     operator.post(f"/runs/{run['id']}/cancel")
     new = operator.post(f"/runs/{run['id']}/rerun").json
-    entries = audit.page(audit.Filter(actor=operator.user.name)).items
+    entries = audit.page(audit.AuditFilter(actor=operator.user.name)).items
     assert [(entry.action, entry.object_id) for entry in entries] == [
         ("run.rerun", new["id"]),
         ("run.cancel", run["id"]),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from app.extensions import db, transaction
 from app.runs import export, queries, states
-from app.runs.filters import Filter
+from app.runs.filters import RunFilter
 from app.runs.models import Run
 from app.runs.queries import Budget
 
@@ -151,11 +151,11 @@ def test_pages_are_joined_and_the_cap_is_said(
 ) -> None:
     monkeypatch.setattr(export, "_PAGE", 3)
     ids = [add(one) for one in range(number)][::-1]
-    document = json.loads(b"".join(export.as_json(app, Filter(), most=7)))
+    document = json.loads(b"".join(export.as_json(app, RunFilter(), most=7)))
     assert [one["id"] for one in document["runs"]] == ids[:7]
     assert document["complete"] is (number <= 7)
     assert document["note"] == (None if number <= 7 else "More runs match. These are the newest 7.")
-    assert [one["id"] for one in as_table(b"".join(export.as_csv(app, Filter(), most=7)))] == ids[:7]
+    assert [one["id"] for one in as_table(b"".join(export.as_csv(app, RunFilter(), most=7)))] == ids[:7]
 
 
 @pytest.mark.database
@@ -165,7 +165,7 @@ def test_a_search_that_stops_for_its_budget_goes_on_to_the_end(
     monkeypatch.setattr(queries, "FILTER_BUDGET", Budget(250, 60))
     for number in range(0, 600):
         add(number, runtime_seconds=90.0 if number in (1, 590) else 1.0)
-    wanted = Filter(min_seconds=60.0)
+    wanted = RunFilter(min_seconds=60.0)
     assert queries.page(wanted).looked is not None
     document = json.loads(b"".join(export.as_json(app, wanted)))
     assert [one["id"] for one in document["runs"]] == ["run-0590", "run-0001"]
@@ -178,7 +178,7 @@ def test_between_pages_no_transaction_is_open(app: Flask, monkeypatch: pytest.Mo
     monkeypatch.setattr(export, "_PAGE", 2)
     for number in range(6):
         add(number)
-    rows = export._rows(app, Filter(), 10)
+    rows = export._rows(app, RunFilter(), 10)
     assert next(rows)["id"] == "run-0005"
     assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # of the pools that are used here
     add(9)  # a writer writes meanwhile; what came later is not in the file
@@ -186,7 +186,7 @@ def test_between_pages_no_transaction_is_open(app: Flask, monkeypatch: pytest.Mo
 
 
 def test_the_heading_comes_before_the_search(app: Flask) -> None:
-    assert next(export.as_csv(app, Filter())).startswith(b"\xef\xbb\xbfid,")
+    assert next(export.as_csv(app, RunFilter())).startswith(b"\xef\xbb\xbfid,")
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
@@ -209,9 +209,9 @@ def test_no_text_begins_like_a_formula(text: str) -> None:
 
 def test_text_that_utf8_has_not_breaks_no_file(app: Flask) -> None:
     add(1, args=["\ud800", "\u0000", "\u2028"])
-    document = json.loads(b"".join(export.as_json(app, Filter())))
+    document = json.loads(b"".join(export.as_json(app, RunFilter())))
     assert document["runs"][0]["args"] == ["?", "\u0000", "\u2028"]
-    assert json.loads(as_table(b"".join(export.as_csv(app, Filter())))[0]["args"])[0] == "?"
+    assert json.loads(as_table(b"".join(export.as_csv(app, RunFilter())))[0]["args"])[0] == "?"
 
 
 def test_the_menu_has_the_filter_and_the_most(app: Flask, signed_in: SignedIn) -> None:

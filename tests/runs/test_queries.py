@@ -10,7 +10,7 @@ from app.errors import Invalid, NotFound
 from app.extensions import transaction
 from app.runs import queries, states
 from app.runs.models import Run
-from app.runs.queries import Filter
+from app.runs.queries import RunFilter
 
 pytestmark = pytest.mark.database
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -35,7 +35,7 @@ def test_pages_hold_every_run_once_newest_first() -> None:
     ids: list[str] = []
     cursor = None
     for _ in range(10):
-        page = queries.page(Filter(), limit=5, cursor=cursor)
+        page = queries.page(RunFilter(), limit=5, cursor=cursor)
         ids += [run.id for run in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -47,19 +47,19 @@ def test_pages_hold_every_run_once_newest_first() -> None:
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
-        (Filter(state=[states.FAILURE, states.LOST]), ["r020"]),
-        (Filter(task_name="t.b"), ["r020"]),
-        (Filter(queue="mail"), ["r021"]),
-        (Filter(worker="w@h"), ["r021"]),
-        (Filter(requested_by="mei"), ["r021"]),
-        (Filter(since=NOW + timedelta(seconds=10)), ["r021", "r020"]),
-        (Filter(until=NOW + timedelta(seconds=1)), ["r001", "r000"]),
-        (Filter(q="100%_reg"), ["r020"]),
-        (Filter(q="r02 valueerror"), ["r020"]),
-        (Filter(q="r02 nowhere"), []),
+        (RunFilter(state=[states.FAILURE, states.LOST]), ["r020"]),
+        (RunFilter(task_name="t.b"), ["r020"]),
+        (RunFilter(queue="mail"), ["r021"]),
+        (RunFilter(worker="w@h"), ["r021"]),
+        (RunFilter(requested_by="mei"), ["r021"]),
+        (RunFilter(since=NOW + timedelta(seconds=10)), ["r021", "r020"]),
+        (RunFilter(until=NOW + timedelta(seconds=1)), ["r001", "r000"]),
+        (RunFilter(q="100%_reg"), ["r020"]),
+        (RunFilter(q="r02 valueerror"), ["r020"]),
+        (RunFilter(q="r02 nowhere"), []),
     ],
 )
-def test_filters(wanted: Filter, ids: list[str]) -> None:
+def test_filters(wanted: RunFilter, ids: list[str]) -> None:
     assert [run.id for run in queries.page(wanted).items] == ids
 
 
@@ -70,20 +70,20 @@ def test_counts_by_state() -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_newer_runs_are_counted() -> None:
-    first = queries.page(Filter(), limit=1, cursor=None).items[0]
+    first = queries.page(RunFilter(), limit=1, cursor=None).items[0]
     older = queries.get("r018")
-    assert queries.newer_than(Filter(), queries.cursor_of(first)) == 0
-    assert queries.newer_than(Filter(), queries.cursor_of(older)) == 3
+    assert queries.newer_than(RunFilter(), queries.cursor_of(first)) == 0
+    assert queries.newer_than(RunFilter(), queries.cursor_of(older)) == 3
 
 
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("cursor", ["x", "", "AAAA", "%%%", "MjAyNg", "a" * 5000, "ümlaut"])
 def test_a_bad_cursor_is_refused(cursor: str) -> None:
     if cursor == "":
-        assert queries.page(Filter(), cursor=cursor).items == []
+        assert queries.page(RunFilter(), cursor=cursor).items == []
     else:
         with pytest.raises(Invalid):
-            queries.page(Filter(), cursor=cursor)
+            queries.page(RunFilter(), cursor=cursor)
 
 
 @pytest.mark.usefixtures("app")

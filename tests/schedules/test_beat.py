@@ -200,6 +200,6 @@ def test_nothing_is_claimed_while_redis_is_away(
 def test_its_first_tick_takes_over_what_code_defines(beat: BeatScheduler, app: Flask) -> None:
     beat.tick()
     db.session.rollback()
-    rows = {row.code_key: row for row in schedules.page(schedules.Filter(origin="code")).items}
+    rows = {row.code_key: row for row in schedules.page(schedules.ScheduleFilter(origin="code")).items}
     assert set(rows) >= {"Clean up the history", "Back up the database"}
     assert all(row.enabled and row.next_run_at for row in rows.values())

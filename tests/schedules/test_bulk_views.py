@@ -30,7 +30,7 @@ def three(make: Make) -> list[int]:
 
 def enabled() -> list[bool]:
     db.session.rollback()
-    return [row.enabled for row in schedules.page(schedules.Filter()).items]
+    return [row.enabled for row in schedules.page(schedules.ScheduleFilter()).items]
 
 
 def act(post: Post, browser: FlaskClient, action: str, ids: Sequence[int], **more: Any) -> TestResponse:
@@ -67,11 +67,11 @@ def test_many_run_now(app: Flask, signed_in: SignedIn, post: Post, three: list[i
     page = after(browser, act(post, browser, "run", three))
     assert "Sent to their queues" in page
     assert "done_at" not in page  # what is sent is not taken back
-    assert len(runs.page(runs.Filter()).items) == 3
+    assert len(runs.page(runs.RunFilter()).items) == 3
     page = after(browser, act(post, browser, "run", three))
     assert "3 were not done" in page
     assert "An earlier run of this schedule has not finished." in page
-    assert len(runs.page(runs.Filter()).items) == 3
+    assert len(runs.page(runs.RunFilter()).items) == 3
 
 
 @pytest.mark.database
@@ -82,14 +82,28 @@ def test_many_change_their_queue_and_that_is_undone(
     asked = act(post, browser, "queue", three)
     assert asked.status_code == 200
     assert "Send 3 schedules to another queue" in asked.text
-    page = after(browser, act(post, browser, "queue", three, queue="files"))
+    page = after(browser, act(post, browser, "queue", three, new_queue="files"))
     db.session.rollback()
     assert {row.queue for row in schedules.of_ids(three)} == {"files"}
     post(browser, "/schedules/undo", undo_moment(page))
     db.session.rollback()
     assert {row.queue for row in schedules.of_ids(three)} == {None}
-    page = after(browser, act(post, browser, "queue", three, queue="not a queue"))
+    page = after(browser, act(post, browser, "queue", three, new_queue="not a queue"))
     assert "3 were not done" in page
+
+
+def test_a_list_of_one_queue_asks_for_the_new_one_too(
+    app: Flask, signed_in: SignedIn, post: Post, three: list[int]
+) -> None:
+    """The filter's queue, which the form carries along, is not the answer."""
+    browser = signed_in("operator")
+    asked = act(post, browser, "queue", three, queue="mail")
+    assert "Send 3 schedules to another queue" in asked.text
+    assert 'type="hidden" name="queue" value="mail"' in asked.text
+    answer = act(post, browser, "queue", three, queue="mail", new_queue="files")
+    assert answer.location == "/schedules?queue=mail"
+    db.session.rollback()
+    assert {row.queue for row in schedules.of_ids(three)} == {"files"}
 
 
 def test_deleting_many_names_them_first(

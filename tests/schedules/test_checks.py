@@ -89,7 +89,7 @@ def test_a_bad_value_is_refused_at_its_field(app: Flask, fields: dict[str, Any],
         schedules.create(schedules.Definition(**base(**fields)), "mei", NOON)
     assert list(refused.value.errors) == [at]
     assert all(text and isinstance(text, str) for text in refused.value.errors[at])
-    assert schedules.page(schedules.Filter()).items == []
+    assert schedules.page(schedules.ScheduleFilter()).items == []
 
 
 @pytest.mark.parametrize("text", BAD_CRON)

@@ -178,7 +178,7 @@ def test_a_large_file_is_imported_in_one_go(run: Any, app: Flask, tmp_path: Path
     (change,) = schedules.changes_of(rows[0].id)
     assert (change.action, change.schedule_name, change.version) == ("import", rows[0].name, 1)
     assert change.diff["args"] == [None, rows[0].args]
-    assert len(audit.page(audit.Filter(action="schedule.import"), limit=2000).items) == 1203
+    assert len(audit.page(audit.AuditFilter(action="schedule.import"), limit=2000).items) == 1203
     for item in items:
         item["note"] = ""
     path.write_text(json.dumps({"schedules": items}))

@@ -35,7 +35,7 @@ def sync(app: Flask, monkeypatch: Any) -> Sync:
 
 
 def row(key: str = "nightly") -> Schedule:
-    return next(one for one in schedules.page(schedules.Filter()).items if one.code_key == key)
+    return next(one for one in schedules.page(schedules.ScheduleFilter()).items if one.code_key == key)
 
 
 def test_new_entries_appear_and_are_marked(sync: Sync) -> None:
@@ -121,7 +121,7 @@ def test_entries_that_vanish_are_retired_and_come_back(sync: Sync) -> None:
     assert row().next_run_at == datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
     assert sync() == ["nightly: retired"]
     schedules.delete(row().id, "ada", NOON)
-    assert schedules.page(schedules.Filter()).items == []
+    assert schedules.page(schedules.ScheduleFilter()).items == []
 
 
 def test_a_task_that_is_not_deployed_yet_is_shown_so(sync: Sync) -> None:

@@ -23,7 +23,7 @@ def test_a_renamed_parameter_is_told_before_it_fails(make: Any, now: Any) -> Non
     assert "vanished.task" in str(schedules.get(gone.id).drift)
     assert schedules.get(drifted.id).version == 1  # nobody's edit
     assert schedules.drift_of(schedules.get(drifted.id), now)
-    assert schedules.counts(schedules.Filter(), now)["failing"] == 2
+    assert schedules.counts(schedules.ScheduleFilter(), now)["failing"] == 2
     schedules.update(drifted.id, {"kwargs": {"folder": "a"}}, "ada", now)
     assert schedules.get(drifted.id).drift is None  # a checked edit says so at once
     assert schedules.check_drift(now, everything=True) == 1

@@ -157,7 +157,7 @@ def test_every_change_is_kept_with_who_and_what(make: Make, now: datetime) -> No
     ]
     assert kept[0].note == "too loud"
     assert kept[1].diff == {"queue": [None, "mail"], "starts_at": [None, "2026-11-20T12:00:00+00:00"]}
-    logged = audit.page(audit.Filter(object_kind="schedule", object_id=str(row.id))).items
+    logged = audit.page(audit.AuditFilter(object_kind="schedule", object_id=str(row.id))).items
     assert [one.action for one in logged] == ["schedule.disable", "schedule.update", "schedule.create"]
 
 
@@ -215,11 +215,11 @@ def test_many_at_once(make: Make, now: datetime) -> None:
     outcomes = schedules.disable_many([*ids, once.id, 10**6, ids[0]], "ada", now, note="deploy")
     assert [one.done for one in outcomes] == [True, True, True, True, False]
     assert "10" in outcomes[-1].problem
-    assert not any(row.enabled for row in schedules.page(schedules.Filter()).items)
+    assert not any(row.enabled for row in schedules.page(schedules.ScheduleFilter()).items)
     back = schedules.enable_many([*ids, once.id], "ada", now + minutes(2))
     assert [one.done for one in back] == [True, True, True, False]
     schedules.delete_many(ids, "ada", now)
-    assert [row.name for row in schedules.page(schedules.Filter()).items] == ["once"]
+    assert [row.name for row in schedules.page(schedules.ScheduleFilter()).items] == ["once"]
     assert all(one.done for one in schedules.undelete_many(ids, "ada", now))
     with pytest.raises(Invalid):
         schedules.delete_many(list(range(501)), "ada", now)

@@ -40,7 +40,7 @@ SPANS = ("jitter_seconds", "grace_seconds", "message_ttl_seconds")
 
 def only() -> Schedule:
     db.session.rollback()
-    (row,) = schedules.page(schedules.Filter()).items
+    (row,) = schedules.page(schedules.ScheduleFilter()).items
     return row
 
 
@@ -127,7 +127,7 @@ def test_each_timing(
 def test_made_and_run_now(app: Flask, signed_in: SignedIn, post: Post) -> None:
     browser = signed_in("operator")
     answer = post(browser, "/schedules/new", GOOD | {"then": "run"})
-    (run,) = runs.page(runs.Filter(schedule_id=only().id)).items
+    (run,) = runs.page(runs.RunFilter(schedule_id=only().id)).items
     assert run.state == states.PENDING
     assert f"/runs/{run.id}" in browser.get(answer.location).text
 
@@ -171,7 +171,7 @@ def test_a_bad_value_is_refused_at_its_field(
     anchor = "task_type" if field == "task_type" else field
     assert f'href="#{anchor}"' in problems
     assert f'id="{anchor}-error"' in page
-    assert schedules.page(schedules.Filter()).items == []
+    assert schedules.page(schedules.ScheduleFilter()).items == []
     if field != "name":  # what was typed stays
         assert re.search(r'name="name" value="Resize"', page)
     typed = value[0] if isinstance(value, list) else value
@@ -194,8 +194,8 @@ def test_a_bad_timing_is_refused(
         answer = post(signed_in("operator"), "/schedules/new", GOOD | {"task_type": kind, field: value})
         assert answer.status_code == 422, value
         assert f'id="{field}-error"' in answer.text, value
-    assert schedules.page(schedules.Filter()).items == []
-    assert runs.page(runs.Filter()).items == []
+    assert schedules.page(schedules.ScheduleFilter()).items == []
+    assert runs.page(runs.RunFilter()).items == []
 
 
 def test_the_end_comes_after_the_start(app: Flask, signed_in: SignedIn, post: Post) -> None:
@@ -264,7 +264,7 @@ def test_another_task_keeps_what_was_entered(app: Flask, signed_in: SignedIn, po
     assert 'name="p-day"' in page
     assert 'name="name" value="Resize"' in page
     assert 'value="30 1 * * *"' in page
-    assert schedules.page(schedules.Filter()).items == []
+    assert schedules.page(schedules.ScheduleFilter()).items == []
 
 
 DAY_BEFORE = '{"$due":"-P1D"}'
@@ -313,7 +313,7 @@ def test_a_bad_reference_is_refused_at_its_field(
     answer = post(signed_in("operator"), "/schedules/new", data)
     assert answer.status_code == 422
     assert 'id="p-day-error"' in answer.text
-    assert schedules.page(schedules.Filter()).items == []
+    assert schedules.page(schedules.ScheduleFilter()).items == []
 
 
 def test_a_reference_made_elsewhere_stays(app: Flask, signed_in: SignedIn, post: Post, make: Make) -> None:
@@ -545,7 +545,7 @@ def test_a_run_can_start_later(app: Flask, signed_in: SignedIn, post: Post) -> N
     }
     before = datetime.now(UTC)
     answer = post(browser, "/tasks/sample_tasks.resize/run", data)
-    (run,) = runs.page(runs.Filter()).items
+    (run,) = runs.page(runs.RunFilter()).items
     assert answer.location == f"/runs/{run.id}"
     assert run.state == states.SCHEDULED
     assert run.eta_at is not None
@@ -563,7 +563,7 @@ def test_a_run_at_a_time_is_a_one_time_schedule(app: Flask, signed_in: SignedIn,
         "one_time", datetime(2030, 7, 1, 13, tzinfo=UTC), "America/New_York",
     )  # fmt: skip
     assert (row.kwargs, row.queue, row.priority, row.created_by) == ({"folder": "a"}, "files", 9, "ann")
-    assert runs.page(runs.Filter()).items == []
+    assert runs.page(runs.RunFilter()).items == []
 
 
 @pytest.mark.parametrize(
@@ -589,8 +589,8 @@ def test_a_start_that_cannot_be_read_never_means_now(
         assert answer.status_code == 422
         assert f'href="#{field}"' in answer.text
         assert f'id="{field}-error"' in answer.text
-    assert runs.page(runs.Filter()).items == []
-    assert schedules.page(schedules.Filter()).items == []
+    assert runs.page(runs.RunFilter()).items == []
+    assert schedules.page(schedules.ScheduleFilter()).items == []
 
 
 def test_the_code_of_a_later_run(app: Flask, signed_in: SignedIn, post: Post) -> None:

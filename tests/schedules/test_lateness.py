@@ -26,12 +26,12 @@ Make = Callable[..., Schedule]
 
 def counts() -> dict[str, int]:
     db.session.rollback()
-    return schedules.counts(schedules.Filter(), NOON)
+    return schedules.counts(schedules.ScheduleFilter(), NOON)
 
 
 def names(**wanted: Any) -> list[str]:
     db.session.rollback()
-    return [row.name for row in schedules.page(schedules.Filter(**wanted)).items]
+    return [row.name for row in schedules.page(schedules.ScheduleFilter(**wanted)).items]
 
 
 def add(schedule: Schedule, state: str, minutes_ago: float, due: bool = True) -> None:
@@ -68,7 +68,7 @@ def test_late_is_what_nobody_fired_or_started(app: Flask, make: Make) -> None:
     add(rows["fine"], states.PENDING, 0.5)
     add(rows["by hand"], states.PENDING, 5, due=False)
     add(rows["started"], states.STARTED, 5)
-    assert names(late_at=NOON) == ["unfired", "waits"]
+    assert names(state="late", at=NOON) == ["unfired", "waits"]
     assert schedules.late_count(NOON) == counts()["late"] == 2
     waiting = schedules.waiting_fires([row.id for row in rows.values()], NOON)
     assert {run.id for run in waiting.values()} == {f"{rows['waits'].id}-PENDING-2"}  # the oldest
@@ -90,7 +90,7 @@ def test_failing_is_by_the_last_run_that_tells(app: Flask, make: Make) -> None:
     drifted = make("drifted")
     with transaction() as session:
         session.execute(update(Schedule).where(Schedule.id == drifted.id).values(drift={"a": ["gone"]}))
-    assert names(failing=True) == ["drifted", "failed", "lost", "running again"]
+    assert names(state="failing") == ["drifted", "failed", "lost", "running again"]
     assert counts()["failing"] == 4
 
 

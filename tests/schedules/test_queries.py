@@ -7,16 +7,16 @@ import pytest
 
 from app import schedules
 from app.runs import states
-from app.schedules import Filter
+from app.schedules import ScheduleFilter
 
 pytestmark = pytest.mark.database
 
 
-def names(wanted: Filter, order: str, limit: int) -> list[str]:
+def names(limit: int, **wanted: Any) -> list[str]:
     """All names, read page by page."""
     found, cursor = [], None
     while True:
-        page = schedules.page(wanted, limit, cursor, order)
+        page = schedules.page(ScheduleFilter(**wanted), limit, cursor)
         found += [row.name for row in page.items]
         if not page.next_cursor:
             return found
@@ -29,9 +29,9 @@ def test_pages_in_both_orders(make: Any, limit: int) -> None:
         make(f"s{number}", interval_seconds=seconds)
     make("off 1", enabled=False)
     make("off 2", enabled=False)
-    assert names(Filter(), "name", limit) == ["off 1", "off 2", "s0", "s1", "s2", "s3", "s4"]
-    assert names(Filter(), "next", limit) == ["s1", "s4", "s2", "s3", "s0", "off 1", "off 2"]
-    assert names(Filter(enabled=True, q="s3"), "next", limit) == ["s3"]
+    assert names(limit) == ["off 1", "off 2", "s0", "s1", "s2", "s3", "s4"]
+    assert names(limit, order="next") == ["s1", "s4", "s2", "s3", "s0", "off 1", "off 2"]
+    assert names(limit, order="next", enabled=True, q="s3") == ["s3"]
 
 
 def test_the_strip_of_the_last_outcomes(make: Any, fire: Any, now: Any) -> None:

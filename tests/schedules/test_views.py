@@ -342,7 +342,7 @@ def test_a_schedule_runs_now(app: Flask, signed_in: SignedIn, post: Post, new: M
     before = (row.next_run_at, row.run_count)
     answer = post(signed_in("operator", "ann"), f"/schedules/{row.id}/run")
     assert (answer.status_code, answer.location) == (303, f"/schedules/{row.id}")
-    (run,) = runs.page(runs.Filter(schedule_id=row.id)).items
+    (run,) = runs.page(runs.RunFilter(schedule_id=row.id)).items
     assert (run.requested_by, run.due_at, run.state) == ("ann", None, states.PENDING)
     row = fresh(row)
     assert (row.next_run_at, row.run_count) == before
@@ -357,18 +357,18 @@ def test_an_unfinished_run_asks_how_to_go_on(app: Flask, signed_in: SignedIn, po
     assert "An earlier run of this schedule has not finished." in asked.text
     dialog = post(browser, f"/schedules/{row.id}/run", htmx=True)
     assert (dialog.status_code, dialog.headers["HX-Retarget"]) == (200, "#dialog")
-    assert len(runs.page(runs.Filter(schedule_id=row.id)).items) == 1
+    assert len(runs.page(runs.RunFilter(schedule_id=row.id)).items) == 1
     post(browser, f"/schedules/{row.id}/run", {"overlap": "allow"})
-    assert len(runs.page(runs.Filter(schedule_id=row.id)).items) == 2
+    assert len(runs.page(runs.RunFilter(schedule_id=row.id)).items) == 2
     assert post(browser, f"/schedules/{row.id}/run", {"overlap": "perhaps"}).status_code == 422
-    assert len(runs.page(runs.Filter(schedule_id=row.id)).items) == 2
+    assert len(runs.page(runs.RunFilter(schedule_id=row.id)).items) == 2
 
 
 def test_a_vanished_task_does_not_run_now(app: Flask, signed_in: SignedIn, post: Post, new: Make) -> None:
     row = new()
     put(row, task_name="old.gone")
     assert post(signed_in("operator"), f"/schedules/{row.id}/run").status_code == 409
-    assert runs.page(runs.Filter(schedule_id=row.id)).items == []
+    assert runs.page(runs.RunFilter(schedule_id=row.id)).items == []
 
 
 def undo_moment(text: str) -> dict[str, str]:
@@ -516,7 +516,7 @@ def test_a_viewer_may_only_look(app: Flask, signed_in: SignedIn, post: Post, new
     assert post(browser, f"/schedules/{row.id}/{action}").status_code == 403
     after = fresh(row)
     assert (after.version, after.enabled) == (1, True)
-    assert runs.page(runs.Filter(schedule_id=row.id)).items == []
+    assert runs.page(runs.RunFilter(schedule_id=row.id)).items == []
 
 
 @pytest.mark.parametrize("path", ["/new", "/bulk", "/undo", "/form"])

@@ -73,7 +73,7 @@ def test_a_prefork_worker_does_what_it_is_told_and_says_so(
     assert admin.post(f"{W1}/shutdown").json["code"] == "offline"
     assert admin.delete(W1).status_code == 204
     assert admin.get(W1).status_code == 404
-    actions = [one.action for one in audit.page(audit.Filter(action="worker"), 50).items]
+    actions = [one.action for one in audit.page(audit.AuditFilter(action="worker"), 50).items]
     assert actions[::-1] == [f"worker.{verb}" for verb in (
         "pause", "resume", "pool", "pool", "queues", "shutdown", "clear"
     )]  # fmt: skip

@@ -6,8 +6,9 @@ from typing import Any
 from flask import Flask, Response, jsonify, url_for
 from flask_login import current_user
 
-from app import catalog, queues, runs, workflows
+from app import catalog, lists, queues, runs, workflows
 from app.api import frame
+from app.api.fields import filtered
 from app.api.runs import bulk, schemas, workflow
 from app.clock import utcnow
 from app.errors import Invalid, NotFound
@@ -44,12 +45,12 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
 
 @bp.route("/runs")
 @requires("view")
-@bp.arguments(schemas.RunsQuery, location="query")
+@bp.arguments(filtered(runs.RunFilter), location="query")
 @bp.response(200, schemas.RunsPageSchema)
 def list_runs(query: dict[str, Any]) -> runs.Page:
     """Runs, newest first"""
-    limit, cursor = query.pop("limit"), query.pop("cursor")
-    return runs.page(runs.Filter(**query), limit, cursor)
+    wanted = lists.meant(runs.RunFilter, query, utcnow())
+    return runs.page(wanted, query["limit"], query["cursor"])
 
 
 @bp.route("/runs/<run_id>")

@@ -6,13 +6,13 @@ from flask import current_app, url_for
 from flask_login import current_user
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from app import lists
 from app.api import frame
-from app.api.fields import INTEGER_MAX, LIMIT_DEFAULT, LIMIT_MAX, Flag, Moment, QueryInteger, Schema
-from app.api.runs.schemas import FilterSchema
+from app.api.fields import Flag, Moment, Schema, filtered, page_of
 from app.clock import utcnow
 from app.errors import Forbidden
+from app.runs import RunFilter, states
 from app.runs import bulk as many
-from app.runs import filters, states
 from app.runs.bulk import background, verdicts
 from app.web.permissions import requires
 
@@ -31,7 +31,9 @@ class BulkRequestSchema(Schema):
         fields.String(validate=validate.Length(1, 255)),
         validate=validate.Length(1, many.MOST, error="Give from {min} to {max} ids."),
     )
-    filter = fields.Nested(FilterSchema, metadata={"description": "The newest 10,000 that match, at most."})
+    filter = fields.Nested(
+        lists.schema(RunFilter), metadata={"description": "The newest 10,000 that match, at most."}
+    )
     dry_run = Flag(load_default=True, metadata={"description": _DRY})
 
     @validates_schema
@@ -83,22 +85,6 @@ class BulkItemSchema(Schema):
     new_id = fields.String(allow_none=True, metadata={"description": "The run that a rerun made."})
 
 
-class BulkItemsSchema(Schema):
-    """Runs of the set, in its order."""
-
-    items = fields.List(fields.Nested(BulkItemSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
-class BulkItemsQuery(Schema):
-    limit = QueryInteger(
-        load_default=LIMIT_DEFAULT,
-        validate=validate.Range(1, LIMIT_MAX, error="Give a limit from {min} to {max}."),
-    )
-    cursor = QueryInteger(load_default=-1, validate=validate.Range(0, INTEGER_MAX))
-    verdict = fields.String(load_default=None, validate=validate.OneOf(verdicts.VERDICTS))
-
-
 @bp.route("/runs/bulk", methods=["POST"])
 @requires("operate")
 @bp.arguments(BulkRequestSchema)
@@ -110,7 +96,7 @@ def change_runs(wanted: dict[str, Any]) -> Any:
     if "ids" in wanted:
         bulk = many.freeze(wanted["action"], wanted["ids"], by, now)
     else:
-        meant = filters.Filter(**wanted["filter"])
+        meant = lists.meant(RunFilter, wanted["filter"], now)
         bulk = many.freeze_matching(wanted["action"], meant, by, now)
     return _described(bulk if wanted["dry_run"] else _confirmed(bulk.id)), 202, _location(bulk.id)
 
@@ -125,14 +111,12 @@ def get_change(bulk_id: str) -> dict[str, Any]:
 
 @bp.route("/runs/bulk/<bulk_id>/items")
 @requires("view")
-@bp.arguments(BulkItemsQuery, location="query")
-@bp.response(200, BulkItemsSchema)
-def list_change_items(query: dict[str, Any], bulk_id: str) -> dict[str, Any]:
+@bp.arguments(filtered(many.BulkItemFilter), location="query")
+@bp.response(200, page_of(BulkItemSchema))
+def list_change_items(query: dict[str, Any], bulk_id: str) -> lists.Page[many.BulkItem]:
     """What was found of each run, and what became of it"""
-    limit = query["limit"]
-    found = many.items(many.get(bulk_id), limit + 1, query["cursor"], query["verdict"])
-    more = len(found) > limit
-    return {"items": found[:limit], "next_cursor": str(found[limit - 1].position) if more else None}
+    wanted = lists.meant(many.BulkItemFilter, query, utcnow())
+    return many.items(many.get(bulk_id), wanted, query["limit"], query["cursor"])
 
 
 @bp.route("/runs/bulk/<bulk_id>/confirm", methods=["POST"])

@@ -1,6 +1,5 @@
 """Runs as the REST API takes and gives them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -10,7 +9,6 @@ from app.api.fields import (
     Flag,
     FullMatch,
     Moment,
-    PageQuery,
     QueryInteger,
     QueryMoment,
     QueueName,
@@ -24,9 +22,6 @@ from app.runs.models import Run
 
 LOG_LIMIT_MAX = 10_000
 TEN_YEARS_SECONDS = 10 * 366 * 86400
-_name = validate.Length(max=255)
-_KIND = "The kind of a failure: its exception's class, or how the error begins when it names none."
-_STATE = "There is no state {input}; allowed: {choices}."
 
 
 class ProgressSchema(Schema):
@@ -190,32 +185,6 @@ class IdempotencySchema(Schema):
     )
 
 
-_seconds = validate.Range(0, 10**9, error="Give a number of seconds from {min} to {max}.")
-
-
-class FilterSchema(Schema):
-    """Which runs; what is left out lets every run through."""
-
-    state = Several(fields.String(validate=validate.OneOf(states.ALL, error=_STATE)))
-    task_name = fields.String(validate=_name)
-    queue = fields.String(validate=_name)
-    worker = fields.String(validate=_name)
-    schedule_id = fields.Integer(strict=True, validate=validate.Range(1, INTEGER_MAX))
-    requested_by = fields.String(validate=_name)
-    since = Moment(metadata={"description": "Created at this moment or later."})
-    until = Moment(metadata={"description": "Created before this moment."})
-    min_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or longer."})
-    max_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or less."})
-    error = fields.String(validate=_name, metadata={"description": _KIND})
-    q = fields.String(
-        validate=_name, metadata={"description": "Words to find in task, id, arguments and error."}
-    )
-
-    @validates_schema
-    def _bounds(self, data: dict[str, Any], **_: Any) -> None:
-        require_order(data)
-
-
 class LogQuery(Schema):
     after = QueryInteger(
         load_default=0,
@@ -240,27 +209,6 @@ class LogSchema(Schema):
     after = fields.Integer(metadata={"description": "Ask after this number for the next lines."})
 
 
-class RunsQuery(PageQuery):
-    state = fields.List(fields.String(validate=validate.OneOf(states.ALL, error=_STATE)))
-    task_name = fields.String(validate=_name)
-    queue = fields.String(validate=_name)
-    worker = fields.String(validate=_name)
-    schedule_id = QueryInteger(validate=validate.Range(1, INTEGER_MAX))
-    requested_by = fields.String(validate=_name)
-    since = QueryMoment(metadata={"description": "Created at this moment or later."})
-    until = QueryMoment(metadata={"description": "Created before this moment."})
-    min_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or longer."})
-    max_seconds = fields.Float(validate=_seconds, metadata={"description": "Ran so long or less."})
-    error = fields.String(validate=_name, metadata={"description": _KIND})
-    q = fields.String(
-        validate=_name, metadata={"description": "Words to find in task, id, arguments and error."}
-    )
-
-    @validates_schema
-    def _bounds(self, data: dict[str, Any], **_: Any) -> None:
-        require_order(data)
-
-
 class RunsPageSchema(Schema):
     """Runs, newest first."""
 
@@ -274,14 +222,6 @@ class RunsPageSchema(Schema):
             " page may be short or empty, and next_cursor looks further back. Else null."
         },
     )
-
-
-def require_order(data: Mapping[str, Any]) -> None:
-    """Bounds that leave nothing in between are a mistake."""
-    if "since" in data and "until" in data and data["until"] <= data["since"]:
-        raise ValidationError("Give a time after since.", "until")
-    if "min_seconds" in data and "max_seconds" in data and data["max_seconds"] < data["min_seconds"]:
-        raise ValidationError("Give no less than min_seconds.", "max_seconds")
 
 
 class DeletionQuery(Schema):

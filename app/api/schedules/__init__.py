@@ -6,9 +6,9 @@ from flask import Flask, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from app import schedules
+from app import lists, schedules
 from app.api import frame
-from app.api.fields import page_of
+from app.api.fields import filtered, page_of
 from app.api.runs.schemas import RunSchema
 from app.api.schedules import schemas
 from app.clock import utcnow
@@ -28,12 +28,12 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/schedules")
 @requires("view")
-@bp.arguments(schemas.SchedulesQuery, location="query")
+@bp.arguments(filtered(schedules.ScheduleFilter), location="query")
 @bp.response(200, page_of(schemas.StoredScheduleSchema))
-def list_schedules(query: dict[str, Any]) -> schedules.Page:
+def list_schedules(query: dict[str, Any]) -> lists.Page[Schedule]:
     """Schedules, by name"""
-    limit, cursor = query.pop("limit"), query.pop("cursor")
-    return schedules.page(schedules.Filter(**query), limit, cursor)
+    wanted = lists.meant(schedules.ScheduleFilter, query, utcnow())
+    return schedules.page(wanted, query["limit"], query["cursor"])
 
 
 @bp.route("/schedules", methods=["POST"])

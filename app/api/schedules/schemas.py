@@ -5,11 +5,11 @@ from typing import Any
 from marshmallow import fields, validate
 
 from app import catalog
-from app.api.fields import INTEGER_MAX, Flag, Moment, PageQuery, Schema
+from app.api.fields import INTEGER_MAX, Flag, Moment, Schema
 from app.config import settings
 from app.schedules import code_sync, policies, skipping
 from app.schedules.definition import TASK_TYPES
-from app.schedules.models import Schedule
+from app.schedules.models import ORIGINS, Schedule
 
 PREVIEW_MOST = 100
 OVERLAPS = ("skip", "allow", "buffer_one", "cancel_running")
@@ -97,7 +97,7 @@ class StoredScheduleSchema(ScheduleSchema):
     disabled_at = Moment(allow_none=True)
     disabled_by = fields.String(allow_none=True)
     disabled_note = fields.String(allow_none=True)
-    origin = fields.String(metadata={"enum": ["page", "code"]})
+    origin = fields.String(metadata={"enum": list(ORIGINS)})
     code_key = fields.String(allow_none=True)
     overridden = fields.List(
         fields.String(), metadata={"description": "Fields that differ from the code they come from."}
@@ -129,15 +129,6 @@ class IfMatchSchema(Schema):
         load_default=None,
         metadata={"description": "The version that the change is meant for; 412 when it is another."},
     )
-
-
-class SchedulesQuery(PageQuery):
-    q = fields.String(validate=validate.Length(max=200), metadata={"description": "Words to find."})
-    task_name = fields.String(validate=validate.Length(max=255))
-    task_type = fields.String(validate=validate.OneOf(TASK_TYPES))
-    queue = fields.String(validate=validate.Length(max=255))
-    enabled = fields.Boolean(truthy={"true"}, falsy={"false"})
-    origin = fields.String(validate=validate.OneOf(("page", "code")))
 
 
 class RunNowSchema(Schema):

@@ -1,12 +1,12 @@
 """The Audit page: who changed what, newest first."""
 
-from typing import Any
-
-from flask import Blueprint, Flask, render_template, request, url_for
+from flask import Blueprint, Flask, render_template, request
 from flask_babel import lazy_gettext as _l
 
-from app import audit
+from app import audit, lists
+from app.lists.fields import SPAN_WORDS
 from app.pages.audit import words
+from app.web import viewer
 from app.web.navigation import Entry, register
 from app.web.permissions import requires
 
@@ -22,21 +22,17 @@ def init_app(app: Flask) -> None:
 @bp.get("")
 @requires("view")
 def index() -> str:
-    query = _query()
-    wanted = audit.Filter(**query)
-    page = audit.page(wanted, PAGE_SIZE, request.args.get("cursor"))
-    next_url = url_for(".index", **query, cursor=page.next_cursor) if page.next_cursor else ""
+    asked = lists.read(audit.AuditFilter, request.args, viewer.now(), viewer.zone())
+    page = audit.page(asked.filter, PAGE_SIZE, asked.cursor)
+    group = asked.filter.action
+    groups = [(name, word, "", "") for name, word in words.GROUPS.items()]
+    shown = ("last", "action") if group in words.GROUPS else ("last",)
     return render_template(
         "audit/index.html",
-        entries=page.items,
-        query=query,
+        asked=asked,
+        page=page,
         words=words,
-        next_url=next_url,
-        first_url=url_for(".index", **query) if "cursor" in request.args else "",
+        chips=lists.chips(asked, "action", groups, group),
+        tags=lists.tags(asked, shown, lambda name, text: words.action(text) if name == "action" else text),
+        ranges=SPAN_WORDS,
     )
-
-
-def _query() -> dict[str, Any]:
-    """The filters of the page that are set, as they stand in its address."""
-    names = ("actor", "action", "object_kind", "object_id")
-    return {name: request.args[name][:255] for name in names if request.args.get(name)}

@@ -8,10 +8,10 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from app import lists
 from app.errors import Forbidden, Invalid
-from app.pages.runs import filters
+from app.runs import RunFilter, states
 from app.runs import bulk as many
-from app.runs import states
 from app.runs.bulk import background, verdicts
 from app.web import live, viewer
 from app.web.htmx import go_to
@@ -29,10 +29,9 @@ def freeze() -> Response:
     action, now = request.form.get("action", ""), viewer.now()
     _require_right(action)
     if request.form.get("all"):
-        wanted = filters.wanted(request.form, now, viewer.zone())
-        if wanted.errors:  # never more runs than the list shows
-            raise Invalid({name: [text] for name, text in wanted.errors.items()})
-        bulk = many.freeze_matching(action, wanted.filter, current_user.name, now)
+        beside = ("csrf_token", "action", "id", "all")
+        wanted = lists.read(RunFilter, request.form, now, viewer.zone(), beside).usable()
+        bulk = many.freeze_matching(action, wanted, current_user.name, now)
     else:
         bulk = many.freeze(action, request.form.getlist("id"), current_user.name, now)
     return go_to(url_for(".show", bulk_id=bulk.id))
@@ -79,18 +78,15 @@ def _parts(bulk_id: str) -> dict[str, Any]:
     version = many.version(bulk_id)
     bulk = many.get(bulk_id)
     found = many.progress(bulk)
-    verdict, outcome = request.args.get("verdict"), request.args.get("outcome")
-    after = request.args.get("after", "")
-    place = int(after) if after.isascii() and after.isdigit() and len(after) < 9 else -1
-    items = many.items(bulk, ITEMS + 1, place, verdict, outcome)
+    beside = ("cursor", "version")
+    asked = lists.read(many.BulkItemFilter, request.args, viewer.now(), viewer.zone(), beside)
     return {
         "version": version,
         "bulk": bulk,
         "progress": found,
-        "items": items[:ITEMS],
-        "next_after": items[ITEMS - 1].position if len(items) > ITEMS else None,
-        "shown": {"verdict": verdict, "outcome": outcome},
-        "after": place if place >= 0 else None,
+        "asked": asked,
+        "tags": lists.tags(asked, ("verdict", "outcome")),
+        "page": many.items(bulk, asked.filter, ITEMS, asked.cursor),
         "most": many.MOST,
         "must_type": found.to_do if _must_type(bulk, found.to_do) else None,
         "may": current_user.can("administer" if bulk.action == states.DELETE else "operate"),

@@ -2,9 +2,8 @@
 
 from flask import Blueprint, Response, current_app, request
 
-from app.errors import Invalid
-from app.pages.runs import filters
-from app.runs import export
+from app import lists
+from app.runs import RunFilter, export
 from app.web import viewer
 from app.web.permissions import requires
 
@@ -17,11 +16,9 @@ _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 def file(kind: str) -> Response:
     """All pages of the list, newest first, at most `export.MOST`; a filter that cannot be used is refused."""
     now = viewer.now()
-    wanted = filters.wanted(request.args, now, viewer.zone())
-    if wanted.errors:  # never other runs than those that are asked for
-        raise Invalid({name: [text] for name, text in wanted.errors.items()})
+    wanted = lists.read(RunFilter, request.args, now, viewer.zone()).usable()
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # werkzeug's proxy
-    answer = Response(export.WRITERS[kind](app, wanted.filter), content_type=_TYPES[kind])
+    answer = Response(export.WRITERS[kind](app, wanted), content_type=_TYPES[kind])
     answer.headers["Content-Disposition"] = f'attachment; filename="runs-{now:%Y%m%d-%H%M%S}.{kind}"'
     answer.headers["Cache-Control"] = "no-store"
     return answer

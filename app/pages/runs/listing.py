@@ -6,10 +6,11 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from app import broker, catalog, heartbeats, runs, schedules
+from app import broker, catalog, heartbeats, lists, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
-from app.pages.runs import filters, presentation
+from app.lists.fields import SPAN_WORDS, SPANS
+from app.pages.runs import presentation
 from app.runs import bulk, export
 from app.web import viewer
 
@@ -21,63 +22,61 @@ _OFFERED_MOST = 200
 def parts() -> dict[str, Any]:
     """What the list shows; the version is read first, so that a change meanwhile is seen at the next poll."""
     version, now = runs.version(), viewer.now()
-    wanted = filters.wanted(request.args, now, viewer.zone())
-    cursor, top = request.args.get("cursor"), request.args.get("top")
-    page = runs.page(wanted.filter, PAGE_SIZE, cursor)
-    newer = runs.newer_than(wanted.filter, top) if top and not cursor else 0
-    query = wanted.query | ({"cursor": cursor} if cursor else {})
-    counts = runs.counts_of(wanted.filter)
-    number = presentation.number_of(counts, wanted)
+    asked = lists.read(runs.RunFilter, request.args, now, viewer.zone(), ("cursor", "top", "version"))
+    wanted = asked.filter
+    top = request.args.get("top")
+    page = runs.page(wanted, PAGE_SIZE, asked.cursor)
+    newer = runs.newer_than(wanted, top) if top and not asked.cursor else 0
+    counts = runs.counts_of(wanted)
+    number = presentation.number_of(counts, wanted.state)
     return {
         "version": version,
         "gaps": runs.gaps(now),
-        "heading": presentation.heading(number, wanted),
+        "heading": presentation.heading(number, asked),
         "number": number,
-        "runs": page.items,
-        "looked": page.looked,
-        "top": runs.cursor_of(page.items[0]) if page.items and not cursor else None,
+        "asked": asked,
+        "page": page,
+        "top": runs.cursor_of(page.items[0]) if page.items and not asked.cursor else None,
         "newer": newer,
         "newer_words": ngettext("%(num)s newer run", "%(num)s newer runs", newer),
-        "chips": presentation.chips(counts, wanted),
-        "tags": presentation.tags(wanted, _schedule_name(wanted.filter.schedule_id)),
-        "errors": wanted.errors,
-        "query": query,
-        "first_query": wanted.query,
-        "next_query": wanted.query | {"cursor": page.next_cursor},
-        "next_cursor": page.next_cursor,
-        "filtered": wanted.narrowed,
+        "chips": presentation.chips(counts, asked),
+        "tags": presentation.tags(asked, _schedule_name(wanted.schedule_id)),
         "bulk_most": bulk.MOST,
         "export_most": export.MOST,
-    } | _choices(wanted.query)
+    } | _choices()
 
 
 def failures() -> dict[str, Any]:
     """The failures of a time in groups, the largest first."""
-    last = request.args.get("last", "24h")
-    chosen = last if last in filters.QUICK else "24h"
-    found = runs.grouped_failures(viewer.now() - filters.QUICK[chosen])
+    now = viewer.now()
+    asked = lists.read(runs.FailureFilter, request.args, now, viewer.zone(), ("all",))
+    last = "" if asked.filter.since else "24h"
+    found = runs.grouped_failures(asked.filter.since or now - SPANS[last])
     groups = sorted(found.groups, key=lambda group: -group.count)
     shown = groups if request.args.get("all") else groups[:GROUPS_SHOWN]
+    ranges = [(value, word, "", "") for value, word in SPAN_WORDS.items()]
+    chips = lists.chips(asked, "last", ranges, last or asked.texts.get("last", ""))
     return {
-        "last": chosen,
-        "bad": "" if last == chosen else last[:80],
-        "ranges": filters.QUICK_WORDS,
+        "asked": asked,
+        "span": {"last": last} if last else asked.texts,
+        "chips": chips[1:],  # there is no chip of all failures
+        "tags": lists.tags(asked, ("last",)),
         "found": found,
         "groups": shown,
         "hidden": len(groups) - len(shown),
     }
 
 
-def _choices(query: dict[str, str]) -> dict[str, Any]:
-    """The drop-down filters, and what is offered while one types; a chosen value stays in its list."""
+def _choices() -> dict[str, Any]:
+    """The drop-down filters, and what is offered while one types."""
     tasks = [info.name for info in catalog.listing()]
-    selects = [("task_name", _("Task"), tasks), ("queue", _("Queue"), list(settings().declared_queues))]
-    kept = [
-        (name, label, values if query.get(name, "") in ("", *values) else [*values, query[name]])
-        for name, label, values in selects
-    ]
-    names = [(row.id, row.name) for row in schedules.page(schedules.Filter(), _OFFERED_MOST).items]
-    return {"selects": kept, "ranges": filters.QUICK_WORDS, "workers": _workers(), "schedules": names}
+    offered = schedules.page(schedules.ScheduleFilter(), _OFFERED_MOST).items
+    return {
+        "selects": [("task_name", _("Task"), tasks), ("queue", _("Queue"), settings().declared_queues)],
+        "ranges": SPAN_WORDS,
+        "workers": _workers(),
+        "schedules": [(str(row.id), row.name) for row in offered],
+    }
 
 
 def _workers() -> list[str]:

@@ -119,7 +119,7 @@ def reset(schedule_id: int) -> Response:
 @requires("operate")
 def ask_delete(schedule_id: int) -> str:
     schedule = schedules.get(schedule_id)
-    kept = runs.page(runs.Filter(schedule_id=schedule.id), limit=1).items
+    kept = runs.page(runs.RunFilter(schedule_id=schedule.id), limit=1).items
     return question("schedules/_delete.html", _("Delete"), schedule=schedule, has_runs=bool(kept))
 
 

@@ -56,7 +56,7 @@ def _one(schedule_id: int) -> dict[str, Any]:
     version = _version()
     schedule = schedules.get(schedule_id)
     cursor = request.args.get("cursor")
-    ledger = runs.page(runs.Filter(schedule_id=schedule.id), LEDGER_SIZE, cursor)
+    ledger = runs.page(runs.RunFilter(schedule_id=schedule.id), LEDGER_SIZE, cursor)
     info = catalog.lookup(schedule.task_name)
     preview = _preview(schedule)
     return {

@@ -1,5 +1,7 @@
 """The list of schedules, live, and what is done to many of them at once."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,11 +11,12 @@ from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import broker, catalog, heartbeats, runs, schedules
+from app import broker, catalog, heartbeats, lists, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.schedules import presentation, suggestions
 from app.pages.schedules.blueprint import back, bp, moment, question, tell
+from app.schedules.filters import ScheduleFilter
 from app.schedules.switching import BULK_MAX
 from app.web import live, viewer, words
 from app.web.htmx import go_to
@@ -22,6 +25,7 @@ from app.web.permissions import requires
 
 PAGE_SIZE = 30  # a page of about 100 KB
 TYPE_TO_DELETE = 100  # more than that asks for the number to be typed
+_FORM_FIELDS = ("csrf_token", "action", "id", "all", "sure", "typed", "new_queue")
 _FRESH_SECONDS = 10  # what is late changes with time alone
 
 
@@ -29,7 +33,7 @@ _FRESH_SECONDS = 10  # what is late changes with time alone
 @requires("view")
 def index() -> str:
     shown = _list()
-    if not shown["rows"] and not shown["query"] and not shown["counts"]["all"]:
+    if not shown["rows"] and not shown["asked"].here and not shown["counts"]["all"]:
         shown |= _first_use()
     shown["not_taken_over"] = schedules.code_entries(viewer.now()).problems
     return render_template("schedules/index.html", **shown)
@@ -48,8 +52,7 @@ def table() -> str | Response:
 def bulk() -> Any:
     """Do something with the chosen schedules, frozen when the page was sent; ask first where it loses."""
     action, ids = request.form.get("action", ""), _chosen()
-    query: dict[str, Any] = {**presentation.wanted(request.form, viewer.now()).query}
-    back = url_for(".index", **query)
+    back = url_for(".index", **_asked().texts)
     if not ids:
         flash(_("Choose schedules first"), "error")
         return go_to(back)
@@ -90,23 +93,22 @@ def _version() -> str:
 def _list() -> dict[str, Any]:
     """What the list shows; the version is read first, so that a change meanwhile is seen at the next poll."""
     version, now = _version(), viewer.now()
-    wanted = presentation.wanted(request.args, now)
-    cursor = request.args.get("cursor")
-    page = schedules.page(wanted.filter, PAGE_SIZE, cursor, wanted.order)
-    counts = schedules.counts(wanted.unfiltered_state, now)
+    asked = lists.read(ScheduleFilter, request.args, now, viewer.zone(), ("cursor", "version"))
+    wanted = replace(asked.filter, order=asked.filter.order or "next")
+    page = schedules.page(wanted, PAGE_SIZE, asked.cursor)
+    counts = schedules.counts(wanted, now)
+    selects = _selects()
     return {
         "version": version,
         "rows": _rows(page.items),
-        "chips": presentation.chips(counts, wanted),
+        "chips": presentation.chips(counts, asked),
+        "tags": lists.tags(asked, ("state", "order", *(name for name, _label, _values in selects), "q")),
         "counts": counts,
-        "matching": presentation.matching(counts, wanted),
-        "query": wanted.query | ({"cursor": cursor} if cursor else {}),
-        "first_query": wanted.query,
-        "next_query": wanted.query | {"cursor": page.next_cursor},
-        "next_cursor": page.next_cursor,
+        "matching": counts[wanted.state or "all"],
+        "asked": asked,
+        "page": page,
         "order": wanted.order,
-        "filtered": wanted.narrowed,
-        "selects": _selects(wanted.query),
+        "selects": selects,
         "queues": settings().declared_queues,
         "beats": beats(),
         "bulk_max": BULK_MAX,
@@ -121,7 +123,7 @@ def beats() -> list[heartbeats.Beat] | None:
         return None
 
 
-def _rows(items: list[schedules.Schedule]) -> list[presentation.Row]:
+def _rows(items: Sequence[schedules.Schedule]) -> list[presentation.Row]:
     now, ids = viewer.now(), [schedule.id for schedule in items]
     strips, waiting, paused = schedules.strips(ids), schedules.waiting_fires(ids, now), paused_queues()
     return [
@@ -143,16 +145,12 @@ def drift(schedule: schedules.Schedule) -> str:
     return presentation.drift_words(problems, schedule, when)
 
 
-def _selects(query: dict[str, str]) -> list[tuple[str, str, list[str]]]:
-    """The drop-down filters; a chosen value that is no longer offered stays in its list."""
-    offered = (
+def _selects() -> list[tuple[str, str, Sequence[str]]]:
+    """The drop-down filters."""
+    return [
         ("task_name", _("Task"), [info.name for info in catalog.listing()]),
         ("queue", _("Queue"), settings().declared_queues),
         ("timezone", _("Time zone"), schedules.zones()),
-    )
-    return [
-        (name, label, values if query.get(name, "") in ("", *values) else [*values, query[name]])
-        for name, label, values in offered
     ]
 
 
@@ -173,10 +171,15 @@ def _first_use() -> dict[str, Any]:
     }
 
 
+def _asked() -> lists.ListQuery[ScheduleFilter]:
+    """The list that a form of many schedules stood on; its other fields have names that no filter has."""
+    return lists.read(ScheduleFilter, request.form, viewer.now(), viewer.zone(), _FORM_FIELDS)
+
+
 def _chosen() -> list[int]:
     """The ids that were ticked, or of all that match, as far as one step may go."""
     if request.form.get("all"):
-        return schedules.ids(presentation.wanted(request.form, viewer.now()).filter, BULK_MAX)
+        return schedules.ids(_asked().usable(), BULK_MAX)
     texts = request.form.getlist("id")
     if not all(text.isascii() and text.isdecimal() and len(text) < 10 for text in texts):
         raise Invalid({"id": [_("Choose schedules of the list.")]})
@@ -186,9 +189,8 @@ def _chosen() -> list[int]:
 def _asked_first(action: str, ids: list[int]) -> Any:
     """The question that comes before deleting and before choosing a queue; None when it was answered."""
     rows = schedules.of_ids(ids)
-    query = presentation.wanted(request.form, viewer.now()).query
-    shown: dict[str, Any] = {"schedules": rows, "queues": settings().declared_queues, "query": query}
-    if action == "queue" and "queue" not in request.form:
+    shown: dict[str, Any] = {"schedules": rows, "queues": settings().declared_queues, "asked": _asked()}
+    if action == "queue" and "new_queue" not in request.form:
         return question("schedules/_bulk_queue.html", _("Change queue"), **shown)
     if action == "delete":
         shown["must_type"] = str(len(rows)) if len(rows) > TYPE_TO_DELETE else ""
@@ -207,7 +209,7 @@ def _act(action: str, ids: list[int]) -> None:
         case "disable":
             outcomes, done = schedules.disable_many(ids, by, now), _("Turned off")
         case "queue":
-            queue = request.form.get("queue") or None
+            queue = request.form.get("new_queue") or None
             outcomes = schedules.change_queue_many(ids, queue, by, now)
             done = _("Queue changed")
         case "delete":

@@ -1,102 +1,40 @@
-"""What the Schedules pages make of the domain: filters from the address, chips, rows, strips; pure."""
+"""What the Schedules pages make of the domain: chips, rows, strips; pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app import lists
+from app.lists import Chip, ListQuery
 from app.pages.schedules.form_fields import wall_text
 from app.runs import Run, states
 from app.schedules import timing
 from app.schedules.definition import timing_of
+from app.schedules.filters import ScheduleFilter
 from app.schedules.lateness import LATE_AFTER
 from app.schedules.models import CODE, Schedule
-from app.schedules.queries import COUNT_CAP, ORDERS, STRIP, Filter, Outcome
+from app.schedules.queries import STRIP, Outcome
 from app.schedules.timing import TimingError
 from app.web.words import amount
 
-FILTERS = ("state", "task_name", "queue", "timezone", "q", "order")
 STATES: dict[str, tuple[Any, str]] = {
     "on": (_l("On"), ""),
     "off": (_l("Off"), ""),
     "late": (_l("Late"), "late"),
     "failing": (_l("Failing"), "failed"),
 }
-_COUNTED_AS = {"on": "enabled", "off": "disabled"}
-_LENGTH = 300
 _NOT_RUN = (states.SKIPPED, states.MISSED)
 
 
-@dataclass(frozen=True)
-class Chip:
-    """A link that shows the schedules of one state, with their number."""
-
-    word: Any
-    count: str
-    query: dict[str, str]
-    current: bool
-    icon: str = ""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the address asks for: the fields as they stand there, and the filter and order they mean."""
-
-    query: dict[str, str] = field(default_factory=dict)
-    filter: Filter = field(default_factory=Filter)
-    unfiltered_state: Filter = field(default_factory=Filter)
-    order: str = "next"
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether anything but a state is asked for."""
-        return any(name not in ("state", "order") for name in self.query)
-
-
-def wanted(arguments: Mapping[str, str], now: datetime) -> Wanted:
-    """The filter that an address asks for; empty fields and unknown states ask for nothing."""
-    texts = {name: arguments.get(name, "").replace("\x00", "").strip()[:_LENGTH] for name in FILTERS}
-    query = {name: text for name, text in texts.items() if text}
-    if query.get("state") not in STATES:
-        query.pop("state", None)
-    if query.get("order") not in ORDERS:
-        query.pop("order", None)
-    fields: dict[str, Any] = {name: query.get(name) for name in ("task_name", "queue", "timezone", "q")}
-    state = query.get("state")
-    asked = Filter(
-        **fields,
-        enabled={"on": True, "off": False}.get(state or ""),
-        late_at=now if state == "late" else None,
-        failing=state == "failing",
-    )
-    return Wanted(query, asked, Filter(**fields), query.get("order", "next"))
-
-
-def chips(counts: Mapping[str, int], shown: Wanted) -> list[Chip]:
+def chips(counts: Mapping[str, int], asked: ListQuery[ScheduleFilter]) -> list[Chip]:
     """All, then each state, with their numbers."""
-    others = {name: value for name, value in shown.query.items() if name != "state"}
-    state = shown.query.get("state")
-    row = [Chip(_("All"), capped(counts["all"]), others, state is None)]
-    for key, (word, icon) in STATES.items():
-        count = capped(counts[_COUNTED_AS.get(key, key)])
-        row.append(Chip(word, count, others | {"state": key}, state == key, icon))
-    return row
-
-
-def matching(counts: Mapping[str, int], shown: Wanted) -> int:
-    """How many schedules the list has on all its pages."""
-    state = shown.query.get("state", "all")
-    return counts[_COUNTED_AS.get(state, state)]
-
-
-def capped(count: int) -> str:
-    """A count in words: "24", "10,000+"."""
-    return f"{format_decimal(COUNT_CAP)}+" if count > COUNT_CAP else str(format_decimal(count))
+    groups = [(state, word, lists.capped(counts[state]), kind) for state, (word, kind) in STATES.items()]
+    return lists.chips(asked, "state", groups, asked.filter.state, lists.capped(counts["all"]))
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,7 @@ def _drawn(form: RunForm) -> str:
     if wants_fragment():
         return render_template("tasks/_run_form.html", **shown)
     shown |= _numbers(info)
-    recent = runs.page(runs.Filter(task_name=info.name), limit=RECENT).items
+    recent = runs.page(runs.RunFilter(task_name=info.name), limit=RECENT).items
     shown |= {"paragraphs": presentation.paragraphs(info.doc), "recent": recent} | _limits(info)
     return render_template("tasks/show.html", **shown)
 

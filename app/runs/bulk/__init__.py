@@ -2,7 +2,7 @@
 
 from app.runs.bulk.execution import confirm, look_after, step
 from app.runs.bulk.models import Bulk, BulkItem
-from app.runs.bulk.progress import Progress, forget_old, get, items, progress, version
+from app.runs.bulk.progress import BulkItemFilter, Progress, forget_old, get, items, progress, version
 from app.runs.bulk.selection import MOST, freeze, freeze_matching
 from app.runs.states import ACTIONS
 
@@ -11,6 +11,7 @@ __all__ = [
     "MOST",
     "Bulk",
     "BulkItem",
+    "BulkItemFilter",
     "Progress",
     "confirm",
     "forget_old",

@@ -25,7 +25,7 @@ from app.runs.cancel import cancel
 from app.runs.models import Run
 from app.runs.states import CANCEL, DELETE, RERUN, TERMINATE
 from app.runs.submit import rerun
-from app.runs.text import storable
+from app.text import storable
 
 BATCH = 25
 STEP_SECONDS = 1.0

@@ -1,22 +1,36 @@
 """Reads how far a change of many runs is, and what became of each run."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import delete, func, select
 
-from app import broker
+from app import broker, lists
 from app.broker import topics
 from app.errors import NotFound
 from app.extensions import db, transaction
+from app.lists.fields import Choice
 from app.runs.bulk.models import Bulk, BulkItem
-from app.runs.bulk.verdicts import ACT
+from app.runs.bulk.verdicts import ACT, VERDICTS
 
 KEPT_DAYS = 30
 KEPT_FROZEN_HOURS = 24
+OUTCOMES = ("done", "failed", *VERDICTS)
+_CURSOR = lists.Cursor(int)
+
+
+@dataclass(frozen=True)
+class BulkItemFilter(lists.Filter):
+    """Which runs of a set: of one verdict, of one outcome."""
+
+    verdict: str | None = lists.of(Choice(VERDICTS), _l("What was found"))
+    outcome: str | None = lists.of(Choice(OUTCOMES), _l("What became of it"))
+
+
+_ALL = BulkItemFilter()
 
 
 @dataclass(frozen=True)
@@ -57,15 +71,18 @@ def progress(bulk: Bulk) -> Progress:
 
 
 def items(
-    bulk: Bulk, limit: int = 50, after: int = -1, verdict: str | None = None, outcome: str | None = None
-) -> Sequence[BulkItem]:
-    """Runs of the set behind a position, in the order of the set; of one verdict or outcome if asked."""
-    query = select(BulkItem).where(BulkItem.bulk_id == bulk.id, BulkItem.position > after)
-    if verdict:
-        query = query.where(BulkItem.verdict == verdict)
-    if outcome:
-        query = query.where(BulkItem.outcome == outcome)
-    return db.session.scalars(query.order_by(BulkItem.position).limit(limit)).all()
+    bulk: Bulk, wanted: BulkItemFilter = _ALL, limit: int = 50, cursor: str | None = None
+) -> lists.Page[BulkItem]:
+    """Runs of the set, in its order; raises `Invalid` for a bad cursor."""
+    query = select(BulkItem).where(BulkItem.bulk_id == bulk.id)
+    if cursor:
+        query = query.where(BulkItem.position > _CURSOR.read(cursor)[0])
+    if wanted.verdict:
+        query = query.where(BulkItem.verdict == wanted.verdict)
+    if wanted.outcome:
+        query = query.where(BulkItem.outcome == wanted.outcome)
+    rows = db.session.scalars(query.order_by(BulkItem.position).limit(limit + 1)).all()
+    return lists.Page.of(rows, limit, lambda row: _CURSOR.write(row.position))
 
 
 def version(bulk_id: str) -> str:

@@ -14,18 +14,18 @@ from app.extensions import db, transaction
 from app.runs import queries
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.verdicts import judge
-from app.runs.filters import Filter
+from app.runs.filters import RunFilter
 from app.runs.models import Run
 from app.runs.queries import Budget
 from app.runs.states import ACTIONS
-from app.runs.text import storable
+from app.text import storable
 
 MOST = 10_000
 _BUDGET = Budget(500_000, 5.0)
 _READ = 500
 
 
-def freeze_matching(action: str, wanted: Filter, by: str, now: datetime) -> Bulk:
+def freeze_matching(action: str, wanted: RunFilter, by: str, now: datetime) -> Bulk:
     """Freeze the newest runs of a filter, at most `MOST`; raises `Invalid` when there is none."""
     found = queries.places(wanted, MOST + 1, budget=_BUDGET)
     ids = [run_id for _at, run_id in found.places[:MOST]]
@@ -90,7 +90,7 @@ def _judged(action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         db.session.expunge_all()
 
 
-def _described(wanted: Filter) -> dict[str, Any]:
+def _described(wanted: RunFilter) -> dict[str, Any]:
     """The filter as JSON, without what it does not ask for."""
     given = {name: value for name, value in asdict(wanted).items() if value not in (None, "", (), [])}
     return {name: _plain(value) for name, value in given.items()}

@@ -1,0 +1,25 @@
+"""What every list has in common: filters read the same way everywhere, cursors, capped counts, chips."""
+
+from app.lists.chips import Chip, Tag, capped, chips, tags
+from app.lists.cursors import Cursor
+from app.lists.filters import Filter, ListQuery, Page, meant, of, read, schema
+from app.lists.limits import COUNT_CAP, LIMIT_DEFAULT, LIMIT_MAX
+
+__all__ = [
+    "COUNT_CAP",
+    "LIMIT_DEFAULT",
+    "LIMIT_MAX",
+    "Chip",
+    "Cursor",
+    "Filter",
+    "ListQuery",
+    "Page",
+    "Tag",
+    "capped",
+    "chips",
+    "meant",
+    "of",
+    "read",
+    "schema",
+    "tags",
+]
