@@ -175,5 +175,5 @@ def test_templates_hold_no_inline_script_or_style() -> None:
 
 
 def test_scripts_can_be_run() -> None:
-    for name in ("bin/dev", "bin/test", "bin/celeriac", ".ci/run"):
+    for name in ("bin/dev", "bin/test", "bin/format", "bin/celeriac", ".ci/run"):
         assert (PROJECT / name).stat().st_mode & 0o111, name

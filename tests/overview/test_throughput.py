@@ -132,7 +132,7 @@ class TestPage:
     def test_the_table_is_an_address_of_its_own(self, ended: Count, signed_in: SignedIn) -> None:
         ended(datetime.now(UTC) - timedelta(hours=8), succeeded=123, failed=4)
         page = signed_in("viewer").get("/?last=24h&table=1").text
-        assert "<td>123</td><td>4</td>" in page
+        assert re.search(r"<td>123</td>\s*<td>4</td>", page)
         assert "Hide the table" in page
         assert "last=24h&amp;table=1" in page  # the spans and the live part keep it
 

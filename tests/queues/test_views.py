@@ -197,7 +197,8 @@ def test_a_row_and_its_explanation_name_the_same_start(
     ids = [submit(n) for n in range(3)]
     text = operator.get(f"{Q}?run={ids[2]}").text
     starts = [
-        datetime.fromisoformat(at) for at in re.findall(r'<time datetime="([^"]+)" title="[^"]+">in ', text)
+        datetime.fromisoformat(at)
+        for at in re.findall(r'<time datetime="([^"]+)" title="[^"]+">\s*in ', text)
     ]
     assert len(starts) == 3
     assert (starts[0] - now).total_seconds() == pytest.approx(500, abs=5)  # as long again as it runs already

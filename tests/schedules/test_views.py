@@ -170,7 +170,7 @@ def test_chips_count_states(app: Flask, signed_in: SignedIn, new: Make, now: dat
     add_run(better, states.SUCCESS, now - timedelta(hours=2))
     browser = signed_in("viewer")
     page = browser.get("/schedules").text
-    chips = re.findall(r'class="chip[^>]*>(?:<svg.*?</svg>)?(\w+) <span class="count">(\d+)<', page)
+    chips = re.findall(r'class="chip[^>]*>\s*(?:<svg.*?</svg>\s*)?(\w+)\s+<span class="count">(\d+)<', page)
     assert chips == [("All", "5"), ("On", "4"), ("Off", "1"), ("Late", "1"), ("Failing", "1")]
     for state, name in (("off", "Off"), ("late", "Late"), ("failing", "Failing")):
         assert names_on(browser.get(f"/schedules?state={state}").text) == [name]
