@@ -17,7 +17,7 @@ from kombu import Connection, pools
 from redis import Redis
 
 from app import broker
-from app.broker.connection import reset
+from app.broker.connection import require_own, reset
 from app.broker.priority import number_for, to_broker
 from app.broker.redis.patch import with_route
 from app.broker.transport import install
@@ -87,6 +87,7 @@ def now() -> datetime:
 def celery_only(broker_flask: Flask, redis: Redis) -> Iterator[Celery]:
     """The Celery app, inside the Flask app's context, with an empty Redis."""
     with broker_flask.app_context():
+        require_own()  # it is, when we come first
         yield broker_flask.extensions["celery"]
 
 
