@@ -474,7 +474,8 @@ def test_indexes_answer_what_is_due(make: Make, database: str | None, now: datet
     db.session.rollback()
     plan = explained(firing.agenda, database)
     assert "ix_schedules_next_run_at" in plan
-    assert len(re.findall(r"ix_runs_(state_)?send_at_unsent", plan)) == 2  # in a small table either will do
+    assert not re.search(r"Seq Scan on runs|SCAN runs(?! USING)", plan)  # which index differs with statistics
+    assert re.search(r"ix_runs_(state_)?send_at_unsent", plan)
     plan = explained(lambda: firing._due(now + minutes(5), 10, None), database)
     assert "ix_schedules_next_run_at" in plan
     plan = explained(lambda: firing.unfinished([1, 2]), database)
