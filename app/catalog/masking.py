@@ -117,7 +117,7 @@ def _hide(value: Any) -> Any:
 def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:
     """The same value with what lies under secret keys hidden; what is nested too deep is hidden whole."""
     if isinstance(value, str):
-        return mask_text(value)
+        return mask_text(value) if "://" in value else value
     if value is None or isinstance(value, int | float) or not isinstance(value, Mapping | list | tuple):
         return value
     if depth > MAX_DEPTH:

@@ -20,6 +20,8 @@ from app.errors import Invalid
 
 logger = logging.getLogger(__name__)
 
+_PLAIN = (str, int, bool, type(None))
+
 
 def validate(info: TaskInfo, args: Any, kwargs: Any) -> Arguments:
     """The arguments as they are to be sent: plain JSON values in one spelling, defaults not filled in.
@@ -67,23 +69,25 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, list[str]]:
     if sentences := unlisted(parameter.name, parameter.shape, value):
         return None, sentences
     try:
-        checked = _spelled(parameter.adapter, value)
+        checked = _spelled(parameter.adapter, value, parameter.native)
     except ValidationError as error:
         return None, messages(parameter.name, parameter.shape, value, error)
     except Exception as error:  # a validator is the task author's own code
         logger.exception("the check of %s failed", parameter.name)
         return None, [_("The check of this value failed: %(error)s.", error=type(error).__name__)]
-    sentence = json_values.problem(checked)
+    sentence = "" if checked is value else json_values.problem(checked)
     return checked, [sentence] if sentence else []
 
 
-def _spelled(adapter: TypeAdapter[Any], value: Any) -> Any:
+def _spelled(adapter: TypeAdapter[Any], value: Any, native: bool) -> Any:
     """The value as pydantic writes it, provided that it reads that as the same value again.
 
     It does not for secrets (written as asterisks) and for models with one-way serializers: those are sent
-    as they came.
+    as they came. A plain value of a type that JSON has, which is most, has but one spelling.
     """
     python = adapter.validate_json(json.dumps(value), strict=True)
+    if native and type(value) in _PLAIN and type(python) is type(value) and python == value:
+        return value
     try:
         spelled = adapter.dump_python(python, mode="json", by_alias=True, exclude_unset=True, warnings=False)
         again = adapter.validate_json(json.dumps(spelled), strict=True)

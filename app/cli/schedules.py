@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 from marshmallow import ValidationError
 
 from app import audit, schedules
+from app.api.fields import reader
 from app.api.schedules.schemas import ScheduleSchema
 from app.clock import utcnow
 from app.errors import CeleriacError, Invalid
@@ -96,12 +97,12 @@ def init_app(app: Flask) -> None:
 
 def _load(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The items as Python values; raises `Invalid` with messages under `NAME: FIELD`."""
-    schema = ScheduleSchema()  # making one takes as long as reading some schedules
+    read = reader(ScheduleSchema)
     loaded: list[dict[str, Any]] = []
     errors: dict[str, list[str]] = {}
     for place, item in enumerate(items, 1):
         try:
-            loaded.append(schema.load(item))
+            loaded.append(read(item))
         except ValidationError as error:
             name = item.get("name") if isinstance(item.get("name"), str) else f"schedule {place}"
             errors |= {f"{name}: {field}": _texts(said) for field, said in error.messages_dict.items()}

@@ -151,7 +151,9 @@ def insert_all(
     for start in range(0, len(made), INSERTED_AT_ONCE):
         batch = made[start : start + INSERTED_AT_ONCE]
         values = [_columns(one, signatures[one.task_name], by, now) for one, _diff in batch]
-        db.session.connection().execute(insert_rows(_TABLE), values)
+        filled = [name for name in _EMPTY if any(value[name] is not None for value in values)]
+        some = [{name: value[name] for name in filled} for value in values]  # half of the columns are empty
+        db.session.connection().execute(insert_rows(_TABLE), some)
         names = [value["name"] for value in values]
         made_as = {name: id for id, name in db.session.execute(_IDS.where(Schedule.name.in_(names)))}
         ids = [made_as[name] for name in names]

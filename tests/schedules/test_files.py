@@ -79,3 +79,33 @@ def test_what_is_no_file_of_schedules_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         files.read(text)
     assert list(refused.value.errors) == ["file"]
+
+
+def test_an_alias_stands_for_what_it_names() -> None:
+    text = "schedules:\n- &first {name: A, kwargs: &k {x: [1, 2]}}\n- name: B\n  kwargs: *k\n"
+    assert files.read(text) == [
+        {"name": "A", "kwargs": {"x": [1, 2]}},
+        {"name": "B", "kwargs": {"x": [1, 2]}},
+    ]
+
+
+def test_aliases_of_aliases_are_made_once() -> None:
+    """Thirty lines that would stand for a thousand million items."""
+    doubled = "".join(f"  a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 31))
+    found = files.read(f"schedules:\n- a0: &a0 [1]\n{doubled}")[0]
+    assert found["a30"][0] is found["a30"][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("schedules:\n- name: A\n  [1]: x\n", 'unhashable key in "<unicode string>", line 3, column 3'),
+        ("schedules:\n- name: A\n  queue: ]\n", "line 3, column 10"),
+        ("schedules:\n- &a {name: [*a]}\n", "recursion"),
+        ("schedules:\n- !!python/object:os.system {}\n", "line 2, column 3"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        files.read(text)
+    assert said in " ".join(refused.value.errors["file"])

@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -205,6 +206,7 @@ def _from(timing: Timing, moment: datetime) -> datetime | None:
     return None if late else found
 
 
+@lru_cache(maxsize=1024)  # a schedule that is saved is asked for the same fire four times
 def _cron_from(expression: CronExpression, place: ZoneInfo, moment: datetime) -> datetime | None:
     floor = _whole_second(moment)
     for year in range(floor.year, min(floor.year + HORIZON_YEARS, LAST_YEAR) + 1):
