@@ -1,9 +1,10 @@
 """Secrets in what a run says: its log, progress, result, error and traceback, and the worker's own log.
 
 The secrets are those among the run's arguments, as texts usually spell them: as they are, as Python and JSON
-write them, in a URL, in HTML, in Base64, and each line of one with several. One of up to
-three characters may stand anywhere by chance; it is hidden only beside its name (`pin=12`, `"pin": 12`). The
-password of a URL (`scheme://user:password@host`) is hidden wherever it stands.
+write them, in a URL, in HTML, in Base64 (alone, and with more: Basic authentication encodes `user:password`),
+and each line of one with several. One of up to three characters may stand anywhere by chance; it is hidden
+only beside its name (`pin=12`, `"pin": 12`). The password of a URL (`scheme://user:password@host`) is hidden
+wherever it stands.
 """
 
 import base64
@@ -11,7 +12,7 @@ import html
 import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -43,13 +44,16 @@ class Scrubber:
     """Hides the secrets of one run in texts and values."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
-        found, short = set(), set()
+        found, parts, short = set(), set(), set()
         for name, secret in secrets:
             if len(secret) >= ANYWHERE_FROM:
                 found |= spellings(secret)
+                parts |= encoded_parts(secret)
             elif name and secret:
                 short.add((name, secret))
         self._whole = sorted(found, key=len, reverse=True)
+        self._parts = sorted(parts, key=len, reverse=True)
+        self._within = _within(self._parts)
         self._short = [_beside(*one) for one in sorted(short)]
         self._short_values = short
 
@@ -58,6 +62,8 @@ class Scrubber:
         for spelling in self._whole:
             if spelling in text:
                 text = text.replace(spelling, MASK)
+        if any(part in text for part in self._parts):
+            text = self._within.sub(MASK, text)
         for pattern in self._short:
             text = pattern.sub(rf"\g<1>{MASK}", text)
         return mask_urls(text)
@@ -99,6 +105,23 @@ def spellings(secret: str) -> set[str]:
         found |= {base64.b64encode(encoded).decode().rstrip("=")}
         found |= {base64.urlsafe_b64encode(encoded).decode().rstrip("=")}
     return {one for one in found if len(one) >= ANYWHERE_FROM}
+
+
+def encoded_parts(secret: str) -> set[str]:
+    """The characters of Base64 that are the secret's alone, wherever it stands in what was encoded."""
+    found = set()
+    plain = secret.encode("utf-8", "replace")
+    for before in range(3):  # bytes; three are four characters
+        text = base64.b64encode(b"\0" * before + plain).decode()
+        part = text[(before * 8 + 5) // 6 : (before + len(plain)) * 8 // 6]
+        found |= {part, part.replace("+", "-").replace("/", "_")}
+    return {one for one in found if len(one) >= ANYWHERE_FROM}
+
+
+def _within(parts: Sequence[str]) -> re.Pattern[str]:
+    """Those parts, and the characters that hold some bits of the secret's first and last letter."""
+    letter = "[A-Za-z0-9+/_-]?"
+    return re.compile(f"{letter}(?:{'|'.join(map(re.escape, parts))}){letter}={{0,2}}")
 
 
 def scrubber_of(task: Any, find: Find | None = None) -> Scrubber | None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,6 +40,19 @@ def test_a_secret_is_hidden_in_every_spelling(secret: str, spell: Callable[[str]
     assert shown.endswith(" after")
     for part in (secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret)):
         assert part not in shown
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("secret", ["pass", "hunter2!", "ÿÿ>?~~", "a-rather-long-password-of-many-letters"])
+@pytest.mark.parametrize("user", ["", "a", "an", "ann"])
+def test_a_password_is_hidden_in_basic_authentication(
+    user: str, secret: str, encode: Callable[[bytes], bytes]
+) -> None:
+    header = f"Authorization: Basic {encode(f'{user}:{secret}'.encode()).decode()}"
+    shown = Scrubber([("password", secret)]).text(f"{header}\nnext line")
+    assert re.fullmatch(rf"Authorization: Basic [\w+/-]{{0,5}}{MASK}={{0,2}}\nnext line", shown), shown
+    more = encode(f"{user}:{secret} and more of it".encode()).decode()
+    assert MASK in Scrubber([("password", secret)]).text(more)
 
 
 def test_lines_of_a_secret_are_hidden_one_by_one() -> None:
