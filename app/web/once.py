@@ -24,9 +24,12 @@ _KEY = re.compile(r"[\w-]{16,64}")
 
 def field() -> Markup:
     """The hidden field with a new key; browsers do not bring an old one back."""
-    return Markup('<input type="hidden" name="{}" value="{}" autocomplete="off">').format(
-        FIELD, secrets.token_urlsafe(16)
-    )
+    return Markup('<input type="hidden" {} autocomplete="off">').format(attributes())
+
+
+def attributes() -> Markup:
+    """The same for the button of a form that has several."""
+    return Markup('name="{}" value="{}"').format(FIELD, secrets.token_urlsafe(16))
 
 
 def once(act: Callable[[], str]) -> str:
@@ -82,4 +85,4 @@ def _name() -> str | None:
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals["form_key"] = field
+    app.jinja_env.globals.update(form_key=field, form_key_attributes=attributes)

@@ -125,3 +125,47 @@ def test_a_form_whose_first_sending_never_ends_says_so(
     redis.set(name, "")
     assert operator.post(f"{RESIZE}/run", data=form).status_code == 409
     assert number(Run) == 1
+
+
+def key_in(text: str) -> str:
+    found = re.search(r'name="form_key" value="([^"]+)"', text)
+    assert found, text
+    return found[1]
+
+
+def test_run_now_that_is_clicked_twice_makes_one_run(
+    operator: FlaskClient, caller: Callable[[str], Any], post: Callable[..., Any]
+) -> None:
+    body = {"name": "Sums", "task_name": "examples.basic.add", "kwargs": {"x": 1, "y": 2}, "overlap": "allow"}
+    made = caller("operator").post(
+        "/schedules", json=body | {"task_type": "interval", "interval_seconds": 60}
+    )
+    schedule = f"/schedules/{made.json['id']}"
+    for where in ("menu", "run"):  # the list's menu, the dialog of the schedule's page
+        before = number(Run)
+        key = key_in(operator.get(f"{schedule}/{where}").text)
+        for _ in range(2):
+            assert post(operator, f"{schedule}/run", {"form_key": key}).status_code == 303
+        assert number(Run) == before + 1
+        assert post(
+            operator, f"{schedule}/run", {"form_key": key_in(operator.get(f"{schedule}/{where}").text)}
+        )
+        assert number(Run) == before + 2
+
+
+def test_rerun_that_is_clicked_twice_makes_one_run(operator: FlaskClient, post: Callable[..., Any]) -> None:
+    now = utcnow()
+    for name, state in (("gone", "FAILURE"), ("done", "SUCCESS")):
+        db.session.add(
+            Run(
+                id=name, task_name="examples.basic.add", state=state, queue="default", args=[1, 2], kwargs={},
+                created_at=now, updated_at=now, ended_at=now, error="ValueError: no",
+            )
+        )  # fmt: skip
+    db.session.commit()
+    for name, where in (("gone", "/runs/gone"), ("done", "/runs/done/menu"), ("gone", "/")):
+        before = number(Run)
+        key = key_in(operator.get(where).text)
+        found = [post(operator, f"/runs/{name}/rerun", {"form_key": key}).location for _ in range(2)]
+        assert found[0] == found[1]
+        assert number(Run) == before + 1

@@ -21,6 +21,7 @@ from app.runs.raw_message import raw_message
 from app.runs.timeline import timeline
 from app.web import live, viewer
 from app.web.htmx import go_to, safe_return, wants_fragment
+from app.web.once import once
 from app.web.permissions import requires
 
 
@@ -77,9 +78,12 @@ def cancel(run_id: str) -> Response:
 @bp.post("/<run_id>/rerun")
 @requires("operate")
 def rerun(run_id: str) -> Response:
-    new = runs.rerun(runs.get(run_id), current_user.name, viewer.now())
-    flash(_("Sent again as a new run"), "success")
-    return go_to(url_for("runs.show", run_id=new.id))
+    def act() -> str:
+        new = runs.rerun(runs.get(run_id), current_user.name, viewer.now())
+        flash(_("Sent again as a new run"), "success")
+        return url_for("runs.show", run_id=new.id)
+
+    return go_to(once(act))
 
 
 @bp.get("/<run_id>/delete")

@@ -15,6 +15,7 @@ from app.pages.schedules.blueprint import address_of, back, bp, moment, question
 from app.pages.schedules.form import OVERLAP_WORDS
 from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
+from app.web.once import once
 from app.web.permissions import requires
 
 
@@ -69,13 +70,18 @@ def run(schedule_id: int) -> Any:
     overlap: Any = request.form.get("overlap") or None
     if overlap not in (None, *OVERLAP_WORDS):
         raise Invalid({"overlap": [_("Choose one of the list.")]})
-    try:
+
+    def act() -> str:
         new = schedules.run_now(schedule_id, current_user.name, viewer.now(), overlap)
+        say(_("Sent to the queue %(queue)s", queue=new.queue), schedules.get(schedule_id).name, run_id=new.id)
+        return new.id
+
+    try:
+        once(act)
     except Conflict as error:
         if error.code != "overlap":
             raise
         return _ask_overlap(schedule_id, error.detail)
-    say(_("Sent to the queue %(queue)s", queue=new.queue), schedules.get(schedule_id).name, run_id=new.id)
     return _row_or_back(schedule_id)
 
 
