@@ -12,6 +12,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from celery import Celery
+from celery.utils.dispatch import Signal
 from flask_babel import lazy_gettext as _l
 
 LIBRARY = "app.library"
@@ -19,6 +20,8 @@ OWN_PACKAGE = "app"
 NOT_SET_UP = ("AppRegistryNotReady", "ImproperlyConfigured")  # what Django raises
 
 logger = logging.getLogger(__name__)
+
+loaded = Signal(name="tasks_loaded", providing_args={"failures"})  # this process has the tasks, but for these
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def load(celery_app: Celery, modules: Sequence[str]) -> list[ImportFailure]:
     for failure in failures:
         logger.warning("tasks of %s cannot be used: %s", failure.module, failure.error)
     celery_app.finalize()
+    loaded.send(None, failures=failures)
     return failures
 
 
@@ -53,8 +57,8 @@ def own_modules(names: Sequence[str]) -> list[ModuleType]:
     """The loaded modules of the user's own, of packages with all that is in them."""
     return [
         module
-        for loaded, module in list(sys.modules.items())
-        if any(loaded == own or loaded.startswith(f"{own}.") for own in names)
+        for name, module in list(sys.modules.items())
+        if any(name == own or name.startswith(f"{own}.") for own in names)
     ]
 
 

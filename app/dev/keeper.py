@@ -1,18 +1,26 @@
 """Keeps a process of `bin/dev`: on HUP a new one starts at once, and the old one ends what it does.
 
-The new one is forked from here, where all but the team's own tasks is imported already.
+The new one is forked from here, where all but the team's own tasks is imported already. When it has those too
+it says so, and the old one is told to end. When a module cannot be imported that the old one has, the new
+one ends instead, and the old one goes on.
 """
 
 import ctypes
+import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
+from app.catalog import discovery
 from app.dev import preloaded
 
 PR_SET_PDEATHSIG = 1
 STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
-AWAITED = {signal.SIGHUP, signal.SIGCHLD, *STOPS}
+AWAITED = {signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, *STOPS}
+BROKEN = 75  # how a new process ends that lacks a module which the old one has
 
 
 class Keeper:
@@ -20,8 +28,11 @@ class Keeper:
 
     def __init__(self, program: str, arguments: list[str]) -> None:
         self._program, self._arguments = program, arguments
-        self._living: dict[int, int] = {}  # process id → number in the name
+        self._living: dict[int, int] = {}  # process id → number in the name, the oldest first
         self._newest = 0
+        self._heard: dict[int, int] = {}  # where those that start say what they lack
+        self._lacking: dict[int, set[str]] = {}  # modules that those which work could not import
+        self._leaving: set[int] = set()
 
     def run(self) -> int:
         """Work until told to stop, or until the newest process ends by itself; returns its exit status."""
@@ -30,9 +41,9 @@ class Keeper:
         while True:
             number = signal.sigwait(AWAITED)
             if number == signal.SIGHUP:
-                older = list(self._living)
                 self._start()
-                _send(older, signal.SIGTERM)
+            elif number == signal.SIGUSR1:
+                self._hear()
             elif number in STOPS:
                 _send(list(self._living), signal.Signals(number))
                 return self._end()
@@ -43,16 +54,40 @@ class Keeper:
 
     def _start(self) -> None:
         number = next(n for n in range(1, len(self._living) + 2) if n not in self._living.values())
+        lacking = next((self._lacking[pid] for pid in reversed(self._living) if pid in self._lacking), None)
+        hearing, saying = os.pipe()
         pid = os.fork()
         if pid:
+            os.close(saying)
+            os.set_blocking(hearing, False)
             self._living[pid] = number
+            self._heard[pid] = hearing
             self._newest = pid
             return
+        os.close(hearing)
+        tells = "worker" in self._arguments  # one is enough
+        discovery.loaded.connect(partial(_take_over, saying, lacking, tells), weak=False)
         _end_with_keeper()
         for awaited in AWAITED:
             signal.signal(awaited, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
         preloaded.become(self._program, [*self._arguments, *self._options(number)])
+
+    def _hear(self) -> None:
+        """One that has its tasks takes the place of those that started before it."""
+        for pid, hearing in list(self._heard.items()):
+            try:
+                said = os.read(hearing, 65_536)
+            except BlockingIOError:
+                continue
+            if not said:  # it has ended
+                continue
+            os.close(self._heard.pop(pid))
+            self._lacking[pid] = set(json.loads(said))
+            living = list(self._living)
+            older = [one for one in living[: living.index(pid)] if one not in self._leaving]
+            self._leaving.update(older)
+            _send(older, signal.SIGTERM)
 
     def _options(self, number: int) -> list[str]:
         """What a worker needs beside another: a name of its own; and it does not wait a second for news."""
@@ -65,10 +100,17 @@ class Keeper:
         status = None
         for pid in list(self._living):
             ended, code = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                del self._living[pid]
-                if pid == self._newest:
-                    status = _exit_status(code)
+            if not ended:
+                continue
+            del self._living[pid]
+            self._lacking.pop(pid, None)
+            self._leaving.discard(pid)
+            if pid in self._heard:
+                os.close(self._heard.pop(pid))
+            if pid == self._newest and _exit_status(code) == BROKEN and self._living:
+                self._newest = list(self._living)[-1]
+            elif pid == self._newest:
+                status = _exit_status(code)
         return status
 
     def _end(self) -> int:
@@ -79,6 +121,25 @@ class Keeper:
             if pid == self._newest:
                 status = _exit_status(code)
         return status
+
+
+def _take_over(
+    saying: int,
+    lacking: set[str] | None,
+    tells: bool,
+    failures: Sequence[discovery.ImportFailure] = (),
+    **_others: Any,
+) -> None:
+    """Say that the tasks are there; or end, when one goes on that lacks fewer modules (`lacking`)."""
+    lost = [one for one in failures if lacking is not None and one.module not in lacking]
+    if lost:
+        for one in lost if tells else ():
+            line = f"{one.module}: {one.error}. Tasks go on as they were until it can be imported"
+            print(f"bin/dev: {line}", flush=True)
+        os._exit(BROKEN)
+    os.write(saying, json.dumps([one.module for one in failures]).encode())
+    os.close(saying)
+    os.kill(os.getppid(), signal.SIGUSR1)
 
 
 def _end_with_keeper() -> None:

@@ -13,9 +13,11 @@ import psutil
 
 from app.dev.sources import Sources
 
-TICK_SECONDS = 0.2
+TICK_SECONDS = 0.1
 MOST_OF_A_CORE = 0.01  # of a very large package it is looked at less often
-NAMES = {"web", "worker", "beat", "recorder"}
+WAITED_FOR = {"web", "worker"}  # by whoever saved; the others start later, so that these have the processors
+OTHERS = {"beat", "recorder"}
+OTHERS_SECONDS = 2.0
 
 
 def watch(modules: Sequence[str], supervisor: int) -> None:
@@ -45,11 +47,22 @@ def _take_over(files: Iterable[Path], supervisor: int) -> None:
         _forget_compiled(file)
     error = next(filter(None, map(syntax_error, sorted(files))), None)
     if error:
-        told, names = f"{error}. Tasks go on as they were until it can be read", {"web"}  # its page says so
-    else:
-        told, names = f"taken over: {', '.join(sorted(file.name for file in files))}", NAMES
-    print(f"bin/dev: {told}", flush=True)
-    for process in psutil.Process(supervisor).children():
+        print(f"bin/dev: {error}. Tasks go on as they were until it can be read", flush=True)
+        _hang_up(supervisor, {"web"})  # its page says so
+        return
+    print(f"bin/dev: taken over: {', '.join(sorted(file.name for file in files))}", flush=True)
+    _hang_up(supervisor, WAITED_FOR)
+    later = threading.Timer(OTHERS_SECONDS, _hang_up, (supervisor, OTHERS))
+    later.daemon = True
+    later.start()
+
+
+def _hang_up(supervisor: int, names: set[str]) -> None:
+    try:
+        children = psutil.Process(supervisor).children()
+    except psutil.NoSuchProcess:  # all of it has ended meanwhile
+        return
+    for process in children:
         try:
             if process.environ().get("SUPERVISOR_PROCESS_NAME") in names:
                 process.send_signal(signal.SIGHUP)

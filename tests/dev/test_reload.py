@@ -76,8 +76,8 @@ class Stack:
     def get(self, path: str) -> Any:
         return self.session.get(f"{self.address}/api/v1{path}", timeout=30).json()
 
-    def run(self, seconds: float = 0) -> str:
-        body = {"task_name": "team.jobs.greet", "kwargs": {"seconds": seconds}}
+    def run(self, seconds: float = 0, **options: Any) -> str:
+        body = {"task_name": "team.jobs.greet", "kwargs": {"seconds": seconds}} | options
         answer = self.session.post(f"{self.address}/api/v1/runs", json=body, timeout=30)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
@@ -94,6 +94,12 @@ class Stack:
 
     def workers(self) -> list[str]:
         return [one["hostname"] for one in self.get("/workers")["items"] if one["state"] == "online"]
+
+    def keepers(self) -> list[Any]:
+        """The processes that keep the workers."""
+        found = orphans.marked(self.folder.parent / "data")
+        named = [one for one in found if one.environ().get("SUPERVISOR_PROCESS_NAME") == "worker"]
+        return [one for one in named if "supervisord" in " ".join(one.parent().cmdline())]
 
     def tasks_page(self) -> str:
         return self.browser.get(f"{self.address}/tasks", timeout=30).text
@@ -140,6 +146,8 @@ def test_a_saved_module_is_taken_over(stack: Stack) -> None:
     assert stack.result(stack.run()) == "two"
     assert stack.get(f"/runs/{long}")["state"] == "STARTED"
     assert stack.result(long) == "one"
+    (keeper,) = stack.keepers()
+    stack.eventually(lambda: len(keeper.children()) == 1)
 
     (stack.folder / "team/jobs.py").write_text("def broken(:\n")
     stack.eventually(lambda: "invalid syntax" in stack.tasks_page())
@@ -148,6 +156,18 @@ def test_a_saved_module_is_taken_over(stack: Stack) -> None:
     stack.eventually(lambda: stack.doc() == "Greet three.")
     stack.eventually(lambda: old in stack.workers())  # its name is free again
     assert stack.result(stack.run()) == "three"
+
+    waiting = stack.run(hold=True)
+    (stack.folder / "team/jobs.py").write_text("import nowhere\n" + JOBS)
+    stack.eventually(lambda: "No module named" in stack.tasks_page() and "nowhere" in stack.tasks_page())
+    said = "team.jobs: ModuleNotFoundError: No module named 'nowhere'. Tasks go on as they were"
+    stack.eventually(lambda: said in stack.log.read_text())
+    assert stack.log.read_text().count(said) == 1
+    answer = stack.session.post(f"{stack.address}/api/v1/queues/default/release", json={"id": waiting})
+    assert stack.result(waiting) == "three", answer.text  # the worker still has it
+    stack.save("four")
+    stack.eventually(lambda: stack.doc() == "Greet four.")
+    stack.eventually(lambda: stack.result(stack.run()) == "four")
     stack.eventually(lambda: stack.session.get(f"{stack.address}/healthz", timeout=30).status_code == 200)
 
     stack.process.send_signal(signal.SIGTERM)
@@ -156,14 +176,9 @@ def test_a_saved_module_is_taken_over(stack: Stack) -> None:
 
 
 def test_a_killed_keeper_leaves_no_second_worker(stack: Stack) -> None:
-    def keepers() -> list[Any]:
-        found = orphans.marked(stack.folder.parent / "data")
-        named = [one for one in found if one.environ().get("SUPERVISOR_PROCESS_NAME") == "worker"]
-        return [one for one in named if "supervisord" in " ".join(one.parent().cmdline())]
-
-    (keeper,) = keepers()
+    (keeper,) = stack.keepers()
     own = keeper.children(recursive=True)
     keeper.kill()
     stack.eventually(lambda: not any(one.is_running() and one.status() != "zombie" for one in own))
-    stack.eventually(lambda: keepers() not in ([], [keeper]))
+    stack.eventually(lambda: stack.keepers() not in ([], [keeper]))
     assert stack.result(stack.run()) == "one"
