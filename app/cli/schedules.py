@@ -16,7 +16,7 @@ from app.api.fields import reader
 from app.api.schedules.schemas import ScheduleSchema
 from app.clock import utcnow
 from app.errors import CeleriacError, Invalid
-from app.schedules import exchange, files
+from app.schedules import exchange, files, stored_arguments
 from app.schedules.definition import FIELDS, Definition
 from app.schedules.history import readable
 
@@ -31,7 +31,13 @@ def export(path: str, kind: str | None) -> None:
 
     Schedules that code defines live there and are left out. Secret arguments are masked.
     """
-    rows = schedules.everything()
+    rows = []
+    for row in schedules.everything():
+        if wrong := stored_arguments.problems(row.args, row.kwargs):
+            said = " ".join(f"{name}: {' '.join(texts)}" for name, texts in wrong.items())
+            click.echo(f"left out: {row.name}: {said}", err=True)
+        else:
+            rows.append(row)
     items = [readable(Definition.of(row)) for row in rows]
     text = files.write([_tidy(item) for item in items], (kind or _kind(path)) == "json")
     with click.open_file(path, "w", encoding="utf-8") as file:

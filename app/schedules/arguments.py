@@ -6,7 +6,7 @@ from typing import Any
 
 from app import catalog
 from app.errors import Invalid
-from app.schedules import due_arguments
+from app.schedules import due_arguments, stored_arguments
 from app.schedules.decisions import kinds
 from app.schedules.definition import FIELDS
 from app.schedules.timing import zone
@@ -20,6 +20,8 @@ def checked(
     Raises `Invalid` by parameter; one named like a field of the schedule stands under `kwargs.NAME`.
     `sample_at` is a fire for which markers are resolved to see whether the task takes them.
     """
+    if unreadable := stored_arguments.problems(args, kwargs):
+        raise Invalid(unreadable)
     catalog.require_size(args, kwargs)
     try:
         due_arguments.check(args, kwargs)

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from app import catalog
 from app.runs import creation, new_run, states
 from app.runs.creation import Row
-from app.schedules import due_arguments, reasons
+from app.schedules import due_arguments, reasons, stored_arguments
 from app.schedules.definition import policies_of, timing_of
 from app.schedules.policies import Due, PlannedFire, plan
 from app.schedules.timing import Timing, actual_at, first_fire, zone
@@ -62,6 +62,7 @@ def decide(row: Any, unfinished: Unfinished, now: datetime) -> Decision:
     (`one_time`) that has passed is a fire like any other then: it runs or is missed, by its policies. Raises
     whatever a value that cannot be evaluated raises.
     """
+    maker = _RunMaker(row, now)
     timing, next_due_at = timing_of(row, row.id), row.next_due_at
     if next_due_at is None:
         anchored = row.task_type == "interval" and row.anchor_at is None
@@ -70,7 +71,6 @@ def decide(row: Any, unfinished: Unfinished, now: datetime) -> Decision:
         if next_due_at is None or next_due_at > now:
             return _placed(timing, row, next_due_at, anchored)
     skips = _skips(row)
-    maker = _RunMaker(row, now)
     policies = policies_of(row)
     if maker.info is None:
         policies = replace(policies, max_runs=None)  # nothing is sent, so nothing counts
@@ -143,8 +143,8 @@ class _RunMaker:
         self.now = now
         self.info = catalog.lookup(row.task_name)
         self.unknown: dict[str, Any] | None = None
+        self._arguments = catalog.Arguments(*stored_arguments.parse(row.args, row.kwargs))
         self._relative = due_arguments.KEY in row.args or due_arguments.KEY in row.kwargs
-        self._arguments: catalog.Arguments | None = None
 
     def make(self, entry: PlannedFire, number: int) -> Row:
         """The row of one fire; `number` keeps fires of the same batch in their order."""
@@ -179,14 +179,12 @@ class _RunMaker:
         return creation.waiting(arguments, self.now, ttl_seconds)
 
     def _resolved(self, due_at: datetime) -> catalog.Arguments:
-        if self._arguments is None or self._relative:
-            args, kwargs = json.loads(self.row.args), json.loads(self.row.kwargs)
-            if self._relative:
-                args, kwargs = due_arguments.resolve(
-                    args, kwargs, due_at, zone(self.row.timezone), kinds(self.info)
-                )
-            self._arguments = catalog.Arguments(args, kwargs)
-        return self._arguments
+        if not self._relative:
+            return self._arguments
+        given, place = self._arguments, zone(self.row.timezone)
+        return catalog.Arguments(
+            *due_arguments.resolve(given.args, given.kwargs, due_at, place, kinds(self.info))
+        )
 
 
 def kinds(info: catalog.TaskInfo | None) -> dict[str, due_arguments.Kind]:

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from app import catalog
 from app.errors import Invalid
 from app.extensions import db, transaction
-from app.schedules import arguments
+from app.schedules import arguments, stored_arguments
 from app.schedules.models import Schedule
 from app.schedules.rows import announce
 
@@ -34,6 +34,8 @@ def problems(
     info = catalog.lookup(task_name)
     if info is None:
         return {"task_name": [_("No task named %(name)s is known any more.", name=task_name)]}
+    if unreadable := stored_arguments.problems(args, kwargs):
+        return unreadable
     try:
         arguments.checked(info, list(args), dict(kwargs), timezone, now)
     except Invalid as error:

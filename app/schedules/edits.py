@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 
 from app import catalog
 from app.accounts import permits
-from app.errors import Conflict
+from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import Run, states
-from app.schedules import arguments, drift, history, keeping, rows, timing
+from app.schedules import arguments, drift, history, keeping, rows, stored_arguments, timing
 from app.schedules.buffer import buffered
 from app.schedules.checks import check
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
@@ -101,6 +101,8 @@ def duplicate(schedule_id: int, by: str | None, now: datetime) -> Schedule:
 
     def copy() -> Schedule:
         row = rows.locked(schedule_id)
+        if unreadable := stored_arguments.problems(row.args, row.kwargs):
+            raise Invalid(unreadable)
         name = rows.free_name(_("%(name)s copy", name=row.name))
         definition = replace(Definition.of(row), name=name, enabled=False)
         _permit(definition)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import UTCDateTime
 from app.extensions import Base
+from app.schedules.stored_arguments import StoredArguments, UnreadableArgs, UnreadableKwargs
 
 OptionalJSON = JSON(none_as_null=True)
 
@@ -37,8 +38,8 @@ class Schedule(Base):
     cron_schedule: Mapped[str | None] = mapped_column(String(256))
     timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")
     # The real arguments: they are needed to run. Everything that shows them masks the secret ones.
-    args: Mapped[list[Any]] = mapped_column(JSON, server_default="[]")
-    kwargs: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
+    args: Mapped[list[Any]] = mapped_column(StoredArguments(UnreadableArgs), server_default="[]")
+    kwargs: Mapped[dict[str, Any]] = mapped_column(StoredArguments(UnreadableKwargs), server_default="{}")
     secrets_by: Mapped[str | None] = mapped_column(String(255))  # who entered the secret ones
     enabled: Mapped[bool] = mapped_column(server_default=true())
     queue: Mapped[str | None] = mapped_column(String(255))

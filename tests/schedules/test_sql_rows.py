@@ -168,3 +168,56 @@ def test_a_row_that_makes_no_sense_says_so_and_delays_nobody(
     assert row.last_error
     assert row.enabled
     assert len(history(good)) == 1
+
+
+BROKEN = [
+    ("args", '{"x": 1}'),
+    ("kwargs", "[1]"),
+    ("args", "null"),
+    ("kwargs", '"x"'),
+    ("args", "[1, 2"),
+    ("kwargs", ""),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), BROKEN)
+def test_broken_arguments_are_told_and_stop_nothing(
+    app: Flask, celery_app: Any, caller: Any, signed_in: Any, post: Any, make: Any, column: str, value: str
+) -> None:
+    if db.engine.dialect.name == "postgresql" and value in ("[1, 2", ""):
+        pytest.skip("PostgreSQL takes nothing but JSON")
+    make("Good", at=NOON - timedelta(hours=1))
+    timing = {
+        "task_type": "interval",
+        "interval_seconds": 60,
+        "anchor_at": sql_time(NOON - timedelta(hours=1)),
+    }
+    insert(name="Bad", task_name="examples.basic.add", **timing, **{column: value})
+    db.session.rollback()
+    bad = db.session.scalars(select(Schedule).where(Schedule.name == "Bad")).one()
+    wanted = "holds no JSON list" if column == "args" else "holds no JSON object"
+
+    look(celery_app, NOON)
+    look(celery_app, NOON + timedelta(seconds=61))
+    rows = {row.name: row for row in db.session.scalars(select(Schedule))}
+    assert rows["Good"].run_count > 0
+    assert rows["Bad"].run_count == 0
+    assert f"Unreadable: The column {column} holds no JSON" in rows["Bad"].last_error
+
+    api, browser = caller("admin"), signed_in("operator")
+    assert {one["name"] for one in api.get("/schedules").json["items"]} == {"Good", "Bad"}
+    page = browser.get(f"/schedules/{bad.id}")
+    assert page.status_code == 200
+    assert wanted in page.text
+    for path in ("/schedules", "/", f"/schedules/{bad.id}/edit", f"/schedules/{bad.id}/menu"):
+        assert browser.get(path).status_code == 200
+    refused = api.post(f"/schedules/{bad.id}/run", json={})
+    assert refused.status_code == 422
+    assert wanted in refused.json["errors"][column][0]
+    exported = app.test_cli_runner().invoke(args=["schedules", "export", "-"])
+    assert f"left out: Bad: {column}" in exported.output
+    assert api("PATCH", f"/schedules/{bad.id}", json={"note": "who did that?"}).status_code == 200
+    mended = api("PATCH", f"/schedules/{bad.id}", json={"args": [], "kwargs": {"x": 1, "y": 2}})
+    assert mended.status_code == 200, mended.json
+    look(celery_app, NOON + timedelta(hours=2))
+    assert db.session.get_one(Schedule, bad.id).run_count == 1

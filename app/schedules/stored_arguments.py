@@ -1,0 +1,82 @@
+"""Arguments as the table holds them: rows are written in SQL too, and a column holds what it was given."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import JSON, Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Unreadable(ValueError):
+    """A column holds no such arguments."""
+
+
+class _Unlike:
+    """Equals nothing but itself, so that whatever is put in its place is a change."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    __hash__ = None  # type: ignore[assignment]  # as lists and dicts
+
+
+class UnreadableArgs(_Unlike, list[Any]):
+    """Stands for a column `args` that holds no JSON list, so that the rest of its row can be read."""
+
+
+class UnreadableKwargs(_Unlike, dict[str, Any]):
+    """Stands for a column `kwargs` that holds no JSON object."""
+
+
+class StoredArguments(TypeDecorator[Any]):
+    """JSON of one kind; what is no JSON, or of another kind, is read as what stands for it."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, stand_in: type[UnreadableArgs] | type[UnreadableKwargs]) -> None:
+        super().__init__()
+        self.stand_in = stand_in
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        """JSON's own, which here must not end the reading of a whole page of rows."""
+        inner = self.load_dialect_impl(dialect).result_processor(dialect, coltype)
+        kind = list if issubclass(self.stand_in, list) else dict
+
+        def read(value: Any) -> Any:
+            try:
+                found = inner(value) if inner else value
+            except (ValueError, TypeError, RecursionError):
+                found = None
+            return found if isinstance(found, kind) else self.stand_in()
+
+        return read
+
+
+def problems(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is wrong with the columns of a row, by column; empty when both could be read."""
+    found = {}
+    if isinstance(args, UnreadableArgs):
+        found["args"] = [_("The table holds no JSON list here.")]
+    if isinstance(kwargs, UnreadableKwargs):
+        found["kwargs"] = [_("The table holds no JSON object here.")]
+    return found
+
+
+def parse(args: str, kwargs: str) -> tuple[list[Any], dict[str, Any]]:
+    """The columns from their texts; raises `Unreadable`."""
+    found: list[Any] = []
+    for name, text, kind in (("args", args, list), ("kwargs", kwargs, dict)):
+        try:
+            found.append(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(_("The column %(name)s holds no JSON: %(why)s", name=name, why=error)) from None
+        if not isinstance(found[-1], kind):
+            wanted = _("list") if kind is list else _("object")
+            raise Unreadable(_("The column %(name)s holds no JSON %(kind)s.", name=name, kind=wanted))
+    return found[0], found[1]
