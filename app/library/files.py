@@ -52,9 +52,17 @@ def clean_up(
     also when they become empty. Symbolic links are neither removed nor followed. A file that cannot be
     removed is named in the result and does not stop the others.
     """
-    target = input_folder(folder, write=True)
+    from app import runs
+
+    target, outcome = input_folder(folder, write=True), CleanUp()
     before = utcnow() - timedelta(days=older_than_days)
-    outcome = remove_old(target, before.timestamp(), pattern, recursive, dry_run, self.progress)
+    try:
+        remove_old(outcome, target, before.timestamp(), pattern, recursive, dry_run, self.progress)
+    finally:  # also when it is stopped halfway
+        if outcome.files and not dry_run:
+            removed = {"files": outcome.files, "bytes": outcome.bytes, "names": outcome.names}
+            limits = {"folder": str(target), "pattern": pattern, "before": before.isoformat()}
+            runs.note_removal("file.delete", utcnow(), self.request.id or "", **limits, **removed)
     if outcome.failed and not outcome.files:
         raise PermissionError(f"No file could be removed: {outcome.failed}")
     return {
@@ -68,10 +76,15 @@ def clean_up(
 
 
 def remove_old(
-    folder: Path, before: float, pattern: str, recursive: bool, dry_run: bool, progress: Progress
-) -> CleanUp:
+    outcome: CleanUp,
+    folder: Path,
+    before: float,
+    pattern: str,
+    recursive: bool,
+    dry_run: bool,
+    progress: Progress,
+) -> None:
     """Remove the matching files last changed before a POSIX time; with `dry_run` only count them."""
-    outcome = CleanUp()
 
     def not_readable(error: OSError) -> None:
         outcome.failed[os.path.basename(error.filename)] = error.strerror or str(error)
@@ -90,7 +103,6 @@ def remove_old(
         if len(outcome.names) < NAMES_IN_RESULT:
             outcome.names.append(name)
         progress(outcome.files, None, name)
-    return outcome
 
 
 def _old_files(

@@ -29,6 +29,7 @@ from app.runs.retention import (
     delete_finished,
     delete_one,
     note_clean_up,
+    note_removal,
     rule_of,
 )
 from app.runs.states import RUNNING
@@ -85,6 +86,7 @@ __all__ = [
     "new_run",
     "newer_than",
     "note_clean_up",
+    "note_removal",
     "numbers_of",
     "page",
     "place_of",

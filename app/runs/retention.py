@@ -119,16 +119,19 @@ def clean_up(states: Sequence[str], before: datetime, now: datetime) -> int:
 
 
 def note_clean_up(deleted: int, now: datetime, run_id: str = "", **limits: Any) -> None:
-    """Write into the audit log how many runs a clean-up deleted, and by which limits.
+    """Write into the audit log how many runs a clean-up deleted, and by which limits; see `note_removal`."""
+    note_removal("run.delete", now, run_id, **{"deleted": deleted} | limits)
+
+
+def note_removal(action: str, now: datetime, run_id: str = "", **details: Any) -> None:
+    """Write into the audit log what was removed.
 
     `run_id` is the run that did it; whoever asked for that one is named.
     """
     run = db.session.get(Run, run_id) if run_id else None
     asked_by = (run.requested_by or "") if run else None
     with transaction():
-        details = {"deleted": deleted} | limits
-        name = run.task_name if run else ""
-        audit.record("run.delete", now, "run", run_id, name, actor=asked_by, **details)
+        audit.record(action, now, "run", run_id, run.task_name if run else "", actor=asked_by, **details)
 
 
 def delete_one(run: Run, now: datetime) -> None:

@@ -13,7 +13,7 @@ class Unreadable(ValueError):
     """A column holds no such arguments."""
 
 
-class _Unlike:
+class _StandIn:
     """Equals nothing but itself, so that whatever is put in its place is a change."""
 
     def __eq__(self, other: object) -> bool:
@@ -25,12 +25,16 @@ class _Unlike:
     __hash__ = None  # type: ignore[assignment]  # as lists and dicts
 
 
-class UnreadableArgs(_Unlike, list[Any]):
+class UnreadableArgs(_StandIn, list[Any]):
     """Stands for a column `args` that holds no JSON list, so that the rest of its row can be read."""
 
+    kind = list
 
-class UnreadableKwargs(_Unlike, dict[str, Any]):
+
+class UnreadableKwargs(_StandIn, dict[str, Any]):
     """Stands for a column `kwargs` that holds no JSON object."""
+
+    kind = dict
 
 
 class StoredArguments(TypeDecorator[Any]):
@@ -46,14 +50,13 @@ class StoredArguments(TypeDecorator[Any]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
         """JSON's own, which here must not end the reading of a whole page of rows."""
         inner = self.load_dialect_impl(dialect).result_processor(dialect, coltype)
-        kind = list if issubclass(self.stand_in, list) else dict
 
         def read(value: Any) -> Any:
             try:
                 found = inner(value) if inner else value
             except (ValueError, TypeError, RecursionError):
                 found = None
-            return found if isinstance(found, kind) else self.stand_in()
+            return found if isinstance(found, self.stand_in.kind) else self.stand_in()
 
         return read
 
@@ -62,21 +65,22 @@ def problems(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, list[s
     """What is wrong with the columns of a row, by column; empty when both could be read."""
     found = {}
     if isinstance(args, UnreadableArgs):
-        found["args"] = [_("The table holds no JSON list here.")]
+        found["args"] = [_("The column args holds no JSON list.")]
     if isinstance(kwargs, UnreadableKwargs):
-        found["kwargs"] = [_("The table holds no JSON object here.")]
+        found["kwargs"] = [_("The column kwargs holds no JSON object.")]
     return found
 
 
 def parse(args: str, kwargs: str) -> tuple[list[Any], dict[str, Any]]:
     """The columns from their texts; raises `Unreadable`."""
-    found: list[Any] = []
-    for name, text, kind in (("args", args, list), ("kwargs", kwargs, dict)):
+    found = {}
+    for name, text, stand_in in (("args", args, UnreadableArgs), ("kwargs", kwargs, UnreadableKwargs)):
         try:
-            found.append(json.loads(text))
+            found[name] = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise Unreadable(_("The column %(name)s holds no JSON: %(why)s", name=name, why=error)) from None
-        if not isinstance(found[-1], kind):
-            wanted = _("list") if kind is list else _("object")
-            raise Unreadable(_("The column %(name)s holds no JSON %(kind)s.", name=name, kind=wanted))
-    return found[0], found[1]
+        if not isinstance(found[name], stand_in.kind):
+            found[name] = stand_in()
+    if wrong := problems(found["args"], found["kwargs"]):
+        raise Unreadable(" ".join(text for texts in wrong.values() for text in texts))
+    return found["args"], found["kwargs"]

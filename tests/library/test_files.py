@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from app import audit
+from app.extensions import db
 from app.library.files import clean_up
 
 DAY = 86_400
@@ -41,6 +43,11 @@ def test_old_matching_files_are_removed(run: Any, logs: Path) -> None:
     result = run(clean_up, folder="logs", older_than_days=5, pattern="*.log", dry_run=False)
     assert (result["files"], result["failed"]) == (1, {})
     assert left(logs) == ["new.log", "old.txt", "sub/deep.log"]
+    run(clean_up, folder="logs", older_than_days=5)  # removes nothing, so nothing is noted
+    db.session.rollback()
+    (entry,) = audit.page(audit.Filter(action="file.delete")).items
+    details = entry.details or {}
+    assert (details["folder"], details["pattern"], details["names"]) == (str(logs), "*.log", ["old.log"])
 
 
 def test_folders_inside_only_when_asked(run: Any, logs: Path) -> None:

@@ -15,6 +15,7 @@ from flask import Flask
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.pool import NullPool
 
+from app import audit, runs
 from app.config import settings
 from app.extensions import db
 from app.library.maintenance import backup_database, clean_history
@@ -112,7 +113,7 @@ def test_only_the_newest_are_kept_and_other_files_stay(source: Path, tmp_path: P
     ]
     for other in ("mine.sqlite3", "celeriac-notes.dump", ".123.part.sqlite3"):
         (folder / other).write_text("x")
-    assert keep_newest(folder, 2) == names[:2]
+    assert list(keep_newest(folder, 2)) == names[:2]
     assert sorted(os.listdir(folder)) == sorted(
         [*names[2:], "mine.sqlite3", "celeriac-notes.dump", ".123.part.sqlite3"]
     )
@@ -126,6 +127,18 @@ def test_the_task_backs_up_celeriacs_own_database(run: Any, app: Flask) -> None:
     with closing(sqlite3.connect(written)) as connection:
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert "runs" in tables
+
+
+def test_the_audit_log_keeps_which_backups_were_removed(app: Flask, celery_app: Any) -> None:
+    now = datetime.now(UTC)
+    asked = runs.submit(celery_app, runs.RunRequest(backup_database.name, requested_by="boss"), now)
+    first = backup_database.apply().get()
+    backup_database.apply(kwargs={"keep": 1}, task_id=asked.id).get()
+    db.session.rollback()
+    (entry,) = [one for one in audit.page(audit.Filter()).items if one.action == "backup.delete"]
+    assert (entry.actor, entry.object_id) == ("boss", asked.id)
+    assert (entry.details or {})["keep"] == 1
+    assert Path(first["output"]).name in (entry.details or {})["names"]
 
 
 @pytest.fixture

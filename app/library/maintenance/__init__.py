@@ -35,15 +35,19 @@ def backup_database(
     which must be installed on the worker's machine, in the custom format that pg_restore reads. Older
     backups are removed only when the new one is complete.
     """
+    from app import runs
     from app.library.maintenance import backup
 
     folder = settings().data_path / "backups"
     written = backup.back_up(settings().sqlalchemy_url, folder, utcnow(), self.progress)
-    return {
-        "output": str(written),
-        "bytes": written.stat().st_size,
-        "removed": backup.keep_newest(folder, keep),
-    }
+    removed: list[str] = []
+    try:
+        for name in backup.keep_newest(folder, keep):
+            removed.append(name)
+    finally:  # also when one of them cannot be removed
+        if removed:
+            runs.note_removal("backup.delete", utcnow(), self.request.id or "", keep=keep, names=removed)
+    return {"output": str(written), "bytes": written.stat().st_size, "removed": removed}
 
 
 @shared_task(

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -36,8 +37,8 @@ def back_up(url: str, folder: Path, now: datetime, progress: Progress) -> Path:
     return target
 
 
-def keep_newest(folder: Path, keep: int) -> list[str]:
-    """Remove all but the newest `keep` backups; returns the names removed. Other files are left alone."""
+def keep_newest(folder: Path, keep: int) -> Iterator[str]:
+    """Remove all but the newest `keep` backups, and name each that is gone. Other files are left alone."""
     backups = sorted(
         path
         for suffix in ("sqlite3", "dump")
@@ -45,10 +46,9 @@ def keep_newest(folder: Path, keep: int) -> list[str]:
         if path.is_file()
     )
     backups.sort(key=lambda path: path.stem)
-    old = backups[:-keep]
-    for path in old:
+    for path in backups[:-keep]:
         path.unlink(missing_ok=True)
-    return [path.name for path in old]
+        yield path.name
 
 
 def _back_up_sqlite(source: Path, draft: Path, progress: Progress) -> None:

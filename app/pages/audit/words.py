@@ -10,6 +10,8 @@ ACTIONS: dict[str, Any] = {
     "run.cancel": _l("Cancelled a run"),
     "run.bulk": _l("Changed many runs at once"),
     "run.delete": _l("Deleted runs from the history"),
+    "backup.delete": _l("Removed older backups"),
+    "file.delete": _l("Removed old files"),
     "schedule.create": _l("Made a schedule"),
     "schedule.update": _l("Changed a schedule"),
     "schedule.enable": _l("Turned a schedule on"),
@@ -64,6 +66,8 @@ GROUPS: dict[str, Any] = {
     "task": _l("Tasks"),
     "user": _l("Users"),
     "token": _l("API tokens"),
+    "backup": _l("Backups"),
+    "file": _l("Files"),
 }
 VIAS: dict[str, Any] = {
     "page": _l("a page"),
