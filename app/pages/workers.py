@@ -163,8 +163,14 @@ def _limits(sent: dict[str, str]) -> dict[str, Any]:
 
 def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
     template = "workers/_limits.html" if wants_fragment() else "workers/limits.html"
+    rate = _("10/s, 100/m or 1000/h on each worker; empty: none")
+    if broker.is_rabbitmq():
+        rate += " " + _(
+            "RabbitMQ holds the queues: runs over this limit keep the slots of the worker that took them, so "
+            "that others may wait too. Give such a task a queue and a worker of its own."
+        )
     fields = (
-        ("rate_limit", _("Rate limit"), _("10/s, 100/m or 1000/h on each worker; empty: none")),
+        ("rate_limit", _("Rate limit"), rate),
         ("time_limit", _("Hard time limit"), _("seconds until a run is killed; empty: none")),
         ("soft_time_limit", _("Soft time limit"), _("seconds until a run is asked to end; empty: none")),
     )

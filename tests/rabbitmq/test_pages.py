@@ -167,3 +167,8 @@ def test_probes_and_metrics_tell_of_rabbitmq(admin: FlaskClient, submit: Submit)
     assert found["rabbitmq"].detail.startswith("RabbitMQ ")
     assert admin.get("/readyz").status_code == 200
     assert admin.get("/").status_code == 200
+
+
+def test_where_a_rate_limit_is_set_it_says_what_that_costs(admin: FlaskClient) -> None:
+    text = admin.get("/workers/-/limits/examples.basic.add").text
+    assert "keep the slots of the worker that took them" in text
