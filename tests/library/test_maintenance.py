@@ -129,9 +129,9 @@ def test_the_task_backs_up_celeriacs_own_database(run: Any, app: Flask) -> None:
     assert "runs" in tables
 
 
-def test_the_audit_log_keeps_which_backups_were_removed(app: Flask, celery_app: Any) -> None:
+def test_the_audit_log_keeps_which_backups_were_removed(app: Flask) -> None:
     now = datetime.now(UTC)
-    asked = runs.submit(celery_app, runs.RunRequest(backup_database.name, requested_by="boss"), now)
+    asked = runs.submit(runs.RunRequest(backup_database.name, requested_by="boss"), now)
     first = backup_database.apply().get()
     backup_database.apply(kwargs={"keep": 1}, task_id=asked.id).get()
     db.session.rollback()

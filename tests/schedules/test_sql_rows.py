@@ -182,7 +182,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("column", "value"), BROKEN)
 def test_broken_arguments_are_told_and_stop_nothing(
-    app: Flask, celery_app: Any, caller: Any, signed_in: Any, post: Any, make: Any, column: str, value: str
+    app: Flask, caller: Any, signed_in: Any, post: Any, make: Any, column: str, value: str
 ) -> None:
     if db.engine.dialect.name == "postgresql" and value in ("[1, 2", ""):
         pytest.skip("PostgreSQL takes nothing but JSON")
@@ -197,8 +197,8 @@ def test_broken_arguments_are_told_and_stop_nothing(
     bad = db.session.scalars(select(Schedule).where(Schedule.name == "Bad")).one()
     wanted = "holds no JSON list" if column == "args" else "holds no JSON object"
 
-    look(celery_app, NOON)
-    look(celery_app, NOON + timedelta(seconds=61))
+    look(NOON)
+    look(NOON + timedelta(seconds=61))
     rows = {row.name: row for row in db.session.scalars(select(Schedule))}
     assert rows["Good"].run_count > 0
     assert rows["Bad"].run_count == 0
@@ -219,5 +219,5 @@ def test_broken_arguments_are_told_and_stop_nothing(
     assert api("PATCH", f"/schedules/{bad.id}", json={"note": "who did that?"}).status_code == 200
     mended = api("PATCH", f"/schedules/{bad.id}", json={"args": [], "kwargs": {"x": 1, "y": 2}})
     assert mended.status_code == 200, mended.json
-    look(celery_app, NOON + timedelta(hours=2))
+    look(NOON + timedelta(hours=2))
     assert db.session.get_one(Schedule, bad.id).run_count == 1
