@@ -164,7 +164,7 @@ def _limits(sent: dict[str, str]) -> dict[str, Any]:
 def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
     template = "workers/_limits.html" if wants_fragment() else "workers/limits.html"
     rate = _("10/s, 100/m or 1000/h on each worker; empty: none")
-    if broker.is_rabbitmq():
+    if settings().uses_rabbitmq:
         rate += " " + _(
             "RabbitMQ holds the queues: runs over this limit keep the slots of the worker that took them, so "
             "that others may wait too. Give such a task a queue and a worker of its own."
