@@ -41,7 +41,6 @@ _READ = (
     cast(Run.outbox, Text).label("outbox"),  # as text, so that one row with a broken value fails alone
 )
 BAD_PAYLOAD = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-NOT_TAKEN = (states.PENDING, states.HELD, states.SCHEDULED)
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +200,7 @@ def sweep(now: datetime) -> int:
     """
     due = _due(now)
     out = _out([row for row in due if row.state != states.SCHEDULED])
-    settled = [row.id for row in due if row.id in out or row.state not in NOT_TAKEN]
+    settled = [row.id for row in due if row.id in out or row.state not in states.NOT_TAKEN]
     _settle(settled, now)
     return _send_claimed({row.id for row in due} - set(settled), now)
 
@@ -280,7 +279,9 @@ def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> tuple[lis
     messages: list[Message] = []
     unreadable: dict[str, str] = {}
     due = Run.send_at.is_(None) if buffered else Run.send_at <= now
-    query = select(*_READ).where(Run.id.in_(run_ids), Run.outbox.is_not(None), Run.state.in_(NOT_TAKEN), due)
+    query = select(*_READ).where(
+        Run.id.in_(run_ids), Run.outbox.is_not(None), Run.state.in_(states.NOT_TAKEN), due
+    )
     patience = now + timedelta(seconds=PATIENCE_SECONDS)
     with transaction() as session:
         rows = session.execute(query.order_by(Run.id).with_for_update(skip_locked=True)).all()

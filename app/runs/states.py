@@ -154,7 +154,10 @@ ALL = tuple(_BY_NAME)
 FINISHED = tuple(one.name for one in _STATES if one.phase == ENDED)
 UNFINISHED = tuple(one.name for one in _STATES if one.phase != ENDED)
 RUNNING = tuple(one.name for one in _STATES if one.phase == RUNS)
-FAILED = (FAILURE, LOST)
+NOT_TAKEN = tuple(one.name for one in _STATES if one.rank == _NOT_TAKEN)
+NOT_STARTED = tuple(one.name for one in _STATES if one.rank <= _TAKEN)
+FAILED = (FAILURE, LOST)  # as they are counted
+BAD = tuple(one.name for one in _STATES if one.kind == "failed")
 
 
 def of(name: str) -> State:

@@ -12,10 +12,8 @@ from app.schedules.models import Schedule
 from app.schedules.policies import RESTART_SECONDS
 
 LATE_AFTER = timedelta(seconds=RESTART_SECONDS)  # before that it is beat or a worker that takes its time
-NOT_STARTED = (states.PENDING, states.HELD, states.SCHEDULED, states.RECEIVED)
 # Fires that did not run say nothing about whether the task works.
-_TELLING = (states.SUCCESS, states.FAILURE, states.LOST, states.REJECTED)
-_BAD = (states.FAILURE, states.LOST, states.REJECTED)
+_TELLING = (states.SUCCESS, *states.BAD)
 
 
 def late_ids(now: datetime) -> Any:
@@ -23,7 +21,10 @@ def late_ids(now: datetime) -> Any:
     limit = now - LATE_AFTER
     not_fired = select(Schedule.id).where(Schedule.enabled, Schedule.next_run_at < limit)
     waiting = select(Run.schedule_id).where(
-        Run.schedule_id.is_not(None), is_unfinished(Run), Run.state.in_(NOT_STARTED), Run.due_at < limit
+        Run.schedule_id.is_not(None),
+        is_unfinished(Run),
+        Run.state.in_(states.NOT_STARTED),
+        Run.due_at < limit,
     )
     return union(not_fired, waiting)
 
@@ -44,7 +45,7 @@ def is_failing() -> Any:
         .correlate(Schedule)
         .scalar_subquery()
     )
-    return Schedule.last_error.is_not(None) | Schedule.drift.is_not(None) | last.in_(_BAD)
+    return Schedule.last_error.is_not(None) | Schedule.drift.is_not(None) | last.in_(states.BAD)
 
 
 def late_count(now: datetime) -> int:
@@ -63,7 +64,7 @@ def waiting_fires(schedule_ids: list[int], now: datetime) -> dict[int, Run]:
     """The oldest fire of each schedule that is late because its run has not started; most have none."""
     query = (
         select(Run)
-        .where(Run.schedule_id.in_(schedule_ids), is_unfinished(Run), Run.state.in_(NOT_STARTED))
+        .where(Run.schedule_id.in_(schedule_ids), is_unfinished(Run), Run.state.in_(states.NOT_STARTED))
         .where(Run.due_at < now - LATE_AFTER)
         .order_by(Run.due_at.desc())
     )
@@ -74,7 +75,7 @@ def waiting_since(schedule_ids: list[int], now: datetime) -> dict[int, datetime]
     """When the oldest fire that is late because its run has not started was due, of those that have one."""
     query = (
         select(Run.schedule_id, func.min(Run.due_at))
-        .where(Run.schedule_id.in_(schedule_ids), is_unfinished(Run), Run.state.in_(NOT_STARTED))
+        .where(Run.schedule_id.in_(schedule_ids), is_unfinished(Run), Run.state.in_(states.NOT_STARTED))
         .where(Run.due_at < now - LATE_AFTER)
         .group_by(Run.schedule_id)
     )

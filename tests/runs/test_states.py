@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from flask import Flask
 
 from app.clock import utcnow
+from app.library.maintenance import Finished
 from app.queues import diagnosis
 from app.runs import states
 from app.runs.explanation import explain
@@ -46,6 +48,10 @@ def test_a_state_means_the_same_wherever_it_is_told(app: Flask, name: str) -> No
         if name in states.RUNNING:
             told = diagnosis.diagnose(Run(state=name), [], utcnow())
             assert (told.reason, told.detail) == (state.code, state.meaning)
+
+
+def test_the_task_that_cleans_up_takes_every_end() -> None:
+    assert get_args(Finished) == states.FINISHED
 
 
 def test_a_state_that_nobody_knows_shows_its_own_name(app: Flask) -> None:

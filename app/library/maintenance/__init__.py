@@ -1,6 +1,6 @@
 """Tasks that look after Celeriac itself."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from celery import shared_task
 from pydantic import Field
@@ -64,7 +64,8 @@ def clean_history(
         Field(ge=0, le=36_500, description="Runs made so many days ago; empty: the setting RETENTION_DAYS"),
     ] = None,
     states: Annotated[
-        list[Finished] | None, Field(description="Only runs that ended in these states; empty: in any")
+        list[Finished] | None,
+        Field(description=f"Only runs that ended as one of {', '.join(get_args(Finished))}; empty: any"),
     ] = None,
     keep_newest: Annotated[
         int | None,

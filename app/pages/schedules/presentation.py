@@ -184,7 +184,7 @@ def strip(outcomes: Sequence[Outcome]) -> Strip:
         if one.state == states.SUCCESS:
             height = _LEAST + round((_TALLEST - _LEAST) * (one.runtime_seconds or 0) / longest)
             paths["good"].append(f"M{x} {_LINE}v-{height}h{_BAR}v{height}z")
-        elif one.state in (*states.FAILED, states.REJECTED):
+        elif one.state in states.BAD:
             paths["bad"].append(f"M{x} {_LINE + 1}v7h{_BAR}v-7z")
         elif states.is_finished(one.state):
             paths["dots"].append(f"M{x + 2.5} {_LINE - 2}h.01")
