@@ -61,11 +61,16 @@ KINDS = {
 # What an app read from Redis and remembers for a while.
 READINGS = ("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at")
 # The tests of each of these run one after the other: what they share takes long to start.
-TOGETHER = ("tests/dev/", "tests/docs/", "tests/rabbitmq/", "tests/web/test_slow_clients.py")
+TOGETHER = (
+    "tests/docs/test_docs.py::test_what_a_page_says",
+    "tests/dev/",
+    "tests/rabbitmq/",
+    "tests/web/test_slow_clients.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="leave out processes, browser and RabbitMQ")
+    parser.addoption("--quick", action="store_true", help="without processes, browser and other servers")
     parser.addoption("--long", action="store_true", help="try many more examples where they are made up")
 
 
@@ -77,7 +82,12 @@ class Scheduling(LoadScopeScheduling):
     """Each test goes to the worker that has nothing to do, but for those that stay together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((start for start in TOGETHER if nodeid.startswith(start)), nodeid)
+        return group(nodeid) or nodeid
+
+
+def group(nodeid: str) -> str:
+    """The tests among which this one has to stay; empty when it may be alone."""
+    return next((start for start in TOGETHER if nodeid.startswith(start)), "")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -96,21 +106,27 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Mark each test with its kind; those that take long come first, so that the end is not spent on them."""
+    """Mark each test with its kind, and put those that wait for processes among those that compute."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         for kind, marks in KINDS.items():
             if fixtures & marks:
                 item.add_marker(kind)
     yield
-    slow = [any(item.get_closest_marker(kind) for kind in KINDS) for item in items]
-    first = [item for item, is_slow in zip(items, slow, strict=True) if is_slow]
-    rest = [item for item, is_slow in zip(items, slow, strict=True) if not is_slow]
+    slow = [item for item in items if any(item.get_closest_marker(kind) for kind in KINDS)]
+    patient = set(slow)
+    rest = [item for item in items if item not in patient]
     if config.getoption("quick"):
-        config.hook.pytest_deselected(items=first)
-        items[:] = rest
-    else:
-        items[:] = first + rest
+        on_servers = [item for item in rest if "[postgresql" in item.name]
+        config.hook.pytest_deselected(items=slow + on_servers)
+        items[:] = [item for item in rest if "[postgresql" not in item.name]
+        return
+    long = [item for item in slow if group(item.nodeid)]  # a lane each, from the beginning
+    waiting = [item for item in slow if not group(item.nodeid)]
+    items[:] = long
+    share = len(rest) // max(len(waiting), 1) + 1
+    for number in range(max(len(waiting), 1)):
+        items += [*waiting[number : number + 1], *rest[number * share : (number + 1) * share]]
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def test_a_session_ends_with_a_new_password_and_with_the_user(app: Flask, now: d
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_session_that_nobody_has(app: Flask, session_id: str) -> None:
     assert users.of_session(session_id) is None
 

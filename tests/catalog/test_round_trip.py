@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from celery import Celery
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from werkzeug.datastructures import MultiDict
@@ -125,7 +125,6 @@ def browser(form: Any) -> MultiDict[str, str]:
 
 @pytest.mark.parametrize(("task", "info", "values"), CASES, ids=NAMES)
 def test_from_the_form_to_the_task_and_back(task, info, values):
-    @settings(max_examples=60, deadline=None)
     @given(values)
     def walk(meant):
         parameter = info.parameters[0]
@@ -149,7 +148,6 @@ def test_text_of_any_json_never_fails(task, info, values):
         max_leaves=5,
     )
 
-    @settings(max_examples=200, deadline=None)
     @given(st.sampled_from([info.parameters[0].shape for _, info, _ in CASES]), anything)
     def walk(shape, value):
         shown = text_of(shape, value)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
 
@@ -124,7 +124,6 @@ def test_schema_and_check_agree_on_anything(info_of, annotation):
     info = info_of(one)
     validator = jsonschema_rs.validator_for(schema(info))
 
-    @settings(max_examples=80, deadline=None)
     @given(scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.sampled_from("ab"), scalars))
     def walk(value):
         try:

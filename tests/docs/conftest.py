@@ -15,16 +15,16 @@ from tests.docs.reader import Reader
 
 
 @pytest.fixture(scope="session")
-def docs_database(postgresql_url: str) -> str:
+def docs_database(postgresql_url: str, worker_id: str) -> str:
     """An empty PostgreSQL database as a URL that psql understands too."""
-    url = make_url(postgresql_url)
+    url, name = make_url(postgresql_url), f"docs_{worker_id}"
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"), poolclass=NullPool, isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS docs"))
-        connection.execute(text("CREATE DATABASE docs"))
-    return url.set(drivername="postgresql", database="docs").render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    return url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

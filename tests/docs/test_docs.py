@@ -7,7 +7,6 @@ import pytest
 from tests.docs.pages import RUN, SHOWN, Snippet, pages, snippets
 from tests.docs.reader import Reader
 
-pytestmark = pytest.mark.xdist_group("docs")  # one reader types the pages in their order
 NOT_RUN = {
     "docs/developing.md": ["it runs this page too"],
     "docs/existing-project.md": ["there is no Django project here"],

@@ -81,7 +81,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=15))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_at_most_one_copy_is_with_a_worker(app: Flask, steps: list[tuple[Any, ...]]) -> None:
     """Against a model: who has the run, since when it is cancelled, which copies can never run any more."""
     broker.client().flushall()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from celery.schedules import crontab, schedule
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.schedules import timing
@@ -103,7 +103,6 @@ def test_a_module_wins_over_the_configuration() -> None:
 numbers = st.sets(st.integers(0, 59), min_size=1, max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     minute=st.one_of(st.just("*"), st.integers(2, 30).map("*/{}".format), numbers),
     hour=st.one_of(

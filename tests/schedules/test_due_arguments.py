@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
@@ -185,7 +185,6 @@ def test_resolved_text_is_what_tasks_read() -> None:
     assert datetime.fromisoformat(kwargs["at"]) == DUE_AT
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.datetimes(
         datetime(2000, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone

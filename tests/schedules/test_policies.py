@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.schedules.policies import (
@@ -425,7 +425,6 @@ TIMINGS = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None)
 @given(
     timing=TIMINGS,
     waited=st.integers(0, 95_000),

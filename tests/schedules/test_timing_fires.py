@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from cronsim import CronSim, CronSimError
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from app.schedules.timing import (
@@ -123,7 +123,6 @@ def brute_force(
     return [fire for fire in found if fire >= start]
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(CHANGES), columns(0, 59), columns(0, 23), st.integers(-30 * 60, 4 * 60))
 @example((NEW_YORK, datetime(2027, 3, 14, 7, tzinfo=UTC)), ("30", {30}), ("2", {2}), -60)
 @example((NEW_YORK, datetime(2026, 11, 1, 6, tzinfo=UTC)), ("30", {30}), ("1", {1}), -10)
@@ -171,7 +170,6 @@ NEAR_A_CHANGE = st.tuples(st.sampled_from(CHANGES), st.integers(-36 * 60, 6 * 60
 )
 
 
-@settings(max_examples=250, deadline=None)
 @given(EXPRESSIONS, ANYWHERE | NEAR_A_CHANGE)
 @example("30 1 * * *", (LONDON, datetime(2026, 10, 24, 12, tzinfo=UTC)))
 @example("0 0 29 2 *", (LORD_HOWE, datetime(2096, 3, 1, tzinfo=UTC)))
@@ -195,7 +193,6 @@ def test_five_columns_match_cronsim(expression: str, begin: tuple[str, datetime]
     assert fires(cron(expression, zone), start + timedelta(microseconds=1), len(expected)) == expected
 
 
-@settings(max_examples=100, deadline=None)
 @given(EXPRESSIONS, st.sampled_from(CHANGES), columns(0, 59), st.integers(-100_000, 100_000))
 def test_laws(
     expression: str, change: tuple[str, datetime], seconds: tuple[str, frozenset[int]], offset: int
@@ -357,7 +354,6 @@ def test_cronsim_takes_the_last_weekday_that_semantics_do_not_have() -> None:
 MOMENTS = st.datetimes(EARLY, LATE, timezones=st.just(UTC))
 
 
-@settings(max_examples=100, deadline=None)
 @given(MOMENTS, st.integers(1, 3_000_000), st.integers(0, 10_000), st.integers(-5, 5))
 def test_intervals_stay_on_the_grid(anchor: datetime, seconds: int, k: int, shift: int) -> None:
     timing = Timing(task_type="interval", interval_seconds=seconds, anchor_at=anchor)
@@ -443,9 +439,6 @@ def test_start_and_end_bound_the_fires_and_are_included(timing: dict[str, Any]) 
 
 
 # Jitter.
-
-
-@settings(max_examples=100, deadline=None)
 @given(
     st.integers(1, 10**9), st.integers(1, 86_400), st.sampled_from(["*/7 * * * *", "0 0 * * *", "30 1 * * *"])
 )
