@@ -28,15 +28,21 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 Errors = dict[str, list[str]]
+NO_ERRORS: Errors = {}
 
 
 def check(
-    new: Definition, old: Definition | None, now: datetime, schedule_id: int | None = None, run_count: int = 0
+    new: Definition,
+    old: Definition | None,
+    now: datetime,
+    schedule_id: int | None = None,
+    run_count: int = 0,
+    known: Errors = NO_ERRORS,
 ) -> Definition:
     """The definition as it is saved, with its arguments in their one spelling.
 
     What did not change is not objected to: a schedule whose moment has passed can still be renamed. Raises
-    `Invalid` by field.
+    `Invalid` by field, with what is `known` to be wrong: it comes first where a field has both.
     """
     changed = {name for name in vars(new) if old is None or getattr(new, name) != getattr(old, name)}
     name, note = new.name.strip(), new.note.strip()
@@ -50,7 +56,7 @@ def check(
             new = _with_checked_arguments(new, now, schedule_id, errors)
         except Invalid as invalid:
             errors |= invalid.errors
-    if errors:
+    if errors := errors | known:
         raise Invalid(errors)
     return new
 

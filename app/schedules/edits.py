@@ -20,7 +20,7 @@ from app.extensions import db, transaction
 from app.runs import Run, states
 from app.schedules import arguments, drift, history, keeping, rows, stored_arguments, timing
 from app.schedules.buffer import buffered
-from app.schedules.checks import check
+from app.schedules.checks import NO_ERRORS, Errors, check
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
 from app.schedules.models import CODE, PAGE, Schedule
 from app.schedules.snapshots import from_json, snapshot
@@ -45,23 +45,29 @@ class Change:
     same_call: bool
 
 
-def create(definition: Definition, by: str | None, now: datetime) -> Schedule:
+def create(definition: Definition, by: str | None, now: datetime, unread: Errors = NO_ERRORS) -> Schedule:
     """A new schedule; its first fire is the first slot from now on.
 
-    Raises `Invalid` by field and `Conflict` (code "name-taken").
+    `unread` are fields that a form could not read, with messages: nothing is made then, and they are told
+    with what else is wrong. Raises `Invalid` by field and `Conflict` (code "name-taken").
     """
-    return changing(lambda: insert(definition, by, now))
+    return changing(lambda: insert(definition, by, now, unread=unread))
 
 
 def update(
-    schedule_id: int, wanted: Mapping[str, Any], by: str | None, now: datetime, if_version: int | None = None
+    schedule_id: int,
+    wanted: Mapping[str, Any],
+    by: str | None,
+    now: datetime,
+    if_version: int | None = None,
+    unread: Errors = NO_ERRORS,
 ) -> Schedule:
     """Change some fields; the others keep their values. Nothing happens when nothing differs.
 
-    Only a changed timing moves the next fire. Masked arguments stay what they are. Raises `NotFound`,
-    `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
+    Only a changed timing moves the next fire. Masked arguments stay what they are. `unread`: see `create`.
+    Raises `NotFound`, `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
     """
-    return changing(lambda: change(rows.locked(schedule_id, if_version), wanted, by, now))
+    return changing(lambda: change(rows.locked(schedule_id, if_version), wanted, by, now, unread=unread))
 
 
 def delete(schedule_id: int, by: str | None, now: datetime, if_version: int | None = None) -> str:
@@ -128,10 +134,16 @@ def changing(work: Callable[[], T]) -> T:
     return made
 
 
-def insert(definition: Definition, by: str | None, now: datetime, action: str = "create") -> Schedule:
+def insert(
+    definition: Definition,
+    by: str | None,
+    now: datetime,
+    action: str = "create",
+    unread: Errors = NO_ERRORS,
+) -> Schedule:
     """`create` inside the caller's transaction."""
     _permit(definition)
-    definition = completed(definition, now)
+    definition = completed(definition, now, unread)
     _require_free(definition.name)
     row = _new_row(definition, by, now)
     row.checked_signature = drift.signature(row.task_name)
@@ -175,9 +187,9 @@ def _columns(definition: Definition, signature: str, by: str | None, now: dateti
     return vars(row)
 
 
-def completed(definition: Definition, now: datetime) -> Definition:
+def completed(definition: Definition, now: datetime, unread: Errors = NO_ERRORS) -> Definition:
     """A new definition as it is saved; raises `Invalid` by field."""
-    return check(_anchored(definition, None, now), None, now)
+    return check(_anchored(definition, None, now), None, now, known=unread)
 
 
 def change(
@@ -187,9 +199,10 @@ def change(
     now: datetime,
     action: str = "update",
     note: str | None = None,
+    unread: Errors = NO_ERRORS,
 ) -> Schedule:
     """`update` of a locked row inside the caller's transaction."""
-    wanted_change = checked(row, wanted, by, now)
+    wanted_change = checked(row, wanted, by, now, unread)
     if wanted_change.diff:
         _carry_out(row, wanted_change, by, now, note)
         history.record(row, action, by, now, wanted_change.diff, note)
@@ -206,12 +219,18 @@ def change_all(
     history.record_all(told, action, by, now)
 
 
-def checked(row: Any, wanted: Mapping[str, Any], by: str | None, now: datetime) -> Change:
+def checked(
+    row: Any,
+    wanted: Mapping[str, Any],
+    by: str | None,
+    now: datetime,
+    unread: Errors = NO_ERRORS,
+) -> Change:
     """What `change` would do to a row, or to what has its columns; raises `Invalid` by field."""
     old = Definition.of(row)
     given = merged(old, wanted, now)
-    keeping.require_entered(old, wanted, given, by, row.secrets_by)
-    new = check(given, old, now, row.id, row.run_count)
+    secrets = keeping.not_entered(old, wanted, given, by, row.secrets_by)
+    new = check(given, old, now, row.id, row.run_count, secrets | unread)
     return Change(old, new, history.difference(old, new), keeping.unchanged(old, given))
 
 

@@ -12,7 +12,6 @@ from flask_babel import gettext as _
 
 from app import catalog
 from app.audit import origin
-from app.errors import Invalid
 from app.schedules.arguments import field_of
 from app.schedules.definition import ARGUMENTS, Definition
 
@@ -27,21 +26,22 @@ def unchanged(old: Definition, new: Definition) -> bool:
     return all(_same(getattr(old, name), getattr(new, name)) for name in ARGUMENTS)
 
 
-def require_entered(
-    old: Definition, wanted: Mapping[str, Any], new: Definition, by: str | None, entered_by: str | None
-) -> None:
-    """Raise `Invalid` by parameter when a secret that somebody else entered would come into other company.
+def not_entered(
+    old: Definition,
+    wanted: Mapping[str, Any],
+    new: Definition,
+    by: str | None,
+    entered_by: str | None,
+) -> dict[str, list[str]]:
+    """Messages by parameter where a secret that somebody else entered would come into other company.
 
     `wanted` is what was sent, `new` the same with the stored secrets in their places.
     """
     if unchanged(old, new) or (by is not None and person(by) == entered_by):
-        return
+        return {}
     kept = _kept(catalog.lookup(old.task_name), old, wanted)
-    if kept:
-        message = _(
-            "Enter this secret again: the task or other arguments change, and somebody else entered it."
-        )
-        raise Invalid({field_of(name): [message] for name in kept})
+    message = _("Enter this secret again: the task or other arguments change, and somebody else entered it.")
+    return {field_of(name): [message] for name in kept}
 
 
 def _kept(info: catalog.TaskInfo | None, old: Definition, wanted: Mapping[str, Any]) -> list[str]:

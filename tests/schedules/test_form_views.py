@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from app import catalog, runs, schedules
 from app.extensions import db
 from app.runs import states
+from app.schedules import edits
 from app.schedules.models import Schedule
 
 SignedIn = Callable[..., FlaskClient]
@@ -219,6 +220,43 @@ def test_all_that_is_wrong_is_said_at_once(app: Flask, signed_in: SignedIn, post
     assert "Fix 7 problems first" in problems
     for field in bad:
         assert f'href="#{field}"' in problems
+
+
+def test_what_an_edit_cannot_read_is_said_with_all_else(
+    app: Flask, signed_in: SignedIn, post: Post, make: Make
+) -> None:
+    """Unreadable fields, what may not stand, and a secret of somebody else's: one answer, nothing saved."""
+    kwargs = {"day": "2026-11-20", "api_key": "s3cret"}
+    row = make("Secret", datetime.now(UTC), task_name="sample_tasks.report", args=[], kwargs=kwargs)
+    browser = signed_in("operator", "tom")  # somebody else entered the secret
+    bad = {
+        "name": "", "max_runs": "many", "task_type": "interval", "interval_seconds": ["often", "min"],
+        "ends_at": "soon", "jitter_seconds": ["90000", "s"], "timezone": "UTC", "p-region": "apac",
+    }  # fmt: skip
+    data = shown_in(browser.get(f"/schedules/{row.id}/edit").text) | bad
+    answer = post(browser, f"/schedules/{row.id}/edit", data)
+    assert answer.status_code == 422
+    problems = answer.text[answer.text.index('id="problems"') :]
+    for field in ("name", "max_runs", "interval_seconds", "ends_at", "jitter_seconds", "p-api_key"):
+        assert f'href="#{field}"' in problems
+    assert "Enter this secret again" in problems
+    assert fresh(row).version == 1
+
+
+@pytest.mark.parametrize("bad", [{}, {"name": ""}, {"max_runs": "many"}])
+def test_a_save_is_checked_once(
+    app: Flask, signed_in: SignedIn, post: Post, monkeypatch: pytest.MonkeyPatch, bad: dict[str, str]
+) -> None:
+    checked, check = [], edits.check
+    monkeypatch.setattr(edits, "check", lambda *args, **more: checked.append(1) or check(*args, **more))
+    browser = signed_in("operator")
+    post(browser, "/schedules/new", GOOD | bad)
+    assert checked == [1]
+    if not bad:
+        address = f"/schedules/{only().id}/edit"
+        data = shown_in(browser.get(address).text) | {"name": "Other"}
+        assert post(browser, address, data).status_code == 303
+        assert checked == [1, 1]
 
 
 def test_a_taken_name(app: Flask, signed_in: SignedIn, post: Post) -> None:

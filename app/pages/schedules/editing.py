@@ -34,8 +34,9 @@ def create() -> Any:
     form = _submitted(None)
 
     def act() -> str:
-        wanted = form.wanted(viewer.now())
-        row = schedules.create(schedules.Definition(**wanted), current_user.name, viewer.now())
+        values, unread = form.read()
+        definition = schedules.Definition(**values)
+        row = schedules.create(definition, current_user.name, viewer.now(), unread)
         return _saved(row.id)
 
     try:
@@ -59,8 +60,9 @@ def update(schedule_id: int) -> Any:
     by, now = current_user.name, viewer.now()
 
     def act() -> str:
-        wanted = form.wanted(now)
-        schedules.update(schedule_id, wanted, by, now, form.version)
+        values, unread = form.read()
+        if_version = None if unread else form.version  # what is refused anyway is refused for all its faults
+        schedules.update(schedule_id, values, by, now, if_version, unread)
         return _saved(schedule_id)
 
     try:
@@ -142,8 +144,8 @@ def _stale(form: ScheduleForm, schedule_id: int) -> Any:
     row = schedules.get(schedule_id)
     seen = form.version if form.version is not None else 0
     since = [change for change in schedules.changes_of(schedule_id) if change.version > seen]
-    wanted = form.wanted(viewer.now())
-    rebased, both = form.rebase(row, wanted, since[::-1], _queues())
+    values, _unread = form.read()
+    rebased, both = form.rebase(row, values, since[::-1], _queues())
     shown = [history.shown(change) for change in since]
     words = sorted(str(history.field_word(name)) for name in both)
     return _drawn(rebased, theirs=shown, both=words), Stale.status

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,9 +16,7 @@ from app.errors import Invalid
 from app.pages.schedules.form_fields import MomentField, SpanField, WholeField
 from app.pages.schedules.parameter_form import ParameterForm
 from app.schedules import timing
-from app.schedules.checks import check
 from app.schedules.definition import FIELDS, OWN_TIMING, Definition
-from app.schedules.edits import merged
 from app.schedules.history import readable
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.policies import OnMissed, Overlap
@@ -110,10 +108,10 @@ class ScheduleForm:
             int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) else NO_VERSION
         )
 
-    def wanted(self, now: datetime) -> dict[str, Any]:
-        """What was entered, by field of a definition; without arguments that were not changed.
+    def read(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
+        """What was entered, by field of a definition, without arguments that were not changed.
 
-        Raises `Invalid` with every problem when something cannot even be read.
+        And messages by field for what cannot even be read; they are told with what is wrong otherwise.
         """
         values, errors = self._read()
         if self.parameters is None:
@@ -125,9 +123,7 @@ class ScheduleForm:
             errors |= self.parameters.unreadable()
         if self.version == NO_VERSION:
             errors["version"] = [_("The form does not say which version it changes. Load the page again.")]
-        if errors:
-            raise Invalid(self._others(values, now) | errors)
-        return values
+        return values, errors
 
     def timing(self) -> Timing:
         """The timing as it stands in the form; raises `Invalid` for what cannot be read."""
@@ -239,24 +235,6 @@ class ScheduleForm:
         except ValueError as error:
             errors[name] = [str(error)]
             return None
-
-    def _others(self, values: Mapping[str, Any], now: datetime) -> dict[str, list[str]]:
-        """What is wrong beside what cannot be read, so that one sees all of it at once."""
-        row, fillers = self.row, {"run_at": now + timedelta(days=1), "interval_seconds": 60}
-        for owner, names in OWN_TIMING.items():
-            for name in names:
-                if name in fillers and owner == values["task_type"] and values.get(name) is None:
-                    values = {**values, name: fillers[name]}
-        try:
-            if row is not None:
-                old = Definition.of(row)
-                check(merged(old, values, now), old, now, row.id, row.run_count)
-            else:
-                anchor = now if values["task_type"] == "interval" else None
-                check(Definition(**values, anchor_at=anchor), None, now)
-        except Invalid as error:
-            return error.errors
-        return {}
 
     def _field(self, name: str) -> Any:
         """The field that a message is about; `kwargs.NAME` and `NAME.0.key` are about the parameter NAME."""
