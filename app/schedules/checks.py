@@ -14,8 +14,7 @@ from app.schedules.definition import (
     ARGUMENTS,
     OWN_TIMING,
     TASK_TYPES,
-    TIMING,
-    WINDOW,
+    TIMING_FIELDS,
     Definition,
     policies_of,
     timing_of,
@@ -94,7 +93,7 @@ def _timing_errors(new: Definition, changed: set[str], now: datetime, schedule_i
         return {"task_type": [_("The type is one_time, interval or cron.")]}
     if errors := _foreign_timing(new):
         return errors
-    timed = changed & {*TIMING, *WINDOW, "timezone", "jitter_seconds"}
+    timed = changed & {*TIMING_FIELDS}
     if not timed and not (new.enabled and "enabled" in changed):
         return {}  # what is broken can be renamed, and switched off
     # While it is disabled nothing of it needs to lie ahead: a finished one can be copied and imported.

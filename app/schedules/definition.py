@@ -3,11 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, get_args
+from operator import attrgetter
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 from app.schedules.models import Schedule
 from app.schedules.policies import OnMissed, Overlap, Policies
 from app.schedules.timing import TaskType, Timing
+
+
+def _told(description: str) -> Mapping[str, str]:
+    return {"description": description}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,29 +21,48 @@ class Definition:
     """The fields of a schedule that people write, by the names of REST and of the table.
 
     All moments are aware. `queue` and `priority` None: the task's own. `on_missed` None: what suits the type.
+    The metadata are what REST says of a field; it takes and gives what the types say.
     """
 
-    name: str
+    name: str = field(metadata=_told("Unique."))
     task_name: str
     task_type: TaskType
-    run_at: datetime | None = None
-    interval_seconds: int | None = None
-    anchor_at: datetime | None = None
-    cron_schedule: str | None = None
-    timezone: str = "UTC"
+    run_at: datetime | None = field(default=None, metadata=_told("one_time: when."))
+    interval_seconds: int | None = field(default=None, metadata=_told("interval: every so many seconds."))
+    anchor_at: datetime | None = field(
+        default=None,
+        metadata=_told("interval: what it counts from; by default the moment the period was set."),
+    )
+    cron_schedule: str | None = field(
+        default=None,
+        metadata=_told("cron: 5 columns, or 6 with the second first, or a macro such as @daily."),
+    )
+    timezone: str = field(default="UTC", metadata=_told("An IANA zone: Europe/London."))
     args: list[Any] = field(default_factory=list)
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    kwargs: dict[str, Any] = field(
+        default_factory=dict,
+        metadata=_told("Secrets are masked when read; sent back masked they stay as they are."),
+    )
     enabled: bool = True
     queue: str | None = None
-    priority: int | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    max_runs: int | None = None
+    priority: int | None = field(
+        default=None, metadata=_told("0 to 9; 9 is the most urgent. Null: the task's own.")
+    )
+    starts_at: datetime | None = field(default=None, metadata=_told("No fire before."))
+    ends_at: datetime | None = field(default=None, metadata=_told("No fire after."))
+    max_runs: int | None = field(default=None, metadata=_told("It disables itself after so many runs."))
     overlap: Overlap = "skip"
     on_missed: OnMissed | None = None
-    grace_seconds: int | None = None
-    jitter_seconds: int = 0
-    message_ttl_seconds: int | None = None
+    grace_seconds: int | None = field(
+        default=None, metadata=_told("A missed fire later than this never runs. Null: no limit.")
+    )
+    jitter_seconds: int = field(
+        default=0, metadata=_told("Every fire is later by the same share of so many seconds.")
+    )
+    message_ttl_seconds: int | None = field(
+        default=None,
+        metadata=_told("How long a message may wait for a worker before it is discarded."),
+    )
     note: str = ""
 
     @classmethod
@@ -53,6 +78,12 @@ class Definition:
 
 
 FIELDS = tuple(one.name for one in fields(Definition))
+HINTS: Mapping[str, Any] = {name: hint for name, hint in get_type_hints(Definition).items() if name in FIELDS}
+# Those that time it, and those that say what becomes of its fires.
+TIMING_FIELDS = tuple(one.name for one in fields(Timing) if one.name in FIELDS)
+POLICY_FIELDS = tuple(one.name for one in fields(Policies))
+MOMENTS = tuple(name for name in FIELDS if datetime in get_args(HINTS[name]))
+NULLABLE = frozenset(name for name in FIELDS if NoneType in get_args(HINTS[name]))
 TASK_TYPES = get_args(TaskType)
 # What each type is timed by; the others' fields are null.
 OWN_TIMING: Mapping[str, tuple[str, ...]] = {
@@ -65,28 +96,15 @@ WINDOW = ("starts_at", "ends_at")
 ARGUMENTS = ("task_name", "args", "kwargs")
 
 
+_timing = attrgetter(*TIMING_FIELDS)
+_policies = attrgetter(*POLICY_FIELDS)
+
+
 def timing_of(source: Any, schedule_id: int | None) -> Timing:
     """The timing of a definition, or of any row with its columns; `schedule_id` feeds the jitter."""
-    return Timing(
-        task_type=source.task_type,
-        timezone=source.timezone,
-        run_at=source.run_at,
-        interval_seconds=source.interval_seconds,
-        anchor_at=source.anchor_at,
-        cron_schedule=source.cron_schedule,
-        starts_at=source.starts_at,
-        ends_at=source.ends_at,
-        jitter_seconds=source.jitter_seconds,
-        schedule_id=schedule_id,
-    )
+    return Timing(schedule_id=schedule_id, **dict(zip(TIMING_FIELDS, _timing(source), strict=True)))
 
 
 def policies_of(source: Any) -> Policies:
     """The policies of a definition, or of any row with its columns."""
-    return Policies(
-        on_missed=source.on_missed,
-        grace_seconds=source.grace_seconds,
-        overlap=source.overlap,
-        max_runs=source.max_runs,
-        message_ttl_seconds=source.message_ttl_seconds,
-    )
+    return Policies(**dict(zip(POLICY_FIELDS, _policies(source), strict=True)))

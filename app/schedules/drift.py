@@ -15,7 +15,8 @@ from app import catalog
 from app.errors import Invalid
 from app.extensions import db, transaction
 from app.schedules import arguments, stored_arguments
-from app.schedules.models import Schedule
+from app.schedules.definition import ARGUMENTS
+from app.schedules.models import Schedule, columns
 from app.schedules.rows import announce
 
 BATCH = 50  # so few that fires in the same process hardly wait for them
@@ -91,8 +92,7 @@ def _batches(everything: bool) -> Iterator[Sequence[Any]]:
 
 
 def _group(task_name: str, checked: str | None) -> Iterator[Sequence[Any]]:
-    columns = (Schedule.id, Schedule.version, Schedule.task_name, Schedule.args, Schedule.kwargs)
-    query = select(*columns, Schedule.timezone, Schedule.drift).where(
+    query = select(*columns("id", "version", *ARGUMENTS, "timezone", "drift")).where(
         Schedule.task_name == task_name, Schedule.checked_signature.is_not_distinct_from(checked)
     )
     last = 0

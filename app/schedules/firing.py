@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Text, bindparam, case, cast, exists, func, literal, select, update
+from sqlalchemy import bindparam, case, exists, func, literal, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app import broker
@@ -21,7 +21,8 @@ from app.broker import topics
 from app.extensions import db, transaction
 from app.runs import Run, creation, outbox, row_writer, states
 from app.schedules.decisions import Decision, Unfinished, decide
-from app.schedules.models import Schedule
+from app.schedules.definition import FIELDS
+from app.schedules.models import Schedule, columns
 from app.text import storable
 
 BATCH = 250  # small enough that its messages are out well within their patience
@@ -32,15 +33,10 @@ logger = logging.getLogger(__name__)
 
 # Plain columns, never objects: what was read must not be read again behind the decision's back. JSON comes
 # as text, so that one row with a broken value fails alone.
-_COLUMNS = (
-    *(Schedule.id, Schedule.name, Schedule.task_name, Schedule.task_type, Schedule.run_at),
-    *(Schedule.interval_seconds, Schedule.anchor_at, Schedule.cron_schedule, Schedule.timezone),
-    cast(Schedule.args, Text).label("args"),
-    cast(Schedule.kwargs, Text).label("kwargs"),
-    *(Schedule.queue, Schedule.priority, Schedule.starts_at, Schedule.ends_at, Schedule.max_runs),
-    *(Schedule.overlap, Schedule.on_missed, Schedule.grace_seconds, Schedule.jitter_seconds),
-    *(Schedule.message_ttl_seconds, Schedule.next_due_at, Schedule.last_run_at, Schedule.run_count),
-    *(Schedule.rerun_of, Schedule.failures, cast(Schedule.skips, Text).label("skips")),
+_COLUMNS = columns(
+    *("id", *(name for name in FIELDS if name not in ("enabled", "note"))),
+    *("next_due_at", "last_run_at", "run_count", "rerun_of", "failures", "skips"),
+    json_as_text=True,
 )
 
 

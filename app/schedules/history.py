@@ -10,13 +10,12 @@ from sqlalchemy.orm import undefer
 from app import audit, catalog
 from app.errors import NotFound
 from app.extensions import db
-from app.schedules.definition import FIELDS, Definition
+from app.schedules.definition import FIELDS, MOMENTS, Definition
 from app.schedules.models import Schedule, ScheduleChange
 
 LIMIT = 200
 Diff = dict[str, list[Any]]
 Entry = tuple[int, str, int, Diff]  # a schedule's id, name and version, and what differs
-_DATED = ("run_at", "anchor_at", "starts_at", "ends_at")
 
 
 def record(
@@ -80,7 +79,7 @@ def readable(definition: Definition, names: Sequence[str] = FIELDS) -> dict[str,
         info = catalog.lookup(definition.task_name)
         args, kwargs, _masked = catalog.mask(info, definition.args, definition.kwargs)
         values |= {name: one for name, one in (("args", args), ("kwargs", kwargs)) if name in values}
-    return values | {name: values[name].isoformat() for name in _DATED if values.get(name) is not None}
+    return values | {name: values[name].isoformat() for name in MOMENTS if values.get(name) is not None}
 
 
 def of(schedule_id: int, limit: int = LIMIT) -> list[ScheduleChange]:

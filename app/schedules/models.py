@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, func, text, true
+from sqlalchemy import JSON, Index, String, Text, cast, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 from app.clock import UTCDateTime
 from app.extensions import Base
@@ -96,6 +97,18 @@ class Schedule(Base):
     def is_exhausted(self) -> bool:
         """Whether beat disabled it after its last fire."""
         return not self.enabled and self.disabled_at is not None and self.disabled_by is None
+
+
+def columns(*names: str, json_as_text: bool = False) -> list[Any]:
+    """Columns by their names, to be selected."""
+    found = [getattr(Schedule, name) for name in names]
+    if not json_as_text:
+        return found
+    return [cast(one, Text).label(one.key) if _is_json(one.type) else one for one in found]
+
+
+def _is_json(kind: Any) -> bool:
+    return isinstance(kind.impl_instance if isinstance(kind, TypeDecorator) else kind, JSON)
 
 
 class ScheduleChange(Base):

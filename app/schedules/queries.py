@@ -17,17 +17,14 @@ from app.lists import COUNT_CAP, LIMIT_MAX
 from app.runs import Run
 from app.schedules.definition import FIELDS
 from app.schedules.filters import STATES, ScheduleFilter, matching
-from app.schedules.models import CODE, Schedule
+from app.schedules.models import CODE, Schedule, columns
 from app.schedules.rows import ID_MAX
 
 STRIP = 20
 _BY_NAME = lists.Cursor(str, int)
 _BY_NEXT = lists.Cursor(datetime | None, int)
 NAMES_AT_ONCE = 5000  # SQLite takes 32,766 values in a statement
-_TOLD = select(
-    Schedule.id, Schedule.version, Schedule.run_count, Schedule.secrets_by,
-    *(getattr(Schedule, name) for name in FIELDS),
-)  # fmt: skip
+_TOLD = select(*columns("id", "version", "run_count", "secrets_by", *FIELDS))
 
 
 @dataclass(frozen=True)

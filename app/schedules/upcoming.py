@@ -10,18 +10,15 @@ from sqlalchemy import func, select
 
 from app.extensions import db
 from app.schedules import lateness, timing
-from app.schedules.definition import timing_of
-from app.schedules.models import Schedule
+from app.schedules.definition import TIMING_FIELDS, timing_of
+from app.schedules.models import Schedule, columns
 from app.schedules.timing import Timing, TimingError
 
 READ_AT_MOST = 100  # schedules; those that fire first
 LISTED_AT_MOST = 30  # fires of a schedule; of one that has more only their number is told
 _TICK = timedelta(microseconds=1)
-_COLUMNS = (
-    *(Schedule.id, Schedule.name, Schedule.task_type, Schedule.timezone, Schedule.run_at),
-    *(Schedule.interval_seconds, Schedule.anchor_at, Schedule.cron_schedule, Schedule.starts_at),
-    *(Schedule.ends_at, Schedule.jitter_seconds, Schedule.max_runs, Schedule.run_count, Schedule.skips),
-    *(Schedule.next_due_at, Schedule.next_run_at),
+_COLUMNS = columns(
+    *("id", "name", *TIMING_FIELDS, "max_runs", "run_count", "skips", "next_due_at", "next_run_at")
 )
 
 

@@ -1,6 +1,12 @@
 """Schedules as the REST API and files take and give them."""
 
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING
+from datetime import datetime
+from functools import partial
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
 from marshmallow import fields, validate
 
@@ -8,69 +14,55 @@ from app import catalog
 from app.api.fields import INTEGER_MAX, Flag, Moment, Schema
 from app.config import settings
 from app.schedules import code_sync, policies, skipping
-from app.schedules.definition import TASK_TYPES
+from app.schedules.definition import FIELDS, HINTS, NULLABLE, TIMING_FIELDS, Definition
 from app.schedules.models import ORIGINS, Schedule
+from app.schedules.policies import Overlap
 
 PREVIEW_MOST = 100
-OVERLAPS = ("skip", "allow", "buffer_one", "cancel_running")
-ON_MISSED = ("skip", "run_once", "run_all")
-_SECONDS = "A number of seconds."
 
 
-def _whole(description: str, **options: Any) -> fields.Integer:
-    return fields.Integer(
-        strict=True, allow_none=True, load_default=None, metadata={"description": description}, **options
-    )
+def _field(name: str, **options: Any) -> fields.Field[Any]:
+    """The field of REST that a field of a definition makes, by its type, its default and what it says."""
+    told, hint = _TOLD[name], HINTS[name]
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType] if name in NULLABLE else [hint]
+    metadata: dict[str, Any] = dict(told.metadata)
+    if get_origin(kinds[0]) is Literal:
+        metadata["enum"] = [*get_args(kinds[0]), *([None] if name in NULLABLE else ())]
+    if name in NULLABLE:
+        options["allow_none"] = True
+    if told.default_factory is not MISSING:
+        options.setdefault("load_default", told.default_factory)
+    elif told.default is not MISSING:
+        options.setdefault("load_default", told.default)
+    else:
+        options["required"] = True
+    return _KINDS[get_origin(kinds[0]) or kinds[0]](metadata=metadata, **options)
 
 
-def _moment(description: str) -> Moment:
-    return Moment(allow_none=True, load_default=None, metadata={"description": description})
+def _fields(names: Iterable[str]) -> type[Schema]:
+    return Schema.from_dict({name: _field(name) for name in names})  # type: ignore[return-value]  # it is ours
 
 
-class TimingSchema(Schema):
+_TOLD = {one.name: one for one in dataclasses.fields(Definition)}
+_KINDS: dict[Any, Callable[..., fields.Field[Any]]] = {
+    str: fields.String,
+    Literal: fields.String,
+    int: partial(fields.Integer, strict=True),
+    bool: Flag,
+    datetime: Moment,
+    list: partial(fields.List, fields.Raw(allow_none=True)),
+    dict: partial(fields.Dict, keys=fields.String()),
+}
+
+
+class TimingSchema(_fields(TIMING_FIELDS)):  # type: ignore[misc]  # made of the fields of a definition
     """When it fires."""
 
-    task_type = fields.String(required=True, metadata={"enum": list(TASK_TYPES)})
-    run_at = _moment("one_time: when.")
-    interval_seconds = _whole("interval: every so many seconds.")
-    anchor_at = _moment("interval: what it counts from; by default the moment the period was set.")
-    cron_schedule = fields.String(
-        allow_none=True,
-        load_default=None,
-        metadata={"description": "cron: 5 columns, or 6 with the second first, or a macro such as @daily."},
-    )
-    timezone = fields.String(
-        load_default=lambda: settings().timezone, metadata={"description": "An IANA zone: Europe/London."}
-    )
-    starts_at = _moment("No fire before.")
-    ends_at = _moment("No fire after.")
-    jitter_seconds = fields.Integer(
-        strict=True,
-        load_default=0,
-        metadata={"description": "Every fire is later by the same share of so many seconds."},
-    )
+    timezone = _field("timezone", load_default=lambda: settings().timezone)
 
 
-class ScheduleSchema(TimingSchema):
+class ScheduleSchema(TimingSchema, _fields(name for name in FIELDS if name not in TIMING_FIELDS)):  # type: ignore[misc]
     """What a schedule is made of."""
-
-    name = fields.String(required=True, metadata={"description": "Unique."})
-    task_name = fields.String(required=True)
-    args = fields.List(fields.Raw(allow_none=True), load_default=list)
-    kwargs = fields.Dict(
-        keys=fields.String(),
-        load_default=dict,
-        metadata={"description": "Secrets are masked when read; sent back masked they stay as they are."},
-    )
-    enabled = Flag(load_default=True)
-    queue = fields.String(allow_none=True, load_default=None)
-    priority = _whole("0 to 9; 9 is the most urgent. Null: the task's own.")
-    max_runs = _whole("It disables itself after so many runs.")
-    overlap = fields.String(load_default="skip", metadata={"enum": list(OVERLAPS)})
-    on_missed = fields.String(allow_none=True, load_default=None, metadata={"enum": [*ON_MISSED, None]})
-    grace_seconds = _whole("A missed fire later than this never runs. Null: no limit.")
-    message_ttl_seconds = _whole("How long a message may wait for a worker before it is discarded.")
-    note = fields.String(load_default="")
 
 
 class ScheduleChangesSchema(ScheduleSchema):
@@ -136,7 +128,7 @@ class RunNowSchema(Schema):
     overlap = fields.String(
         load_default=None,
         allow_none=True,
-        validate=validate.OneOf(OVERLAPS),
+        validate=validate.OneOf(get_args(Overlap)),
         metadata={"description": "Takes the place of the schedule's policy for this one run."},
     )
 

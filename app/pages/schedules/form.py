@@ -16,7 +16,7 @@ from app.errors import Invalid
 from app.pages.schedules.form_fields import MomentField, SpanField, WholeField
 from app.pages.schedules.parameter_form import ParameterForm
 from app.schedules import timing
-from app.schedules.definition import FIELDS, OWN_TIMING, Definition
+from app.schedules.definition import FIELDS, MOMENTS, NULLABLE, OWN_TIMING, TIMING_FIELDS, Definition
 from app.schedules.history import readable
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.policies import OnMissed, Overlap
@@ -24,8 +24,6 @@ from app.schedules.timing import TaskType, Timing, TimingError
 
 _l: Any = lazy_gettext  # WTForms shows lazy text as well as plain; its types do not say so
 
-MOMENTS = ("run_at", "starts_at", "ends_at")
-SPANS = ("interval_seconds", "jitter_seconds", "grace_seconds", "message_ttl_seconds")
 START_CRON = "0 9 * * *"
 START_PRIORITY = 5
 _ARGUMENTS = {"args", "kwargs"}
@@ -63,17 +61,38 @@ class Fields(Form):
     timezone = StringField(_l("Time zone"))
     queue = SelectField(_l("Queue"), default="")
     priority = RadioField(_l("Priority"), choices=_choices({str(n): n for n in range(10)}))
-    overlap = SelectField(_l("If still running"), choices=_choices(OVERLAP_WORDS), default="skip")
-    on_missed = SelectField(
-        _l("Missed fires"), choices=_choices({"": _l("As suits the timing")} | MISSED_WORDS), default=""
-    )
-    jitter_seconds = SpanField(_l("Random delay"), unit="s")
-    starts_at = MomentField(_l("Starts"))
-    ends_at = MomentField(_l("Ends"))
-    max_runs = WholeField(_l("Stop after"))
-    message_ttl_seconds = SpanField(_l("Message expires after"))
-    grace_seconds = SpanField(_l("Grace"))
     version = HiddenField(_l("Version"))
+    # What has a description is drawn among the policies, in this order.
+    overlap = SelectField(
+        _l("If still running"),
+        choices=_choices(OVERLAP_WORDS),
+        default="skip",
+        description=_l("When a fire comes while an earlier run has not ended; waiting counts too."),
+    )
+    on_missed = SelectField(
+        _l("Missed fires"),
+        choices=_choices({"": _l("As suits the timing")} | MISSED_WORDS),
+        default="",
+        description=_l(
+            "Fires that passed while nothing could fire them. Usual: skip, but run a one-time fire late."
+        ),
+    )
+    grace_seconds = SpanField(
+        _l("Grace"), description=_l("A missed fire that is later than this never runs. Empty: no limit.")
+    )
+    starts_at = MomentField(_l("Starts"), description=_l("No fire before."))
+    ends_at = MomentField(_l("Ends"), description=_l("No fire after."))
+    max_runs = WholeField(
+        _l("Stop after"), unit_word=_l("runs"), description=_l("Then the schedule turns itself off.")
+    )
+    jitter_seconds = SpanField(
+        _l("Random delay"),
+        unit="s",
+        description=_l("Up to this much: every fire is later by the same amount, which spreads load."),
+    )
+    message_ttl_seconds = SpanField(
+        _l("Message expires after"), description=_l("Dropped if no worker has started it by then.")
+    )
 
 
 @dataclass(frozen=True)
@@ -108,6 +127,11 @@ class ScheduleForm:
             int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) else NO_VERSION
         )
 
+    @property
+    def policies(self) -> list[Any]:
+        """The fields that are drawn among the policies."""
+        return [one for one in self.fields if one.description]
+
     def read(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """What was entered, by field of a definition, without arguments that were not changed.
 
@@ -128,8 +152,8 @@ class ScheduleForm:
     def timing(self) -> Timing:
         """The timing as it stands in the form; raises `Invalid` for what cannot be read."""
         values, errors = self._read()
-        names = ("task_type", "timezone", *MOMENTS, "interval_seconds", "cron_schedule", "jitter_seconds")
-        if found := {name: errors[name] for name in names[:-1] if name in errors}:
+        names = [name for name in TIMING_FIELDS if name in values]
+        if found := {name: errors[name] for name in names if name in errors and name != "jitter_seconds"}:
             raise Invalid(found)
         row, anchor_at = self.row, None
         if row is not None and row.interval_seconds == values["interval_seconds"]:
@@ -188,31 +212,29 @@ class ScheduleForm:
 
     def _read(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """The values by field of a definition, and messages by field for what cannot be read."""
-        fields: Any = self.fields
-        errors = {
-            name: [str(message) for message in fields[name].process_errors]
-            for name in (*SPANS, "max_runs")
-            if fields[name].process_errors
-        }
-        values: dict[str, Any] = {
-            name: fields[name].data or ""
-            for name in ("name", "task_name", "note", "task_type", "timezone", "overlap")
-        }
-        values["task_name"], values["timezone"] = values["task_name"].strip(), values["timezone"].strip()
-        values |= {name: fields[name].data for name in (*SPANS, "max_runs")}
-        values["enabled"] = bool(fields.enabled.data)
-        values["on_missed"] = fields.on_missed.data or None
-        values["jitter_seconds"] = values["jitter_seconds"] or 0
-        values["cron_schedule"] = (fields.cron_schedule.data or "").strip()
-        values |= {"queue": fields.queue.data or None, "priority": self._priority(errors)}
-        for name in MOMENTS:
-            values[name] = self._moment(name, values["timezone"], errors)
+        errors: dict[str, list[str]] = {}
+        values = {name: self._value(name, errors) for name in FIELDS if name in self.fields}
         for owner, names in OWN_TIMING.items():
             for name in names:
                 if owner != values["task_type"] and name in values:
                     values[name] = None
                     errors.pop(name, None)
         return values, errors
+
+    def _value(self, name: str, errors: dict[str, list[str]]) -> Any:
+        shown: Any = self.fields[name]
+        match shown:
+            case _ if name == "priority":
+                return self._priority(errors)
+            case MomentField():
+                return self._moment(name, str(self.fields.timezone.data or "").strip(), errors)
+            case WholeField():
+                if shown.process_errors:
+                    errors[name] = [str(message) for message in shown.process_errors]
+                return 0 if shown.data is None and name not in NULLABLE else shown.data
+            case BooleanField():
+                return bool(shown.data)
+        return str(shown.data or "").strip() or (None if name in NULLABLE else "")
 
     def _priority(self, errors: dict[str, list[str]]) -> int | None:
         """None while it is the task's own, unless the schedule says the same number by itself."""
@@ -260,12 +282,12 @@ def form_of(row: Schedule, queues: Sequence[str]) -> ScheduleForm:
     """The form filled in with a schedule."""
     info = catalog.lookup(row.task_name)
     values: dict[str, Any] = {name: getattr(row, name) for name in FIELDS if name not in ("args", "kwargs")}
-    values |= {name: values[name] or "" for name in ("cron_schedule", "queue", "on_missed")}
     values["priority"] = str(row.priority) if row.priority is not None else _priority_of(info)
     values["jitter_seconds"] = row.jitter_seconds or None
     fields: Any = Fields(data=values | {"version": row.version})
     for name in MOMENTS:
-        fields[name].show(getattr(row, name), _place(row.timezone))
+        if name in fields:
+            fields[name].show(getattr(row, name), _place(row.timezone))
     _offer(fields, info, [*queues, row.queue or ""])
     return ScheduleForm(fields, ParameterForm(info, row) if info else None, row)
 

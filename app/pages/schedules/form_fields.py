@@ -24,8 +24,13 @@ class WholeField(Field):
     """A whole number; `data` is None when it was left empty, or cannot be read."""
 
     widget = TextInput()
+    kind = "whole"
     data: int | None
     text = ""
+
+    def __init__(self, label: Any = None, unit_word: Any = "", **kwargs: Any) -> None:
+        self.unit_word = unit_word
+        super().__init__(label, **kwargs)
 
     def process_data(self, value: Any) -> None:
         self.data = value
@@ -43,6 +48,7 @@ class WholeField(Field):
 class SpanField(WholeField):
     """A number and its unit, two inputs of one name; `data` is in seconds."""
 
+    kind = "span"
     unit = "min"
 
     def __init__(self, label: Any = None, unit: str = "min", **kwargs: Any) -> None:
@@ -74,6 +80,7 @@ class MomentField(Field):
     """A date and time as a clock on the wall of some zone shows it; `moment` says which instant it is."""
 
     widget = TextInput()
+    kind = "moment"
     text = ""
 
     def show(self, moment: datetime | None, place: ZoneInfo) -> None:

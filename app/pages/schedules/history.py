@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from app.pages.schedules.form import MISSED_WORDS, OVERLAP_WORDS, TYPE_WORDS, Fields
+from app.schedules.definition import MOMENTS
 from app.schedules.models import ScheduleChange
 from app.web.words import duration, full, one_line
 
@@ -35,7 +36,7 @@ _OWN_WORDS: dict[str, Any] = {
     "enabled": _l("Enabled"),
     "cron_schedule": _l("Cron expression"),
 }
-_MOMENTS = ("run_at", "anchor_at", "starts_at", "ends_at", "skips")
+_MOMENTS = (*MOMENTS, "skips")
 _CHOICES: dict[str, Mapping[Any, Any]] = {
     "task_type": TYPE_WORDS,
     "overlap": OVERLAP_WORDS,
