@@ -5,6 +5,7 @@ from app.schedules.code_entries import CodeProblem
 from app.schedules.code_sync import entries as code_entries
 from app.schedules.code_sync import overridden, reset_to_code
 from app.schedules.code_sync import sync as sync_code
+from app.schedules.decisions import reason_of_run
 from app.schedules.definition import Definition
 from app.schedules.drift import check as check_drift
 from app.schedules.drift import of as drift_of
@@ -15,7 +16,6 @@ from app.schedules.history import of as changes_of
 from app.schedules.lateness import late_count, unfired_count, waiting_fires
 from app.schedules.manual_runs import run_now, run_once_at
 from app.schedules.models import Schedule, ScheduleChange
-from app.schedules.previews import arguments_at, preview
 from app.schedules.queries import (
     Outcome,
     by_name,
@@ -29,12 +29,12 @@ from app.schedules.queries import (
     version,
     zones,
 )
-from app.schedules.reasons import of_run as reason_of_run
 from app.schedules.skipping import moments as skipped_moments
 from app.schedules.skipping import restore, skip
 from app.schedules.switching import delete_many, disable, disable_many, enable, enable_many, undelete_many
 from app.schedules.undoing import undo
 from app.schedules.upcoming import READ_AT_MOST, Coming, Overdue, Window, coming, enabled_count, overdue
+from app.schedules.validation import arguments_at, preview
 
 __all__ = [
     "READ_AT_MOST",

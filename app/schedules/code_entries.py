@@ -13,9 +13,9 @@ from flask_babel import gettext as _
 from app import queue_names
 from app.broker.priority import HIGHEST
 from app.celery.events import to_json
-from app.schedules.checks import NAME_LENGTH
 from app.schedules.definition import Definition
 from app.schedules.timing import TimingError, parse_cron
+from app.schedules.validation import NAME_LENGTH
 
 VARIABLES = ("beat_schedule", "CELERY_BEAT_SCHEDULE")
 _OPTIONS = ("queue", "priority", "expires")

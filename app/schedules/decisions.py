@@ -1,4 +1,4 @@
-"""What beat does with one due row: the runs it makes of the fires, and where the row goes on."""
+"""What beat does with one due row: the runs it makes of the fires, why some do not run, how it goes on."""
 
 import json
 import uuid
@@ -7,15 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from app import catalog
-from app.runs import creation, new_run, states
+from app.runs import Run, creation, new_run, states
 from app.runs.creation import Row
-from app.schedules import due_arguments, reasons, stored_arguments
+from app.schedules import due_arguments, stored_arguments
 from app.schedules.definition import policies_of, timing_of
 from app.schedules.policies import Due, PlannedFire, plan
 from app.schedules.timing import Timing, actual_at, first_fire, zone
 
+UNKNOWN_TASK = "unknown_task"
+REASON = "reason"
 _NAMESPACE = uuid.UUID("5f0ac7c7-7bf4-5a5c-9c7b-6f0f5d8f2c11")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDS = {"missed": states.MISSED, "skipped": states.SKIPPED}
@@ -95,7 +98,7 @@ def decide(row: Any, unfinished: Unfinished, now: datetime) -> Decision:
         planned.next_actual_at,
         now if fired else row.last_run_at,
         planned.run_count if maker.info else row.run_count,
-        reasons.sentence(maker.unknown) if maker.unknown else None,
+        reason_words(maker.unknown) if maker.unknown else None,
         _later(skips, planned.next_due_at),
     )
 
@@ -168,11 +171,11 @@ class _RunMaker:
     def _begin(self, entry: PlannedFire, arguments: catalog.Arguments) -> Row:
         """The part of the row that says whether it is sent, waits, or does not run."""
         if self.info is None and entry.outcome in ("run", "buffer"):
-            self.unknown = reasons.facts(entry, reasons.UNKNOWN_TASK, self.row.task_name)
-            return creation.ended(states.SKIPPED, self.now, reasons.sentence(self.unknown), self.unknown)
+            self.unknown = reason_facts(entry, UNKNOWN_TASK, self.row.task_name)
+            return creation.ended(states.SKIPPED, self.now, reason_words(self.unknown), self.unknown)
         if entry.outcome in _ENDS:
-            why = reasons.facts(entry, entry.reason, self.row.task_name)
-            return creation.ended(_ENDS[entry.outcome], self.now, reasons.sentence(why), why)
+            why = reason_facts(entry, entry.reason, self.row.task_name)
+            return creation.ended(_ENDS[entry.outcome], self.now, reason_words(why), why)
         ttl_seconds = self.row.message_ttl_seconds
         if entry.outcome == "buffer" or entry.cancel_running:
             return creation.buffered(arguments, ttl_seconds)
@@ -208,3 +211,62 @@ def _date_kind(parameter: catalog.Parameter) -> due_arguments.Kind | None:
     if shape.kind == catalog.Kind.DATE:
         return "date"
     return "datetime" if shape.kind == catalog.Kind.DATETIME else None
+
+
+def reason_facts(entry: PlannedFire, reason: str, task_name: str) -> dict[str, Any]:
+    """What a run row keeps in its notices of a fire that does not run, for `reason_words`."""
+    kept: dict[str, Any] = {REASON: reason}
+    if reason == UNKNOWN_TASK:
+        kept["task_name"] = task_name
+    if entry.count > 1 and entry.last_due_at is not None:
+        kept |= {
+            "count": entry.count,
+            "from": entry.due_at.isoformat(),
+            "until": entry.last_due_at.isoformat(),
+        }
+    return kept
+
+
+def reason_words(kept: dict[str, Any]) -> str:
+    """The reason as a sentence or two, in the current language."""
+    reason = _reason(kept)
+    if "count" not in kept:
+        return reason
+    fires = ngettext(
+        "This stands for %(num)d fire due from %(first)s to %(last)s.",
+        "This stands for %(num)d fires due from %(first)s to %(last)s.",
+        kept["count"],
+        first=_moment(kept["from"]),
+        last=_moment(kept["until"]),
+    )
+    return f"{reason} {fires}"
+
+
+def reason_of_run(run: Run) -> str | None:
+    """Why a run of a schedule was missed or skipped, in the current language; None for any other run."""
+    kept = run.notices or {}
+    return reason_words(kept) if REASON in kept else None
+
+
+def _reason(kept: dict[str, Any]) -> str:
+    match kept[REASON]:
+        case "grace":
+            return _("Nothing could fire it in time: it was later than the grace period allows.")
+        case "on_missed":
+            return _("Nothing could fire it in time, and missed fires of this schedule are skipped.")
+        case "newer":
+            return _("Nothing could fire it in time; a newer fire ran instead.")
+        case "limit":
+            return _("Nothing could fire it in time, and more fires were missed than are caught up.")
+        case "overlap":
+            return _("An earlier run of this schedule had not finished.")
+        case "skip_next":
+            return _("It was skipped ahead of time by hand.")
+        case "unknown_task":
+            return _("No task named %(name)s is known any more.", name=kept.get("task_name", ""))
+        case other:
+            return str(other)
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"

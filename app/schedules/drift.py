@@ -14,10 +14,11 @@ from sqlalchemy import select, update
 from app import catalog
 from app.errors import Invalid
 from app.extensions import db, transaction
-from app.schedules import arguments, stored_arguments
+from app.schedules import stored_arguments
 from app.schedules.definition import ARGUMENTS
 from app.schedules.models import Schedule, columns
 from app.schedules.rows import announce
+from app.schedules.validation import checked_arguments
 
 BATCH = 50  # so few that fires in the same process hardly wait for them
 UNKNOWN = "unknown"
@@ -38,7 +39,7 @@ def problems(
     if unreadable := stored_arguments.problems(args, kwargs):
         return unreadable
     try:
-        arguments.checked(info, list(args), dict(kwargs), timezone, now)
+        checked_arguments(info, list(args), dict(kwargs), timezone, now)
     except Invalid as error:
         return error.errors
     return {}

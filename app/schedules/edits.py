@@ -18,12 +18,12 @@ from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import Run, states
-from app.schedules import arguments, drift, history, keeping, rows, stored_arguments, timing
+from app.schedules import drift, history, keeping, rows, stored_arguments, timing
 from app.schedules.buffer import buffered
-from app.schedules.checks import NO_ERRORS, Errors, check
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
 from app.schedules.models import CODE, PAGE, Schedule
 from app.schedules.snapshots import from_json, snapshot
+from app.schedules.validation import NO_ERRORS, Errors, check, with_secrets
 
 T = TypeVar("T")
 INSERTED_AT_ONCE = 1000
@@ -263,9 +263,9 @@ def merged(old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definit
     """The old definition with the wanted changes, secrets kept, other types' timing let go."""
     values = dict(wanted)
     if "args" in values:
-        values["args"] = arguments.with_secrets(values["args"], old.args)
+        values["args"] = with_secrets(values["args"], old.args)
     if "kwargs" in values:
-        values["kwargs"] = arguments.with_secrets(values["kwargs"], _named(old))
+        values["kwargs"] = with_secrets(values["kwargs"], _named(old))
     new = replace(old, **values)
     if new.task_type != old.task_type:
         gone: dict[str, Any] = {name: None for name in OWN_TIMING[old.task_type] if name not in values}

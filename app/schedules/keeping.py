@@ -12,8 +12,8 @@ from flask_babel import gettext as _
 
 from app import catalog
 from app.audit import origin
-from app.schedules.arguments import field_of
 from app.schedules.definition import ARGUMENTS, Definition
+from app.schedules.validation import field_of
 
 
 def person(by: str | None) -> str | None:

@@ -13,7 +13,7 @@ from app.broker import topics
 from app.errors import Conflict
 from app.extensions import transaction
 from app.runs import Run, creation, outbox, row_writer, states
-from app.schedules import arguments, due_arguments, rows
+from app.schedules import due_arguments, rows
 from app.schedules.decisions import Unfinished, kinds
 from app.schedules.definition import Definition
 from app.schedules.edits import changing, insert
@@ -21,6 +21,7 @@ from app.schedules.firing import unfinished
 from app.schedules.models import Schedule
 from app.schedules.policies import Overlap, decide_overlap
 from app.schedules.timing import zone
+from app.schedules.validation import checked_arguments
 
 
 def run_now(
@@ -105,7 +106,7 @@ def _called(task_name: str, run_at: datetime, timezone: str) -> str:
 
 
 def _resolved(info: catalog.TaskInfo, row: Schedule, now: datetime) -> catalog.Arguments:
-    found = arguments.checked(info, row.args, row.kwargs, row.timezone, now)
+    found = checked_arguments(info, row.args, row.kwargs, row.timezone, now)
     return catalog.Arguments(
         *due_arguments.resolve(found.args, found.kwargs, now, zone(row.timezone), kinds(info))
     )

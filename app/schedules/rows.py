@@ -11,9 +11,9 @@ from app.broker import topics, wakeups
 from app.errors import NotFound, Stale
 from app.extensions import db
 from app.schedules import timing
-from app.schedules.checks import NAME_LENGTH
 from app.schedules.definition import timing_of
 from app.schedules.models import Schedule
+from app.schedules.validation import NAME_LENGTH
 
 ID_MAX = 2**31 - 1
 

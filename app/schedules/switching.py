@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 
 from app.errors import CeleriacError, Conflict, Invalid
 from app.schedules import rows
-from app.schedules.checks import NOTE_LENGTH
 from app.schedules.edits import change, changing, delete, undelete
 from app.schedules.models import Schedule
+from app.schedules.validation import NOTE_LENGTH
 
 BULK_MAX = 500  # each is a change of its own, and somebody waits for all of them
 

@@ -9,8 +9,8 @@ from flask_babel import gettext as _
 from app import catalog
 from app.errors import Invalid
 from app.schedules import due_arguments
-from app.schedules.arguments import masked, with_secrets
 from app.schedules.models import Schedule
+from app.schedules.validation import masked_arguments, with_secrets
 
 PREFIX = "due-"
 
@@ -109,7 +109,7 @@ class _Known:
         self.whole = False
         if row is None or row.task_name != info.name:
             return
-        args, kwargs = masked(info, row.args, row.kwargs) if shown else (row.args, row.kwargs)
+        args, kwargs = masked_arguments(info, row.args, row.kwargs) if shown else (row.args, row.kwargs)
         self.values = catalog.by_name(info.parameters, args, kwargs)
         places = info.places(len(args))
         self.whole = all(places) and set(kwargs) <= set(self.values) and not set(places) & set(kwargs)

@@ -1,6 +1,7 @@
-"""What must hold before a definition is saved, said at the field where it does not."""
+"""May this be saved: what must hold of a definition and its arguments, and what it would do."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +10,11 @@ from flask_babel import gettext as _
 
 from app import catalog, queue_names
 from app.errors import Invalid, NotFound
-from app.schedules import arguments, policies, timing
+from app.schedules import due_arguments, policies, stored_arguments, timing
+from app.schedules.decisions import kinds
 from app.schedules.definition import (
     ARGUMENTS,
+    FIELDS,
     OWN_TIMING,
     TASK_TYPES,
     TIMING_FIELDS,
@@ -19,6 +22,7 @@ from app.schedules.definition import (
     policies_of,
     timing_of,
 )
+from app.schedules.timing import Preview, Timing, zone
 
 NAME_LENGTH = 200
 NOTE_LENGTH = 2000
@@ -122,10 +126,77 @@ def _with_checked_arguments(
     if not errors:
         sample_at = timing.first_fire(timing_of(new, schedule_id), now)
     zone = "UTC" if "timezone" in errors else new.timezone
-    found = arguments.checked(info, new.args, new.kwargs, zone, sample_at or now)
+    found = checked_arguments(info, new.args, new.kwargs, zone, sample_at or now)
     return replace(new, args=found.args, kwargs=found.kwargs)
 
 
-def is_taken(error: Any) -> bool:
-    """Whether an IntegrityError is about the unique name."""
-    return "name" in str(error.orig)
+def checked_arguments(
+    info: catalog.TaskInfo, args: list[Any], kwargs: dict[str, Any], timezone: str, sample_at: datetime
+) -> catalog.Arguments:
+    """The arguments as they are stored; those that refer to the fire keep their markers.
+
+    Raises `Invalid` by parameter; one named like a field of the schedule stands under `kwargs.NAME`.
+    `sample_at` is a fire for which markers are resolved to see whether the task takes them.
+    """
+    if unreadable := stored_arguments.problems(args, kwargs):
+        raise Invalid(unreadable)
+    catalog.require_size(args, kwargs)
+    try:
+        due_arguments.check(args, kwargs)
+        if not due_arguments.has_markers(args, kwargs):
+            return catalog.validate(info, args, kwargs)
+        catalog.validate(info, *due_arguments.resolve(args, kwargs, sample_at, zone(timezone), kinds(info)))
+    except Invalid as error:
+        raise Invalid({field_of(name): messages for name, messages in error.errors.items()}) from None
+    return catalog.Arguments(args, kwargs)
+
+
+def with_secrets(new: Any, old: Any) -> Any:
+    """`new` with every masked value replaced by the one that stands in the same place of `old`.
+
+    Readers get secrets masked; what they send back masked is unchanged.
+    """
+    if new == catalog.MASK:
+        return old if isinstance(old, str | int | float) and not isinstance(old, bool) else new
+    if isinstance(new, str):
+        return old if isinstance(old, str) and catalog.mask_text(old) == new else new
+    if isinstance(new, Mapping):
+        known = old if isinstance(old, Mapping) else {}
+        return {key: with_secrets(value, known.get(key)) for key, value in new.items()}
+    if isinstance(new, list):
+        places = old if isinstance(old, list) else []
+        return [
+            with_secrets(value, places[index] if index < len(places) else None)
+            for index, value in enumerate(new)
+        ]
+    return new
+
+
+def masked_arguments(
+    info: catalog.TaskInfo | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as they may be shown."""
+    return catalog.mask(info, args, kwargs)[:2]
+
+
+def field_of(name: str) -> str:
+    """The field of a schedule that a message about a parameter stands under."""
+    return f"kwargs.{name}" if name in FIELDS and name not in ("args", "kwargs") else name
+
+
+def preview(wanted: Timing, now: datetime, count: int, start: datetime | None = None) -> Preview:
+    """The next fires; raises `Invalid` by field for a timing that cannot be saved. Bounded in its time."""
+    if wanted.task_type == "interval" and wanted.anchor_at is None:
+        wanted = replace(wanted, anchor_at=now)
+    if errors := timing.errors(wanted, now):
+        raise Invalid(errors)
+    return timing.preview(wanted, now, count, start)
+
+
+def arguments_at(
+    task_name: str | None, args: Sequence[Any], kwargs: Mapping[str, Any], timezone: str, due_at: datetime
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as they would be sent for the fire at a moment, secrets masked; raises `Invalid`."""
+    info = catalog.lookup(task_name) if task_name else None
+    resolved = due_arguments.resolve(args, kwargs, due_at, zone(timezone), kinds(info))
+    return masked_arguments(info, *resolved)
