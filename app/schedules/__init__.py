@@ -1,6 +1,17 @@
 """Schedules: when tasks run by themselves, who changed that, and what became of each fire."""
 
-from app.schedules.bulk import change_queue_many, of_ids, run_many
+from app.schedules.bulk import (
+    BULK_MAX,
+    BulkResult,
+    change_queue_many,
+    delete_many,
+    disable_many,
+    enable_many,
+    of_ids,
+    run_many,
+    undelete_many,
+    undo,
+)
 from app.schedules.code_entries import CodeProblem
 from app.schedules.code_sync import entries as code_entries
 from app.schedules.code_sync import overridden, reset_to_code
@@ -29,15 +40,14 @@ from app.schedules.queries import (
     version,
     zones,
 )
-from app.schedules.skipping import moments as skipped_moments
-from app.schedules.skipping import restore, skip
-from app.schedules.switching import delete_many, disable, disable_many, enable, enable_many, undelete_many
-from app.schedules.undoing import undo
+from app.schedules.switches import disable, enable, restore, skip, skipped_moments
 from app.schedules.upcoming import READ_AT_MOST, Coming, Overdue, Window, coming, enabled_count, overdue
 from app.schedules.validation import arguments_at, preview
 
 __all__ = [
+    "BULK_MAX",
     "READ_AT_MOST",
+    "BulkResult",
     "CodeProblem",
     "Coming",
     "Definition",

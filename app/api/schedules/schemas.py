@@ -13,7 +13,7 @@ from marshmallow import fields, validate
 from app import catalog
 from app.api.fields import INTEGER_MAX, Flag, Moment, Schema
 from app.config import settings
-from app.schedules import code_sync, policies, skipping
+from app.schedules import code_sync, policies, switches
 from app.schedules.definition import FIELDS, HINTS, NULLABLE, TIMING_FIELDS, Definition
 from app.schedules.models import ORIGINS, Schedule
 from app.schedules.policies import Overlap
@@ -109,7 +109,7 @@ class StoredScheduleSchema(ScheduleSchema):
             case "on_missed":
                 return obj.on_missed or policies.default_on_missed(obj.task_type)  # type: ignore[arg-type]
             case "skips":
-                return skipping.moments(obj)
+                return switches.skipped_moments(obj)
             case "overridden":
                 return code_sync.overridden(obj)
         return super().get_attribute(obj, attr, default)

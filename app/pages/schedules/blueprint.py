@@ -11,7 +11,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from app.errors import Invalid
-from app.schedules.switching import Outcome
+from app.schedules import BulkResult
 from app.web.htmx import go_to, safe_return, wants_fragment
 
 _TOLD = 3  # a page shows so many toasts at once
@@ -36,7 +36,7 @@ def say(words: str, text: str = "", undo_at: datetime | None = None, run_id: str
     flash(told, "success")  # type: ignore[arg-type]  # any JSON will do
 
 
-def tell(outcomes: Sequence[Outcome], done: str, undo_at: datetime | None = None) -> None:
+def tell(outcomes: Sequence[BulkResult], done: str, undo_at: datetime | None = None) -> None:
     """Flash what happened to each of many; `done` says it when all went well."""
     failed = [outcome for outcome in outcomes if not outcome.done]
     count = len(outcomes) - len(failed)

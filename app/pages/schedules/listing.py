@@ -16,8 +16,8 @@ from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.schedules import presentation, suggestions
 from app.pages.schedules.blueprint import back, bp, moment, question, tell
+from app.schedules import BULK_MAX
 from app.schedules.filters import ScheduleFilter
-from app.schedules.switching import BULK_MAX
 from app.web import live, viewer, words
 from app.web.htmx import go_to
 from app.web.navigation import Count

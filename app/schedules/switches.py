@@ -1,4 +1,4 @@
-"""One named occurrence of a schedule is skipped ahead of time, or restored."""
+"""Schedules are switched on and off, with a note that says why; one fire of them is skipped, and restored."""
 
 from datetime import UTC, datetime
 
@@ -8,8 +8,52 @@ from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.schedules import history, rows, timing
 from app.schedules.definition import timing_of
-from app.schedules.edits import changing
+from app.schedules.edits import change, changing
 from app.schedules.models import Schedule
+from app.schedules.validation import NOTE_LENGTH
+
+
+def enable(
+    schedule_id: int, by: str | None, now: datetime, note: str = "", if_version: int | None = None
+) -> Schedule:
+    """Let a schedule fire from its next slot on; the past is not fired. Nothing happens when it does already.
+
+    Raises `NotFound`, `Stale` and `Conflict` (code "exhausted" or "retired") when it cannot fire any more.
+    """
+
+    def work() -> Schedule:
+        row = rows.locked(schedule_id, if_version)
+        if row.retired_at is not None:
+            raise Conflict(_("Its definition has vanished from the code."), code="retired")
+        try:
+            return change(row, {"enabled": True}, by, now, "enable", _checked(note))
+        except Invalid as error:
+            if "note" in error.errors:
+                raise
+            words = " ".join(text for texts in error.errors.values() for text in texts)
+            raise Conflict(words, code="exhausted") from None
+
+    return changing(work)
+
+
+def disable(
+    schedule_id: int, by: str | None, now: datetime, note: str = "", if_version: int | None = None
+) -> Schedule:
+    """Stop a schedule from firing; runs that are sent go on. Raises `NotFound` and `Stale`."""
+
+    def work() -> Schedule:
+        row = rows.locked(schedule_id, if_version)
+        return change(row, {"enabled": False}, by, now, "disable", _checked(note))
+
+    return changing(work)
+
+
+def _checked(note: str) -> str:
+    note = note.strip()
+    if len(note) > NOTE_LENGTH or "\x00" in note:
+        raise Invalid({"note": [_("A note has at most %(n)s characters.", n=NOTE_LENGTH)]})
+    return note
+
 
 SKIPS_MAX = 100
 
@@ -31,7 +75,7 @@ def skip(
         row = rows.locked(schedule_id, if_version)
         if row.next_due_at is None:
             raise Conflict(_("This schedule does not fire: there is nothing to skip."), code="no-next-fire")
-        skips = moments(row)
+        skips = skipped_moments(row)
         at = _next_unskipped(row, skips) if due_at is None else due_at.astimezone(UTC)
         if at in skips:
             return row
@@ -55,7 +99,7 @@ def restore(
     def work() -> Schedule:
         row = rows.locked(schedule_id, if_version)
         permits.require(row.task_name, row.args, row.kwargs)
-        at, skips = due_at.astimezone(UTC), moments(row)
+        at, skips = due_at.astimezone(UTC), skipped_moments(row)
         if at not in skips:
             raise Invalid({"due_at": [_("The fire at that moment was not skipped.")]})
         _keep(row, [one for one in skips if one != at])
@@ -66,7 +110,7 @@ def restore(
     return changing(work)
 
 
-def moments(row: Schedule) -> list[datetime]:
+def skipped_moments(row: Schedule) -> list[datetime]:
     """The nominal moments that are left out, earliest first."""
     return sorted(datetime.fromisoformat(text) for text in row.skips or ())
 
