@@ -45,7 +45,7 @@ def test_old_matching_files_are_removed(run: Any, logs: Path) -> None:
     assert left(logs) == ["new.log", "old.txt", "sub/deep.log"]
     run(clean_up, folder="logs", older_than_days=5)  # removes nothing, so nothing is noted
     db.session.rollback()
-    (entry,) = audit.page(audit.Filter(action="file.delete")).items
+    (entry,) = audit.page(audit.AuditFilter(action="file.delete")).items
     details = entry.details or {}
     assert (details["folder"], details["pattern"], details["names"]) == (str(logs), "*.log", ["old.log"])
 

@@ -135,7 +135,7 @@ def test_the_audit_log_keeps_which_backups_were_removed(app: Flask) -> None:
     first = backup_database.apply().get()
     backup_database.apply(kwargs={"keep": 1}, task_id=asked.id).get()
     db.session.rollback()
-    (entry,) = [one for one in audit.page(audit.Filter()).items if one.action == "backup.delete"]
+    (entry,) = [one for one in audit.page(audit.AuditFilter()).items if one.action == "backup.delete"]
     assert (entry.actor, entry.object_id) == ("boss", asked.id)
     assert (entry.details or {})["keep"] == 1
     assert Path(first["output"]).name in (entry.details or {})["names"]
