@@ -177,6 +177,18 @@ def test_templates_hold_no_inline_script_or_style() -> None:
     assert [str(path) for path in tracked("templates/*.html") if forbidden.search(path.read_text())] == []
 
 
+def test_lines_of_templates_styles_and_scripts_are_short() -> None:
+    """`bin/format` breaks the lines of templates, but not a long text or expression among attributes."""
+    paths = [*tracked("templates/*.html"), *tracked("static/*.css"), *tracked("static/*.js")]
+    assert [
+        f"{path.relative_to(PROJECT)}:{number}"
+        for path in paths
+        if "vendor" not in path.parts
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(line) > 140
+    ] == []
+
+
 def test_scripts_can_be_run() -> None:
     for name in ("bin/dev", "bin/test", "bin/format", "bin/celeriac", ".ci/run"):
         assert (PROJECT / name).stat().st_mode & 0o111, name
