@@ -136,6 +136,7 @@ def test_a_fork_makes_connections_of_its_own(celery_only: Celery) -> None:
 def test_an_outage_has_a_name_and_an_end(make_app: MakeApp, own_redis: Any, now: Any) -> None:
     app = make_app(own_redis.url, own_redis.folder)
     with app.app_context():
+        require_own()
         app.extensions["celery"].send_task("demo.task", task_id="r", queue="default", priority=4)
         broker.hold("default", "r", "ann", "", now)
         version = topics.version(broker.client(), "runs")
