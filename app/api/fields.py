@@ -1,6 +1,5 @@
 """Fields and schemas of the REST API: strict about types, times always with a zone."""
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -10,20 +9,10 @@ from marshmallow import fields, validate
 
 from app import lists, queue_names
 from app.lists import LIMIT_DEFAULT, LIMIT_MAX
-from app.lists.fields import INTEGER_MAX, Moment, QueryMoment, Schema, Several
+from app.lists.fields import INTEGER_MAX, Moment, QueryMoment, Schema, Several, Whole
 
-__all__ = ["INTEGER_MAX", "Moment", "QueryMoment", "Schema", "Several"]  # of every list, and of the API
-
-_INTEGER = re.compile(r"-?\d{1,18}")
-
-
-class QueryInteger(fields.Integer):
-    """A whole number in a query: digits only, no 1.0, 1e3 or 1_000."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if not isinstance(value, str) or not _INTEGER.fullmatch(value):
-            raise self.make_error("invalid", input=value)
-        return int(value)
+# As in every list:
+__all__ = ["INTEGER_MAX", "Moment", "QueryMoment", "Schema", "Several", "Whole"]
 
 
 class Flag(fields.Boolean):
@@ -84,10 +73,8 @@ def reader(schema: type[ma.Schema]) -> Callable[[dict[str, Any]], dict[str, Any]
 class PageQuery(Schema):
     """Which part of a list."""
 
-    limit = QueryInteger(
-        load_default=LIMIT_DEFAULT,
-        validate=validate.Range(1, LIMIT_MAX, error="Give a limit from {min} to {max}."),
-        metadata={"description": "How many items at most."},
+    limit = Whole(
+        *(1, LIMIT_MAX), load_default=LIMIT_DEFAULT, metadata={"description": "How many items at most."}
     )
     cursor = fields.String(
         load_default=None,

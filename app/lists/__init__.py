@@ -2,8 +2,8 @@
 
 from app.lists.chips import Chip, Tag, capped, chips, tags
 from app.lists.cursors import Cursor
-from app.lists.filters import Filter, ListQuery, Page, meant, of, read, schema
-from app.lists.limits import COUNT_CAP, LIMIT_DEFAULT, LIMIT_MAX
+from app.lists.filters import Filter, ListQuery, meant, of, read, schema
+from app.lists.pages import COUNT_CAP, LIMIT_DEFAULT, LIMIT_MAX, Page
 
 __all__ = [
     "COUNT_CAP",

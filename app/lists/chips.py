@@ -8,7 +8,7 @@ from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from app.lists.filters import ListQuery
-from app.lists.limits import COUNT_CAP
+from app.lists.pages import COUNT_CAP
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,9 @@ class Seconds(fields.Float):
         if (isinstance(value, str) and _NUMBER.fullmatch(value)) or type(value) in (int, float):
             number = float(value)
         if not 0 <= number <= SECONDS_MAX:
-            raise ma.ValidationError(_("Give a number of seconds from 0 to %(high)s.", high=SECONDS_MAX))
+            raise ma.ValidationError(
+                _("Give a number of seconds from 0 to %(high)s.", high=f"{SECONDS_MAX:,}")
+            )
         return number
 
 

@@ -1,11 +1,11 @@
 """What a list can be asked for: declared once, read alike by its page, REST, bulk change and export."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import new_class
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import marshmallow as ma
 from flask_babel import gettext as _
@@ -32,7 +32,6 @@ class Filter:
 
 
 F = TypeVar("F", bound=Filter)
-Row = TypeVar("Row")
 _schemas: dict[Any, type["FilterSchema"]] = {}
 
 
@@ -166,17 +165,3 @@ def _with_zones(reader: ma.Schema, texts: Mapping[str, Any], zone: str) -> dict[
     return {
         name: with_zone(text, zone) for name, text in texts.items() if isinstance(reader.fields[name], Moment)
     }
-
-
-@dataclass(frozen=True)
-class Page(Generic[Row]):
-    """One page of a list and the cursor of the next one."""
-
-    items: Sequence[Row] = ()
-    next_cursor: str | None = None
-
-    @classmethod
-    def of(cls, rows: Sequence[Row], limit: int, cursor_of: Callable[[Row], str]) -> Self:
-        """The page of rows of which one more than its size was read, if there is one."""
-        items = rows[:limit]
-        return cls(items, cursor_of(items[-1]) if len(rows) > limit else None)

@@ -290,3 +290,17 @@ def test_bad_requests_freeze_nothing(app: Flask, caller: Callers, body: dict[str
     assert db.session.query(many.Bulk).count() == 0
     assert caller("viewer").post("/runs/bulk", json={"action": "rerun", "ids": ["x"]}).status_code == 403
     assert caller("viewer").get("/runs/bulk/nope").status_code == 404
+
+
+def test_a_wrong_filter_of_its_runs_is_said(app: Flask, caller: Callers, signed_in: SignedIn) -> None:
+    bulk = many.freeze("rerun", [add(1), add(2, states.STARTED)], "mei", NOW)
+    api, browser = caller("viewer"), signed_in("viewer")
+    for name in ("verdict", "outcome"):
+        refused = api.get(f"/runs/bulk/{bulk.id}/items?{name}=no-such").json["errors"]
+        assert list(refused) == [name]
+        page = browser.get(f"/runs/bulk/{bulk.id}?{name}=no-such").text
+        assert refused[name][0] in page
+        assert 'id="item-1"' in page
+    assert 'id="item-1"' not in browser.get(f"/runs/bulk/{bulk.id}?verdict=act").text
+    assert browser.get(f"/runs/bulk/{bulk.id}?cursor=no-such").status_code == 422
+    assert list(api.get(f"/runs/bulk/{bulk.id}/items?cursor=0").json["errors"]) == ["cursor"]

@@ -99,7 +99,7 @@ def test_two_recorders_at_once_lose_nothing(app: Flask) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    runs = queries.page(queries.Filter(), limit=100).items
+    runs = queries.page(queries.RunFilter(), limit=100).items
     assert len(runs) == 60
     assert {run.state for run in runs} == {states.SUCCESS}
     assert {run.queue for run in runs} == {"default"}
@@ -112,6 +112,6 @@ def test_only_finished_old_runs_are_deleted_and_no_more_than_asked(app: Flask) -
     assert delete_finished([states.SUCCESS], NOW - timedelta(hours=1), limit=3) == 3
     assert delete_finished([states.SUCCESS], NOW - timedelta(hours=1), limit=3) == 2
     assert delete_finished([states.SUCCESS], NOW - timedelta(hours=1), limit=3) == 0
-    assert {run.id for run in queries.page(queries.Filter()).items} == {"waiting", "new"}
+    assert {run.id for run in queries.page(queries.RunFilter()).items} == {"waiting", "new"}
     with pytest.raises(ValueError, match="PENDING"):
         delete_finished([states.PENDING], NOW, limit=3)

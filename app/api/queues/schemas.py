@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from app.api.fields import INTEGER_MAX, Moment, PageQuery, QueryInteger, Schema
+from app.api.fields import INTEGER_MAX, Moment, PageQuery, Schema, Whole
 
 _name = validate.Length(min=1, max=255)
 REASON_MAX = 500
@@ -100,9 +100,7 @@ class MessagesSchema(Schema):
 
 
 class MessagesQuery(Schema):
-    offset = QueryInteger(
-        load_default=0, validate=validate.Range(0, INTEGER_MAX, error="Give a number from {min}.")
-    )
+    offset = Whole(0, INTEGER_MAX, load_default=0)
     limit = PageQuery._declared_fields["limit"]
     held = fields.Boolean(
         load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Those set aside."}

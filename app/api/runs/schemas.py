@@ -9,11 +9,11 @@ from app.api.fields import (
     Flag,
     FullMatch,
     Moment,
-    QueryInteger,
     QueryMoment,
     QueueName,
     Schema,
     Several,
+    Whole,
 )
 from app.runs import states
 from app.runs.cancel import SIGNALS
@@ -186,12 +186,12 @@ class IdempotencySchema(Schema):
 
 
 class LogQuery(Schema):
-    after = QueryInteger(
+    after = Whole(
+        *(0, INTEGER_MAX),
         load_default=0,
-        validate=validate.Range(0, INTEGER_MAX),
         metadata={"description": "The number of the last line that is known already."},
     )
-    limit = QueryInteger(load_default=1000, validate=validate.Range(1, LOG_LIMIT_MAX))
+    limit = Whole(1, LOG_LIMIT_MAX, load_default=1000)
 
 
 class LogLineSchema(Schema):

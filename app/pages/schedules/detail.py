@@ -6,7 +6,7 @@ from flask import render_template, request
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from app import catalog, runs, schedules
+from app import catalog, lists, runs, schedules
 from app.errors import NotFound
 from app.pages.schedules import fires, listing
 from app.pages.schedules import history as changes
@@ -55,8 +55,8 @@ def _version() -> str:
 def _one(schedule_id: int) -> dict[str, Any]:
     version = _version()
     schedule = schedules.get(schedule_id)
-    cursor = request.args.get("cursor")
-    ledger = runs.page(runs.RunFilter(schedule_id=schedule.id), LEDGER_SIZE, cursor)
+    asked = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone())
+    page = runs.page(runs.RunFilter(schedule_id=schedule.id), LEDGER_SIZE, asked.cursor)
     info = catalog.lookup(schedule.task_name)
     preview = _preview(schedule)
     return {
@@ -70,9 +70,9 @@ def _one(schedule_id: int) -> dict[str, Any]:
         "on_missed": _missed_words(schedule),
         "fires": _fires(schedule, preview),
         "warnings": preview.warnings if preview else [],
-        "ledger": [(run, _delay(run), schedules.reason_of_run(run)) for run in ledger.items],
-        "cursor": cursor,
-        "next_cursor": ledger.next_cursor,
+        "ledger": [(run, _delay(run), schedules.reason_of_run(run)) for run in page.items],
+        "asked": asked,
+        "page": page,
         "history": [changes.shown(change) for change in schedules.changes_of(schedule.id, changes.SHOWN)],
         "overridden": [changes.field_word(name) for name in schedules.overridden(schedule)],
         "beats": listing.beats(),
