@@ -24,6 +24,7 @@ ROWS = (
         "kept_secret",
         "queue_names",
         "text",
+        "bulk",
     ),
     ("lists",),
     ("broker",),

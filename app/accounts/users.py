@@ -16,6 +16,7 @@ from app.accounts.models import User
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
 from app.web import roles
+from app.web.numbers import whole
 
 FIRST_ADMIN = "admin"
 NAME_MAX = 40
@@ -104,10 +105,9 @@ def sign_out(user: User, now: datetime) -> None:
 def of_session(session_id: str) -> User | None:
     """The user that a session belongs to (see `User.get_id`); None once the session was ended."""
     user_id, _dot, version = session_id.partition(".")
-    if not (user_id.isdecimal() and version.isdecimal() and int(user_id) <= _LARGEST_ID):
-        return None
-    user = db.session.get(User, int(user_id))
-    return user if user and user.active and user.session_version == int(version) else None
+    number = whole(user_id, high=_LARGEST_ID)
+    user = None if number is None else db.session.get(User, number)
+    return user if user and user.active and user.session_version == whole(version) else None
 
 
 def note_seen(user: User, now: datetime) -> None:

@@ -113,3 +113,11 @@ def page_of(item: type[ma.Schema]) -> type[ma.Schema]:
 def filtered(kind: type[lists.Filter]) -> type[ma.Schema]:
     """The query of a list: its filter's fields, and which part of what they let through."""
     return lists.schema(kind, PageQuery)
+
+
+class OutcomeSchema(Schema):
+    """What happened to one of many."""
+
+    name = fields.String()
+    done = Flag()
+    problem = fields.String(metadata={"description": "Why nothing was done; empty when it was."})

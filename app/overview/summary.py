@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from app import broker, heartbeats, lists, runs, schedules
@@ -13,6 +12,7 @@ from app.overview.next_hour import NextHour, next_hour
 from app.overview.throughput import Throughput, throughput
 from app.runs import Ended
 from app.schedules import Overdue
+from app.web import live
 
 WINDOW = timedelta(hours=24)
 
@@ -74,7 +74,7 @@ class Summary:
         """Differs as soon as something that the page shows does; not for a heartbeat alone."""
         # The minute moves; an hour in which nothing fires stays as it is.
         hour = self.next_hour if self.next_hour.lines else None
-        told = (
+        return live.version_of(
             [(run.id, run.state, run.progress_current) for run in self.running],
             [(group.task_name, group.kind, group.count, group.latest.id) for group in self.failures],
             self.line,
@@ -90,7 +90,6 @@ class Summary:
             self.throughput,
             hour,
         )
-        return sha256(repr(told).encode()).hexdigest()[:16]
 
     @property
     def failures(self) -> list[runs.FailureGroup]:

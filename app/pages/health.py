@@ -1,7 +1,6 @@
 """`/livez`, `/readyz`, `/healthz` and `/metrics` for machines, and the sidebar's live part for people."""
 
 import hmac
-from hashlib import sha256
 
 from flask import Blueprint, Flask, Response, abort, jsonify, render_template, request
 from markupsafe import Markup
@@ -50,7 +49,7 @@ def part() -> str | Response:
     """The sidebar's counts and signs again; `here` is the blueprint of the page that asks."""
     here = request.args.get("here", "")
     version, inside = _inside(here)
-    return live.nothing_new() if live.unchanged(version) else _frame(here, version, inside)
+    return live.fragment("_frame.html", version, lambda: {"here": here, "version": version, "inside": inside})
 
 
 def frame() -> Markup:
@@ -67,7 +66,7 @@ def _inside(here: str) -> tuple[str, Markup]:
     """What is shown, and its version: any difference gives another."""
     told = status_bar.signs(viewer.now(), words.amount)
     shown = render_template("_frame_inside.html", here=here, signs=told)
-    return sha256(shown.encode()).hexdigest()[:16], Markup(shown)  # noqa: S704 -- what a template made
+    return live.version_of(shown), Markup(shown)  # noqa: S704 -- what a template made
 
 
 def _answer(found: list[checks.Check]) -> tuple[Response, int]:

@@ -1,9 +1,8 @@
 """The pages of workers: who is alive, what each is doing, and what can be done about it."""
 
-from hashlib import sha256
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request, url_for
+from flask import Blueprint, Flask, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -14,9 +13,13 @@ from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.heartbeats import Worker
 from app.web import live, viewer
-from app.web.htmx import go_to, wants_fragment
+from app.web.dialogs import question
+from app.web.filters import last_part
+from app.web.htmx import go_to
 from app.web.navigation import Count, Entry, register
+from app.web.numbers import whole
 from app.web.permissions import requires
+from app.web.toasts import toast
 
 bp = Blueprint("workers", __name__, url_prefix="/workers")
 
@@ -36,9 +39,7 @@ def index() -> str:
 @requires("view")
 def cards() -> str | Response:
     shown = _all()
-    if live.unchanged(shown["version"]):
-        return live.nothing_new()
-    return render_template("workers/_cards.html", **shown)
+    return live.fragment("workers/_cards.html", shown["version"], lambda: shown)
 
 
 @bp.get("/<hostname>")
@@ -51,9 +52,7 @@ def show(hostname: str) -> str:
 @requires("view")
 def part(hostname: str) -> str | Response:
     shown = _one(hostname)
-    if live.unchanged(shown["version"]):
-        return live.nothing_new()
-    return render_template("workers/_worker.html", **shown)
+    return live.fragment("workers/_worker.html", shown["version"], lambda: shown)
 
 
 @bp.get("/<hostname>/pause")
@@ -68,7 +67,7 @@ def pause(hostname: str) -> Response:
     note = request.form.get("note", "").strip()[:500]
     worker = workers.pause(hostname, current_user.name, note, viewer.now())
     words = _("What it runs goes on.") if worker.running else ""
-    _say(_("%(name)s is paused", name=hostname), words, url_for("workers.resume", hostname=hostname))
+    toast(_("%(name)s is paused", name=hostname), words, undo=url_for("workers.resume", hostname=hostname))
     return _back(hostname)
 
 
@@ -76,7 +75,7 @@ def pause(hostname: str) -> Response:
 @requires("administer")
 def resume(hostname: str) -> Response:
     workers.resume(hostname, viewer.now())
-    _say(_("%(name)s takes runs again", name=hostname), "", url_for("workers.pause", hostname=hostname))
+    toast(_("%(name)s takes runs again", name=hostname), undo=url_for("workers.pause", hostname=hostname))
     return _back(hostname)
 
 
@@ -92,18 +91,17 @@ def shutdown(hostname: str) -> Response:
     worker = workers.shutdown(hostname, viewer.now())
     names = ", ".join(run["task"] for run in worker.running)
     words = _("It finishes %(tasks)s first.", tasks=names) if names else _("It had nothing to finish.")
-    _say(_("%(name)s is leaving", name=hostname), words)
+    toast(_("%(name)s is leaving", name=hostname), words)
     return _back(hostname)
 
 
 @bp.post("/<hostname>/pool")
 @requires("administer")
 def pool(hostname: str) -> Response:
-    text = request.form.get("size", "")
-    size = int(text) if text.isdecimal() and len(text) <= 4 else 0
+    size = whole(request.form.get("size", ""), 0, 9999) or 0
     worker = workers.resize(hostname, size, viewer.now())
     slots = worker.autoscale[1] if worker.autoscale else worker.slots
-    _say(_("%(name)s now has %(n)s slots", name=hostname, n=slots))
+    toast(_("%(name)s now has %(n)s slots", name=hostname, n=slots))
     return _back(hostname)
 
 
@@ -112,7 +110,7 @@ def pool(hostname: str) -> Response:
 def queues(hostname: str) -> Response:
     add = [name for name in request.form.getlist("add") if name.strip()]
     worker = workers.change_queues(hostname, add, request.form.getlist("drop"), viewer.now())
-    _say(_("%(name)s now listens to: %(queues)s", name=hostname, queues=", ".join(worker.queues)))
+    toast(_("%(name)s now listens to: %(queues)s", name=hostname, queues=", ".join(worker.queues)))
     return _back(hostname)
 
 
@@ -120,7 +118,7 @@ def queues(hostname: str) -> Response:
 @requires("administer")
 def clear(hostname: str) -> Response:
     workers.clear(hostname, viewer.now())
-    _say(_("%(name)s is cleared", name=hostname))
+    toast(_("%(name)s is cleared", name=hostname))
     return go_to(url_for("workers.index"))
 
 
@@ -146,7 +144,7 @@ def limits(task_name: str) -> Any:
     except Invalid as error:
         return _limits_form(task_name, sent, error.errors), 422
     refused = "; ".join(f"{name}: {words}" for name, words in told.workers.items() if words)
-    _say(_("The limits of %(task)s are changed", task=task_name), refused)
+    toast(_("The limits of %(task)s are changed", task=task_name), refused)
     return go_to(url_for("tasks.show", task_name=task_name))
 
 
@@ -162,7 +160,6 @@ def _limits(sent: dict[str, str]) -> dict[str, Any]:
 
 
 def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
-    template = "workers/_limits.html" if wants_fragment() else "workers/limits.html"
     rate = _("10/s, 100/m or 1000/h on each worker; empty: none")
     if settings().uses_rabbitmq:
         rate += " " + _(
@@ -174,7 +171,10 @@ def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list
         ("time_limit", _("Hard time limit"), _("seconds until a run is killed; empty: none")),
         ("soft_time_limit", _("Soft time limit"), _("seconds until a run is asked to end; empty: none")),
     )
-    return render_template(template, task_name=task_name, fields=fields, shown=shown, problems=problems)
+    shown_at = url_for("tasks.show", task_name=task_name)
+    above = [(url_for("tasks.index"), _("Tasks")), (shown_at, last_part(task_name))]
+    values: dict[str, Any] = {"fields": fields, "shown": shown, "problems": problems}
+    return question("workers/_limits.html", _("Limits"), above, task_name=task_name, **values)
 
 
 def _all() -> dict[str, Any]:
@@ -212,19 +212,13 @@ def _version(found: list[Worker], *more: Any) -> str:
         )
         for one in found
     ]
-    return sha256(repr((told, more)).encode()).hexdigest()[:16]
+    return live.version_of(told, more)
 
 
 def _question(fragment: str, title: str, hostname: str) -> str:
-    """Asks before something is done: in a dialog, or as a page of its own without JavaScript."""
     worker = heartbeats.find_worker(broker.client(), hostname, viewer.now())
-    template = fragment if wants_fragment() else "workers/question.html"
-    return render_template(template, fragment=fragment, title=title, worker=worker)
-
-
-def _say(title: str, text: str = "", undo: str = "") -> None:
-    told = {"title": title, "text": text, "undo": {"address": undo, "values": {}} if undo else None}
-    flash(told, "success")  # type: ignore[arg-type]  # any JSON will do
+    above = [(url_for("workers.index"), _("Workers")), (url_for("workers.show", hostname=hostname), hostname)]
+    return question(fragment, title, above, worker=worker)
 
 
 def _back(hostname: str) -> Response:

@@ -30,9 +30,7 @@ def index() -> str:
 @bp.get("/table")
 @requires("view")
 def table() -> str | Response:
-    if live.unchanged(runs.version()):
-        return live.nothing_new()
-    return render_template("workflows/_table.html", **_shown())
+    return live.fragment("workflows/_table.html", runs.version(), _shown)
 
 
 def _shown() -> dict[str, Any]:

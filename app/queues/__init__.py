@@ -1,7 +1,7 @@
 """Queues: what waits in them, in which order, and everything that people do about it."""
 
 from app.queues.actions import Change, hold, move, nudge, put_back, release, remove, reprioritise, send_to
-from app.queues.bulk import MOST, Outcome, apply
+from app.queues.bulk import MOST, apply
 from app.queues.details import Queue, find, held_in_all, listing
 from app.queues.diagnosis import Diagnosis, diagnose, why
 from app.queues.discovery import names
@@ -30,7 +30,6 @@ __all__ = [
     "Consumer",
     "Diagnosis",
     "Forecast",
-    "Outcome",
     "Pace",
     "Queue",
     "Rates",

@@ -1,44 +1,32 @@
 """The same change to several runs of a queue: what happened to each is said."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
 
-from app.errors import CeleriacError, Invalid
+from app.bulk import Result, each
+from app.errors import Invalid
 from app.queues import actions
 
 MOST = 200  # as many as a page shows; each is a step of its own in Redis and in the database
 
 
-@dataclass
-class Outcome:
-    """Ids that were changed, and why the others were not, by id."""
-
-    done: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-
-
-def apply(queue: str, run_ids: Sequence[str], action: str, by: str, now: datetime, **options: Any) -> Outcome:
+def apply(
+    queue: str, run_ids: Sequence[str], action: str, by: str, now: datetime, **options: Any
+) -> list[Result]:
     """Do one of `ACTIONS` to runs, which keep their order among each other. Raises `Invalid`."""
     if action not in ACTIONS:
         raise Invalid({"action": [_("Choose one of: %(choices)s.", choices=", ".join(ACTIONS))]})
-    if not run_ids or len(run_ids) > MOST:
-        raise Invalid({"id": [_("Choose 1 to %(most)s runs.", most=MOST)]})
-    wanted = list(dict.fromkeys(run_ids))
-    outcome = Outcome()
-    for run_id in reversed(wanted) if action in FROM_LAST else wanted:
-        try:
-            ACTIONS[action](queue, run_id, by, now, **options)
-        except CeleriacError as error:
-            if error.status >= 500:
-                raise
-            outcome.failed[run_id] = error.detail
-        else:
-            outcome.done.append(run_id)
-    return outcome
+    from_last = action in FROM_LAST
+
+    def act(run_id: str) -> str:
+        ACTIONS[action](queue, run_id, by, now, **options)
+        return run_id
+
+    results = each(list(run_ids)[::-1] if from_last else run_ids, act, MOST, "ids")
+    return results[::-1] if from_last else results
 
 
 def _to_front(queue: str, run_id: str, by: str, now: datetime) -> None:
@@ -78,4 +66,5 @@ ACTIONS: dict[str, Callable[..., None]] = {
     "priority": _reprioritise,
     "send": _send_to,
 }
+OPTION = {"hold": "reason", "release": "to", "priority": "priority", "send": "target"}
 FROM_LAST = ("front",)  # each goes before the one that went before

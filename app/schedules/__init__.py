@@ -1,17 +1,6 @@
 """Schedules: when tasks run by themselves, who changed that, and what became of each fire."""
 
-from app.schedules.bulk import (
-    BULK_MAX,
-    BulkResult,
-    change_queue_many,
-    delete_many,
-    disable_many,
-    enable_many,
-    of_ids,
-    run_many,
-    undelete_many,
-    undo,
-)
+from app.schedules.bulk import BULK_MAX, apply, of_ids, undo
 from app.schedules.code_entries import CodeProblem
 from app.schedules.code_sync import entries as code_entries
 from app.schedules.code_sync import overridden, reset_to_code
@@ -47,7 +36,6 @@ from app.schedules.validation import arguments_at, preview
 __all__ = [
     "BULK_MAX",
     "READ_AT_MOST",
-    "BulkResult",
     "CodeProblem",
     "Coming",
     "Definition",
@@ -57,10 +45,10 @@ __all__ = [
     "ScheduleChange",
     "ScheduleFilter",
     "Window",
+    "apply",
     "argument_problems",
     "arguments_at",
     "by_name",
-    "change_queue_many",
     "changes_of",
     "check_drift",
     "code_entries",
@@ -68,13 +56,10 @@ __all__ = [
     "counts",
     "create",
     "delete",
-    "delete_many",
     "disable",
-    "disable_many",
     "drift_of",
     "duplicate",
     "enable",
-    "enable_many",
     "enabled_count",
     "everything",
     "get",
@@ -89,7 +74,6 @@ __all__ = [
     "reason_of_run",
     "reset_to_code",
     "restore",
-    "run_many",
     "run_now",
     "run_once_at",
     "skip",
@@ -97,7 +81,6 @@ __all__ = [
     "strips",
     "sync_code",
     "undelete",
-    "undelete_many",
     "undo",
     "unfired_count",
     "update",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask, current_app, url_for
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ def entries() -> list[Entry]:
     """The entries of this app, in their order."""
     found: list[Entry] = current_app.extensions.get("celeriac_navigation", [])
     return found
+
+
+def crumb(here: str) -> tuple[str, str]:
+    """The address and the name of the first page of a blueprint that has an entry."""
+    entry = next(one for one in entries() if one.belongs_to(here))
+    return url_for(entry.endpoint), str(entry.label)
 
 
 def init_app(app: Flask) -> None:

@@ -79,8 +79,8 @@ def test_a_foreign_queue_cannot_be_a_target(submit: Submit) -> None:
 
 def test_several_keep_their_order_at_the_front_and_at_the_back(submit: Submit, order: Any) -> None:
     ids = [submit() for _ in range(5)]
-    outcome = queues.apply("default", [ids[2], ids[4]], "front", "mei", NOW)
-    assert (sorted(outcome.done), outcome.failed) == (sorted([ids[2], ids[4]]), {})
+    results = queues.apply("default", [ids[2], ids[4]], "front", "mei", NOW)
+    assert [(one.id, one.done) for one in results] == [(ids[2], True), (ids[4], True)]
     assert order() == [ids[2], ids[4], ids[0], ids[1], ids[3]]
     queues.apply("default", [ids[2], ids[4]], "back", "mei", NOW)
     assert order() == [ids[0], ids[1], ids[3], ids[2], ids[4]]
@@ -88,16 +88,16 @@ def test_several_keep_their_order_at_the_front_and_at_the_back(submit: Submit, o
 
 def test_several_changes_say_what_happened_to_each(submit: Submit, order: Any, row: Any) -> None:
     ids = [submit() for _ in range(3)]
-    outcome = queues.apply("default", [ids[0], "gone", ids[2], ids[0]], "hold", "mei", NOW, reason="x")
-    assert outcome.done == [ids[0], ids[2]]
-    assert "gone" in outcome.failed["gone"]
+    results = queues.apply("default", [ids[0], "gone", ids[2], ids[0]], "hold", "mei", NOW, reason="x")
+    assert [(one.id, one.done) for one in results] == [(ids[0], True), ("gone", False), (ids[2], True)]
+    assert "gone" in results[1].problem
     assert order() == [ids[1]]
-    assert queues.apply("default", [ids[0], ids[2]], "release", "mei", NOW).done == [ids[0], ids[2]]
+    assert all(one.done for one in queues.apply("default", [ids[0], ids[2]], "release", "mei", NOW))
     queues.apply("default", ids, "priority", "mei", NOW, priority=3)
     assert broker.by_priority("default") == {3: 3}
     queues.apply("default", ids[:2], "send", "mei", NOW, target="mail")
     assert (len(order()), len(order("mail"))) == (1, 2)
-    assert queues.apply("default", [ids[2]], "remove", "mei", NOW).done == [ids[2]]
+    assert [one.done for one in queues.apply("default", [ids[2]], "remove", "mei", NOW)] == [True]
     assert row(ids[2]).state == states.REVOKED
 
 

@@ -71,9 +71,9 @@ def test_runs_that_were_moved_held_and_purged_while_a_worker_draws_all_end_once(
     ]
     processes.worker("-c", "2")
     for run_id in reversed(ids[20:]):
-        outcome = queues.apply("default", [run_id], "hold", "mei", utcnow())
-        if outcome.done:  # a worker may have been faster
-            queues.apply("default", outcome.done, "release", "mei", utcnow(), to="front")
+        (held,) = queues.apply("default", [run_id], "hold", "mei", utcnow())
+        if held.done:  # a worker may have been faster
+            queues.apply("default", [run_id], "release", "mei", utcnow(), to="front")
         queues.apply("default", [run_id], "front", "mei", utcnow())
     purged = queues.purge("default", "mei", utcnow())
     if purged.removed:

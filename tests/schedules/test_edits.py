@@ -212,17 +212,17 @@ def test_a_schedule_that_cannot_fire_any_more_is_not_enabled(make: Make, now: da
 def test_many_at_once(make: Make, now: datetime) -> None:
     ids = [make(f"s{number}").id for number in range(3)]
     once = make("once", run_at=now + minutes(1))
-    outcomes = schedules.disable_many([*ids, once.id, 10**6, ids[0]], "ada", now, note="deploy")
+    outcomes = schedules.apply("disable", [*ids, once.id, 10**6, ids[0]], "ada", now, {"note": "deploy"})
     assert [one.done for one in outcomes] == [True, True, True, True, False]
     assert "10" in outcomes[-1].problem
     assert not any(row.enabled for row in schedules.page(schedules.ScheduleFilter()).items)
-    back = schedules.enable_many([*ids, once.id], "ada", now + minutes(2))
+    back = schedules.apply("enable", [*ids, once.id], "ada", now + minutes(2), {})
     assert [one.done for one in back] == [True, True, True, False]
-    schedules.delete_many(ids, "ada", now)
+    schedules.apply("delete", ids, "ada", now, {})
     assert [row.name for row in schedules.page(schedules.ScheduleFilter()).items] == ["once"]
-    assert all(one.done for one in schedules.undelete_many(ids, "ada", now))
+    assert all(one.done for one in schedules.apply("undelete", ids, "ada", now, {}))
     with pytest.raises(Invalid):
-        schedules.delete_many(list(range(501)), "ada", now)
+        schedules.apply("delete", list(range(501)), "ada", now, {})
 
 
 def test_skipping_ahead_and_restoring(make: Make, now: datetime) -> None:

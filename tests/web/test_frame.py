@@ -14,9 +14,9 @@ from werkzeug.test import TestResponse
 
 from app.errors import Conflict, Invalid, Stale
 from app.extensions import db
+from app.web import live
 from app.web.faults import describe
 from app.web.htmx import safe_return
-from app.web.live import unchanged
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = ("/", "/tasks", "/runs", "/search")
@@ -182,11 +182,18 @@ def test_no_return_address_leaves_this_site(asked: str) -> None:
 @pytest.mark.parametrize(
     ("shown", "now", "same"), [("7", "7", True), ("6", "7", False), ("", "", False), (None, "7", False)]
 )
-def test_a_fragment_is_unchanged_only_when_its_version_is(
+def test_a_fragment_is_drawn_unless_its_version_is_shown(
     app: Flask, shown: str | None, now: str, same: bool
 ) -> None:
+    drawn = []
+
+    def parts() -> dict[str, str]:
+        drawn.append(now)
+        return {"here": "", "version": now, "inside": ""}
+
     with app.test_request_context("/", query_string={} if shown is None else {"version": shown}):
-        assert unchanged(now) is same
+        answer = live.fragment("_frame.html", now, parts)
+    assert (getattr(answer, "status_code", 200), drawn) == ((204, []) if same else (200, [now]))
 
 
 def test_static_files_may_be_kept_for_good(client: FlaskClient) -> None:

@@ -10,6 +10,7 @@ from app.api import frame
 from app.api.queues import schemas
 from app.broker import Message
 from app.clock import utcnow
+from app.queues.bulk import OPTION
 from app.web.permissions import requires
 
 bp = frame.ApiBlueprint("queues", __name__, description="What waits, and its order")
@@ -88,6 +89,17 @@ def change_run(wanted: dict[str, Any], queue: str, run_id: str) -> Message:
 def remove_run(queue: str, run_id: str) -> None:
     """Remove a waiting or held run: it will not run"""
     queues.remove(queue, run_id, current_user.name, utcnow())
+
+
+@bp.route("/queues/<queue>/bulk", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.QueueBulkSchema)
+@bp.response(200, schemas.QueueOutcomesSchema)
+def change_runs_of_queue(wanted: dict[str, Any], queue: str) -> dict[str, Any]:
+    """Move, hold, release, remove, reorder or send on several runs; says what happened to each"""
+    action, option = wanted["action"], OPTION.get(wanted["action"])
+    given = {option: wanted[option]} if option else {}
+    return {"outcomes": queues.apply(queue, wanted["ids"], action, current_user.name, utcnow(), **given)}
 
 
 @bp.route("/queues/<queue>/hold", methods=["POST"])

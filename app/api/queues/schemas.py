@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from app.api.fields import INTEGER_MAX, Moment, PageQuery, Schema, Whole
+from app.api.fields import INTEGER_MAX, Moment, OutcomeSchema, PageQuery, Schema, Whole
+from app.queues.bulk import ACTIONS, MOST, OPTION
 
 _name = validate.Length(min=1, max=255)
 REASON_MAX = 500
@@ -163,6 +164,34 @@ class ReleaseSchema(Schema):
 
 class ReleasedSchema(PlaceSchema):
     released = fields.Integer(metadata={"description": "How many are back in the line."})
+
+
+class QueueBulkSchema(Schema):
+    """What to do with several runs of the queue, and what that takes."""
+
+    action = fields.String(required=True, validate=validate.OneOf(tuple(ACTIONS)))
+    ids = fields.List(fields.String(validate=_name), required=True, validate=validate.Length(1, MOST))
+    reason = HoldSchema._declared_fields["reason"]
+    to = ReleaseSchema._declared_fields["to"]
+    priority = WaitingRunSchema._declared_fields["priority"]
+    target = fields.String(
+        data_key="queue", validate=_name, metadata={"description": "For `send`: the queue to send them to."}
+    )
+
+    @validates_schema
+    def _complete(self, data: dict[str, Any], **_: Any) -> None:
+        option = OPTION.get(data["action"], "")
+        if option in ("priority", "target") and option not in data:
+            name = self.fields[option].data_key or option
+            raise ValidationError(f"Say which {name}.", name)
+
+
+class QueueOutcomeSchema(OutcomeSchema):
+    id = fields.String()
+
+
+class QueueOutcomesSchema(Schema):
+    outcomes = fields.List(fields.Nested(QueueOutcomeSchema))
 
 
 class QueuePauseSchema(Schema):

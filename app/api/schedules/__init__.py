@@ -15,6 +15,7 @@ from app.clock import utcnow
 from app.errors import Stale
 from app.schedules.models import Schedule
 from app.schedules.timing import Timing
+from app.web.numbers import whole
 from app.web.permissions import requires
 
 bp = frame.ApiBlueprint("schedules", __name__, description="When tasks run by themselves")
@@ -67,18 +68,9 @@ def preview_schedule(wanted: dict[str, Any]) -> dict[str, Any]:
 @bp.arguments(schemas.ScheduleBulkSchema)
 @bp.response(200, schemas.ScheduleOutcomesSchema)
 def change_schedules(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Enable, disable, delete or bring back many schedules; says what happened to each"""
-    by, now, ids = current_user.name, utcnow(), wanted["ids"]
-    match wanted["action"]:
-        case "enable":
-            outcomes = schedules.enable_many(ids, by, now)
-        case "disable":
-            outcomes = schedules.disable_many(ids, by, now, wanted["note"])
-        case "delete":
-            outcomes = schedules.delete_many(ids, by, now)
-        case _:
-            outcomes = schedules.undelete_many(ids, by, now)
-    return {"outcomes": outcomes}
+    """Run, switch, move to a queue, delete or bring back many schedules; says what happened to each"""
+    by, now = current_user.name, utcnow()
+    return {"outcomes": schedules.apply(wanted["action"], wanted["ids"], by, now, wanted)}
 
 
 @bp.route("/schedules/<int:schedule_id>")
@@ -224,10 +216,10 @@ def _version(header: dict[str, Any]) -> int | None:
     text = header["if_match"]
     if text is None or text.strip() == "*":
         return None
-    plain = text.strip().removeprefix("W/").strip('"')
-    if not plain.isascii() or not plain.isdecimal() or len(plain) > 9:
+    version = whole(text.strip().removeprefix("W/").strip('"'))
+    if version is None:
         raise Stale(_("If-Match takes the version of the schedule. Nothing was changed."))
-    return int(plain)
+    return version
 
 
 def _detail(fire: Any, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args, get_origin
 from marshmallow import fields, validate
 
 from app import catalog
-from app.api.fields import INTEGER_MAX, Flag, Moment, Schema
+from app.api.fields import INTEGER_MAX, Flag, Moment, OutcomeSchema, Schema
 from app.config import settings
 from app.schedules import code_sync, policies, switches
+from app.schedules.bulk import ACTIONS, BULK_MAX
 from app.schedules.definition import FIELDS, HINTS, NULLABLE, TIMING_FIELDS, Definition
 from app.schedules.models import ORIGINS, Schedule
 from app.schedules.policies import Overlap
@@ -146,22 +147,22 @@ class RestoredFireSchema(Schema):
 
 
 class ScheduleBulkSchema(Schema):
-    action = fields.String(
-        required=True, validate=validate.OneOf(("enable", "disable", "delete", "undelete"))
-    )
+    action = fields.String(required=True, validate=validate.OneOf(tuple(ACTIONS)))
     ids = fields.List(
         fields.Integer(strict=True, validate=validate.Range(1, INTEGER_MAX)),
         required=True,
-        validate=validate.Length(min=1),
+        validate=validate.Length(1, BULK_MAX),
     )
-    note = fields.String(load_default="")
+    note = fields.String(load_default="", metadata={"description": "Why; for `enable` and `disable`."})
+    queue = fields.String(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "For `queue`: where they send to; null: the queue of each one's task."},
+    )
 
 
-class ScheduleOutcomeSchema(Schema):
+class ScheduleOutcomeSchema(OutcomeSchema):
     id = fields.Integer()
-    name = fields.String()
-    done = Flag()
-    problem = fields.String(metadata={"description": "Why nothing was done; empty when it was."})
 
 
 class ScheduleOutcomesSchema(Schema):

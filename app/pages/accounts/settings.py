@@ -1,6 +1,6 @@
 """The Settings page: what a user decides about themselves, and API tokens."""
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -15,6 +15,7 @@ from app.pages.accounts.sign_in import PER_NAME, begin_session
 from app.web import viewer
 from app.web.htmx import wants_fragment
 from app.web.permissions import requires
+from app.web.toasts import toast
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -65,7 +66,7 @@ def preferences() -> Response | tuple[str, int]:
     keys = "" if form.single_keys.data else "off"
     chosen = {"theme": form.theme.data, "language": form.locale.data, "single_keys": keys}
     users.set_preferences(_me(), form.timezone.data, chosen["theme"], chosen["language"])
-    flash(_("Saved"), "success")
+    toast(_("Saved"))
     answer = redirect(url_for(".index"), 303)
     for name, value in chosen.items():
         if value:
@@ -100,7 +101,7 @@ def ask_to_revoke(token_id: int) -> str:
 @requires("view")
 def revoke_token(token_id: int) -> Response:
     tokens.revoke(token_id, utcnow(), by=_me())
-    flash(_("The token is revoked"), "success")
+    toast(_("The token is revoked"))
     return redirect(url_for(".index"), 303)
 
 
@@ -121,7 +122,7 @@ def _require_same(form: PasswordForm) -> None:
 def _stay_signed_in(message: str) -> Response:
     """Go on with a new session, after all of them were ended."""
     answer = begin_session(_me(), url_for(".index"), remember=session.permanent)
-    flash(message, "success")
+    toast(message)
     return answer
 
 

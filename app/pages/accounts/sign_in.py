@@ -1,6 +1,6 @@
 """Signing in with a password or a one-time link, and signing out."""
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
@@ -13,6 +13,7 @@ from app.extensions import limiter
 from app.pages.accounts.forms import SignInForm
 from app.web import viewer
 from app.web.htmx import go_to, safe_return
+from app.web.toasts import toast
 
 bp = Blueprint("accounts", __name__)
 
@@ -90,7 +91,7 @@ def logout() -> AnyResponse:
         users.sign_out(current_user, utcnow())
         logout_user()
     session.clear()
-    flash(_("You are signed out"), "success")
+    toast(_("You are signed out"))
     return go_to(url_for("accounts.login"))
 
 

@@ -1,6 +1,6 @@
 """The pages on which an admin makes and changes users."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -12,6 +12,7 @@ from app.errors import Conflict, Invalid
 from app.pages.accounts.forms import UserForm
 from app.pages.accounts.settings import bp, take_errors
 from app.web.permissions import requires
+from app.web.toasts import toast
 
 __all__ = ["bp"]  # the blueprint of the settings, with the routes below added
 
@@ -43,7 +44,7 @@ def create_user() -> tuple[str, int]:
 def change_role(user_id: int) -> Response:
     user = users.get(user_id)
     users.set_role(user, request.form.get("role", ""), utcnow())
-    flash(_("%(name)s has the role %(role)s", name=user.name, role=user.role), "success")
+    toast(_("%(name)s has the role %(role)s", name=user.name, role=user.role))
     return _back()
 
 
@@ -52,7 +53,7 @@ def change_role(user_id: int) -> Response:
 def deactivate_user(user_id: int) -> Response:
     user = users.get(user_id)
     users.deactivate(user, utcnow())
-    flash(_("%(name)s is shut out", name=user.name), "success")
+    toast(_("%(name)s is shut out", name=user.name))
     return _back()
 
 
@@ -61,7 +62,7 @@ def deactivate_user(user_id: int) -> Response:
 def activate_user(user_id: int) -> Response:
     user = users.get(user_id)
     users.activate(user, utcnow())
-    flash(_("%(name)s may sign in again", name=user.name), "success")
+    toast(_("%(name)s may sign in again", name=user.name))
     return _back()
 
 

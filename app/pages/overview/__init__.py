@@ -37,9 +37,7 @@ def index() -> str:
 def part() -> str | Response:
     """Always read afresh: what waits and who works moves without the history."""
     summary = _summary()
-    if live.unchanged(summary.version):
-        return live.nothing_new()
-    return render_template("overview/_live.html", **_drawn(summary))
+    return live.fragment("overview/_live.html", summary.version, lambda: _drawn(summary))
 
 
 def _summary() -> overview.Summary:

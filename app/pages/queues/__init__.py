@@ -1,6 +1,5 @@
 """The pages of queues: the list, one queue, and what can be done with it."""
 
-from hashlib import sha256
 from typing import Any
 
 from flask import Flask, render_template
@@ -35,9 +34,7 @@ def index() -> str:
 @requires("view")
 def table() -> str | Response:
     shown = _list()
-    if live.unchanged(shown["version"]):
-        return live.nothing_new()
-    return render_template("queues/_table.html", **shown)
+    return live.fragment("queues/_table.html", shown["version"], lambda: shown)
 
 
 def _list() -> dict[str, Any]:
@@ -46,11 +43,11 @@ def _list() -> dict[str, Any]:
         (one.name, one.waiting, one.held, one.pause, one.holding_new, one.workers, one.busy, one.slots)
         for one in found
     ]
-    period = int(viewer.now().timestamp() // 10)  # rates and estimates change with time alone
+    fresh = live.period(viewer.now(), 10)  # rates and estimates change with time alone
     return {
         "queues": found,
         "trends": trends,
-        "version": sha256(repr((told, period)).encode()).hexdigest()[:16],
+        "version": live.version_of(told, fresh),
     }
 
 

@@ -1,24 +1,26 @@
 """What the Queues pages do to single runs and to chosen ones."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import flash, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
 from app import broker, queues
+from app.bulk import Result
 from app.errors import Invalid
 from app.pages.queues import forms
-from app.pages.queues.blueprint import back_to, bp, question, say
+from app.pages.queues.blueprint import back_to, bp, say
 from app.pages.queues.detail import shown
 from app.queues import Change
 from app.web import viewer
+from app.web.dialogs import question
 from app.web.filters import last_part
 from app.web.htmx import go_to, wants_fragment
 from app.web.permissions import requires
-
-_TOLD = 3  # a page shows so many toasts at once
+from app.web.toasts import toast_results
 
 
 @bp.post("/<queue>/move")
@@ -134,8 +136,8 @@ def bulk(queue: str) -> Any:
         return question(
             "queues/_remove.html", _("Remove"), name=queue, ids=ids[: queues.MOST], run=_only(queue, ids)
         )
-    outcome = queues.apply(queue, ids, action, current_user.name, viewer.now(), **_options(action))
-    _tell(outcome, action)
+    results = queues.apply(queue, ids, action, current_user.name, viewer.now(), **_options(action))
+    _tell(results, action)
     return back_to(queue)
 
 
@@ -149,8 +151,8 @@ def _only(queue: str, ids: list[str]) -> queues.Waiting | None:
     return queues.one(queues.find(queue, viewer.now()), ids[0]) if len(ids) == 1 else None
 
 
-def _tell(outcome: queues.Outcome, action: str) -> None:
-    count, number = len(outcome.done), len(outcome.done) + len(outcome.failed)
+def _tell(results: Sequence[Result], action: str) -> None:
+    count = sum(one.done for one in results)
     words = {
         "front": ngettext("%(num)s run moved to the top", "%(num)s runs moved to the top", count),
         "back": ngettext("%(num)s run moved to the bottom", "%(num)s runs moved to the bottom", count),
@@ -160,10 +162,7 @@ def _tell(outcome: queues.Outcome, action: str) -> None:
         "priority": ngettext("Priority of %(num)s run changed", "Priority of %(num)s runs changed", count),
         "send": ngettext("%(num)s run sent on", "%(num)s runs sent on", count),
     }
-    if count:
-        say(words[action], _("%(done)s of %(all)s done", done=count, all=number) if outcome.failed else "")
-    for reason in list(dict.fromkeys(outcome.failed.values()))[:_TOLD]:
-        flash({"title": _("Not done"), "text": reason}, "error")  # type: ignore[arg-type]  # any JSON will do
+    toast_results(results, words[action])
 
 
 def _say_moved(queue: str, change: Change) -> None:

@@ -1,7 +1,6 @@
 """The page of one queue: its line, what is held, and why a run waits."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 from flask import render_template, request
@@ -32,9 +31,8 @@ def show(queue: str) -> str:
 @bp.get("/<queue>/live")
 @requires("view")
 def part(queue: str) -> str | Response:
-    if live.unchanged(_version(queues.find(queue, viewer.now()))):
-        return live.nothing_new()
-    return render_template("queues/_queue.html", **shown(queue))
+    version = _version(queues.find(queue, viewer.now()))
+    return live.fragment("queues/_queue.html", version, lambda: shown(queue))
 
 
 def shown(name: str) -> dict[str, Any]:
@@ -44,7 +42,7 @@ def shown(name: str) -> dict[str, Any]:
     line = queues.line(queue, offset, PAGE_SIZE) if tab == WAITING else []
     held = queues.held(queue, *_held_part(queue))
     selected = _selected(queue, line)
-    top = _told([one.id for one in line])
+    top = live.version_of([one.id for one in line])
     return {
         "version": version,
         "queue": queue,
@@ -107,7 +105,7 @@ def _version(queue: Queue) -> str:
     """Moves with what the page shows; asks the database nothing. Estimates age, so they move it too."""
     offset, limit = _held_part(queue)
     line = broker.page(queue.name, _offset(queue), PAGE_SIZE, body_limit=0) if _tab() == WAITING else []
-    return _told(
+    return live.version_of(
         [(one.id, one.position, one.priority) for one in line],
         [(one.message.id, one.reason) for one in broker.held(queue.name, offset, limit)],
         [queue.waiting, queue.held, queue.pause, queue.holding_new],
@@ -116,7 +114,3 @@ def _version(queue: Queue) -> str:
         int(queue.at.timestamp() // _FRESH_SECONDS) if queue.waiting and queue.taking else 0,
         broker.slot_of(queue.at),
     )
-
-
-def _told(*facts: Any) -> str:
-    return sha256(repr(facts).encode("utf-8", "backslashreplace")).hexdigest()[:16]

@@ -6,6 +6,7 @@ from flask import request
 from flask_babel import gettext as _
 
 from app.errors import Invalid
+from app.web.numbers import whole
 
 NOTE_MAX = 500
 PAGE_SIZE = 50
@@ -29,16 +30,15 @@ def run_id() -> str:
 
 def number(name: str, lowest: int, highest: int) -> int:
     """A whole number that was sent; raises `Invalid`."""
-    text = request.form.get(name, "")
-    if not text.isdecimal() or len(text) > 9 or not lowest <= int(text) <= highest:
+    found = whole(request.form.get(name, ""), lowest, highest)
+    if found is None:
         raise Invalid({name: [_("Give a number from %(low)s to %(high)s.", low=lowest, high=highest)]})
-    return int(text)
+    return found
 
 
 def optional_number(name: str) -> int | None:
     """A whole number that may be missing or nonsense: a hint, nothing more."""
-    text = request.values.get(name, "")
-    return int(text) if text.isdecimal() and len(text) <= 9 else None
+    return whole(request.values.get(name, ""))
 
 
 def place() -> dict[str, Any]:

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response
 from app import queues
 from app.errors import Invalid
 from app.pages.queues import forms
-from app.pages.queues.blueprint import back_to, bp, question, say
+from app.pages.queues.blueprint import back_to, bp, say
 from app.web import viewer
+from app.web.dialogs import question
 from app.web.permissions import requires
 
 COUNTED_AT_MOST = 2000  # tasks are counted among so many of the next runs

@@ -39,9 +39,7 @@ def index() -> str:
 @bp.get("/table")
 @requires("view")
 def table() -> str | Response:
-    if live.unchanged(runs.version()):
-        return live.nothing_new()
-    return render_template("runs/_table.html", **listing.parts())
+    return live.fragment("runs/_table.html", runs.version(), listing.parts)
 
 
 @bp.get("/failures")

@@ -46,9 +46,7 @@ def show(bulk_id: str) -> str:
 @bp.get("/<bulk_id>/live")
 @requires("view")
 def part(bulk_id: str) -> str | Response:
-    if live.unchanged(many.version(bulk_id)):
-        return live.nothing_new()
-    return render_template("runs/_bulk_state.html", **_parts(bulk_id))
+    return live.fragment("runs/_bulk_state.html", many.version(bulk_id), lambda: _parts(bulk_id))
 
 
 @bp.post("/<bulk_id>/confirm")

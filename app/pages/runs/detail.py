@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from flask import flash, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -20,9 +20,12 @@ from app.runs.explanation import explain
 from app.runs.raw_message import raw_message
 from app.runs.timeline import timeline
 from app.web import live, viewer
-from app.web.htmx import go_to, safe_return, wants_fragment
+from app.web.dialogs import question
+from app.web.filters import short_id
+from app.web.htmx import go_to, safe_return
 from app.web.once import once
 from app.web.permissions import requires
+from app.web.toasts import toast
 
 
 @bp.get("/<run_id>")
@@ -34,9 +37,7 @@ def show(run_id: str) -> str:
 @bp.get("/<run_id>/live")
 @requires("view")
 def part(run_id: str) -> str | Response:
-    if live.unchanged(_version(run_id)):
-        return live.nothing_new()
-    return render_template("runs/_run.html", **_one(run_id))
+    return live.fragment("runs/_run.html", _version(run_id), lambda: _one(run_id))
 
 
 @bp.get("/<run_id>/message")
@@ -57,8 +58,7 @@ def message(run_id: str) -> str:
 @bp.get("/<run_id>/terminate")
 @requires("operate")
 def terminate(run_id: str) -> str:
-    template = "runs/_terminate.html" if wants_fragment() else "runs/terminate.html"
-    return render_template(template, run=runs.get(run_id), signals=SIGNALS, back=_back())
+    return _question("runs/_terminate.html", _("Terminate run"), run_id, signals=SIGNALS)
 
 
 @bp.post("/<run_id>/cancel")
@@ -71,7 +71,7 @@ def cancel(run_id: str) -> Response:
     outcome = runs.cancel(
         run, bool(request.form.get("terminate")), current_user.name, viewer.now(), signal=signal
     )
-    flash(str(_OUTCOMES[outcome]), "success")
+    toast(str(_OUTCOMES[outcome]))
     return go_to(_back() or url_for("runs.show", run_id=run.id))
 
 
@@ -80,7 +80,7 @@ def cancel(run_id: str) -> Response:
 def rerun(run_id: str) -> Response:
     def act() -> str:
         new = runs.rerun(runs.get(run_id), current_user.name, viewer.now())
-        flash(_("Sent again as a new run"), "success")
+        toast(_("Sent again as a new run"))
         return url_for("runs.show", run_id=new.id)
 
     return go_to(once(act))
@@ -89,16 +89,21 @@ def rerun(run_id: str) -> Response:
 @bp.get("/<run_id>/delete")
 @requires("administer")
 def ask_delete(run_id: str) -> str:
-    template = "runs/_delete.html" if wants_fragment() else "runs/delete.html"
-    return render_template(template, run=runs.get(run_id), back=_back())
+    return _question("runs/_delete.html", _("Delete run"), run_id)
 
 
 @bp.post("/<run_id>/delete")
 @requires("administer")
 def delete(run_id: str) -> Response:
     runs.delete_one(runs.get(run_id), viewer.now())
-    flash(_("Deleted from the history"), "success")
+    toast(_("Deleted from the history"))
     return go_to(_back() or url_for("runs.index"))
+
+
+def _question(fragment: str, title: str, run_id: str, **shown: Any) -> str:
+    run = runs.get(run_id)
+    above = [(url_for("runs.index"), _("Runs")), (url_for("runs.show", run_id=run.id), short_id(run.id))]
+    return question(fragment, title, above, run=run, back=_back(), **shown)
 
 
 def _back() -> str:
@@ -181,5 +186,4 @@ def _info(run: runs.Run) -> catalog.TaskInfo | None:
 
 def _version(run_id: str) -> str:
     """Moves with the run, and with the others, on which it may wait; empty while nobody can tell."""
-    own, others = runs.version(run_id), runs.version()
-    return f"{own}.{others}" if own and others else ""
+    return live.joined(runs.version(run_id), runs.version())

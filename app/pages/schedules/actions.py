@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import flash, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -11,12 +11,14 @@ from app import runs, schedules
 from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.pages.schedules import listing
-from app.pages.schedules.blueprint import address_of, back, bp, moment, question, say
+from app.pages.schedules.blueprint import address_of, back, bp, moment, say
 from app.pages.schedules.form import OVERLAP_WORDS
 from app.web import viewer
+from app.web.dialogs import question
 from app.web.htmx import go_to, wants_fragment
 from app.web.once import once
 from app.web.permissions import requires
+from app.web.toasts import toast
 
 
 @bp.get("/<int:schedule_id>/menu")
@@ -34,7 +36,7 @@ def switch(schedule_id: int) -> Any:
     try:
         _switch(schedule_id, on, "")
     except Conflict as error:
-        flash({"title": _("It stays off"), "text": error.detail}, "error")  # type: ignore[arg-type]  # any JSON will do
+        toast(_("It stays off"), error.detail, failed=True)
     return _row_or_back(schedule_id)
 
 

@@ -5,51 +5,36 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, render_template, request, url_for
+from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from app.bulk import Result
 from app.errors import Invalid
-from app.schedules import BulkResult
-from app.web.htmx import go_to, safe_return, wants_fragment
-
-_TOLD = 3  # a page shows so many toasts at once
+from app.web.htmx import go_to, safe_return
+from app.web.toasts import toast, toast_results
 
 bp = Blueprint("schedules", __name__, url_prefix="/schedules")
 
 
-def question(fragment: str, title: str, **shown: Any) -> str:
-    """Asks before something is done: in a dialog, or as a page of its own without JavaScript."""
-    alone = not wants_fragment()
-    template = "schedules/question.html" if alone else fragment
-    return render_template(template, fragment=fragment, title=title, alone=alone, **shown)
-
-
 def say(words: str, text: str = "", undo_at: datetime | None = None, run_id: str = "") -> None:
-    """Flash that something is done; with the moment of the change it can be undone for some seconds."""
+    """Tell that something is done; with the moment of the change it can be undone for some seconds."""
     link = url_for("runs.show", run_id=run_id) if run_id else ""
-    undo = None
-    if undo_at is not None:
-        undo = {"address": url_for("schedules.undo"), "values": {"done_at": undo_at.isoformat()}}
-    told = {"title": words, "text": text, "undo": undo, "link": link, "label": _("Show the run")}
-    flash(told, "success")  # type: ignore[arg-type]  # any JSON will do
+    toast(words, text, link=link, label=_("Show the run"), **_undo(undo_at))
 
 
-def tell(outcomes: Sequence[BulkResult], done: str, undo_at: datetime | None = None) -> None:
-    """Flash what happened to each of many; `done` says it when all went well."""
-    failed = [outcome for outcome in outcomes if not outcome.done]
-    count = len(outcomes) - len(failed)
-    if count == 1 and not failed:
-        say(done, outcomes[0].name, undo_at)
-    elif count:
-        counted = ngettext("%(num)s schedule", "%(num)s schedules", count)
-        rest = _("%(done)s of %(all)s done", done=count, all=len(outcomes))
-        say(done, rest if failed else counted, undo_at)
-    for problem in list(dict.fromkeys(outcome.problem for outcome in failed))[:_TOLD]:
-        number = sum(outcome.problem == problem for outcome in failed)
-        title = ngettext("%(num)s was not done", "%(num)s were not done", number)
-        flash({"title": title, "text": problem}, "error")  # type: ignore[arg-type]  # any JSON will do
+def tell(results: Sequence[Result], done: str, undo_at: datetime | None = None) -> None:
+    """Tell what happened to each of many; `done` says it when all went well."""
+    count = sum(one.done for one in results)
+    counted = ngettext("%(num)s schedule", "%(num)s schedules", count)
+    toast_results(results, done, results[0].name, counted, **_undo(undo_at))
+
+
+def _undo(done_at: datetime | None) -> dict[str, Any]:
+    if done_at is None:
+        return {}
+    return {"undo": url_for("schedules.undo"), "values": {"done_at": done_at.isoformat()}}
 
 
 def moment(name: str) -> datetime:

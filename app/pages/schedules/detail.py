@@ -41,15 +41,11 @@ def show(schedule_id: int) -> Any:
 @bp.get("/<int:schedule_id>/live")
 @requires("view")
 def part(schedule_id: int) -> Any:
-    if live.unchanged(_version()):
-        return live.nothing_new()
-    return render_template("schedules/_schedule.html", **_one(schedule_id))
+    return live.fragment("schedules/_schedule.html", _version(), lambda: _one(schedule_id))
 
 
 def _version() -> str:
-    own, of_runs = schedules.version(), runs.version()
-    period = int(viewer.now().timestamp() // _FRESH_SECONDS)
-    return f"{own}.{of_runs}.{period}" if own and of_runs else ""
+    return live.joined(schedules.version(), runs.version(), live.period(viewer.now(), _FRESH_SECONDS))
 
 
 def _one(schedule_id: int) -> dict[str, Any]:

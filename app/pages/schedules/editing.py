@@ -16,6 +16,7 @@ from app.pages.schedules.form import ScheduleForm, empty_form, form_of, paramete
 from app.schedules import timing
 from app.web import viewer
 from app.web.htmx import go_to
+from app.web.numbers import whole
 from app.web.once import once
 from app.web.permissions import requires
 
@@ -109,8 +110,8 @@ def _tasks() -> list[catalog.TaskInfo]:
 
 def _row() -> schedules.Schedule | None:
     """The schedule that the form belongs to, if it is one that is stored."""
-    text = request.values.get("schedule_id", "")
-    return schedules.get(int(text)) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+    schedule_id = whole(request.values.get("schedule_id", ""))
+    return None if schedule_id is None else schedules.get(schedule_id)
 
 
 def _submitted(row: schedules.Schedule | None) -> ScheduleForm:

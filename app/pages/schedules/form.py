@@ -21,6 +21,7 @@ from app.schedules.history import readable
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.policies import OnMissed, Overlap
 from app.schedules.timing import TaskType, Timing, TimingError
+from app.web.numbers import whole
 
 _l: Any = lazy_gettext  # WTForms shows lazy text as well as plain; its types do not say so
 
@@ -122,10 +123,7 @@ class ScheduleForm:
         """The version that the form was filled in for; `NO_VERSION` for what is none."""
         if self.row is None:
             return None
-        text = str(self.fields.version.data or "")
-        return (
-            int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) else NO_VERSION
-        )
+        return whole(str(self.fields.version.data or ""), 1) or NO_VERSION
 
     @property
     def policies(self) -> list[Any]:

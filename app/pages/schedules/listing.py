@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import flash, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -15,17 +16,20 @@ from app import broker, catalog, heartbeats, lists, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.schedules import presentation, suggestions
-from app.pages.schedules.blueprint import back, bp, moment, question, tell
-from app.schedules import BULK_MAX
+from app.pages.schedules.blueprint import back, bp, moment, tell
+from app.schedules.bulk import BULK_MAX, UNDOABLE
 from app.schedules.filters import ScheduleFilter
 from app.web import live, viewer, words
+from app.web.dialogs import question
 from app.web.htmx import go_to
 from app.web.navigation import Count
+from app.web.numbers import whole
 from app.web.permissions import requires
+from app.web.toasts import toast
 
 PAGE_SIZE = 30  # a page of about 100 KB
 TYPE_TO_DELETE = 100  # more than that asks for the number to be typed
-_FORM_FIELDS = ("csrf_token", "action", "id", "all", "sure", "typed", "new_queue")
+_FORM_FIELDS = ("csrf_token", "action", "id", "all", "sure", "typed", "new_queue", "note")
 _FRESH_SECONDS = 10  # what is late changes with time alone
 
 
@@ -42,9 +46,7 @@ def index() -> str:
 @bp.get("/table")
 @requires("view")
 def table() -> str | Response:
-    if live.unchanged(_version()):
-        return live.nothing_new()
-    return render_template("schedules/_table.html", **_list())
+    return live.fragment("schedules/_table.html", _version(), _list)
 
 
 @bp.post("/bulk")
@@ -54,7 +56,7 @@ def bulk() -> Any:
     action, ids = request.form.get("action", ""), _chosen()
     back = url_for(".index", **_asked().texts)
     if not ids:
-        flash(_("Choose schedules first"), "error")
+        toast(_("Choose schedules first"), failed=True)
         return go_to(back)
     if (asked := _asked_first(action, ids)) is not None:
         return asked
@@ -85,9 +87,7 @@ def one_row(schedule: schedules.Schedule) -> dict[str, Any]:
 
 def _version() -> str:
     """Moves with schedules and with runs, and every few seconds; empty while nobody can tell."""
-    own, of_runs = schedules.version(), runs.version()
-    period = int(viewer.now().timestamp() // _FRESH_SECONDS)
-    return f"{own}.{of_runs}.{period}" if own and of_runs else ""
+    return live.joined(schedules.version(), runs.version(), live.period(viewer.now(), _FRESH_SECONDS))
 
 
 def _list() -> dict[str, Any]:
@@ -180,10 +180,10 @@ def _chosen() -> list[int]:
     """The ids that were ticked, or of all that match, as far as one step may go."""
     if request.form.get("all"):
         return schedules.ids(_asked().usable(), BULK_MAX)
-    texts = request.form.getlist("id")
-    if not all(text.isascii() and text.isdecimal() and len(text) < 10 for text in texts):
+    ids = [whole(text) for text in request.form.getlist("id")]
+    if None in ids:
         raise Invalid({"id": [_("Choose schedules of the list.")]})
-    return [int(text) for text in dict.fromkeys(texts)]
+    return [one for one in dict.fromkeys(ids) if one is not None]
 
 
 def _asked_first(action: str, ids: list[int]) -> Any:
@@ -200,20 +200,17 @@ def _asked_first(action: str, ids: list[int]) -> Any:
 
 
 def _act(action: str, ids: list[int]) -> None:
-    by, now = current_user.name, viewer.now()
-    match action:
-        case "run":
-            outcomes, done = schedules.run_many(ids, by, now), _("Sent to their queues")
-        case "enable":
-            outcomes, done = schedules.enable_many(ids, by, now), _("Turned on")
-        case "disable":
-            outcomes, done = schedules.disable_many(ids, by, now), _("Turned off")
-        case "queue":
-            queue = request.form.get("new_queue") or None
-            outcomes = schedules.change_queue_many(ids, queue, by, now)
-            done = _("Queue changed")
-        case "delete":
-            outcomes, done = schedules.delete_many(ids, by, now), _("Deleted")
-        case _:
-            raise Invalid({"action": [_("Choose one of the actions of the page.")]})
-    tell(outcomes, done, now if action != "run" else None)
+    now = viewer.now()
+    given = {"queue": request.form.get("new_queue") or None, "note": request.form.get("note", "")}
+    results = schedules.apply(action, ids, current_user.name, now, given)
+    tell(results, str(_DONE[action]), now if action in UNDOABLE else None)
+
+
+_DONE = {
+    "run": _l("Sent to their queues"),
+    "enable": _l("Turned on"),
+    "disable": _l("Turned off"),
+    "queue": _l("Queue changed"),
+    "delete": _l("Deleted"),
+    "undelete": _l("Brought back"),
+}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, current_app, flash, render_template, request, url_for
+from flask import Blueprint, Flask, current_app, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -27,6 +27,7 @@ from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
 from app.web.once import once
 from app.web.permissions import requires
+from app.web.toasts import toast
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 RECENT = 6
@@ -130,7 +131,7 @@ def _started(form: RunForm) -> str:
         row = schedules.run_once_at(
             form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
             rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(), **options)  # fmt: skip
-        flash(_("It runs once, at the time you gave"), "success")
+        toast(_("It runs once, at the time you gave"))
         return url_for("schedules.show", schedule_id=row.id)
     request = runs.RunRequest(
         task_name=form.info.name,
@@ -142,12 +143,8 @@ def _started(form: RunForm) -> str:
         **options,
     )
     run = runs.submit(request, now)
-    flash(
-        _("It is sent when its time has come")
-        if run_at
-        else _("Sent to the queue %(queue)s", queue=run.queue),
-        "success",
-    )
+    sent = _("Sent to the queue %(queue)s", queue=run.queue)
+    toast(_("It is sent when its time has come") if run_at else sent)
     return url_for("runs.show", run_id=run.id)
 
 
