@@ -23,8 +23,7 @@ from app.extensions import celery_app, db, transaction
 from app.schedules import edits, history, keeping, rows
 from app.schedules.code_entries import CodeEntries, read
 from app.schedules.definition import FIELDS, TIMING, Definition
-from app.schedules.models import CODE, Schedule
-from app.schedules.snapshots import from_json, to_json
+from app.schedules.models import CODE, Schedule, from_json, to_json
 
 OWNED = tuple(name for name in FIELDS if name not in ("name", "enabled", "anchor_at", "note"))
 _TOGETHER = (*TIMING, "timezone")  # overridden in one of them, the timing is a person's

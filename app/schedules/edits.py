@@ -21,8 +21,7 @@ from app.runs import Run, states
 from app.schedules import drift, history, keeping, rows, stored_arguments, timing
 from app.schedules.buffer import buffered
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
-from app.schedules.models import CODE, PAGE, Schedule
-from app.schedules.snapshots import from_json, snapshot
+from app.schedules.models import CODE, PAGE, Schedule, from_json, snapshot
 from app.schedules.validation import NO_ERRORS, Errors, check, with_secrets
 
 T = TypeVar("T")

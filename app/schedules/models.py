@@ -1,5 +1,6 @@
 """The tables of schedules: when to run which task with which arguments, and who changed that."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -109,6 +110,28 @@ def columns(*names: str, json_as_text: bool = False) -> list[Any]:
 
 def _is_json(kind: Any) -> bool:
     return isinstance(kind.impl_instance if isinstance(kind, TypeDecorator) else kind, JSON)
+
+
+def snapshot(row: Schedule) -> dict[str, Any]:
+    """Every column of a row by its name, as JSON."""
+    return to_json({one.name: getattr(row, one.name) for one in Schedule.__table__.columns})
+
+
+def to_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by column; times in ISO 8601."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
+    }
+
+
+def from_json(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as the model takes them; columns that do not exist any more are left out."""
+    known = Schedule.__table__.columns
+    return {
+        name: datetime.fromisoformat(value) if value and isinstance(known[name].type, UTCDateTime) else value
+        for name, value in kept.items()
+        if name in known
+    }
 
 
 class ScheduleChange(Base):
