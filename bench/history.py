@@ -46,7 +46,6 @@ from sqlalchemy import create_engine, delete, select, text
 
 from app import create_app, embedded_redis, runs
 from app.accounts import links, tokens, users
-from app.celery.events import STREAM
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
@@ -57,6 +56,7 @@ from app.runs.states import FINISHED
 from bench import flower, pages, seeding
 from bench.recorder import fill, life, postgresql
 from bench.timing import TITLES, Times
+from celeriac_agent.stream import STREAM
 
 REQUESTS = 40
 CLEANED_AT_MOST = 100_000

@@ -29,11 +29,11 @@ import redis
 from flask_migrate import upgrade
 
 from app import create_app, embedded_redis
-from app.celery.events import STREAM, to_json
 from app.config import Settings
 from app.extensions import Base, db
 from app.recorder.recorder import Recorder
 from app.recorder.stream import GROUP
+from celeriac_agent.stream import STREAM, to_json
 
 
 def life(start: float) -> list[str]:

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from app.config import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = PROJECT / "README.md"
+
+GROUND = "celeriac_agent"  # for the processes of others too: nothing of ours is imported there
 
 # From the ground up; a room imports only from rows below its own, never from its own row.
 ROWS = (
@@ -82,6 +85,17 @@ def look_downwards(path: Path, room: str) -> None:
     above = {other for other in beyond if RANKS.get(other, len(ROWS)) >= max(RANKS[room], 1)}
     names = ", ".join(sorted(above))
     assert not above, f"{path.relative_to(PROJECT)} imports {names}: {room} stands no higher"
+
+
+@pytest.mark.parametrize("path", tracked(f"{GROUND}/*.py"), ids=lambda path: path.name)
+def test_the_agent_needs_only_celery_and_redis(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in (one.split(".")[0] for one in names):
+            allowed = {GROUND, "celery", "kombu", "redis"} | sys.stdlib_module_names
+            assert name in allowed, f"{path.name} imports {name}"
 
 
 def test_rooms_of_the_ground_form_no_circle() -> None:

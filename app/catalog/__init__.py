@@ -12,9 +12,9 @@ from app.catalog.masking import mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.queues import declare_queues
 from app.catalog.schema import schema
-from app.catalog.secrets import MASK, is_masked, is_secret, mask_text
 from app.catalog.shapes import Kind
 from app.catalog.validation import require_size, validate
+from celeriac_agent.secrets import MASK, is_masked, is_secret, mask_text
 
 __all__ = [
     "MASK",

@@ -23,9 +23,9 @@ from wtforms.widgets import (
 )
 
 from app.catalog.parameters import NO_VALUE, Parameter
-from app.catalog.secrets import MASK
 from app.catalog.shapes import Kind, to_text
 from app.catalog.value_text import text_of, value_of
+from celeriac_agent.secrets import MASK
 
 MAX_RADIOS = 4
 MAX_ROWS = 14

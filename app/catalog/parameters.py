@@ -14,8 +14,8 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from app.catalog import json_values
 from app.catalog.annotations import EMPTY, Unresolved, adapter_of, hints_of, is_native
 from app.catalog.docstrings import Doc, read_docstring
-from app.catalog.secrets import is_secret
 from app.catalog.shapes import Kind, Shape, json_schema_of, shape_of
+from celeriac_agent.secrets import is_secret
 
 PAGE = 2000  # characters; a text that may be longer gets a field of several lines
 

@@ -13,10 +13,10 @@ from app.catalog.binding import Arguments, bind, unbind
 from app.catalog.info import TaskInfo
 from app.catalog.parameters import Parameter
 from app.catalog.problems import messages, unlisted
-from app.catalog.secrets import is_masked
-from app.celery.events import to_json
 from app.config import settings
 from app.errors import Invalid
+from celeriac_agent.secrets import is_masked
+from celeriac_agent.stream import to_json
 
 logger = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ class NotTakenOver:
 class CeleriacApp(Celery):  # type: ignore[misc]  # Celery ships no types
     """A Celery app whose every task gets what the app's base task gives."""
 
-    log_cls = "app.celery.logs:LineLogging"
+    log_cls = "celeriac_agent.logs:LineLogging"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.not_taken_over: list[NotTakenOver] = []

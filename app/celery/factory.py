@@ -16,11 +16,12 @@ from kombu.entity import Queue
 
 from app.broker import transport
 from app.broker.priority import DEFAULT_PRIORITY, number_for
-from app.celery import heartbeat, logs, rabbitmq, redis, scrubbing, signals
+from app.celery import heartbeat, publishing, rabbitmq, redis
 from app.celery.adoption import CeleriacApp
-from app.celery.events import EventStream
 from app.celery.task import CeleriacTask
 from app.config import Settings
+from celeriac_agent import logs, recording, scrubbing
+from celeriac_agent.stream import EventStream
 
 Coerce = Callable[[celery.Task, Any, Any], tuple[Any, Any]]
 Secrets = Callable[[celery.Task, Any, Any], list[scrubbing.Secret]]
@@ -61,10 +62,8 @@ def take_process(flask_app: Flask, settings: Settings) -> None:
     stream = flask_app.extensions["events"]
     number_for(rabbitmq=settings.uses_rabbitmq)
     flask_app.extensions["celery"].set_default()
-    signals.connect(
-        stream, settings.result_max_bytes, settings.arguments_max_bytes, copies=settings.uses_rabbitmq
-    )
-    logs.install(stream, settings.log_max_bytes)
+    recording.connect(stream, publishing.rules(settings))
+    logs.install(stream, settings.log_max_bytes, scrubs_own_log=True)
 
 
 def routes(settings: Settings) -> list[tuple[str, dict[str, str]]]:

@@ -15,12 +15,12 @@ from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
 from app.broker import BelongsToAnother, capabilities, heartbeats, limited, require_own, starts, transport
-from app.celery import guard, limits, remote, signals
+from app.celery import guard, limits, remote
 from app.celery.slots import Slots
 from app.errors import BrokerUnavailable
+from celeriac_agent.worker import Telling, pool_name
 
 BEAT_SECONDS = 2.0
-FLUSH_SECONDS = 0.1
 MEMORY_EVERY_SECONDS = 10.0
 RUNNING_MAX = 100
 OTHER_APP_SECONDS = 5.0
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 def install(app: Celery, redis_url: str) -> None:
     """Make every worker of the app tell of itself."""
     app.conf.celeriac_redis_url = redis_url
-    app.steps["consumer"].add(Presence)
+    app.steps["consumer"] |= {Telling, Presence}
     worker_init.connect(_on_start, dispatch_uid="celeriac.start", weak=False)
     worker_shutdown.connect(_on_end, dispatch_uid="celeriac.end", weak=False)
 
@@ -68,11 +68,7 @@ def _client(app: Celery) -> redis.Redis:
 
 
 class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
-    """Writes the worker's entry in the hash on a timer of its event loop; a stuck loop thus shows as silence.
-
-    It also has the events written that the main process keeps for later, as long as there are any: an idle
-    worker does not wake up for that.
-    """
+    """Writes the worker's entry in the hash on a timer of its event loop; a stuck loop shows as silence."""
 
     # After Control: who is told that the worker is there may ask it at once.
     requires = ("celery.worker.consumer.tasks:Tasks", "celery.worker.consumer.control:Control")
@@ -81,17 +77,13 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         super().__init__(consumer, **options)
         self._started_at = time.time()
         self._timers: list[Any] = []
-        self._flush_timer: Any = None
         self._memory = (0.0, 0)  # measured at, bytes
         self._last: dict[str, Any] = {}
         self._stopped, self._loop_is_back = threading.Event(), threading.Event()
         transport.take_as(consumer.hostname)
         limited.by(lambda: limits.exhausted(consumer))
         exact = capabilities(consumer.app.Task.flask_app).exact_slots
-        self._slots = Slots(consumer, _pool_name(consumer.pool), exact)
-        signals.tell_unreadable(consumer)
-        if _pool_name(consumer.pool) == "prefork":
-            signals.tell_starts()
+        self._slots = Slots(consumer, pool_name(consumer.pool), exact)
         remote.answer_with(
             tell=lambda: self._tell(consumer), obey_limits=lambda: limits.take_over(consumer, self._redis)
         )
@@ -104,29 +96,15 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         limits.take_over(consumer, self._redis)
         self._tell(consumer)
         self._timers = [consumer.timer.call_repeatedly(BEAT_SECONDS, self._tell, (consumer,))]
-        signals.flush_with(lambda: self._flush_soon(consumer))
-        self._flush_soon(consumer)
 
     def stop(self, consumer: Any) -> None:
-        for timer in (*self._timers, self._flush_timer):
-            if timer is not None:
-                timer.cancel()
-        self._flush_timer = None
-        signals.flush()
+        for timer in self._timers:
+            timer.cancel()
         if self._stopped.is_set():
             return
         self._loop_is_back = threading.Event()
         stopping = consumer.controller.blueprint.state == bootsteps.CLOSE
         threading.Thread(target=self._tell_alone, args=(self._loop_is_back, stopping), daemon=True).start()
-
-    def _flush_soon(self, consumer: Any) -> None:
-        if self._flush_timer is None:
-            self._flush_timer = consumer.timer.call_after(FLUSH_SECONDS, self._flush, (consumer,))
-
-    def _flush(self, consumer: Any) -> None:
-        self._flush_timer = None
-        if signals.flush():
-            self._flush_soon(consumer)
 
     def shutdown(self, consumer: Any) -> None:
         """Say that the worker leaves; its pool is gone by now, so the rest is as it was last told."""
@@ -160,7 +138,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             "heartbeat_at": time.time(),
             "started_at": self._started_at,
             "pid": os.getpid(),
-            "pool": _pool_name(pool),
+            "pool": pool_name(pool),
             "slots": pool.num_processes,
             "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
             "queues": _queues(consumer),
@@ -177,12 +155,6 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         if time.monotonic() - self._memory[0] > MEMORY_EVERY_SECONDS:
             self._memory = (time.monotonic(), _resident_bytes(pool))
         return self._memory[1]
-
-
-def _pool_name(pool: Any) -> str:
-    """As `--pool` calls it."""
-    module: str = type(pool).__module__.rpartition(".")[2]
-    return "threads" if module == "thread" else module
 
 
 def _queues(consumer: Any) -> list[str]:
@@ -202,7 +174,7 @@ def _resident_bytes(pool: Any) -> int:
     main = psutil.Process()
     if worker_state.active_requests:  # a task may have started processes; to find them means to look at all
         return sum(map(_resident, main.children(recursive=True)), _resident(main))
-    idle = pool.info.get("processes", ()) if _pool_name(pool) == "prefork" else ()
+    idle = pool.info.get("processes", ()) if pool_name(pool) == "prefork" else ()
     return sum((_resident_of(pid) for pid in idle), _resident(main))
 
 

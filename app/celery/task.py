@@ -10,7 +10,7 @@ from celery import Task
 from celery.exceptions import Ignore
 from flask import Flask, current_app
 
-from app.celery import signals
+from celeriac_agent import recording
 
 PROGRESS_EVERY_SECONDS = 0.2
 HOOKS = ("before_start", "on_success", "on_failure", "on_retry", "after_return")
@@ -73,7 +73,7 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
         """Celery's `update_state`; a custom state of the running task counts as progress in the history."""
         super().update_state(task_id=task_id, state=state, meta=meta, **kwargs)
         if state is not None and (task_id is None or task_id == self.request.id):
-            signals.record_progress(self, state, meta)
+            recording.record_progress(self, state, meta)
 
 
 def _in_context(hook: Callable[..., Any]) -> Callable[..., Any]:

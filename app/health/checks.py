@@ -195,7 +195,7 @@ def eviction(now: datetime) -> Check:
 
 
 def stream(now: datetime) -> Check:
-    from app.celery.events import STREAM
+    from celeriac_agent.stream import STREAM
 
     try:
         length: Any = broker.client().xlen(STREAM)

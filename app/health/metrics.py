@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 
 from app import broker, heartbeats, runs
 from app.broker import aside, starts
-from app.celery.events import STREAM
 from app.config import settings
 from app.errors import BrokerUnavailable
+from celeriac_agent.stream import STREAM
 
 
 class _Snapshot(Collector):

@@ -9,7 +9,7 @@ import redis
 
 from app.broker import aside
 from app.celery import event_shape
-from app.celery.events import STREAM
+from celeriac_agent.stream import STREAM
 
 GROUP = "recorder"
 ALIVE_PREFIX = "celeriac:recorder-alive:"

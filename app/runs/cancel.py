@@ -8,11 +8,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from app import audit, broker
 from app.broker import topics
-from app.celery.events import CANCELLED_PREFIX
 from app.errors import Conflict, NotFound
 from app.extensions import celery_app, transaction
 from app.runs import states
 from app.runs.models import Run
+from celeriac_agent.stream import CANCELLED_PREFIX
 
 FLAG_SECONDS = 7 * 86400  # as long as a taken message may wait in a worker for its next try
 

@@ -10,10 +10,10 @@ from flask import Flask
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from app.celery.events import to_json
 from app.runs.filters import RunFilter
 from app.runs.models import Run
 from app.runs.queries import page
+from celeriac_agent.stream import to_json
 
 MOST = 50_000
 _PAGE = 500

@@ -17,7 +17,7 @@ class LogPiece(Base):
     """Some lines of one attempt, each `[number, epoch second, level, text]`; numbers count from 1.
 
     An attempt is known by when it started, for a run whose worker died is tried again under its number.
-    `piece` counts from 0; the newest lines of a long log lie in `app.celery.logs.TAIL`.
+    `piece` counts from 0; the newest lines of a long log lie in `celeriac_agent.logs.TAIL`.
     """
 
     __tablename__ = "run_logs"

@@ -20,7 +20,6 @@ from app import broker
 from app.broker import aside
 from app.broker.rabbitmq import dedup
 from app.broker.transport import publishing_held
-from app.celery import signals
 from app.clock import utcnow
 from app.config import settings
 from app.errors import BrokerUnavailable
@@ -28,6 +27,7 @@ from app.extensions import celery_app, db, transaction
 from app.runs import states, statistics
 from app.runs.models import Run
 from app.text import storable
+from celeriac_agent import recording
 
 PATIENCE_SECONDS = 5.0
 # A sender that was halted for longer leaves the rest: somebody else may look after it by now.
@@ -143,7 +143,7 @@ def _publish_batch(messages: Sequence[Message], sent: Sent) -> None:
     """Publish in one flush, then note it on the rows themselves: cheaper than an event for each."""
     ids, declared, sent_at = [], set[str | None](), utcnow()  # a worker may be faster than the note
     with (
-        signals.publishing_quietly(),
+        recording.publishing_quietly(),
         denied_join_result(),  # nobody waits for these results: no subscription for each
         celery_app.producer_or_acquire() as producer,
         producer.batch(max_size=BATCH * 2),
@@ -169,7 +169,7 @@ def _publish_batch(messages: Sequence[Message], sent: Sent) -> None:
 
 def publish(message: Message, copy: str) -> None:
     """Publish a message as a named copy, untold: who asks notes it. Raises kombu's OperationalError."""
-    with signals.publishing_quietly(), denied_join_result():
+    with recording.publishing_quietly(), denied_join_result():
         _publish(message, headers={dedup.HEADER: copy})
 
 

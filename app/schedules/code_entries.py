@@ -12,10 +12,10 @@ from flask_babel import gettext as _
 
 from app import queue_names
 from app.broker.priority import HIGHEST
-from app.celery.events import to_json
 from app.schedules.definition import Definition
 from app.schedules.timing import TimingError, parse_cron
 from app.schedules.validation import NAME_LENGTH
+from celeriac_agent.stream import to_json
 
 VARIABLES = ("beat_schedule", "CELERY_BEAT_SCHEDULE")
 _OPTIONS = ("queue", "priority", "expires")

@@ -1,5 +1,6 @@
 """Celery projects that know nothing of Celeriac, in processes that cannot import it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from tests.conftest import FASTER, Processes, RedisServer, wait_until
 from tests.launcher import Launcher
 
 SHOP = """
-import os, sys, time
+import json, logging, os, sys, time
 from celery import Celery
 
 app = Celery("shop", broker=os.environ["SHOP_BROKER"])
@@ -37,17 +38,42 @@ def note(number, seconds):
         file.write(f"{number}\\n")
 
 
+@app.task(name="shop.charge", bind=True)
+def charge(self, pin_code, amount, api_key="", voucher=""):
+    print("charging", amount, "with", api_key)
+    logging.getLogger("shop").warning("the voucher is %s", voucher)
+    self.update_state(state="PROGRESS", meta={"current": 1, "total": 2, "message": f"pin {pin_code}"})
+    return {"amount": amount, "key": api_key}
+
+
+@app.task(name="shop.flaky", bind=True, max_retries=3)
+def flaky(self):
+    if self.request.retries < 2:
+        raise self.retry(exc=ValueError("not yet"), countdown=0)
+    return self.request.retries
+
+
+@app.task(name="shop.parent")
+def parent():
+    return note.delay(1000, 0).id
+
+
+@app.task(name="shop.fail")
+def fail(password):
+    raise KeyError(f"no user with {password}")
+
+
 if __name__ == "__main__":
     for line in sys.stdin:
-        number, seconds = line.split()
-        print(note.delay(int(number), float(seconds)).id, flush=True)
+        name, args, kwargs = json.loads(line)
+        print(app.tasks[name].apply_async(args, kwargs).id, flush=True)
 """
 
 
 class Shop:
     """A plain Celery project; each of its runs writes its number on a line."""
 
-    def __init__(self, folder: Path, url: str, queue: str = "celery") -> None:
+    def __init__(self, folder: Path, url: str, queue: str = "celery", sender: Any = (), **more: str) -> None:
         self.folder, self.url, self.queue = folder, url, queue
         self.notes = folder / "notes"
         folder.mkdir()
@@ -57,9 +83,11 @@ class Shop:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERIAC_")}
         kept.pop("PYTHONPATH", None)
         self._environment = kept | {"SHOP_BROKER": url, "SHOP_QUEUE": queue, "SHOP_NOTES": str(self.notes)}
+        self._environment |= more
         self._sender = subprocess.Popen(
             [sys.executable, "shop.py"],
-            cwd=folder, env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=folder, env=self._environment | dict(sender),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def worker(self, *options: str, name: str = "shop@here") -> subprocess.Popen[bytes]:
@@ -77,11 +105,19 @@ class Shop:
         return worker
 
     def send(self, number: int, seconds: float = 0.05) -> str:
-        """Send a run, as the project does."""
+        """Send a run that writes its number, as the project does."""
+        return self.call("shop.note", number, seconds)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> str:
+        """Send a run of any of its tasks; returns its id."""
         assert self._sender.stdin
         assert self._sender.stdout
-        print(number, seconds, file=self._sender.stdin, flush=True)
+        print(json.dumps([name, args, kwargs]), file=self._sender.stdin, flush=True)
         return self._sender.stdout.readline().strip()
+
+    def log(self) -> str:
+        """What its workers wrote."""
+        return "".join(path.read_text() for path in self.folder.glob("worker-*.log"))
 
     def done(self) -> list[int]:
         """The numbers of the runs that have ended, in order of their numbers."""

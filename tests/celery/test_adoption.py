@@ -15,9 +15,9 @@ from flask import Flask, current_app
 
 from app.celery import CeleriacTask, take_over_others
 from app.celery.adoption import adopted
-from app.celery.events import STREAM
 from app.clock import utcnow
 from app.health import checks
+from celeriac_agent.stream import STREAM
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 import redis as redis_client
 
 from app.broker.aside import KEPT, aside
-from app.celery.events import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
 from app.recorder.stream import ALIVE_PREFIX, GROUP, EventReader
+from celeriac_agent.stream import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
 
 
 def texts(client: redis_client.Redis) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import redis as redis_client
 
-from app.celery.events import STREAM
-from app.celery.logs import LINE_MAX, TAIL, RunLog, plain
+from celeriac_agent.logs import LINE_MAX, TAIL, RunLog, plain
+from celeriac_agent.stream import STREAM
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from redis import Redis
 
 from app import broker, runs, schedules
 from app.broker.transport import Channel
-from app.celery.events import STREAM
 from app.clock import utcnow
 from app.schedules import firing
+from celeriac_agent.stream import STREAM
 
 
 def test_nine_goes_first(

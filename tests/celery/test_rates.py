@@ -12,7 +12,7 @@ import redis as redis_client
 from flask import Flask
 
 from app import broker
-from app.celery.events import STREAM
+from celeriac_agent.stream import STREAM
 
 LIMITED, FREE = "sample_tasks.at_a_rate", "sample_tasks.plain"
 

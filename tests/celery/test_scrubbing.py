@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import catalog, runs
-from app.celery.scrubbing import MASK, ScrubbedFormatter, Scrubber, mask_urls
+from celeriac_agent.scrubbing import MASK, ScrubbedFormatter, Scrubber, mask_urls
 
 ODD = "p\u00e4ss \"w\\o'rd/\n&+<1>"
 KEY = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----"

@@ -14,8 +14,8 @@ import redis as redis_client
 from flask import Flask
 from kombu.utils.uuid import uuid
 
-from app.celery.events import STREAM
 from app.clock import utcnow
+from celeriac_agent.stream import STREAM
 
 SECONDS = 5.0
 WAKE_UPS_A_SECOND = 9  # of which kombu's and Celery's own timers are about five

@@ -11,11 +11,11 @@ import sample_tasks
 from flask import Flask
 from sqlalchemy import func, select
 
-from app.celery.events import STREAM
 from app.extensions import db
 from app.recorder.stream import GROUP
 from app.runs import states
 from app.runs.models import Run
+from celeriac_agent.stream import STREAM
 
 pytestmark = pytest.mark.database
 RUNS = 400

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import heartbeats
-from app.celery.events import STREAM
 from app.clock import utcnow
 from app.heartbeats.recorder import Minute
 from app.recorder import recorder as recording
 from app.recorder.recorder import Recorder
+from celeriac_agent.stream import STREAM
 
 moments = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 1000)))
 

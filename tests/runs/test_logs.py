@@ -8,11 +8,11 @@ import pytest
 from flask import Flask
 
 from app import runs
-from app.celery.logs import TAIL
 from app.clock import utcnow
 from app.extensions import db, transaction
 from app.runs import history, logs, states
 from app.runs.models import Run
+from celeriac_agent.logs import TAIL
 
 Event = dict[str, Any]
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -9,7 +9,6 @@ import redis as redis_client
 from flask import Flask
 
 from app.broker.aside import aside
-from app.celery.events import STREAM
 from app.clock import utcnow
 from app.extensions import db, transaction
 from app.heartbeats import WORKERS, recorders
@@ -17,6 +16,7 @@ from app.recorder.recorder import Recorder
 from app.recorder.stream import ALIVE_PREFIX, ALIVE_SECONDS, EventReader
 from app.runs import states
 from app.runs.models import Run
+from celeriac_agent.stream import STREAM
 
 pytestmark = pytest.mark.database
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from app.celery import scrubbing
+from celeriac_agent import scrubbing
 
 MASK = scrubbing.MASK
 

@@ -10,9 +10,10 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
@@ -29,18 +30,16 @@ from celery.signals import (
     task_revoked,
     task_success,
     task_unknown,
+    worker_init,
     worker_process_init,
     worker_process_shutdown,
     worker_shutdown,
 )
 from celery.worker import state as worker_state
 
-from app.broker.priority import DEFAULT_PRIORITY, nearest
-from app.broker.rabbitmq.dedup import HEADER as COPY_HEADER
-from app.broker.rabbitmq.dedup import new_copy
-from app.celery import logs
-from app.celery.events import EventStream, to_json
-from app.celery.scrubbing import Scrubber, mask_urls, scrub, scrubber_of
+from celeriac_agent import logs
+from celeriac_agent.scrubbing import Scrubber, mask_urls, scrub, scrubber_of
+from celeriac_agent.stream import EventStream, to_json
 
 HEADER = "celeriac"  # a message that carries it was recorded when it was sent
 ROUTE_FIELDS = ("root_id", "parent_id", "group")
@@ -52,23 +51,37 @@ _tells_starts = False  # whether this is the main process of such a pool
 _received: deque[Any] = deque()
 _untold: WeakSet[Any] = WeakSet()  # requests whose start `flush` has to tell, and which have not ended
 _taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # requests that this worker has, by run
-_result_max_bytes = 0
-_arguments_max_bytes = 0
-_names_copies = False
+_rules: "Rules"
 _ask_to_flush: Callable[[], None] | None = None  # a worker's
 _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
 
 
-def connect(
-    stream: EventStream, result_max_bytes: int, arguments_max_bytes: int, copies: bool = False
-) -> None:
-    """Record from now on to `stream`; the last call counts.
+def _as_it_is(_headers: dict[str, Any], _properties: dict[str, Any]) -> None:
+    """What happens to a message that is only watched."""
 
-    With `copies` each message names the copy that it is (see `app.broker.dedup`).
+
+@dataclass(frozen=True)
+class Rules:
+    """What the app whose runs are recorded wants.
+
+    `priority(number)` is a message's priority as it counts here, 9 first. `prepare(headers, properties)` is
+    called before a message is published. `mask(task_name, args, kwargs)` hides secrets before anything is
+    told; None leaves that to who records. With `cancels` a run that was cancelled here is told as revoked
+    when it starts.
     """
-    global _home_pid, _stream, _result_max_bytes, _arguments_max_bytes, _names_copies
-    _home_pid, _names_copies = os.getpid(), copies
-    _stream, _result_max_bytes, _arguments_max_bytes = stream, result_max_bytes, arguments_max_bytes
+
+    result_max_bytes: int
+    arguments_max_bytes: int
+    priority: Callable[[Any], int | None]
+    prepare: Callable[[dict[str, Any], dict[str, Any]], None] = _as_it_is
+    mask: Callable[[str, Any, Any], tuple[Any, Any]] | None = None
+    cancels: bool = False
+
+
+def connect(stream: EventStream, rules: Rules) -> None:
+    """Record from now on to `stream`; the last call counts."""
+    global _home_pid, _stream, _rules
+    _home_pid, _stream, _rules = os.getpid(), stream, rules
     for signal, receiver in (
         (before_task_publish, _on_before_publish),
         (after_task_publish, _on_published),
@@ -81,11 +94,17 @@ def connect(
         (task_revoked, _on_revoked),
         (task_unknown, _on_unknown),
         (task_rejected, _on_unreadable),
+        (worker_init, _on_worker),
         (worker_process_init, _on_process),
         (worker_process_shutdown, _on_shutdown),
         (worker_shutdown, _on_shutdown),
     ):
         signal.connect(receiver, dispatch_uid=f"celeriac.{receiver.__name__}", weak=False)
+
+
+def connected() -> bool:
+    """Whether this process records."""
+    return _home_pid != 0
 
 
 def tell_starts() -> None:
@@ -137,13 +156,8 @@ def publishing_quietly() -> Iterator[None]:
 
 
 def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
-    if properties.get("priority") is None:  # kombu would send 0
-        properties["priority"] = DEFAULT_PRIORITY
-    with suppress(ValueError):  # publishing it says so
-        properties["priority"] = nearest(properties["priority"])
-    headers[HEADER] = {"sent_at": time.time(), "priority": properties["priority"]}
-    if _names_copies and not headers.get(COPY_HEADER):
-        headers[COPY_HEADER] = new_copy()
+    _rules.prepare(headers, properties)
+    headers[HEADER] = {"sent_at": time.time(), "priority": _rules.priority(properties.get("priority"))}
 
 
 def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
@@ -151,7 +165,7 @@ def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any
         return
     event = {"type": "sent", "at": headers[HEADER]["sent_at"], "queue": routing_key}
     event |= {"priority": headers[HEADER]["priority"]} | _identity(headers)
-    _stream.emit(event, _arguments(body[0], body[1]))
+    _stream.emit(event, _arguments(headers["task"], body[0], body[1]))
 
 
 def _on_received(sender: Any, request: Any, **_: Any) -> None:
@@ -166,6 +180,11 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
         _untold.add(request)
     if _ask_to_flush is not None:
         _ask_to_flush()
+
+
+def _on_worker(**_: Any) -> None:
+    global _home_pid
+    _home_pid = os.getpid()  # a worker in the background is not the process that was started
 
 
 def _on_process(**_: Any) -> None:
@@ -187,7 +206,7 @@ def _on_started(task: Task, task_id: str, **_: Any) -> None:
         _stream.emit(event | _identity(facts) | _received_at(facts), _unrecorded(facts))
     # A message that waited in a worker may have been cancelled there; any other was in its queue till now.
     waited = request.retries or request.eta or (request.delivery_info or {}).get("redelivered")
-    if waited and _stream.is_cancelled(task_id):
+    if _rules.cancels and waited and _stream.is_cancelled(task_id):
         request.celeriac_cancelled = True
         _emit("revoked", request, terminated=False, expired=False)
 
@@ -309,23 +328,25 @@ def _unrecorded(headers: dict[str, Any]) -> dict[str, str]:
     if headers.get(HEADER) or "args" not in headers:
         return {}
     delivery = headers.get("delivery_info") or {}
-    priority = DEFAULT_PRIORITY if delivery.get("priority") is None else delivery["priority"]
-    where = {"queue": to_json(delivery.get("routing_key")), "priority": to_json(priority)}
-    return where | _arguments(headers["args"], headers["kwargs"])
+    priority = to_json(_rules.priority(delivery.get("priority")))
+    where = {"queue": to_json(delivery.get("routing_key")), "priority": priority}
+    return where | _arguments(headers["task"], headers["args"], headers["kwargs"])
 
 
-def _arguments(args: Any, kwargs: Any) -> dict[str, str]:
+def _arguments(task_name: str, args: Any, kwargs: Any) -> dict[str, str]:
+    if _rules.mask:
+        args, kwargs = _rules.mask(task_name, args or (), kwargs or {})
     raw = {"args": to_json(list(args or ())), "kwargs": to_json(kwargs or {})}
     size = sum(map(len, raw.values()))
-    return raw if size <= _arguments_max_bytes else {"arguments_cut": str(size)}
+    return raw if size <= _rules.arguments_max_bytes else {"arguments_cut": str(size)}
 
 
 def _capped(name: str, value: Any, scrubber: Scrubber | None) -> dict[str, str]:
     text = to_json(value)
     text = scrubber.json(text) if scrubber else mask_urls(text)
-    if len(text) <= _result_max_bytes:
+    if len(text) <= _rules.result_max_bytes:
         return {name: text}
-    return {name: to_json(text[:_result_max_bytes]), f"{name}_cut": str(len(text))}
+    return {name: to_json(text[: _rules.result_max_bytes]), f"{name}_cut": str(len(text))}
 
 
 def _failure(exception: Any, einfo: Any, scrubber: Scrubber | None = None) -> dict[str, Any]:
@@ -333,9 +354,9 @@ def _failure(exception: Any, einfo: Any, scrubber: Scrubber | None = None) -> di
     trace = str(getattr(einfo, "traceback", None) or einfo or "")
     hidden = scrubber.text if scrubber else mask_urls
     error, trace = hidden(error), hidden(trace)
-    fields = {"error": error[:_result_max_bytes], "traceback": trace}
-    if len(trace) > _result_max_bytes:  # the end says what was raised, the beginning where it came from
-        half = _result_max_bytes // 2
+    fields = {"error": error[: _rules.result_max_bytes], "traceback": trace}
+    if len(trace) > _rules.result_max_bytes:  # the end says what was raised, the beginning where it came from
+        half = _rules.result_max_bytes // 2
         fields |= {"traceback": f"{trace[:half]}\n…\n{trace[-half:]}", "traceback_cut": str(len(trace))}
     return fields
 
@@ -349,7 +370,7 @@ def _when(reason: Any) -> float | None:
     """The epoch second of the next try, from a Retry's `when` (seconds from now, or a time)."""
     when = getattr(reason, "when", None)
     if isinstance(when, datetime):
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+        return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
     if isinstance(when, timedelta):
         return time.time() + when.total_seconds()
     return time.time() + when if isinstance(when, int | float) else None

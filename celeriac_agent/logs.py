@@ -25,8 +25,8 @@ from celery.signals import after_setup_logger, after_setup_task_logger
 from celery.utils.log import LoggingProxy
 from kombu.utils.encoding import safe_str
 
-from app.celery.events import EventStream
-from app.celery.scrubbing import ScrubbedFormatter, scrub_of_running
+from celeriac_agent.scrubbing import ScrubbedFormatter, scrub_of_running
+from celeriac_agent.stream import EventStream
 
 FLUSH_SECONDS = 0.5
 TAIL_SECONDS = 5.0
@@ -209,14 +209,16 @@ class RunLogHandler(logging.Handler):
 
 
 _handler: RunLogHandler | None = None
+_scrubs_own_log = False
 
 
-def install(stream: EventStream, max_bytes: int) -> None:
+def install(stream: EventStream, max_bytes: int, scrubs_own_log: bool) -> None:
     """Hear of everything that workers of this process log from now on; the last call counts.
 
-    What they write themselves is without the secrets of their runs, too.
+    With `scrubs_own_log` what they write themselves is without the secrets of their runs, too.
     """
-    global _handler
+    global _handler, _scrubs_own_log
+    _scrubs_own_log = scrubs_own_log
     _handler = RunLogHandler(stream, max_bytes)
     for signal in (after_setup_logger, after_setup_task_logger):
         signal.connect(_add, dispatch_uid=f"celeriac.logs.{id(signal)}", weak=False)
@@ -251,7 +253,7 @@ def _size(text: str) -> int:
 def _add(logger: logging.Logger, **_: Any) -> None:
     for old in [one for one in logger.handlers if isinstance(one, RunLogHandler)]:
         logger.removeHandler(old)
-    for other in logger.handlers:
+    for other in logger.handlers if _scrubs_own_log else ():
         if not isinstance(other.formatter, ScrubbedFormatter):
             other.setFormatter(ScrubbedFormatter(other.formatter or logging.Formatter()))
     if _handler is not None:

@@ -18,22 +18,25 @@ STREAM = "celeriac:events"
 BACKLOG_MAX = 20_000
 FLUSH_MAX = 500
 RETRY_SECONDS = 0.5
+CONNECT_SECONDS = 2
+ANSWER_SECONDS = 5
 CANCELLED_PREFIX = "celeriac:cancelled:"
 
 logger = logging.getLogger(__name__)
 
 
 class EventStream:
-    """Appends events to the stream; while Redis is away it keeps them (the newest 20,000) and tries again.
+    """Appends events to the stream; while Redis is away it keeps the newest 20,000, and a thread tries again.
 
-    One an app; safe to use from threads and after a fork. An event may be written twice when a
-    connection breaks at the wrong moment: readers must be idempotent.
+    A task waits for Redis once, when it goes away. One an app; safe to use from threads and after a fork. An
+    event may be written twice when a connection breaks at the wrong moment: readers must be idempotent.
     """
 
     def __init__(self, url: str, max_events: int) -> None:
         self._url = url
         self._max_events = max_events
         self._backlog: deque[str] = deque(maxlen=BACKLOG_MAX)
+        self._dropped = 0
         self._retrier: threading.Thread | None = None
         self._connected: tuple[int, redis.Redis] | None = None
 
@@ -42,7 +45,10 @@ class EventStream:
         """One connection a process, never one inherited over a fork; half the cost of a pool's."""
         if self._connected is None or self._connected[0] != os.getpid():
             made = redis.Redis.from_url(
-                self._url, socket_timeout=5, socket_connect_timeout=5, single_connection_client=True
+                self._url,
+                socket_timeout=ANSWER_SECONDS,
+                socket_connect_timeout=CONNECT_SECONDS,
+                single_connection_client=True,
             )
             self._connected = (os.getpid(), made)
         return self._connected[1]
@@ -51,18 +57,19 @@ class EventStream:
         """Write an event now, after what is in the backlog. `raw` holds fields that are JSON already."""
         text = encode(event, raw)
         if self._backlog:
-            self._backlog.append(text)
-            self.flush()
+            self._keep(text)
+            if not self._is_away():
+                self.flush()
             return
         try:
             self._client.execute_command(*self._command(text))
         except redis.RedisError:
-            self._backlog.append(text)
+            self._keep(text)
             self._retry_later()
 
     def emit_later(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Keep an event for the next `flush` (the worker's main process flushes on a timer)."""
-        self._backlog.append(encode(event, raw))
+        self._keep(encode(event, raw))
 
     def is_cancelled(self, run_id: str) -> bool:
         """Whether somebody cancelled the run after a worker had taken it; False while Redis is away."""
@@ -85,11 +92,19 @@ class EventStream:
                 self._retry_later()
                 return
 
+    def _keep(self, text: str) -> None:
+        self._dropped += len(self._backlog) == BACKLOG_MAX
+        self._backlog.append(text)
+
+    def _is_away(self) -> bool:
+        """Whether a thread of this process waits for Redis."""
+        return self._retrier is not None and self._retrier.is_alive()
+
     def _command(self, text: str) -> tuple[Any, ...]:
         return ("XADD", STREAM, "MAXLEN", "~", self._max_events, "*", "e", text)
 
     def _retry_later(self) -> None:
-        if self._retrier is None or not self._retrier.is_alive():
+        if not self._is_away():
             self._retrier = threading.Thread(target=self._retry, name="celeriac-events", daemon=True)
             self._retrier.start()
 
@@ -102,6 +117,11 @@ class EventStream:
             except redis.RedisError:
                 continue
             self.flush()
+        self._retrier = None
+        self.flush()  # what came since the last look and saw a thread at work
+        if self._dropped:
+            logger.error("%d events were lost: no more than %d wait in memory", self._dropped, BACKLOG_MAX)
+            self._dropped = 0
 
 
 def encode(event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> str:

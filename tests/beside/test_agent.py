@@ -1,0 +1,141 @@
+"""The agent in a Celery project that knows nothing else of Celeriac: its runs are here as they were there."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+
+from app.extensions import db
+from app.runs import logs, states
+from app.runs.models import Run
+from celeriac_agent.secrets import MASK
+from celeriac_agent.stream import STREAM
+from tests.conftest import PROJECT, wait_until
+
+Make = Callable[..., Any]
+SECRETS = ("4711-0815", "sk-live-abcdef", "FREE-BEER", "hunter2-hunter2")
+
+
+@pytest.fixture(scope="session")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which the agent's wheel was installed, and nothing else."""
+    folder = tmp_path_factory.mktemp("agent")
+    shutil.copytree(PROJECT / "celeriac_agent", folder / "source")
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    built = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(folder / "source")]
+    subprocess.run([*pip, *built], check=True)
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(folder / "site"), str(wheel)], check=True)
+    return folder / "site"
+
+
+def runs_of(task_name: str) -> list[Run]:
+    db.session.rollback()
+    return list(db.session.query(Run).filter_by(task_name=task_name))
+
+
+def finished(run_id: str) -> Run | None:
+    db.session.rollback()
+    found = db.session.get(Run, run_id)
+    return found if found is not None and found.is_finished else None
+
+
+def ended(run_id: str) -> Run:
+    """The run, once it has ended."""
+    found: Run = wait_until(lambda: finished(run_id), 60)
+    return found
+
+
+LOADER = {"CELERY_LOADER": "celeriac_agent:Loader", "CELERIAC_AGENT_MASK": "voucher, pin_code"}
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_runs_of_a_project_with_the_loader(
+    app: Flask,
+    redis: redis_client.Redis,
+    processes: Any,
+    shop: Make,
+    agent: Path,
+    redis_server: str,
+    pool: str,
+) -> None:
+    processes.recorder()
+    theirs = shop(PYTHONPATH=str(agent), CELERIAC_AGENT_URL=redis_server, **LOADER)
+    charge = theirs.call("shop.charge", SECRETS[0], 12.5, api_key=SECRETS[1], voucher=SECRETS[2])
+    waiting = wait_until(lambda: runs_of("shop.charge"), 60)[0]
+    assert (waiting.state, waiting.queue, waiting.priority) == (states.PENDING, "celery", 9)  # 0 on Redis
+    assert waiting.args == [MASK, 12.5]
+
+    theirs.worker("-c", "2", "-P", pool)
+    run = ended(charge)
+    assert run.state == states.SUCCESS
+    assert run.kwargs == {"api_key": MASK, "voucher": MASK}
+    assert run.result == {"amount": 12.5, "key": MASK}
+    assert run.worker == "shop@here"
+    assert run.progress_message == f"pin {MASK}"
+    wait_until(lambda: len(logs.read(charge).lines) == 2, 30)
+    assert [line.text for line in logs.read(charge).lines] == [
+        f"charging 12.5 with {MASK}", f"the voucher is {MASK}",
+    ]  # fmt: skip
+
+    failed = ended(theirs.call("shop.fail", SECRETS[3]))
+    assert failed.state == states.FAILURE
+    assert failed.error == f"KeyError: 'no user with {MASK}'"
+    flaky = ended(theirs.call("shop.flaky"))
+    assert (flaky.state, flaky.attempt, flaky.result) == (states.SUCCESS, 2, 2)
+    parent = ended(theirs.call("shop.parent"))
+    child = ended(parent.result)
+    assert (child.parent_id, child.root_id, child.args) == (parent.id, parent.id, [1000, 0])
+
+    for number in range(50):
+        theirs.send(number, 0)
+    wait_until(lambda: sum(one.state == states.SUCCESS for one in runs_of("shop.note")) == 51, 60)
+    assert sorted(one.args[0] for one in runs_of("shop.note")) == [*range(50), 1000]
+    assert theirs.done() == [*range(50), 1000]
+    told = b"".join(fields[b"e"] for _, fields in redis.xrange(STREAM)).decode()
+    assert [secret for secret in SECRETS if secret in told] == []
+
+
+def test_workers_alone_with_an_included_module(
+    app: Flask, processes: Any, shop: Make, agent: Path, redis_server: str
+) -> None:
+    processes.recorder()
+    theirs = shop(
+        PYTHONPATH=str(agent), CELERIAC_AGENT_URL=redis_server,
+        CELERY_WORKER_INCLUDE="celeriac_agent", sender={"CELERIAC_AGENT": "off"},
+    )  # fmt: skip
+    theirs.worker()
+    run_id = theirs.call("shop.note", 7, seconds=0)
+    run = ended(run_id)
+    assert (run.args, run.kwargs, run.queue, run.priority) == ([7], {"seconds": 0}, "celery", 9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"CELERIAC_AGENT_URL": "redis://127.0.0.1:1/0"}, "Redis does not answer; events wait in memory"),
+        (
+            {"CELERIAC_AGENT_URL": "http://x"},
+            "Celeriac is told nothing: CELERIAC_AGENT_URL: allowed: redis://",
+        ),
+        ({"CELERIAC_AGENT": "of"}, "Celeriac is told nothing: CELERIAC_AGENT=of: allowed: on, off"),
+        ({}, ""),
+    ],
+)
+def test_an_agent_that_can_tell_nobody_is_in_nobodys_way(
+    shop: Make, agent: Path, settings: dict[str, str], said: str
+) -> None:
+    theirs = shop(PYTHONPATH=str(agent), **LOADER, **settings)
+    theirs.worker("-c", "1")
+    for number in range(20):
+        theirs.send(number, 0)
+    wait_until(lambda: theirs.done() == list(range(20)), 30)
+    assert said in theirs.log()
+    assert theirs.log().count("does not answer") <= 2  # the worker's main process and its one child
+    assert "Traceback" not in theirs.log()
