@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
 
-from app import broker, heartbeats
+from app import broker, catalog, heartbeats
 from app.broker import Message
 from app.errors import BrokerUnavailable
 from app.queues import forecast
@@ -250,6 +250,14 @@ def _unseen(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis
 
 
 def _vanished(run: Run, now: datetime) -> Diagnosis:
+    if _is_of_others(run):
+        return Diagnosis(
+            "elsewhere",
+            _(
+                "Another Celery app sent it, and its message is not in Celeriac's broker: the workers of "
+                "that app take it. Celeriac hears of it when they do."
+            ),
+        )
     known_at = max(run.sent_at or run.created_at, run.updated_at)
     if now - known_at < LOST_AFTER:
         return Diagnosis("taken", _("A worker is just taking it."))
@@ -260,6 +268,12 @@ def _vanished(run: Run, now: datetime) -> Diagnosis:
             "It will not run; cancel it, then run it again."
         ),
     )
+
+
+def _is_of_others(run: Run) -> bool:
+    """Whether it was only heard of, and is a task that nobody here knows."""
+    asked = run.requested_by is not None or run.schedule_id is not None
+    return not asked and catalog.lookup(run.task_name) is None
 
 
 def _with_worker(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:

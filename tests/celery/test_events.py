@@ -1,6 +1,7 @@
 """The durable stream keeps what cannot be written, and reads back what nobody has recorded."""
 
 import json
+import signal
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -72,6 +73,25 @@ def test_nothing_is_lost_while_redis_is_away(own_redis: Any, until: Any) -> None
     own_redis.start()
     ids = [str(number) for number in range(51)]
     until(lambda: [event["id"] for event in texts(own_redis.client)] == ids)
+
+
+def test_nobody_waits_twice_for_a_redis_that_is_silent(
+    own_redis: Any, until: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("celeriac_agent.stream.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("celeriac_agent.stream.BACKLOG_MAX", 50)
+    stream = EventStream(own_redis.url, 1000)
+    stream.emit({"id": "first"})
+    own_redis.process.send_signal(signal.SIGSTOP)
+    stream.emit({"id": "waits"})
+    started = time.monotonic()
+    for number in range(60):
+        stream.emit({"id": str(number)})
+    assert time.monotonic() - started < 1.0
+    own_redis.process.send_signal(signal.SIGCONT)
+    until(lambda: texts(own_redis.client)[-1]["id"] == "59")
+    until(lambda: "events were lost: no more than 50 wait in memory" in caplog.text)
+    assert [event["id"] for event in texts(own_redis.client)][-50:] == [str(n) for n in range(10, 60)]
 
 
 @pytest.fixture

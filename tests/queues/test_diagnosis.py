@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from app import broker, queues, runs
-from app.extensions import transaction
-from app.runs import states
+from app.extensions import db, transaction
+from app.runs import history, states
 from app.runs.models import Run
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -136,6 +136,19 @@ def test_the_queue_holds_everything_new(app: Flask) -> None:
     found = queues.diagnose(send(), [Consumer()], NOW)
     assert found.reason == "held"
     assert "everything new" in found.detail
+
+
+def test_a_run_of_another_app_is_not_lost(app: Flask) -> None:
+    """The agent told of it; its message is in a broker that nobody here sees."""
+    run_id = "3f2b7c1e-0000-4000-8000-000000000001"
+    event = {"type": "sent", "id": run_id, "task": "shop.note", "at": NOW.timestamp(), "queue": "celery"}
+    history.record([event], lambda _name, args, kwargs: (args, kwargs, []))
+    run = db.session.get(Run, run_id)
+    assert run is not None
+    for seconds in (1, 3600):
+        found = queues.diagnose(run, [Consumer()], NOW + timedelta(seconds=seconds))
+        assert found.reason == "elsewhere"
+        assert "not in Celeriac's broker" in found.detail
 
 
 def test_a_worker_has_it_in_its_hands_or_it_is_lost(app: Flask) -> None:

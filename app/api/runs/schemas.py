@@ -164,8 +164,8 @@ class DiagnosisSchema(Schema):
     reason = fields.String(
         metadata={
             "description": "A stable code: held, scheduled, paused, no-worker, workers-paused, busy,"
-            " behind-others, next, rate-limited, taken, received, worker-silent, retry, not-sent, lost,"
-            " broker-unavailable, running, finished."
+            " behind-others, next, rate-limited, taken, received, worker-silent, retry, not-sent, elsewhere,"
+            " lost, broker-unavailable, running, finished."
         }
     )
     detail = fields.String(metadata={"description": "The same as a sentence."})
