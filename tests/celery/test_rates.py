@@ -11,7 +11,7 @@ import pytest
 import redis as redis_client
 from flask import Flask
 
-from app import broker
+from app import broker, extensions
 from celeriac_agent.stream import STREAM
 
 LIMITED, FREE = "sample_tasks.at_a_rate", "sample_tasks.plain"
@@ -24,10 +24,10 @@ def ends(client: redis_client.Redis) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: float(one["started_at"]))
 
 
-def send(celery_app: Any, limited: int, free: int) -> tuple[list[str], list[str]]:
+def send(limited: int, free: int) -> tuple[list[str], list[str]]:
     """So many runs of the limited task, then so many of another."""
-    first = [celery_app.send_task(LIMITED, kwargs={"number": n}).id for n in range(limited)]
-    return first, [celery_app.send_task(FREE, kwargs={"a": n}).id for n in range(free)]
+    first = [extensions.celery_app.send_task(LIMITED, kwargs={"number": n}).id for n in range(limited)]
+    return first, [extensions.celery_app.send_task(FREE, kwargs={"a": n}).id for n in range(free)]
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
