@@ -67,6 +67,8 @@ TOGETHER = (
     "tests/rabbitmq/",
     "tests/web/test_slow_clients.py",
 )
+# Each of these takes up to a minute: what begins last is waited for alone.
+LONG = ("tests/docs/", "tests/faults/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -123,6 +125,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     long = [item for item in slow if group(item.nodeid)]  # a lane each, from the beginning
     waiting = [item for item in slow if not group(item.nodeid)]
+    waiting.sort(key=lambda item: not item.nodeid.startswith(LONG))
     items[:] = long
     share = len(rest) // max(len(waiting), 1) + 1
     for number in range(max(len(waiting), 1)):

@@ -44,7 +44,7 @@ class Reader:
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         }
         self.running: dict[str, int] = {}  # what was started → process id
-        self.reloads = False  # whether what runs takes own tasks over when they are saved
+        self.watched: list[str] = []  # modules of tasks that what runs takes over when they are saved
         self._shell: subprocess.Popen[str] | None = None
         copy(folder)
 
@@ -95,7 +95,8 @@ class Reader:
             if stays := STAYS.match(line):
                 name = stays[2]
                 started.append(name)
-                self.reloads = name == "dev" and "CELERIAC_TASKS=" in stays[1]
+                told = re.search(r"CELERIAC_TASKS=(\S+)", stays[1])
+                self.watched = told[1].split(",") if told and name == "dev" else []
                 pid = shlex.quote(str(self._pid_file(name)))
                 lines += [f"{stays[1]}bin/{name} >> {shlex.quote(str(self.log))} 2>&1 &", f"echo $! > {pid}"]
             else:
@@ -135,10 +136,14 @@ class Reader:
         path.write_text(snippet.text)
         if snippet.language == "yaml":
             assert yaml.safe_load(snippet.text), f"{snippet} says nothing"
-        elif self.running and self.reloads:
+        elif self.running and self._is_watched(snippet.file):
             for told in (f"taken over: {path.name}", "Booting worker", " ready."):  # bin/dev, web and worker
                 self._until(partial(self._told, told, mark), str(snippet))
             self._until(self._healthy, str(snippet))
+
+    def _is_watched(self, file: str) -> bool:
+        module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return any(f"{module}.".startswith(f"{watched}.") for watched in self.watched)
 
     def _sql(self, text: str) -> str:
         with closing(sqlite3.connect(self.folder / "var/celeriac.db", timeout=30)) as connection:
