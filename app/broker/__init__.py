@@ -39,11 +39,12 @@ from app.broker.adapter import (
     version,
 )
 from app.broker.answers import Capabilities, Depth, Held, HoldingNew, Place, Purged, ReleaseTo, Taken
-from app.broker.connection import Keys, Level, client, keys, mend, other_app, require_own, reset
+from app.broker.connection import client, keys, mend, other_app, require_own, reset
 from app.broker.depth_samples import KEPT as SAMPLES_KEPT
 from app.broker.depth_samples import SLOT_SECONDS as SAMPLE_SECONDS
 from app.broker.depth_samples import Sample, sample, samples, slot_of
 from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone, NotSupported
+from app.broker.keys import Keys, Level
 from app.broker.messages import Message, parse, unread, workflow_options
 from app.broker.ownership import BelongsToAnother, OtherApp, workers_seen
 from app.broker.pausing import (

@@ -20,9 +20,9 @@ from redis.commands.core import Script
 from redis.maint_notifications import MaintNotificationsConfig
 
 from app.broker import mending, ownership
+from app.broker.keys import Keys
 from app.broker.priority import PRIORITY_STEPS
 from app.errors import BrokerUnavailable, NotFound
-from app.queue_names import OWN_PREFIX, is_key
 
 SOCKET_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 2
@@ -34,94 +34,6 @@ LUA_FOLDER = Path(__file__).with_name("lua")
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """One priority level of a queue: the step in kombu's numbering (0 is taken first) and its Redis list."""
-
-    step: int
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """Where things lie in Redis: kombu's keys by kombu's own options, and Celeriac's beside them."""
-
-    prefix: str
-    separator: str
-    steps: tuple[int, ...]
-    unacked: str
-    unacked_index: str
-    binding: str
-
-    def step_of(self, step: Any) -> int:
-        """The level that kombu puts a message of this `properties.priority` into (bad values count as 0)."""
-        try:
-            wanted = min(max(int(step), 0), 9)
-        except (TypeError, ValueError, OverflowError):
-            wanted = 0
-        lower = [known for known in self.steps if known <= wanted]
-        return lower[-1] if lower else self.steps[-1]
-
-    def level(self, queue: str, step: int) -> Level:
-        name = f"{queue}{self.separator}{step}" if step else queue
-        return Level(step, self.aside(name) if is_key(queue) else self.prefix + name)
-
-    def levels(self, queue: str) -> list[Level]:
-        """The queue's lists in the order in which workers empty them."""
-        return [self.level(queue, step) for step in self.steps]
-
-    def _own(self, name: str) -> str:
-        return f"{self.prefix}{OWN_PREFIX}{name}"
-
-    def held(self, queue: str) -> str:
-        """List of the held messages; like kombu's, its right end comes first."""
-        return self._own(f"held:{queue}")
-
-    def held_facts(self, queue: str) -> str:
-        """Hash: run id → who held it, when and why."""
-        return self._own(f"held-facts:{queue}")
-
-    def let_in(self, queue: str) -> str:
-        """Set of the run ids that "hold everything new" lets through."""
-        return self._own(f"let-in:{queue}")
-
-    def aside(self, name: str) -> str:
-        """List that stands for a queue of the name of another key, which nobody may touch as a queue."""
-        return self._own(f"aside:{name}")
-
-    @property
-    def hold_new(self) -> str:
-        """Hash: queue in "hold everything new" mode → who, when and why."""
-        return self._own("hold-new")
-
-    @property
-    def paused(self) -> str:
-        """Hash: paused queue → who, when and why."""
-        return self._own("paused")
-
-    @property
-    def paused_workers(self) -> str:
-        """Hash: paused worker → who, when and why."""
-        return self._own("paused-workers")
-
-    @property
-    def nothing(self) -> str:
-        """A list that is never there; a worker waits for it until it is time to look again."""
-        return self._own("nothing")
-
-    def copies(self, run_id: str) -> str:
-        """Hash: which copy of a run's message counts (see `copies`)."""
-        return self._own(f"copy:{run_id}")
-
-    def samples(self, queue: str) -> str:
-        """Hash: number of a half minute → how deep the queue was then (see `samples`)."""
-        return self._own(f"samples:{queue}")
-
-    def trash(self, queue: str, token: str, step: int) -> str:
-        """List of purged messages of one level, kept until the undo expires."""
-        return self._own(f"trash:{queue}:{token}:{step}")
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,13 @@ A message sent to a queue called like another key is pushed onto that key. Nothi
 
 import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import redis
 
+from app.broker.keys import Keys
 from app.broker.messages import id_of
 from app.queue_names import OWN_PREFIX, is_key
-
-if TYPE_CHECKING:
-    from app.broker.connection import Keys
 
 SCAN_COUNT = 500
 KEPT_SECONDS = 7 * 86400  # what was set aside
@@ -28,7 +26,7 @@ def is_needed(error: redis.ResponseError) -> bool:
     return "WRONGTYPE" in str(error)
 
 
-def mend(client: redis.Redis, names: "Keys") -> bool:
+def mend(client: redis.Redis, names: Keys) -> bool:
     """Set aside what lies where no queue can be, and undo the bindings that lead there; whether any was.
 
     Walks over all keys, in steps that block nobody.
@@ -41,7 +39,7 @@ def mend(client: redis.Redis, names: "Keys") -> bool:
     return mended
 
 
-def set_aside_ids(client: redis.Redis, names: "Keys") -> set[str]:
+def set_aside_ids(client: redis.Redis, names: Keys) -> set[str]:
     """The ids of the messages that were set aside in the last days: nobody will run them."""
     found: set[str] = set()
     for key in client.scan_iter(f"{names.aside('')}*", count=SCAN_COUNT, _type="list"):
@@ -50,7 +48,7 @@ def set_aside_ids(client: redis.Redis, names: "Keys") -> set[str]:
     return found
 
 
-def _misplaced(client: redis.Redis, names: "Keys") -> Iterator[bytes]:
+def _misplaced(client: redis.Redis, names: Keys) -> Iterator[bytes]:
     """Lists under names that never hold one."""
     own = tuple(f"{OWN_PREFIX}{kind}" for kind in _OWN_LISTS)
     for key in client.scan_iter(f"{names.prefix}*", count=SCAN_COUNT, _type="list"):
@@ -59,7 +57,7 @@ def _misplaced(client: redis.Redis, names: "Keys") -> Iterator[bytes]:
             yield key
 
 
-def _set_aside(client: redis.Redis, names: "Keys", key: bytes) -> None:
+def _set_aside(client: redis.Redis, names: Keys, key: bytes) -> None:
     """Move a list out of the way, behind what was set aside before."""
     goal = names.aside(_text(key).removeprefix(names.prefix))
     while client.rpoplpush(key, goal):
@@ -67,7 +65,7 @@ def _set_aside(client: redis.Redis, names: "Keys", key: bytes) -> None:
     client.expire(goal, KEPT_SECONDS)
 
 
-def _unbind(client: redis.Redis, names: "Keys") -> bool:
+def _unbind(client: redis.Redis, names: Keys) -> bool:
     """Take what can be no queue out of kombu's tables of bindings."""
     mended = False
     for table in client.scan_iter(names.binding.replace("%s", "*"), count=SCAN_COUNT, _type="set"):

@@ -6,18 +6,16 @@ there (`CELERIAC_SHARED_BROKER`).
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import redis
 from flask_babel import gettext as _
 
+from app.broker.keys import Keys
 from app.broker.rabbitmq import server as rabbitmq
 from app.config import LIBRARY_QUEUES, Settings
 from app.errors import Conflict
 from app.queue_names import OWN_PREFIX, is_reserved
-
-if TYPE_CHECKING:
-    from app.broker.connection import Keys
 
 HOME = f"{OWN_PREFIX}home"  # there once a process of ours found the broker free, or was told to share it
 # What only processes write that work with the broker; a version before `HOME` wrote these alone.
@@ -82,7 +80,7 @@ class BelongsToAnother(Conflict):
         super().__init__(f"{other.title} ({other.found}). {other.advice}", "another-app")
 
 
-def look(client: redis.Redis, names: "Keys", settings: Settings) -> OtherApp | None:
+def look(client: redis.Redis, names: Keys, settings: Settings) -> OtherApp | None:
     """What of another app stands in the way; None, which is noted, where the broker is ours or we may share.
 
     Call it before anything of ours reaches the broker. Raises redis-py's errors and `BrokerUnavailable`.
@@ -98,7 +96,7 @@ def look(client: redis.Redis, names: "Keys", settings: Settings) -> OtherApp | N
     return None
 
 
-def workers_seen(client: redis.Redis, names: "Keys") -> set[str]:
+def workers_seen(client: redis.Redis, names: Keys) -> set[str]:
     """The workers of any app that ever listened to remote control here and did not say goodbye."""
     members: Any = client.smembers(names.binding % PIDBOX)
     return {
@@ -112,7 +110,7 @@ def _may_share(found: OtherApp, settings: Settings) -> bool:
     return settings.shared_broker and not found.clash
 
 
-def _on_redis(client: redis.Redis, names: "Keys", settings: Settings) -> OtherApp | None:
+def _on_redis(client: redis.Redis, names: Keys, settings: Settings) -> OtherApp | None:
     queues: set[str] = set()
     bound = False
     for table in client.scan_iter(names.binding % "*", count=SCAN_COUNT, _type="set"):
@@ -125,7 +123,7 @@ def _on_redis(client: redis.Redis, names: "Keys", settings: Settings) -> OtherAp
     return _other(queues, workers, settings, "Redis", "CELERIAC_REDIS_URL")
 
 
-def _queues_of(members: Iterable[bytes], names: "Keys") -> Iterator[str]:
+def _queues_of(members: Iterable[bytes], names: Keys) -> Iterator[str]:
     for member in members:
         yield member.decode("utf-8", "replace").split(names.separator)[-1]
 

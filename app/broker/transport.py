@@ -29,7 +29,8 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import ResponseError
 
 from app.broker import aside, limited, mending
-from app.broker.connection import LUA_FOLDER, Keys, keys_of
+from app.broker.connection import LUA_FOLDER, keys_of
+from app.broker.keys import Keys
 from app.broker.messages import id_of
 from app.broker.priority import from_broker, nearest, to_broker
 from app.broker.qos import QoS

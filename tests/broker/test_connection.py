@@ -14,9 +14,10 @@ from redis import Redis
 
 from app import broker
 from app.broker import ownership, topics
-from app.broker.connection import OWN_PREFIX, require_own
+from app.broker.connection import require_own
 from app.broker.transport import publishing_held
 from app.errors import BrokerUnavailable
+from app.queue_names import OWN_PREFIX
 
 MakeApp = Callable[..., Flask]
 

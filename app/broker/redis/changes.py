@@ -6,8 +6,9 @@ from typing import Any, Literal, NamedTuple
 
 from flask_babel import gettext as _
 
-from app.broker.connection import Keys, broker, keys, reaches_broker
+from app.broker.connection import broker, keys, reaches_broker
 from app.broker.errors import AlreadyTaken, NeighbourGone
+from app.broker.keys import Keys
 from app.broker.messages import Message, parse
 from app.broker.priority import HIGHEST, to_broker
 from app.broker.redis import holding, location

@@ -8,7 +8,8 @@ from typing import Any
 import redis
 
 from app.broker.answers import Place, Taken
-from app.broker.connection import Keys, client, keys, reaches_broker
+from app.broker.connection import client, keys, reaches_broker
+from app.broker.keys import Keys
 from app.broker.messages import Message, given_step, parse
 from app.broker.redis import holding, waiting
 from app.queue_names import is_reserved

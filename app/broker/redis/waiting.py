@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from app.broker.answers import Depth
-from app.broker.connection import Level, client, keys, reaches_broker
+from app.broker.connection import client, keys, reaches_broker
+from app.broker.keys import Level
 from app.broker.messages import BODY_LIMIT_BYTES, Message, id_of, parse
 from app.broker.priority import from_broker
 from app.broker.redis import search
