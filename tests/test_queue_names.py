@@ -311,6 +311,7 @@ def push_there(url: str, queue: str, run_id: str = "r1") -> None:
 def test_a_worker_is_not_told_so_past_the_pages(processes: Any, celery_app: Celery) -> None:
     """`celery control add_consumer`, or any tool that does the same."""
     worker = processes.worker("-c", "1")
+    processes.goes_on()  # its loop listens
     for queue in ("unacked", "celeriac:workers", "w1@h.celery.pidbox"):
         (answer,) = celery_app.control.add_consumer(queue, reply=True, destination=["w1@test"], timeout=20)
         assert TAKEN in answer["w1@test"]["error"]

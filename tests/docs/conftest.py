@@ -38,7 +38,7 @@ def reader(docs_database: str, redis_server: str) -> Iterator[Reader]:
     folder = Path(tempfile.mkdtemp(prefix="celeriac-docs-"))
     placeholders = {
         "postgresql://celeriac:PASSWORD@db.internal/celeriac": docs_database,
-        "redis://:PASSWORD@redis.internal:6379/0": redis_server.replace("?db=0", "?db=3"),
+        "redis://:PASSWORD@redis.internal:6379/0": redis_server.replace("?db=0", "?db=9"),
     }
     made = Reader(folder / "celeriac", port, placeholders, tools)
     yield made
