@@ -22,7 +22,20 @@ _given_back: set[str] = set()
 
 
 class QoS(kombu_redis.QoS):
-    """One a channel; what could not be told belongs to the process."""
+    """One a channel; what could not be told belongs to the process.
+
+    Whoever got a message without consuming hears of an outage as from kombu, and may try again: no later
+    consumer settles for them.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._got: set[str] = set()
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note what was got; what is consumed is noted by the channel."""
+        super().append(message, delivery_tag)
+        self._got.add(delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge, now or when Redis is back."""
@@ -30,6 +43,7 @@ class QoS(kombu_redis.QoS):
             super().ack(delivery_tag)
         except self.channel.connection_errors as error:
             self._owe(_acknowledged, delivery_tag, error)
+        self._got.discard(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Give back or throw away, now or when Redis is back."""
@@ -37,6 +51,7 @@ class QoS(kombu_redis.QoS):
             super().reject(delivery_tag, requeue)
         except self.channel.connection_errors as error:
             self._owe(_given_back if requeue else _acknowledged, delivery_tag, error)
+        self._got.discard(delivery_tag)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         """When a worker ends, everything goes back; when its connection does, all but what it is running."""
@@ -65,6 +80,8 @@ class QoS(kombu_redis.QoS):
                 _given_back.discard(tag)
 
     def _owe(self, tags: set[str], delivery_tag: str, error: Exception) -> None:
+        if delivery_tag in self._got:
+            raise error
         logger.warning("Redis is told later that a message is done with: %s", error)
         tags.add(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)

@@ -1,11 +1,13 @@
 """A message that a consumer gives back keeps its level, whoever it was and however it was published."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from celery import Celery
 from flask import Flask
 from kombu import Consumer, Producer, Queue
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app import broker
 
@@ -55,3 +57,25 @@ def test_a_priority_beyond_the_levels_counts_as_the_nearest(app: Flask, celery_a
         for priority in (313, -5):
             producer.publish("x", routing_key="default", declare=[Queue("default")], priority=priority)
     assert broker.depths(["default"])["default"].by_priority == {9: 1, 0: 1}
+
+
+@pytest.mark.parametrize(("act", "left"), [("requeue", 1), ("reject", 0), ("ack", 0)])
+def test_who_got_a_message_hears_that_redis_is_away_and_tries_again(
+    make_app: Callable[..., Flask], own_redis: Any, act: str, left: int
+) -> None:
+    """What is consumed is settled by the next consumer; of what was got nobody else knows."""
+    app = make_app(own_redis.url, own_redis.folder)
+    with app.app_context(), app.extensions["celery"].connection_for_write() as connection:
+        channel = connection.channel()
+        queue = Queue("default")(channel)
+        Producer(channel, serializer="json").publish("x", routing_key="default", declare=[queue])
+        message = queue.get()
+        own_redis.kill()
+        with pytest.raises(RedisConnectionError):
+            getattr(message, act)()
+        own_redis.start()
+        getattr(message, act)()
+        assert not broker.unacked()
+        assert broker.depth("default") == left
+        broker.reset()
+    app.extensions["celery"].close()
