@@ -10,6 +10,7 @@ from app.extensions import Base, db
 pytestmark = pytest.mark.database
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_models_and_migrations_agree(app: Flask) -> None:
     check()  # exits when autogenerate would find a difference
 

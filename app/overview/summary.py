@@ -76,7 +76,10 @@ class Summary:
         hour = self.next_hour if self.next_hour.lines else None
         return live.version_of(
             [(run.id, run.state, run.progress_current) for run in self.running],
-            [(group.task_name, group.kind, group.count, group.latest.id) for group in self.failures],
+            [
+                (group.task_name, group.kind, group.count, group.latest.id, group.again, len(group.left))
+                for group in self.failures
+            ],
             self.line,
             [
                 (one.hostname, one.state, one.slots, len(one.running), one.queues)

@@ -27,6 +27,7 @@ Column = InstrumentedAttribute[Any]
 WORDS_MAX = 10
 _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{7,35}")
 _CLASS = re.compile(r"[\w.]{1,100}")
+_IS_FAILED = text(IS_FAILED)
 _KIND = "The kind of a failure: its exception's class, or how the error begins when it names none."
 
 
@@ -88,15 +89,31 @@ class RunFilter(lists.Filter):
     schedule_id: int | None = lists.of(Whole(1, INTEGER_MAX), _l("Schedule"))
     requested_by: str | None = lists.of(Text(), _l("Requested by"))
     since: datetime | None = lists.of(
-        QueryMoment(metadata=_doc("Created at this moment or later.")), _l("From")
+        QueryMoment(metadata=_doc("Created at this moment or later; of failures alone: failed.")), _l("From")
     )
-    until: datetime | None = lists.of(QueryMoment(metadata=_doc("Created before this moment.")), _l("Until"))
+    until: datetime | None = lists.of(
+        QueryMoment(metadata=_doc("Created before this moment; of failures alone: failed.")), _l("Until")
+    )
     min_seconds: float | None = lists.of(Seconds(metadata=_doc("Ran so long or longer.")), _l("At least"))
     max_seconds: float | None = lists.of(Seconds(metadata=_doc("Ran so long or less.")), _l("At most"))
     error: str | None = lists.of(Text(metadata=_doc(_KIND)), _l("Error"))
     q: str | None = lists.of(
         Text(metadata=_doc("Words to find in task, id, arguments and error.")), _l("Text")
     )
+
+    @property
+    def of_failures(self) -> bool:
+        """Whether it asks for failures alone: these are dated by when they failed."""
+        return bool(self.error) or (bool(self.state) and set(self.state) <= set(states.FAILED))
+
+    @property
+    def moment(self) -> ColumnElement[datetime]:
+        """What dates the runs: what `since` and `until` are about, and what the newest is the newest of."""
+        return func.coalesce(Run.ended_at, Run.created_at) if self.of_failures else Run.created_at.expression
+
+    def at(self, run: Run) -> datetime:
+        """The moment by which a run is dated."""
+        return run.failed_at if self.of_failures else run.created_at
 
     @property
     def narrowed(self) -> bool:
@@ -117,24 +134,29 @@ class Lead:
 
 def leads(wanted: RunFilter) -> list[Lead]:
     """The indexes that can lead to the runs; the one of time alone when there is no other."""
+    if wanted.of_failures:  # few among many runs; their indexes alone know when they failed
+        names, covers = (states.FAILED, "") if wanted.error else (wanted.state, "state")
+        found = [of_states(names, covers)]
+        if wanted.task_name:
+            found.append(Lead("task_name", [and_(Run.task_name == wanted.task_name, _IS_FAILED)]))
+        return found
     found = [
         Lead(name, [getattr(Run, name) == value])
         for name in ("schedule_id", "requested_by", "worker", "task_name", "queue")
         if (value := getattr(wanted, name))
     ]
     if wanted.state:
-        found.append(Lead("state", [Run.state == state for state in dict.fromkeys(wanted.state)]))
-    fails = bool(wanted.state) and set(wanted.state) <= set(states.FAILED)
-    if (fails or wanted.error) and (wanted.task_name or not fails):
-        found.append(_failed(wanted.task_name))
+        found.append(of_states(wanted.state))
     return found or [Lead("created_at")]
 
 
-def _failed(task_name: str | None) -> Lead:
-    """Failures are few among many runs: one task's have an index of their own."""
-    if task_name is None:
-        return Lead("", [Run.state == state for state in states.FAILED])
-    return Lead("task_name", [and_(Run.task_name == task_name, text(IS_FAILED))])
+def of_states(names: Sequence[str], covers: str = "state") -> Lead:
+    """The index of states; failures, few among many runs, have one of their own by when they failed."""
+    fail = set(names) <= set(states.FAILED)
+    return Lead(
+        covers,
+        [and_(Run.state == name, _IS_FAILED) if fail else Run.state == name for name in dict.fromkeys(names)],
+    )
 
 
 def looked_at(
@@ -144,19 +166,20 @@ def looked_at(
 
     The limit is a fence: no database moves a condition through it, so none takes another index instead.
     """
-    wanted_columns = list(dict.fromkeys((Run.id, Run.created_at, *columns)))
+    moment = wanted.moment
+    wanted_columns = [moment.label("at"), *dict.fromkeys((Run.id, *columns))]
     parts: list[Select[Any]] = []
     for branch in lead.branches:
         part = select(*wanted_columns).where(*_time(wanted))
         if branch is not None:
             part = part.where(branch)
         if after:
-            part = part.where(tuple_(Run.created_at, Run.id) < tuple_(*after))
-        parts.append(part.order_by(Run.created_at.desc(), Run.id.desc()).limit(size))
+            part = part.where(tuple_(moment, Run.id) < tuple_(*after))
+        parts.append(part.order_by(moment.desc(), Run.id.desc()).limit(size))
     if len(parts) == 1:
         return parts[0].subquery("looked")
     either = union_all(*(select(part.subquery()) for part in parts)).subquery()
-    merged = select(either).order_by(either.c.created_at.desc(), either.c.id.desc()).limit(size)
+    merged = select(either).order_by(either.c.at.desc(), either.c.id.desc()).limit(size)
     return merged.subquery("looked")
 
 
@@ -224,9 +247,9 @@ def kind_of(error: str) -> str:
 def _time(wanted: RunFilter) -> list[ColumnElement[bool]]:
     bounds: list[ColumnElement[bool]] = []
     if wanted.since:
-        bounds.append(Run.created_at >= wanted.since)
+        bounds.append(wanted.moment >= wanted.since)
     if wanted.until:
-        bounds.append(Run.created_at < wanted.until)
+        bounds.append(wanted.moment < wanted.until)
     return bounds
 
 

@@ -41,6 +41,7 @@ _HAS_REQUESTER = text("requested_by IS NOT NULL")
 _IN_GROUP = text("group_id IS NOT NULL")
 _IS_RERUN = text("rerun_of IS NOT NULL")
 IS_FAILED = f"state IN {states.FAILED}"
+FAILED_AT = "coalesce(ended_at, created_at)"  # a failure counts for the day on which it failed
 
 
 class Run(Base):
@@ -137,7 +138,15 @@ class Run(Base):
         Index(
             "ix_runs_failed",
             "task_name",
-            "created_at",
+            text(FAILED_AT),
+            "id",
+            sqlite_where=text(IS_FAILED),
+            postgresql_where=text(IS_FAILED),
+        ),
+        Index(
+            "ix_runs_failed_at",
+            "state",
+            text(FAILED_AT),
             "id",
             sqlite_where=text(IS_FAILED),
             postgresql_where=text(IS_FAILED),
@@ -155,6 +164,11 @@ class Run(Base):
     @property
     def is_finished(self) -> bool:
         return states.is_finished(self.state)
+
+    @property
+    def failed_at(self) -> datetime:
+        """When a failed run failed, as `FAILED_AT` says it."""
+        return self.ended_at or self.created_at
 
     @property
     def finished_at(self) -> datetime | None:

@@ -81,7 +81,7 @@ def get(run_id: str) -> Run:
 
 
 def page(wanted: RunFilter, limit: int = 50, cursor: str | None = None) -> Page:
-    """Runs that match, newest first, by keyset over (created_at, id); raises `Invalid` for a bad cursor."""
+    """Runs that match, newest first, by keyset over (moment, id); raises `Invalid` for a bad cursor."""
     found = places(wanted, limit + 1, place_of(cursor))
     shown = found.places[:limit]
     items = _rows([run_id for _at, run_id in shown])
@@ -108,8 +108,8 @@ def places(wanted: RunFilter, limit: int, after: Place | None = None, budget: Bu
     while True:
         rows = filters.looked_at(wanted, lead, size, after, columns)
         checks = filters.rest(wanted, lead, rows.c)
-        matching = select(rows.c.created_at, rows.c.id).where(*checks)
-        newest = matching.order_by(rows.c.created_at.desc(), rows.c.id.desc()).limit(limit - len(found))
+        matching = select(rows.c.at, rows.c.id).where(*checks)
+        newest = matching.order_by(rows.c.at.desc(), rows.c.id.desc()).limit(limit - len(found))
         found += [(at, run_id) for at, run_id in db.session.execute(newest)]
         if not checks or len(found) >= limit:
             return Found(found)
@@ -156,7 +156,8 @@ def _count_each_state_of_all() -> CompoundSelect[Any]:
 def _count_each_state(wanted: RunFilter) -> CompoundSelect[Any]:
     parts = []
     for state in states.ALL:
-        rows = filters.looked_at(wanted, Lead("state", [Run.state == state]), COUNT_CAP + 1, None, ())
+        of_state = replace(wanted, state=(state,))
+        rows = filters.looked_at(of_state, filters.of_states([state]), COUNT_CAP + 1, None, ())
         parts.append(select(literal(state), func.count()).select_from(rows))
     return union_all(*parts)
 
@@ -167,8 +168,12 @@ def _few_counts(wanted: RunFilter) -> dict[str, int] | None:
         return None
     rows = filters.looked_at(wanted, lead, _PROBE, None, [*filters.rest_columns(wanted, lead), Run.state])
     query = select(rows.c.state, func.count()).where(*filters.rest(wanted, lead, rows.c))
-    found = db.session.execute(query.group_by(rows.c.state))
-    return {state: number for state, number in found}  # noqa: C416 -- dict() does not know a row's types
+    found = {state: number for state, number in db.session.execute(query.group_by(rows.c.state))}  # noqa: C416
+    if wanted.of_failures or not (wanted.since or wanted.until):
+        return found
+    failed = _few_counts(replace(wanted, state=states.FAILED))  # dated otherwise
+    others = {state: number for state, number in found.items() if state not in states.FAILED}
+    return None if failed is None else others | failed
 
 
 def last_arguments(task_name: str) -> Run | None:
@@ -209,17 +214,17 @@ def gaps(now: datetime, days: int = 7) -> list[HistoryGap]:
     )
 
 
-def cursor_of(run: Run) -> str:
-    """The cursor that stands at a run."""
-    return CURSOR.write(run.created_at, run.id)
+def cursor_of(run: Run, wanted: RunFilter) -> str:
+    """The cursor that stands at a run in the list of a filter."""
+    return CURSOR.write(wanted.at(run), run.id)
 
 
 def place_of(cursor: str | None) -> Place | None:
     """The place that a cursor stands at, None without one; raises `Invalid` for one that no list returned."""
     if not cursor:
         return None
-    created_at, run_id = CURSOR.read(cursor)
-    return created_at, run_id
+    at, run_id = CURSOR.read(cursor)
+    return at, run_id
 
 
 def _by_id(wanted: RunFilter, limit: int, after: Place | None) -> Found | None:
@@ -230,10 +235,10 @@ def _by_id(wanted: RunFilter, limit: int, after: Place | None) -> Found | None:
     ids = list(db.session.scalars(select(Run.id).where(condition).limit(LIMIT_MAX)))
     if not ids:
         return None
-    query = select(Run.created_at, Run.id).where(Run.id.in_(ids), *filters.every_condition(wanted))
+    query = select(wanted.moment, Run.id).where(Run.id.in_(ids), *filters.every_condition(wanted))
     if after:
-        query = query.where(tuple_(Run.created_at, Run.id) < tuple_(*after))
-    newest = query.order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+        query = query.where(tuple_(wanted.moment, Run.id) < tuple_(*after))
+    newest = query.order_by(wanted.moment.desc(), Run.id.desc()).limit(limit)
     return Found([(at, run_id) for at, run_id in db.session.execute(newest)])
 
 
@@ -261,7 +266,7 @@ def _smallest(wanted: RunFilter, leads: Sequence[Lead], after: Place | None) -> 
 def _last_of(wanted: RunFilter, lead: Lead, size: int, after: Place | None) -> Place | None:
     """The oldest of the rows of a look; None when there are no older ones behind it."""
     rows = filters.looked_at(wanted, lead, size, after, ())
-    query = select(rows.c.created_at, rows.c.id).order_by(rows.c.created_at.desc(), rows.c.id.desc())
+    query = select(rows.c.at, rows.c.id).order_by(rows.c.at.desc(), rows.c.id.desc())
     last = db.session.execute(query.offset(size - 1)).first()
     return (last[0], last[1]) if last else None
 
@@ -269,5 +274,5 @@ def _last_of(wanted: RunFilter, lead: Lead, size: int, after: Place | None) -> P
 def _rows(ids: Sequence[str]) -> list[Run]:
     if not ids:
         return []
-    query = select(Run).where(Run.id.in_(ids)).order_by(Run.created_at.desc(), Run.id.desc())
-    return list(db.session.scalars(query))
+    found = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(ids)))}
+    return [found[run_id] for run_id in ids if run_id in found]

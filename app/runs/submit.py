@@ -111,6 +111,12 @@ def rerun(
     return submit(request, now, audited)
 
 
+def made_with(by: str | None, key: str | None) -> Run | None:
+    """The run that a requester's idempotency key made; None when there is none."""
+    scoped = _scoped(by, key)
+    return db.session.scalar(select(Run).where(Run.idempotency_key == scoped)) if scoped else None
+
+
 def _changed(
     info: catalog.TaskInfo, old: Run, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None
 ) -> catalog.Arguments:
@@ -170,9 +176,11 @@ def _require_future(run_at: datetime | None, now: datetime) -> None:
 
 
 def _scoped_key(request: RunRequest) -> str | None:
-    if not request.idempotency_key:
-        return None
-    return storable(f"{request.requested_by or ''}:{request.idempotency_key}")
+    return _scoped(request.requested_by, request.idempotency_key)
+
+
+def _scoped(by: str | None, key: str | None) -> str | None:
+    return storable(f"{by or ''}:{key}") if key else None
 
 
 def _digest(request: RunRequest) -> str | None:
@@ -184,8 +192,7 @@ def _digest(request: RunRequest) -> str | None:
 
 
 def _first_with(request: RunRequest) -> Run | None:
-    key = _scoped_key(request)
-    first = db.session.scalar(select(Run).where(Run.idempotency_key == key)) if key else None
+    first = made_with(request.requested_by, request.idempotency_key)
     digest = _digest(request)
     if first and digest and first.request_digest and not hmac.compare_digest(digest, first.request_digest):
         raise Invalid({"Idempotency-Key": [_("This key came with another request before.")]})

@@ -129,6 +129,51 @@ def test_one_process_at_a_time_works_on_it(app: Flask) -> None:
         many.confirm(bulk_id, "mei", NOW)
 
 
+@pytest.mark.database
+def test_what_ran_again_since_is_left_out(app: Flask) -> None:
+    good, running, again, fresh = (add(number, states.FAILURE) for number in range(4))
+    add(10, states.SUCCESS, rerun_of=good)
+    add(11, states.STARTED, rerun_of=running)
+    newest = add(12, states.FAILURE, rerun_of=again)
+    bulk = many.freeze_matching("rerun", RunFilter(state=states.FAILED), "mei", NOW)
+    acts = {newest: "act", fresh: "act"}
+    assert verdicts_of(bulk) == dict.fromkeys((good, running, again), "already_rerun") | acts
+    assert verdicts_of(many.freeze("rerun", [again], "mei", NOW)) == {again: "act"}  # asked for by itself
+    add(13, states.PENDING, rerun_of=fresh)  # meanwhile somebody else did
+    done = work(bulk)
+    assert outcomes_of(done) == {newest: "done", fresh: "already_rerun"}
+    second = many.freeze_matching("rerun", RunFilter(state=states.FAILED), "mei", NOW)
+    assert set(verdicts_of(second).values()) == {"already_rerun"}
+    assert many.progress(done).new_runs == {"PENDING": 1}
+
+
+def test_runs_that_succeeded_may_run_again_as_often_as_one_likes(app: Flask) -> None:
+    first = add(1)
+    add(2, rerun_of=first)
+    assert verdicts_of(many.freeze("rerun", [first], "mei", NOW)) == {first: "act"}
+
+
+def test_the_page_and_rest_tell_how_the_new_runs_ended(
+    app: Flask, signed_in: SignedIn, caller: Callers
+) -> None:
+    bulk = work(many.freeze("rerun", [add(1, states.FAILURE), add(2, states.FAILURE)], "mei", NOW))
+    address, operator = f"/runs/bulk/{bulk.id}", signed_in("operator")
+    page = operator.get(address).text
+    assert "The new runs:" in page
+    assert "/live?version=" in page  # it goes on asking
+    with transaction() as session:
+        new = session.scalars(select(Run).where(Run.rerun_of.is_not(None))).all()
+        new[0].state, new[1].state = states.SUCCESS, states.FAILURE
+    page = operator.get(address).text
+    assert "Succeeded" in page
+    assert "Failed" in page
+    assert "/live?version=" not in page
+    api = caller("operator")
+    assert api.get(f"{address}").json["new_runs"] == {"SUCCESS": 1, "FAILURE": 1}
+    items = api.get(f"{address}/items").json["items"]
+    assert sorted(item["new_state"] for item in items) == ["FAILURE", "SUCCESS"]
+
+
 def test_each_run_is_looked_at_again(app: Flask) -> None:
     first, second, third = add(1), add(2), add(3)
     bulk = many.freeze("rerun", [first, second, third], "mei", NOW)

@@ -72,8 +72,8 @@ def test_counts_by_state() -> None:
 def test_newer_runs_are_counted() -> None:
     first = queries.page(RunFilter(), limit=1, cursor=None).items[0]
     older = queries.get("r018")
-    assert queries.newer_than(RunFilter(), queries.cursor_of(first)) == 0
-    assert queries.newer_than(RunFilter(), queries.cursor_of(older)) == 3
+    assert queries.newer_than(RunFilter(), queries.cursor_of(first, RunFilter())) == 0
+    assert queries.newer_than(RunFilter(), queries.cursor_of(older, RunFilter())) == 3
 
 
 @pytest.mark.usefixtures("app")

@@ -63,6 +63,11 @@ class BulkSchema(Schema):
         values=fields.Integer(),
         metadata={"description": "Runs by what became of them: done, failed, or a verdict that came later."},
     )
+    new_runs = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "The runs that a rerun made, by their states now."},
+    )
     capped = fields.Boolean(metadata={"description": "More runs match than one change takes."})
     looked_until = Moment(
         allow_none=True, metadata={"description": "Where the search for runs stopped; null: it saw all."}
@@ -83,6 +88,7 @@ class BulkItemSchema(Schema):
     outcome = fields.String(allow_none=True, metadata={"description": "Null until it was its turn."})
     detail = fields.String(allow_none=True)
     new_id = fields.String(allow_none=True, metadata={"description": "The run that a rerun made."})
+    new_state = fields.String(allow_none=True, metadata={"description": "The state of that run now."})
 
 
 @bp.route("/runs/bulk", methods=["POST"])
@@ -113,10 +119,17 @@ def get_change(bulk_id: str) -> dict[str, Any]:
 @requires("view")
 @bp.arguments(filtered(many.BulkItemFilter), location="query")
 @bp.response(200, page_of(BulkItemSchema))
-def list_change_items(query: dict[str, Any], bulk_id: str) -> lists.Page[many.BulkItem]:
+def list_change_items(query: dict[str, Any], bulk_id: str) -> dict[str, Any]:
     """What was found of each run, and what became of it"""
     wanted = lists.meant(many.BulkItemFilter, query, utcnow())
-    return many.items(many.get(bulk_id), wanted, query["limit"], query["cursor"])
+    page = many.items(many.get(bulk_id), wanted, query["limit"], query["cursor"])
+    new = many.new_states(page.items)
+    names = ("position", "run_id", "task_name", "verdict", "outcome", "detail", "new_id")
+    items = [
+        {name: getattr(item, name) for name in names} | {"new_state": new.get(item.new_id or "")}
+        for item in page.items
+    ]
+    return {"items": items, "next_cursor": page.next_cursor}
 
 
 @bp.route("/runs/bulk/<bulk_id>/confirm", methods=["POST"])
@@ -161,6 +174,7 @@ def _described(bulk: many.Bulk) -> dict[str, Any]:
         "looked_until": bulk.looked_back_to,
         "verdicts": found.verdicts,
         "outcomes": found.outcomes,
+        "new_runs": found.new_runs,
         "to_do": found.to_do,
         "done": found.done,
     }

@@ -78,13 +78,15 @@ def _parts(bulk_id: str) -> dict[str, Any]:
     found = many.progress(bulk)
     beside = ("cursor", "version")
     asked = lists.read(many.BulkItemFilter, request.args, viewer.now(), viewer.zone(), beside)
+    page = many.items(bulk, asked.filter, ITEMS, asked.cursor)
     return {
         "version": version,
         "bulk": bulk,
+        "new_states": many.new_states(page.items),
         "progress": found,
         "asked": asked,
         "tags": lists.tags(asked, ("verdict", "outcome")),
-        "page": many.items(bulk, asked.filter, ITEMS, asked.cursor),
+        "page": page,
         "most": many.MOST,
         "must_type": found.to_do if _must_type(bulk, found.to_do) else None,
         "may": current_user.can("administer" if bulk.action == states.DELETE else "operate"),
@@ -110,6 +112,7 @@ VERDICT_WORDS = {
     states.RUNS: _l("running, left out"),
     states.WAITS: _l("not started yet, left out"),
     states.ENDED: _l("finished already, left out"),
+    verdicts.ALREADY_RERUN: _l("ran again since (succeeded or open), left out"),
     verdicts.CHANGED: _l("no longer fit the task's signature"),
     verdicts.SECRET: _l("have secret arguments that were not kept"),
     verdicts.TOO_LARGE: _l("have arguments that were too large to be kept"),

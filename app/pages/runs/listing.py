@@ -36,7 +36,7 @@ def parts() -> dict[str, Any]:
         "number": number,
         "asked": asked,
         "page": page,
-        "top": runs.cursor_of(page.items[0]) if page.items and not asked.cursor else None,
+        "top": runs.cursor_of(page.items[0], wanted) if page.items and not asked.cursor else None,
         "newer": newer,
         "newer_words": ngettext("%(num)s newer run", "%(num)s newer runs", newer),
         "chips": presentation.chips(counts, asked),

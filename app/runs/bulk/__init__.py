@@ -2,7 +2,16 @@
 
 from app.runs.bulk.execution import confirm, look_after, step
 from app.runs.bulk.models import Bulk, BulkItem
-from app.runs.bulk.progress import BulkItemFilter, Progress, forget_old, get, items, progress, version
+from app.runs.bulk.progress import (
+    BulkItemFilter,
+    Progress,
+    forget_old,
+    get,
+    items,
+    new_states,
+    progress,
+    version,
+)
 from app.runs.bulk.selection import MOST, freeze, freeze_matching
 from app.runs.states import ACTIONS
 
@@ -20,6 +29,7 @@ __all__ = [
     "get",
     "items",
     "look_after",
+    "new_states",
     "progress",
     "step",
     "version",

@@ -20,11 +20,11 @@ from app.extensions import db, transaction
 from app.runs import retention, states
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.progress import forget_old, get
-from app.runs.bulk.verdicts import ACT, VERDICTS, judge
+from app.runs.bulk.verdicts import ACT, VERDICTS, already_rerun, judge
 from app.runs.cancel import cancel
 from app.runs.models import Run
 from app.runs.states import CANCEL, DELETE, RERUN, TERMINATE
-from app.runs.submit import rerun
+from app.runs.submit import made_with, rerun
 from app.text import storable
 
 BATCH = 25
@@ -175,11 +175,13 @@ def _outcome(bulk: _Asked, item: _Item, now: datetime) -> Outcome:
 
 
 def _rerun(bulk: _Asked, run_id: str, now: datetime) -> Outcome:
+    key = f"bulk:{uuid.uuid5(uuid.UUID(bulk.id), run_id)}"
+    if first := made_with(bulk.by, key):  # by a step that was cut off
+        return Outcome(DONE, new_id=first.id)
     run = db.session.get(Run, run_id, populate_existing=True)
-    verdict = judge(RERUN, run)
+    verdict = judge(RERUN, run, already_rerun(RERUN, [run_id]))
     if run is None or verdict.code != ACT:
         return Outcome(verdict.code, verdict.detail)
-    key = f"bulk:{uuid.uuid5(uuid.UUID(bulk.id), run_id)}"
     new = rerun(run, bulk.by, now, idempotency_key=key, audited=False)
     return Outcome(DONE, new_id=new.id)
 

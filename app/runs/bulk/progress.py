@@ -1,7 +1,8 @@
 """Reads how far a change of many runs is, and what became of each run."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
@@ -13,8 +14,10 @@ from app.broker import topics
 from app.errors import NotFound
 from app.extensions import db, transaction
 from app.lists.fields import Choice
+from app.runs import states
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.verdicts import ACT, VERDICTS
+from app.runs.models import Run
 
 KEPT_DAYS = 30
 KEPT_FROZEN_HOURS = 24
@@ -35,10 +38,19 @@ _ALL = BulkItemFilter()
 
 @dataclass(frozen=True)
 class Progress:
-    """Numbers of a change: runs by what was found of them, and by what became of them."""
+    """Numbers of a change: runs by what was found of them, and by what became of them.
+
+    `new_runs` are those that it made, by their states now.
+    """
 
     verdicts: dict[str, int]
     outcomes: dict[str, int]
+    new_runs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        """Whether every run that it made has ended."""
+        return all(states.is_finished(state) for state in self.new_runs)
 
     @property
     def to_do(self) -> int:
@@ -67,7 +79,20 @@ def progress(bulk: Bulk) -> Progress:
         verdicts[verdict] += count
         if outcome:
             outcomes[outcome] += count
-    return Progress(dict(verdicts), dict(outcomes))
+    return Progress(dict(verdicts), dict(outcomes), _new_runs(bulk))
+
+
+def _new_runs(bulk: Bulk) -> dict[str, int]:
+    query = select(Run.state, func.count()).join(BulkItem, BulkItem.new_id == Run.id)
+    rows = db.session.execute(query.where(BulkItem.bulk_id == bulk.id).group_by(Run.state))
+    return {state: number for state, number in rows}  # noqa: C416 -- dict() does not know a row's types
+
+
+def new_states(items: Iterable[BulkItem]) -> dict[str, str]:
+    """The states of the runs that were made of these, by their ids."""
+    ids = [item.new_id for item in items if item.new_id]
+    rows = db.session.execute(select(Run.id, Run.state).where(Run.id.in_(ids))) if ids else ()
+    return {run_id: state for run_id, state in rows}  # noqa: C416
 
 
 def items(
@@ -86,8 +111,9 @@ def items(
 
 
 def version(bulk_id: str) -> str:
-    """Moves with every step."""
-    return topics.version(broker.client(), f"bulk:{bulk_id}")
+    """Moves with every step, and with every run: how those that it made end is shown."""
+    client = broker.client()
+    return f"{topics.version(client, f'bulk:{bulk_id}')}.{topics.version(client, 'runs')}"
 
 
 def forget_old(now: datetime) -> int:

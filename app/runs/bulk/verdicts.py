@@ -1,11 +1,13 @@
 """What an action would do to a run as it is now: act, or leave it out and why."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from app import catalog
 from app.accounts import permits
 from app.errors import Invalid
 from app.runs import states
+from app.runs.making_good import Families
 from app.runs.models import Run
 from app.runs.states import RERUN
 
@@ -16,7 +18,11 @@ TOO_LARGE = "too-large"
 UNKNOWN = "unknown"
 GONE = "gone"
 ROLE = "role"
-VERDICTS = (ACT, states.RUNS, states.WAITS, states.ENDED, CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE)
+ALREADY_RERUN = "already_rerun"  # that run, or a later one of the same work, succeeded or is open
+VERDICTS = (
+    *(ACT, states.RUNS, states.WAITS, states.ENDED, ALREADY_RERUN),
+    *(CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE),
+)
 
 
 @dataclass(frozen=True)
@@ -27,13 +33,20 @@ class Verdict:
     detail: str | None = None
 
 
-def judge(action: str, run: Run | None) -> Verdict:
-    """What the action would do to the run; a run that is no more is None."""
+def already_rerun(action: str, run_ids: Collection[str]) -> set[str]:
+    """Those of a set that an action leaves out because they ran again since, or another of the set did."""
+    return Families(run_ids).left_out(run_ids) if action == RERUN else set()
+
+
+def judge(action: str, run: Run | None, ran_again: Collection[str] = ()) -> Verdict:
+    """What the action would do to the run; one that is no more is None. See `already_rerun`."""
     if run is None:
         return Verdict(GONE)
     state = states.of(run.state)
     if action not in state.actions:
         return Verdict(state.phase)
+    if run.id in ran_again:
+        return Verdict(ALREADY_RERUN)
     return _rerun(run) if action == RERUN else Verdict(ACT)
 
 

@@ -1,0 +1,99 @@
+"""What became of runs that did not succeed: whether the same work, run again, succeeded since."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.runs import states
+from app.runs.models import Run
+
+MADE_GOOD, OPEN, FAILED_AGAIN = "made-good", "open", "failed-again"
+_READ = 500
+
+
+class _Try(NamedTuple):
+    """One run of a family: a run and all that were made by rerunning it, or it and theirs."""
+
+    id: str
+    rerun_of: str | None
+    state: str
+    created_at: datetime
+
+
+class Families:
+    """The families of some runs, read once; a run without reruns has none."""
+
+    def __init__(self, run_ids: Collection[str]) -> None:
+        self._of = {run.id: family for family in _families(run_ids) for run in family}
+
+    def outcome(self, run_id: str) -> str | None:
+        """How the later runs of the same work stand: MADE_GOOD, else OPEN, else FAILED_AGAIN.
+
+        None when there was none since, or those came to nothing (cancelled, expired), and for a run that
+        succeeded: it needs none.
+        """
+        family = self._of.get(run_id, ())
+        run = next((one for one in family if one.id == run_id), None)
+        if run is None or run.state == states.SUCCESS:
+            return None
+        later = {one.state for one in family if _age(one) > _age(run)}
+        if states.SUCCESS in later:
+            return MADE_GOOD
+        if later & set(states.UNFINISHED):
+            return OPEN
+        return FAILED_AGAIN if later & set(states.BAD) else None
+
+    def left_out(self, run_ids: Collection[str]) -> set[str]:
+        """Those of a set not to be run again: made good, open, or tried later by another of the set."""
+        asked = set(run_ids)
+        return {
+            one for one in asked if self.outcome(one) in (MADE_GOOD, OPEN) or self._is_superseded(one, asked)
+        }
+
+    def _is_superseded(self, run_id: str, asked: set[str]) -> bool:
+        family = [run for run in self._of.get(run_id, ()) if run.id in asked and run.state != states.SUCCESS]
+        return bool(family) and run_id in {run.id for run in sorted(family, key=_age)[:-1]}
+
+
+def _age(run: _Try) -> tuple[datetime, str]:
+    return run.created_at, run.id
+
+
+def _families(run_ids: Collection[str]) -> list[list[_Try]]:
+    """The runs of each family that has more than one: up to the first one, then down to every rerun."""
+    known: dict[str, _Try] = {}
+    new = _read(Run.id, run_ids)
+    while new:
+        known |= new
+        above = {run.rerun_of for run in new.values() if run.rerun_of} - known.keys()
+        new = _read(Run.id, above)
+    parents = set(known) | {run.rerun_of for run in known.values() if run.rerun_of}
+    while parents:
+        new = {key: run for key, run in _read(Run.rerun_of, parents).items() if key not in known}
+        known |= new
+        parents = set(new)
+    families: dict[str, list[_Try]] = {}
+    for run in known.values():
+        families.setdefault(_first(run, known), []).append(run)
+    return [family for family in families.values() if len(family) > 1]
+
+
+def _first(run: _Try, known: Mapping[str, _Try]) -> str:
+    passed = {run.id}
+    while run.rerun_of and run.rerun_of in known and run.rerun_of not in passed:
+        run = known[run.rerun_of]
+        passed.add(run.id)
+    return run.rerun_of or run.id  # of a deleted first run its reruns still are one family
+
+
+def _read(column: object, values: Iterable[str]) -> dict[str, _Try]:
+    wanted = sorted(values)
+    found: dict[str, _Try] = {}
+    for start in range(0, len(wanted), _READ):
+        query = select(Run.id, Run.rerun_of, Run.state, Run.created_at)
+        rows = db.session.execute(query.where(column.in_(wanted[start : start + _READ])))  # type: ignore[attr-defined]
+        found |= {row[0]: _Try(*row) for row in rows}
+    return found
