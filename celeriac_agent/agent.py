@@ -12,7 +12,7 @@ from celery.app.base import Celery as BaseCelery
 from celery.loaders.app import AppLoader
 from celery.signals import worker_init
 
-from celeriac_agent import logs, masking, recording, scrubbing, settings
+from celeriac_agent import logs, masking, presence, recording, scrubbing, settings
 from celeriac_agent.secrets import MASK
 from celeriac_agent.stream import EventStream
 from celeriac_agent.worker import Telling
@@ -43,12 +43,13 @@ def install(app: Celery) -> bool:
         return False
     try:
         given = settings.read(os.environ)
+        name = settings.app_name(given.app, app.main) if given else ""
     except settings.WrongSetting as error:
         logger.error("Celeriac is told nothing: %s", error)
         return False
     if given is None:
         return False
-    stream = EventStream(given.url, MAX_EVENTS)
+    stream = EventStream(given.url, MAX_EVENTS, name)
     secrets = Secrets(app, given.mask)
     rules = recording.Rules(
         RESULT_MAX_BYTES, ARGUMENTS_MAX_BYTES, priority=Priorities(app).ours, mask=secrets.hidden
@@ -57,6 +58,7 @@ def install(app: Celery) -> bool:
     logs.install(stream, LOG_MAX_BYTES, scrubs_own_log=False)
     scrubbing.install(secrets.of_running)
     app.steps["consumer"].add(Telling)
+    presence.install(app, given.url, name)
     if app.log_cls == BaseCelery.log_cls:
         app.log_cls = "celeriac_agent.logs:LineLogging"
     _tell_progress()

@@ -15,6 +15,7 @@ from typing import Any
 import redis
 
 STREAM = "celeriac:events"
+VERSION = 1  # of the events; an event without one is of the first
 BACKLOG_MAX = 20_000
 FLUSH_MAX = 500
 RETRY_SECONDS = 0.5
@@ -30,10 +31,12 @@ class EventStream:
 
     A task waits for Redis once, when it goes away. One an app; safe to use from threads and after a fork. An
     event may be written twice when a connection breaks at the wrong moment: readers must be idempotent.
+    `app` is said in each event; none for Celeriac's own.
     """
 
-    def __init__(self, url: str, max_events: int) -> None:
+    def __init__(self, url: str, max_events: int, app: str = "") -> None:
         self._url = url
+        self._mark = encode({"v": VERSION, "app": app})[1:] if app else ""
         self._max_events = max_events
         self._backlog: deque[str] = deque(maxlen=BACKLOG_MAX)
         self._dropped = 0
@@ -55,7 +58,7 @@ class EventStream:
 
     def emit(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Write an event now, after what is in the backlog. `raw` holds fields that are JSON already."""
-        text = encode(event, raw)
+        text = self._encode(event, raw)
         if self._backlog:
             self._keep(text)
             if not self._is_away():
@@ -69,7 +72,7 @@ class EventStream:
 
     def emit_later(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Keep an event for the next `flush` (the worker's main process flushes on a timer)."""
-        self._keep(encode(event, raw))
+        self._keep(self._encode(event, raw))
 
     def is_cancelled(self, run_id: str) -> bool:
         """Whether somebody cancelled the run after a worker had taken it; False while Redis is away."""
@@ -91,6 +94,10 @@ class EventStream:
                 self._backlog.extendleft(reversed(taken))
                 self._retry_later()
                 return
+
+    def _encode(self, event: Mapping[str, Any], raw: Mapping[str, str] | None) -> str:
+        text = encode(event, raw)
+        return f"{text[:-1]},{self._mark}" if self._mark else text
 
     def _keep(self, text: str) -> None:
         self._dropped += len(self._backlog) == BACKLOG_MAX

@@ -13,6 +13,7 @@ from app.api.fields import Moment, QueueName, Schema
 from app.clock import utcnow
 from app.heartbeats import Worker
 from app.web.permissions import requires
+from celeriac_agent.settings import APP_MAX, OWN_APP
 
 bp = frame.ApiBlueprint("workers", __name__, description="Who runs tasks")
 
@@ -32,6 +33,10 @@ class WorkerSchema(Schema):
     """One worker, as it last told of itself."""
 
     hostname = fields.String()
+    app = fields.Function(
+        lambda worker: worker.app or OWN_APP,
+        metadata={"type": "string", "description": f"The Celery app; {OWN_APP} for Celeriac's own."},
+    )
     state = fields.String(metadata={"enum": ["online", "paused", "offline"]})
     stopping = fields.Boolean(metadata={"description": "It finishes what runs, then leaves."})
     pool = fields.String(metadata={"example": "prefork"})
@@ -51,6 +56,13 @@ class WorkerSchema(Schema):
     paused_by = fields.String(allow_none=True, attribute="pause.by")
     paused_at = Moment(allow_none=True, attribute="pause.at")
     note = fields.String(allow_none=True, attribute="pause.note")
+
+
+class WorkerQuery(Schema):
+    app = fields.String(
+        validate=validate.Length(1, APP_MAX),
+        metadata={"description": "Of this app; else of any, ours first."},
+    )
 
 
 class WorkersSchema(Schema):
@@ -83,16 +95,19 @@ def init_app(app: Flask) -> None:
 @requires("view")
 @bp.response(200, WorkersSchema)
 def list_workers() -> dict[str, Any]:
-    """Every worker that was heard of, by name"""
-    return {"items": heartbeats.workers(broker.client(), utcnow()), "next_cursor": None}
+    """Every worker that was heard of, by app and name"""
+    client, now = broker.client(), utcnow()
+    found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+    return {"items": found, "next_cursor": None}
 
 
 @bp.route("/workers/<hostname>")
 @requires("view")
+@bp.arguments(WorkerQuery, location="query")
 @bp.response(200, WorkerSchema)
-def get_worker(hostname: str) -> Worker:
+def get_worker(query: dict[str, str], hostname: str) -> Worker:
     """One worker"""
-    return heartbeats.find_worker(broker.client(), hostname, utcnow())
+    return heartbeats.find_worker(broker.client(), hostname, utcnow(), query.get("app"))
 
 
 @bp.route("/workers/<hostname>/pause", methods=["POST"])
@@ -140,7 +155,8 @@ def change_worker_queues(wanted: dict[str, Any], hostname: str) -> Worker:
 
 @bp.route("/workers/<hostname>", methods=["DELETE"])
 @requires("administer")
+@bp.arguments(WorkerQuery, location="query")
 @bp.response(204)
-def clear_worker(hostname: str) -> None:
+def clear_worker(query: dict[str, str], hostname: str) -> None:
     """Forget a worker that is offline"""
-    workers.clear(hostname, utcnow())
+    workers.clear(hostname, utcnow(), query.get("app"))

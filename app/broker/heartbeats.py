@@ -15,7 +15,9 @@ from pydantic import BaseModel, Field, ValidationError
 from app.broker import aside
 from app.broker.connection import reaches_broker
 from app.errors import BrokerUnavailable, NotFound
+from celeriac_agent import presence
 
+APP_WORKERS = presence.APP_WORKERS  # those of other apps
 BEATS, RECORDERS, WORKERS = "celeriac:beats", "celeriac:recorders", "celeriac:workers"
 Moment = Annotated[float, Field(ge=0, lt=1e11)]  # an epoch second; till the year 5138
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from app.broker.run_ids import is_run_id
+from celeriac_agent.settings import APP_MAX, OWN_APP
+from celeriac_agent.stream import VERSION
 
 LATEST_EPOCH = 1e11  # the year 5138
 LINEAGE = ("root_id", "parent_id", "group")
@@ -14,6 +16,12 @@ LINEAGE = ("root_id", "parent_id", "group")
 def _run_id(value: str) -> str:
     if not is_run_id(value):
         raise ValueError("this is no id of a run")
+    return value
+
+
+def _app(value: str) -> str:
+    if value == OWN_APP:
+        raise ValueError(f"no other app may be called {OWN_APP}")
     return value
 
 
@@ -33,6 +41,7 @@ def _line(value: Any) -> list[Any]:
 RunId = Annotated[str, AfterValidator(_run_id)]
 Moment = Annotated[float, Field(ge=0, lt=LATEST_EPOCH)]
 Name = Annotated[str, Field(max_length=255)]
+AppName = Annotated[str, Field(min_length=1, max_length=APP_MAX), AfterValidator(_app)]
 Iso = Annotated[str, AfterValidator(_iso)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Kind = Literal[
@@ -55,6 +64,7 @@ class _Any(BaseModel):
 
     id: RunId
     at: Moment
+    app: AppName | None = None
 
 
 class _OfRun(_Any):  # type: ignore[no-redef]  # the plugin adds a parameter of this name
@@ -93,6 +103,8 @@ def problem(event: Any) -> str:
     """Why an event cannot be recorded; empty when nothing speaks against it."""
     if not isinstance(event, dict):
         return "this is no object"
+    if (version := event.get("v", VERSION)) != VERSION:
+        return f"it is of version {version!r:.40}, and this Celeriac reads version {VERSION}: update Celeriac"
     try:
         (_OfLog if event.get("type") == "log" else _OfRun).model_validate(event)
     except ValidationError as error:

@@ -1,13 +1,10 @@
 """Workers say every two seconds that they are alive and what they do, in one Redis hash that pages read."""
 
 import logging
-import os
-import platform
 import threading
 import time
 from typing import Any
 
-import celery
 import psutil
 import redis
 from celery import Celery, bootsteps
@@ -18,11 +15,11 @@ from app.broker import BelongsToAnother, capabilities, heartbeats, limited, requ
 from app.celery import guard, limits, remote
 from app.celery.slots import Slots
 from app.errors import BrokerUnavailable
+from celeriac_agent.presence import entry, running
 from celeriac_agent.worker import Telling, pool_name
 
 BEAT_SECONDS = 2.0
 MEMORY_EVERY_SECONDS = 10.0
-RUNNING_MAX = 100
 OTHER_APP_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
@@ -116,7 +113,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
     def _tell_alone(self, until: threading.Event, stopping: bool) -> None:
         """The event loop has ended, or looks for Redis, and runs go on: silence would look like death."""
         while not until.wait(BEAT_SECONDS) and not self._stopped.is_set():
-            self._last |= {"stopping": stopping, "heartbeat_at": time.time(), "running": _running()}
+            self._last |= {"stopping": stopping, "heartbeat_at": time.time(), "running": running()}
             self._write(self._last)
 
     def _tell(self, consumer: Any) -> dict[str, Any]:
@@ -131,23 +128,11 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             return
 
     def _entry(self, consumer: Any) -> dict[str, Any]:
-        pool, scaler = consumer.pool, consumer.controller.autoscaler
-        return {
-            "hostname": consumer.hostname,
-            "state": "online",
-            "heartbeat_at": time.time(),
+        return entry(consumer) | {
             "started_at": self._started_at,
-            "pid": os.getpid(),
-            "pool": pool_name(pool),
-            "slots": pool.num_processes,
-            "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
             "queues": _queues(consumer),
-            "running": _running(),
             "rates": limits.rates(consumer),
-            "finished": sum(worker_state.total_count.values()),
-            "memory_bytes": self._memory_bytes(pool),
-            "load": os.getloadavg()[0],
-            "versions": {"celery": celery.__version__, "python": platform.python_version()},
+            "memory_bytes": self._memory_bytes(consumer.pool),
         }
 
     def _memory_bytes(self, pool: Any) -> int:
@@ -161,13 +146,6 @@ def _queues(consumer: Any) -> list[str]:
     """What the worker listens to, paused or not."""
     consumed = [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else []
     return sorted({*consumed, *getattr(consumer, "celeriac_aside", ())})
-
-
-def _running() -> list[dict[str, Any]]:
-    return [
-        {"id": request.id, "task": request.name, "started_at": request.time_start}
-        for request in list(worker_state.active_requests)[:RUNNING_MAX]
-    ]
 
 
 def _resident_bytes(pool: Any) -> int:

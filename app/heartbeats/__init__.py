@@ -1,12 +1,13 @@
 """Heartbeats: which beats, recorders and workers say that they live, and who is silent."""
 
-from app.broker.heartbeats import BEATS, RECORDERS, WORKERS, forget
+from app.broker.heartbeats import APP_WORKERS, BEATS, RECORDERS, WORKERS, forget
 from app.heartbeats.beat import Beat, beats
 from app.heartbeats.recorder import RecorderWord, recorders
 from app.heartbeats.strangers import strangers
-from app.heartbeats.worker import OFFLINE_SECONDS, Worker, find_worker, workers
+from app.heartbeats.worker import OFFLINE_SECONDS, Worker, app_workers, find_worker, workers
 
 __all__ = [
+    "APP_WORKERS",
     "BEATS",
     "OFFLINE_SECONDS",
     "RECORDERS",
@@ -14,6 +15,7 @@ __all__ = [
     "Beat",
     "RecorderWord",
     "Worker",
+    "app_workers",
     "beats",
     "find_worker",
     "forget",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import redis
 from flask_babel import gettext as _
@@ -13,6 +13,7 @@ from app.broker import WorkerPause
 from app.broker import heartbeats as hashes
 from app.broker.run_ids import is_run_id
 from app.errors import NotFound
+from celeriac_agent.settings import APP_MAX
 
 OFFLINE_SECONDS = 10.0  # five heartbeats missed
 SOLO_POOL = "solo"  # its loop stands still while a task runs: silence says nothing then
@@ -45,9 +46,25 @@ class ToldByWorker(BaseModel):
     stopping: bool = False
 
 
+class ToldByAppWorker(ToldByWorker):
+    """The same for a worker of another app."""
+
+    v: Literal[1]
+    app: str = Field(min_length=1, max_length=APP_MAX)
+    clock_seconds: float = 0.0
+    acks_late: bool = False
+    acks_otherwise: list[str] = []
+    returns_after: float | None = None
+
+
 @dataclass(frozen=True)
 class Worker:
-    """A worker as it last told of itself; `autoscale` is [fewest, most] slots where it scales by itself."""
+    """A worker as it last told of itself; `autoscale` is [fewest, most] slots where it scales by itself.
+
+    `app` is None for Celeriac's own. Of others it is known how many seconds their clock is ahead, which tasks
+    acknowledge late (all of them, or none, but those that do `otherwise`), and after how many seconds the
+    broker then gives back what a worker died with.
+    """
 
     hostname: str
     state: str  # online, paused or offline
@@ -66,6 +83,16 @@ class Worker:
     autoscale: list[int] | None = None
     stopping: bool = False  # it finishes what runs, then leaves
     pause: WorkerPause | None = None
+    app: str | None = None
+    clock_seconds: float = 0.0
+    acks_late: bool = False
+    acks_otherwise: list[str] = field(default_factory=list)
+    returns_after: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The name under which it tells of itself."""
+        return f"{self.app} {self.hostname}" if self.app else self.hostname
 
     @property
     def online(self) -> bool:
@@ -97,9 +124,17 @@ def workers(client: redis.Redis, now: datetime) -> list[Worker]:
     )
 
 
-def find_worker(client: redis.Redis, hostname: str, now: datetime) -> Worker:
-    """One worker; raises `NotFound`."""
-    for worker in workers(client, now):
+def app_workers(client: redis.Redis, now: datetime, app: str | None = None) -> list[Worker]:
+    """The same of other apps that have the agent, or of one `app`: by app and name."""
+    told = hashes.read(client, hashes.APP_WORKERS, ToldByAppWorker)
+    found = (read(entry, None, now) for entry in told.values() if app in (None, entry["app"]))
+    return sorted(found, key=lambda worker: (worker.app or "", worker.hostname))
+
+
+def find_worker(client: redis.Redis, hostname: str, now: datetime, app: str | None = None) -> Worker:
+    """One worker of an app, or of any: Celeriac's own first. Raises `NotFound`."""
+    ours = [] if app else workers(client, now)
+    for worker in (*ours, *app_workers(client, now, app)):
         if worker.hostname == hostname:
             return worker
     raise NotFound(_("There is no worker %(name)s.", name=hostname[:80]))
@@ -108,7 +143,7 @@ def find_worker(client: redis.Redis, hostname: str, now: datetime) -> Worker:
 def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Worker:
     """A worker from what it tells; what another version of Celeriac tells beside that is left out."""
     heartbeat_at, recent = hashes.heard(entry["heartbeat_at"], now, OFFLINE_SECONDS)
-    patient = entry["pool"] == SOLO_POOL and entry["running"]
+    patient = entry["pool"] == SOLO_POOL and entry["running"] and not entry.get("app")
     gone = entry["state"] == "offline" or (not recent and not patient)
     state = "offline" if gone else "paused" if pause else "online"
     known = {name: value for name, value in entry.items() if name in _FIELDS}

@@ -20,6 +20,7 @@ from app.web.navigation import Count, Entry, register
 from app.web.numbers import whole
 from app.web.permissions import requires
 from app.web.toasts import toast
+from celeriac_agent.settings import OWN_APP
 
 bp = Blueprint("workers", __name__, url_prefix="/workers")
 
@@ -117,7 +118,7 @@ def queues(hostname: str) -> Response:
 @bp.post("/<hostname>/clear")
 @requires("administer")
 def clear(hostname: str) -> Response:
-    workers.clear(hostname, viewer.now())
+    workers.clear(hostname, viewer.now(), request.args.get("app"))
     toast(_("%(name)s is cleared", name=hostname))
     return go_to(url_for("workers.index"))
 
@@ -178,15 +179,17 @@ def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list
 
 
 def _all() -> dict[str, Any]:
-    found = heartbeats.workers(broker.client(), viewer.now())
-    order = sorted(found, key=lambda one: (not one.online, one.hostname))
+    client, now = broker.client(), viewer.now()
+    found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+    order = sorted(found, key=lambda one: (not one.online, one.app or "", one.hostname))
     return {"workers": order, "usual": _usual(found), "version": _version(found)}
 
 
 def _one(hostname: str) -> dict[str, Any]:
-    worker = heartbeats.find_worker(broker.client(), hostname, viewer.now())
+    app = request.args.get("app")
+    worker = heartbeats.find_worker(broker.client(), hostname, viewer.now(), app)
     others = [name for name in settings().declared_queues if name not in worker.queues]
-    latest = runs.page(runs.RunFilter(worker=hostname), limit=20).items
+    latest = runs.page(runs.RunFilter(worker=hostname, app=worker.app or OWN_APP), limit=20).items
     facts = [(run.id, run.state) for run in latest]
     version = _version([worker], facts)
     return {
@@ -208,7 +211,7 @@ def _version(found: list[Worker], *more: Any) -> str:
     told = [
         (
             *(one.hostname, one.state, one.stopping, one.slots, one.autoscale, one.queues, one.pause),
-            *([run["id"] for run in one.running], round(one.memory_bytes, -7), round(one.load, 1)),
+            *([run["id"] for run in one.running], round(one.memory_bytes, -7), round(one.load, 1), one.app),
         )
         for one in found
     ]
@@ -231,7 +234,8 @@ def _back(hostname: str) -> Response:
 def _count() -> Count | None:
     """How many of the known workers are online, for the sidebar; nothing while Redis does not answer."""
     try:
-        found = heartbeats.workers(broker.client(), viewer.now())
+        client, now = broker.client(), viewer.now()
+        found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
     except BrokerUnavailable:
         return None
     online = sum(worker.online for worker in found)

@@ -3,7 +3,7 @@
 from app.queues.actions import Change, hold, move, nudge, put_back, release, remove, reprioritise, send_to
 from app.queues.bulk import MOST, apply
 from app.queues.details import Queue, find, held_in_all, listing
-from app.queues.diagnosis import Diagnosis, diagnose, why
+from app.queues.diagnosis import Diagnosis, diagnose
 from app.queues.discovery import names
 from app.queues.forecast import (
     ENOUGH,
@@ -20,6 +20,7 @@ from app.queues.queue_modes import hold_new, pause, purge, release_all, restore,
 from app.queues.rates import Rates
 from app.queues.redelivery import resend
 from app.queues.trends import SPAN, Sampler, Trend, history, tendency
+from app.queues.why import why
 
 __all__ = [
     "ENOUGH",

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from flask_babel import format_datetime, ngettext
 from flask_babel import gettext as _
 
-from app import broker, catalog, heartbeats
+from app import broker, catalog
 from app.broker import Message
-from app.errors import BrokerUnavailable
 from app.queues import forecast
 from app.queues.forecast import Consumer
 from app.queues.rates import Rates
@@ -51,14 +50,14 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int |
     if run.is_finished:
         return Diagnosis("finished", _("It has finished."))
     if run.state in states.RUNNING:
-        return _by_state(run.state)
+        return by_state(run.state)
     if run.state == states.SCHEDULED and run.outbox is not None:
-        return _scheduled(run)
+        return later(run)
     held = broker.find_held(run.queue or "", run.id)
     if held:
         return Diagnosis("held", _held(held))
     if run.state in (states.SCHEDULED, states.RETRY) and (run.eta_at is None or run.eta_at > now):
-        return _scheduled(run) if run.state == states.SCHEDULED else _retrying(run)
+        return later(run)
     if not broker.capabilities().reading:
         return _unseen(run, consumers, now)
     message = broker.find(run.queue or "", run.id, hint)
@@ -67,23 +66,28 @@ def diagnose(run: Run, consumers: Sequence[Consumer], now: datetime, hint: int |
     return _in_line(run, message, consumers, now)
 
 
-def _by_state(state: str) -> Diagnosis:
+def by_state(state: str) -> Diagnosis:
     """What the state says by itself, where no more is known."""
     known = states.of(state)
     return Diagnosis(known.code, str(known.meaning))
 
 
+def later(run: Run) -> Diagnosis:
+    """Of a run whose time has not come, or that is tried again."""
+    return _scheduled(run) if run.state == states.SCHEDULED else _retrying(run)
+
+
 def _scheduled(run: Run) -> Diagnosis:
     due_at = run.eta_at or run.send_at
     if due_at is None:
-        return _by_state(run.state)
-    return Diagnosis("scheduled", _("Its time comes at %(at)s.", at=_clock(due_at)), estimated_start=due_at)
+        return by_state(run.state)
+    return Diagnosis("scheduled", _("Its time comes at %(at)s.", at=clock(due_at)), estimated_start=due_at)
 
 
 def _retrying(run: Run) -> Diagnosis:
     if run.eta_at is None:
-        return _by_state(run.state)
-    sentence = _("The last attempt failed; it is tried again at %(at)s.", at=_clock(run.eta_at))
+        return by_state(run.state)
+    sentence = _("The last attempt failed; it is tried again at %(at)s.", at=clock(run.eta_at))
     return Diagnosis("retry", sentence, estimated_start=run.eta_at)
 
 
@@ -124,7 +128,7 @@ def _others_wait(count: int) -> str:
 def _rate_limited(limit: str, same: int, starts: datetime, ruled_out: list[str]) -> Diagnosis:
     rule = _("Its task has a rate limit: %(limit)s on each worker.", limit=limit)
     first = ngettext("%(num)s run of it goes first.", "%(num)s runs of it go first.", same) if same else ""
-    when = _("It may start at %(at)s.", at=_clock(starts))
+    when = _("It may start at %(at)s.", at=clock(starts))
     detail = " ".join(filter(None, [rule, first, when]))
     return Diagnosis("rate-limited", detail, same, starts, ruled_out=ruled_out)
 
@@ -161,7 +165,7 @@ def _behind_others(message: Message, ahead: int, taking: Sequence[Consumer]) -> 
     first, urgent, equal = _first(message, ahead)
     causes = [Cause(_heading(first), " ".join(filter(None, [urgent, equal])))]
     words = _("%(first)s %(more)s", first=first, more=urgent) if urgent else first
-    if full := _full(message.queue, taking):
+    if full := all_busy(message.queue, taking):
         slots = sum(one.slots for one in taking)
         causes.insert(0, Cause(ngettext("The only slot is busy", "All %(num)s slots are busy", slots)))
         return Diagnosis("busy", _("%(full)s %(first)s", full=full, first=words), ahead, causes=causes)
@@ -172,7 +176,7 @@ def _heading(sentence: str) -> str:
     return sentence.rstrip(".。")
 
 
-def _full(queue: str, taking: Sequence[Consumer]) -> str:
+def all_busy(queue: str, taking: Sequence[Consumer]) -> str:
     """That every slot is busy; empty when one is free."""
     slots = sum(one.slots for one in taking)
     if sum(min(one.slots, len(one.running)) for one in taking) < slots:
@@ -244,7 +248,7 @@ def _unseen(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis
         waiting,
         ahead=waiting - 1,
     )
-    full = _full(queue, _taking(queue, consumers))
+    full = all_busy(queue, _taking(queue, consumers))
     words = _("%(full)s %(first)s", full=full, first=first) if full else first
     return Diagnosis("busy" if full else "behind-others", words, ruled_out=ruled_out)
 
@@ -286,7 +290,7 @@ def _with_worker(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
     if name:
         words = _("%(worker)s has it and starts it when one of its slots is free.", worker=name)
         return Diagnosis("received", words)
-    return _by_state(states.RECEIVED)
+    return by_state(states.RECEIVED)
 
 
 def _at_work(run: Run, consumers: Sequence[Consumer]) -> Consumer | None:
@@ -322,7 +326,7 @@ def _held(held: broker.Held) -> str:
 
 
 def _paused(pause: broker.Pause) -> str:
-    queue, name, at = pause.queue, pause.by, _clock(pause.at)
+    queue, name, at = pause.queue, pause.by, clock(pause.at)
     if pause.note:
         note = pause.note.rstrip(".")
         return _(
@@ -335,16 +339,6 @@ def _paused(pause: broker.Pause) -> str:
     return _("The queue %(queue)s is paused by %(name)s since %(at)s.", queue=queue, name=name, at=at)
 
 
-def _clock(moment: datetime) -> str:
+def clock(moment: datetime) -> str:
+    """A moment as sentences tell it."""
     return str(format_datetime(moment, _("EEE d MMM, HH:mm:ss")))
-
-
-def why(run: Run, now: datetime) -> Diagnosis:
-    """Why a run is not running, from its row, its message and the workers; it never fails for Redis."""
-    try:
-        return diagnose(run, heartbeats.workers(broker.client(), now), now)
-    except BrokerUnavailable:
-        words = _(
-            "The broker does not answer, so it is not known what it waits for. What was queued is not lost."
-        )
-        return Diagnosis("broker-unavailable", words)

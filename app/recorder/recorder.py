@@ -23,7 +23,7 @@ from app.heartbeats import recorder as heartbeat
 from app.heartbeats.beat import ToldByBeat
 from app.heartbeats.recorder import ToldByRecorder
 from app.heartbeats.strangers import Listener
-from app.heartbeats.worker import ToldByWorker
+from app.heartbeats.worker import ToldByAppWorker, ToldByWorker
 from app.recorder import held_runs
 from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
 from app.runs import adoption, bulk, history, outbox
@@ -43,6 +43,7 @@ OTHER_APP_SECONDS = 1.0
 STRANGERS_SECONDS = 5.0
 _HEARTBEATS = (
     (hashes.WORKERS, ToldByWorker),
+    (hashes.APP_WORKERS, ToldByAppWorker),
     (hashes.BEATS, ToldByBeat),
     (hashes.RECORDERS, ToldByRecorder),
 )
@@ -194,9 +195,10 @@ class Recorder:
         for key, shape in _HEARTBEATS:
             hashes.set_unreadable_aside(self._redis, key, shape)
         steady = timedelta(seconds=time.monotonic() - self._steady_since)
-        outcome = workers.put_right(self._redis, now, now - steady)
-        if ids := [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]:
-            topics.touch(self._redis, ["runs", *ids])
+        for put_right in (workers.put_right, workers.put_right_elsewhere):
+            outcome = put_right(self._redis, now, now - steady)
+            if ids := [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]:
+                topics.touch(self._redis, ["runs", *ids])
 
     def _left_behind(self) -> list[Entry]:
         """What recorders that died had read; looked for once a second.

@@ -10,7 +10,7 @@ from app import audit, broker
 from app.broker import topics
 from app.errors import Conflict, NotFound
 from app.extensions import celery_app, transaction
-from app.runs import states
+from app.runs import apps, states
 from app.runs.models import Run
 from celeriac_agent.stream import CANCELLED_PREFIX
 
@@ -37,9 +37,10 @@ def cancel(
     removed: no worker had it; it will not run. revoked: a worker has it; it will not start if it has not
     yet, and runs on if it has. terminated: its process gets
     `signal` (one of `SIGNALS`); the worker reports the end.
-    Raises `Conflict` (code "finished") for a run that has ended. Not `audited` is one of many runs, which
-    have one entry together.
+    Raises `Conflict` (code "finished") for a run that has ended, or ("another-app") of another app. Not
+    `audited` is one of many runs, which have one entry together.
     """
+    apps.require_own(run)
     if run.is_finished:
         raise Conflict(_("This run has already finished."), code="finished")
     client = broker.client()

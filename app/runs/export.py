@@ -26,7 +26,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 
 Row = dict[str, Any]
 _READERS: dict[str, Callable[[Run], Any]] = {
-    "attempt": lambda run: run.attempt + 1  # Celery counts retries from 0, people attempts from 1
+    "attempt": lambda run: run.attempt + 1,  # Celery counts retries from 0, people attempts from 1
+    "app": lambda run: run.app_name,
 }
 COLUMNS = (
     "id",
@@ -35,6 +36,7 @@ COLUMNS = (
     "queue",
     "priority",
     "worker",
+    "app",
     "requested_by",
     "schedule_id",
     "created_at",

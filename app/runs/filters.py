@@ -20,6 +20,7 @@ from app import lists
 from app.lists.fields import INTEGER_MAX, QueryMoment, Seconds, Several, Text, Whole
 from app.runs import states
 from app.runs.models import IS_FAILED, Run
+from celeriac_agent.settings import OWN_APP
 
 Place = tuple[datetime, str]
 Column = InstrumentedAttribute[Any]
@@ -28,6 +29,7 @@ WORDS_MAX = 10
 _ID_START = re.compile(r"[0-9a-f][0-9a-f-]{7,35}")
 _CLASS = re.compile(r"[\w.]{1,100}")
 _IS_FAILED = text(IS_FAILED)
+_APP = f"The Celery app that runs it; {OWN_APP} for Celeriac's own."
 _KIND = "The kind of a failure: its exception's class, or how the error begins when it names none."
 
 
@@ -86,6 +88,7 @@ class RunFilter(lists.Filter):
     task_name: str | None = lists.of(Text(), _l("Task"))
     queue: str | None = lists.of(Text(), _l("Queue"))
     worker: str | None = lists.of(Text(), _l("Worker"))
+    app: str | None = lists.of(Text(metadata=_doc(_APP)), _l("App"))
     schedule_id: int | None = lists.of(Whole(1, INTEGER_MAX), _l("Schedule"))
     requested_by: str | None = lists.of(Text(), _l("Requested by"))
     since: datetime | None = lists.of(
@@ -142,8 +145,8 @@ def leads(wanted: RunFilter) -> list[Lead]:
         return found
     found = [
         Lead(name, [getattr(Run, name) == value])
-        for name in ("schedule_id", "requested_by", "worker", "task_name", "queue")
-        if (value := getattr(wanted, name))
+        for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app")
+        if (value := getattr(wanted, name)) and (name, value) != ("app", OWN_APP)
     ]
     if wanted.state:
         found.append(of_states(wanted.state))
@@ -187,7 +190,7 @@ def rest_columns(wanted: RunFilter, lead: Lead) -> list[Column]:
     """The columns that `rest` reads."""
     columns: list[Column] = [
         getattr(Run, name)
-        for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "state")
+        for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app", "state")
         if getattr(wanted, name) and name != lead.covers
     ]
     if wanted.min_seconds is not None or wanted.max_seconds is not None:
@@ -202,8 +205,8 @@ def rest_columns(wanted: RunFilter, lead: Lead) -> list[Column]:
 def rest(wanted: RunFilter, lead: Lead, row: Any) -> list[ColumnElement[bool]]:
     """What is left to check of a row that a lead led to; `row` has the columns of `rest_columns`."""
     left: list[ColumnElement[bool]] = [
-        getattr(row, name) == value
-        for name in ("schedule_id", "requested_by", "worker", "task_name", "queue")
+        getattr(row, name) == (None if (name, value) == ("app", OWN_APP) else value)
+        for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app")
         if (value := getattr(wanted, name)) and name != lead.covers
     ]
     if wanted.state and lead.covers != "state":

@@ -54,6 +54,9 @@ def fold(row: Row, event: Mapping[str, Any]) -> None:
             row["worker"] = event.get("worker") or row["worker"]
             row["updated_at"] = max(row["updated_at"], _time(event["at"]))
         return
+    if row["state"] == states.LOST and row["app"] and attempt >= row["attempt"] and kind != "lost":
+        # another app's worker was only silent, and is heard again
+        row |= {"state": states.PENDING, "error": None, "ended_at": None}
     if attempt < row["attempt"]:
         _fold_earlier(row, attempt, event)
     elif not states.is_finished(row["state"]):
@@ -75,6 +78,8 @@ def state_of(event: Mapping[str, Any]) -> str:
 def _identify(row: Row, event: Mapping[str, Any]) -> None:
     """Fill what is not known yet; the first to say it is right, as every message says the same."""
     row["task_name"] = row["task_name"] or event.get("task") or ""
+    if event.get("worker") or (row["app"] is None and row["worker"] is None):
+        row["app"] = event.get("app")  # of who runs it; until it is taken, of who sent it
     for field in ("queue", "priority", "root_id", "origin", "args", "kwargs", "masked"):
         if row[field] is None and event.get(field) is not None:
             row[field] = event[field]
@@ -183,6 +188,7 @@ COLUMNS = (
         "attempt",
         "worker",
         "origin",
+        "app",
     ),
     *(
         "root_id",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.extensions import db, transaction
-from app.runs import logs, row_writer, states, statistics
+from app.runs import apps, logs, row_writer, states, statistics
 from app.runs.creation import Row
 from app.runs.folding import fold, new_row
 from app.runs.models import HistoryGap, Run
@@ -16,7 +16,7 @@ from app.text import storable
 Event = dict[str, Any]
 Mask = Callable[[str, Any, Any], tuple[Any, Any, list[str]]]
 
-_TEXT_FIELDS = ("error", "traceback", "message", "worker", "origin", "task", "queue")
+_TEXT_FIELDS = ("error", "traceback", "message", "worker", "origin", "task", "queue", "app")
 
 
 def record(events: Sequence[Event], mask: Mask) -> list[str]:
@@ -48,6 +48,7 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
         changed = [*new, *(known[run_id] for run_id in open_before)]
         statistics.count(row for row in changed if states.is_finished(row["state"]))
         logs.keep(logged)
+        apps.note(rows_app for row in (*fresh.values(), *known.values()) if (rows_app := row["app"]))
     return list({*ids, *(event["id"] for event in logged)})
 
 

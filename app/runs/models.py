@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 from app.clock import UTCDateTime
 from app.extensions import Base
 from app.runs import states
+from celeriac_agent.settings import OWN_APP
 
 OptionalJSON = JSON(none_as_null=True)
 
@@ -39,6 +40,7 @@ _UNSENT = text("outbox IS NOT NULL")
 _HAS_WORKER = text("worker IS NOT NULL")
 _HAS_REQUESTER = text("requested_by IS NOT NULL")
 _IN_GROUP = text("group_id IS NOT NULL")
+_OF_ANOTHER_APP = text("app IS NOT NULL")
 _IS_RERUN = text("rerun_of IS NOT NULL")
 IS_FAILED = f"state IN {states.FAILED}"
 FAILED_AT = "coalesce(ended_at, created_at)"  # a failure counts for the day on which it failed
@@ -63,6 +65,7 @@ class Run(Base):
     schedule_id: Mapped[int | None]
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     rerun_of: Mapped[str | None] = mapped_column(String(255))
+    app: Mapped[str | None] = mapped_column(String(255))  # none: Celeriac's own
     root_id: Mapped[str | None] = mapped_column(String(255))
     parent_id: Mapped[str | None] = mapped_column(String(255))
     group_id: Mapped[str | None] = mapped_column(String(255))
@@ -151,6 +154,14 @@ class Run(Base):
             sqlite_where=text(IS_FAILED),
             postgresql_where=text(IS_FAILED),
         ),
+        Index(
+            "ix_runs_app_created_at_id",
+            "app",
+            "created_at",
+            "id",
+            sqlite_where=_OF_ANOTHER_APP,
+            postgresql_where=_OF_ANOTHER_APP,
+        ),
         Index("ix_runs_group_id", "group_id", sqlite_where=_IN_GROUP, postgresql_where=_IN_GROUP),
         Index("ix_runs_rerun_of", "rerun_of", sqlite_where=_IS_RERUN, postgresql_where=_IS_RERUN),
         Index(
@@ -160,6 +171,11 @@ class Run(Base):
             postgresql_where=_UNFINISHED_OF_SCHEDULE,
         ),
     )
+
+    @property
+    def app_name(self) -> str:
+        """The app that runs it, by the name that is shown and asked for."""
+        return self.app or OWN_APP
 
     @property
     def is_finished(self) -> bool:

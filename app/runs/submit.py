@@ -18,7 +18,7 @@ from app.broker import topics, wakeups
 from app.config import secret_key, settings
 from app.errors import BrokerUnavailable, Conflict, Invalid
 from app.extensions import db, transaction
-from app.runs import outbox, states
+from app.runs import apps, outbox, states
 from app.runs.creation import new_run, waiting
 from app.runs.models import Run
 from app.text import storable
@@ -89,8 +89,10 @@ def rerun(
 ) -> Run:
     """A new run of the same task with the same or changed arguments, pointing at the old one.
 
-    Raises `Conflict` when the old arguments are not all known (masked, or too large to be kept).
+    Raises `Conflict` when the old arguments are not all known (masked, or too large to be kept), or another
+    app ran it.
     """
+    apps.require_own(old)
     info = catalog.find(old.task_name)
     arguments = _changed(info, old, args, kwargs)
     if (old.args is None and (args is None or kwargs is None)) or catalog.is_masked(

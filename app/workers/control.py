@@ -22,9 +22,10 @@ SETTLE_TRIES, SETTLE_SECONDS = 20, 0.1  # a pool forks, and some loops turn, onl
 def pause(hostname: str, by: str, note: str, now: datetime) -> Worker:
     """Let a worker take nothing more until it is resumed, also after a restart; what runs goes on.
 
-    A worker that is offline obeys when it starts. Raises `NotFound`, and `Conflict` "no-answer".
+    A worker that is offline obeys when it starts. Raises `NotFound`, and `Conflict` "no-answer", or
+    "another-app" for one that is not Celeriac's own, as all but `clear` do.
     """
-    worker = find_worker(broker.client(), hostname, now)
+    worker = _own(hostname, now)
     with transaction():
         broker.pause_worker(hostname, by, note, now)
         audit.record("worker.pause", now, "worker", hostname, hostname, note=note or None)
@@ -33,7 +34,7 @@ def pause(hostname: str, by: str, note: str, now: datetime) -> Worker:
 
 def resume(hostname: str, now: datetime) -> Worker:
     """Let a paused worker take runs again. Raises like `pause`."""
-    worker = find_worker(broker.client(), hostname, now)
+    worker = _own(hostname, now)
     with transaction():
         if broker.resume_worker(hostname):
             audit.record("worker.resume", now, "worker", hostname, hostname)
@@ -91,15 +92,17 @@ def change_queues(hostname: str, add: Sequence[str], drop: Sequence[str], now: d
     return _settled(hostname, now, lambda one: set(one.queues) == wanted)
 
 
-def clear(hostname: str, now: datetime) -> None:
+def clear(hostname: str, now: datetime, app: str | None = None) -> None:
     """Forget a worker that is gone, and its pause. Raises `NotFound`, and `Conflict` "online"."""
-    worker = find_worker(broker.client(), hostname, now)
+    worker = find_worker(broker.client(), hostname, now, app)
     if worker.online:
         raise Conflict(_("%(name)s is online; shut it down first.", name=hostname), "online")
     with transaction():
-        broker.resume_worker(hostname)
-        heartbeats.forget(broker.client(), heartbeats.WORKERS, hostname)
-        audit.record("worker.clear", now, "worker", hostname, hostname)
+        if worker.app is None:
+            broker.resume_worker(hostname)
+        kind = heartbeats.APP_WORKERS if worker.app else heartbeats.WORKERS
+        heartbeats.forget(broker.client(), kind, worker.key)
+        audit.record("worker.clear", now, "worker", hostname, hostname, app=worker.app)
 
 
 def _obeyed(worker: Worker, now: datetime) -> Worker:
@@ -125,8 +128,20 @@ def _told(hostname: str, now: datetime) -> Worker:
     return read(ask(hostname, TELL), broker.paused_workers().get(hostname), now)
 
 
-def _online(hostname: str, now: datetime) -> Worker:
+def _own(hostname: str, now: datetime) -> Worker:
     worker = find_worker(broker.client(), hostname, now)
+    if worker.app:
+        words = _(
+            "%(worker)s is a worker of the app %(name)s, which Celeriac cannot change. Do this there.",
+            worker=hostname,
+            name=worker.app,
+        )
+        raise Conflict(words, "another-app")
+    return worker
+
+
+def _online(hostname: str, now: datetime) -> Worker:
+    worker = _own(hostname, now)
     if not worker.online:
         raise Conflict(_("%(name)s is offline.", name=hostname), "offline")
     return worker

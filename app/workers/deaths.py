@@ -21,6 +21,7 @@ from app.runs.models import Run
 DEATHS = "celeriac:deaths"  # hash: run id → how many workers died with it
 DEATHS_MAX = 3
 DEAD_SECONDS = 15.0
+APP_DEAD_SECONDS = 60.0  # their way to us may be cut while they work
 ORPHAN_SECONDS = 30.0
 FORGOTTEN_AFTER = timedelta(days=1)
 _TAKEN = (states.SCHEDULED, states.RECEIVED, states.STARTED, states.PROGRESS, states.RETRY)
@@ -51,7 +52,7 @@ def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outc
     given_back: list[str] = []
     lost: list[str] = []
     taken: dict[str, Taken] | None = None
-    for run in _runs_of(_gone(workers, now, heard_since)):
+    for run in _runs_of(_gone(workers, now, heard_since, DEAD_SECONDS)):
         if broker.capabilities().gives_back:
             _given_back_by_broker(run, now, given_back, lost)
             continue
@@ -68,21 +69,45 @@ def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outc
     return Outcome(given_back, lost)
 
 
-def _gone(workers: Sequence[Worker], now: datetime, heard_since: datetime) -> list[tuple[str, datetime]]:
+def put_right_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime) -> Outcome:
+    """The same for the workers of other apps, whose brokers nobody here reaches: only rows are put right.
+
+    What was acknowledged when it started is LOST; what was not, their broker gives back by itself.
+    """
+    workers = heartbeats.app_workers(client, now)
+    _forget(client, workers, now)
+    given_back: list[str] = []
+    lost: list[str] = []
+    for worker in workers:
+        for run in _runs_of(_gone([worker], now, heard_since, APP_DEAD_SECONDS), worker.app):
+            late = worker.acks_late != (run.task_name in worker.acks_otherwise)
+            if run.state in states.RUNNING and not late:
+                _lose(run, _not_twice(run), now, lost)
+            elif run.state in _AT_WORK:  # it keeps its worker: that is why it waits
+                _set(run.id, now, state=states.PENDING, received_at=None, started_at=None)
+                given_back.append(run.id)
+    return Outcome(given_back, lost)
+
+
+def _gone(
+    workers: Sequence[Worker], now: datetime, heard_since: datetime, silence: float
+) -> list[tuple[str, datetime]]:
     """Each worker with the moment before which what it took has nobody: its death, or its new start."""
     gone = []
     for worker in workers:
-        silent = (now - max(worker.heartbeat_at, heard_since)).total_seconds() > DEAD_SECONDS
-        gone.append((worker.hostname, now if silent and not worker.online else worker.started_at))
+        silent = (now - max(worker.heartbeat_at, heard_since)).total_seconds() > silence
+        before = now if silent and not worker.online else worker.started_at
+        gone.append((worker.hostname, before + timedelta(seconds=worker.clock_seconds)))  # as it tells times
     return gone
 
 
-def _runs_of(gone: Sequence[tuple[str, datetime]]) -> Sequence[Run]:
+def _runs_of(gone: Sequence[tuple[str, datetime]], app: str | None = None) -> Sequence[Run]:
     if not gone:
         return []
     theirs = or_(
         *(
-            (Run.worker == name)
+            (Run.app == app)
+            & (Run.worker == name)
             & (Run.updated_at < before)
             & or_(Run.received_at.is_(None), Run.received_at < before)
             for name, before in gone
@@ -158,5 +183,6 @@ def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) ->
 
 
 def _forget(client: redis.Redis, workers: Sequence[Worker], now: datetime) -> None:
-    old = [worker.hostname for worker in workers if now - worker.heartbeat_at > FORGOTTEN_AFTER]
-    heartbeats.forget(client, heartbeats.WORKERS, *old)
+    old = [worker for worker in workers if now - worker.heartbeat_at > FORGOTTEN_AFTER]
+    for kind, ours in ((heartbeats.WORKERS, True), (heartbeats.APP_WORKERS, False)):
+        heartbeats.forget(client, kind, *(one.key for one in old if (one.app is None) == ours))

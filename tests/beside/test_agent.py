@@ -11,6 +11,8 @@ import pytest
 import redis as redis_client
 from flask import Flask
 
+from app import heartbeats
+from app.clock import utcnow
 from app.extensions import db
 from app.runs import logs, states
 from app.runs.models import Run
@@ -72,9 +74,13 @@ def test_runs_of_a_project_with_the_loader(
     assert (waiting.state, waiting.queue, waiting.priority) == (states.PENDING, "celery", 9)  # 0 on Redis
     assert waiting.args == [MASK, 12.5]
 
-    theirs.worker("-c", "2", "-P", pool)
+    worker = theirs.worker("-c", "2", "-P", pool)
     run = ended(charge)
-    assert run.state == states.SUCCESS
+    assert (run.state, run.app) == (states.SUCCESS, "shop")
+    [seen] = heartbeats.app_workers(redis, utcnow())
+    assert (seen.app, seen.hostname, seen.pool, seen.queues) == ("shop", "shop@here", pool, ["celery"])
+    assert (seen.slots, seen.online) == (1 if pool == "solo" else 2, True)
+    assert (seen.acks_late, seen.returns_after, seen.clock_seconds) == (True, 3600.0, 0.0)
     assert run.kwargs == {"api_key": MASK, "voucher": MASK}
     assert run.result == {"amount": 12.5, "key": MASK}
     assert run.worker == "shop@here"
@@ -98,6 +104,9 @@ def test_runs_of_a_project_with_the_loader(
     wait_until(lambda: sum(one.state == states.SUCCESS for one in runs_of("shop.note")) == 51, 60)
     assert sorted(one.args[0] for one in runs_of("shop.note")) == [*range(50), 1000]
     assert theirs.done() == [*range(50), 1000]
+    worker.terminate()
+    worker.wait(30)
+    assert [one.state for one in heartbeats.app_workers(redis, utcnow())] == ["offline"]
     told = b"".join(fields[b"e"] for _, fields in redis.xrange(STREAM)).decode()
     assert [secret for secret in SECRETS if secret in told] == []
 
@@ -123,6 +132,10 @@ def test_workers_alone_with_an_included_module(
         (
             {"CELERIAC_AGENT_URL": "http://x"},
             "Celeriac is told nothing: CELERIAC_AGENT_URL: allowed: redis://",
+        ),
+        (
+            {"CELERIAC_AGENT_URL": "redis://127.0.0.1:1/0", "CELERIAC_AGENT_APP": "celeriac"},
+            "celeriac is Celeriac's own app; give this one another name",
         ),
         ({"CELERIAC_AGENT": "of"}, "Celeriac is told nothing: CELERIAC_AGENT=of: allowed: on, off"),
         ({}, ""),

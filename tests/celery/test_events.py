@@ -11,7 +11,9 @@ import pytest
 import redis as redis_client
 
 from app.broker.aside import KEPT, aside
+from app.celery import event_shape
 from app.recorder.stream import ALIVE_PREFIX, GROUP, EventReader
+from celeriac_agent import settings
 from celeriac_agent.stream import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
 
 
@@ -236,3 +238,39 @@ def test_related_runs_with_impossible_ids_are_forgotten(
     stream.emit({"id": "a", "type": "sent", "at": 1.0, "root_id": "../b", "parent_id": {}, "group": "g"})
     (entry,) = reader(redis).read(10, 10)
     assert entry.event == {"id": "a", "type": "sent", "at": 1.0, "group": "g"}
+
+
+def test_an_event_of_another_version_is_kept_out_and_said() -> None:
+    event = {"type": "started", "id": "r1", "at": 1.0, "task": "t", "app": "shop", "v": 1}
+    assert event_shape.problem(event) == ""
+    assert event_shape.problem(event | {"later": "field"}) == ""
+    assert "of version 2, and this Celeriac reads version 1" in event_shape.problem(event | {"v": 2})
+    assert "of version 'x'" in event_shape.problem(event | {"v": "x"})
+    assert event_shape.problem(event | {"app": ""}).startswith("app: ")
+    assert "no other app may be called celeriac" in event_shape.problem(event | {"app": "celeriac"})
+
+
+@pytest.mark.parametrize(
+    ("given", "main", "name"),
+    [("", "shop", "shop"), ("mail", "shop", "mail"), ("", None, "celery"), ("", "__main__", "send")],
+)
+def test_the_name_of_an_app(monkeypatch: pytest.MonkeyPatch, given: str, main: str | None, name: str) -> None:
+    monkeypatch.setattr("sys.argv", ["/srv/shop/send.py"])
+    assert settings.app_name(given, main) == name
+
+
+@pytest.mark.parametrize("given", ["celeriac", "x" * 101, "a\nb"])
+def test_a_name_that_no_app_can_have(given: str) -> None:
+    with pytest.raises(settings.WrongSetting, match="CELERIAC_AGENT_APP"):
+        settings.app_name(given, None)
+
+
+def test_what_an_app_tells_carries_its_name(redis_server: str, redis: redis_client.Redis) -> None:
+    told = EventStream(redis_server, 1000, "shop")
+    told.emit({"id": "r1"}, {"args": "[1]"})
+    told.emit_later({"id": "r2"})
+    told.flush()
+    assert [json.loads(fields[b"e"]) for _, fields in redis.xrange(STREAM)] == [
+        {"id": "r1", "args": [1], "v": 1, "app": "shop"},
+        {"id": "r2", "v": 1, "app": "shop"},
+    ]

@@ -106,7 +106,8 @@ def cancel_run(wanted: dict[str, Any], run_id: str) -> Response:
 def rerun_run(wanted: dict[str, Any], header: dict[str, Any], run_id: str) -> Any:
     """Run again, with the same or changed arguments"""
     old = runs.get(run_id)
-    _require_task(old.task_name)
+    if old.app is None:
+        _require_task(old.task_name)
     by, key = current_user.name, header["key"]
     asked = {"rerun_of": old.id} | wanted
     new = runs.rerun(old, by, utcnow(), idempotency_key=key, asked=asked, **wanted)

@@ -19,6 +19,7 @@ from app.runs import states
 from app.runs.cancel import SIGNALS
 from app.runs.explanation import explain
 from app.runs.models import Run
+from celeriac_agent.settings import OWN_APP
 
 LOG_LIMIT_MAX = 10_000
 TEN_YEARS_SECONDS = 10 * 366 * 86400
@@ -44,6 +45,10 @@ class RunSummarySchema(Schema):
     progress = fields.Nested(ProgressSchema, allow_none=True)
     error = fields.String(allow_none=True)
     worker = fields.String(allow_none=True)
+    app = fields.String(
+        attribute="app_name",
+        metadata={"description": f"The Celery app that runs it; {OWN_APP} for Celeriac's own."},
+    )
     schedule_id = fields.Integer(allow_none=True)
     due_at = Moment(allow_none=True)
     rerun_of = fields.String(allow_none=True)

@@ -119,6 +119,7 @@ VERDICT_WORDS = {
     verdicts.UNKNOWN: _l("of a task that no longer exists"),
     verdicts.GONE: _l("no longer in the history"),
     verdicts.ROLE: _l("of a task that needs the role admin"),
+    verdicts.OTHER_APP: _l("of another app, whose broker Celeriac does not know"),
 }
 OUTCOME_WORDS = {"done": _l("done"), "failed": _l("could not be done"), **VERDICT_WORDS}
 DETAIL_WORDS = {

@@ -154,9 +154,10 @@ def _other_queues(run: runs.Run) -> list[str] | None:
 
 def _why(run: runs.Run) -> str:
     """Why it does not run yet; empty when it does, has ended, or nobody can tell."""
-    if run.is_finished or run.state in runs.RUNNING:
+    if run.is_finished or (run.state in runs.RUNNING and run.app is None):
         return ""
-    return queues.why(run, viewer.now()).detail
+    found = queues.why(run, viewer.now())
+    return found.detail if run.state not in runs.RUNNING or found.reason == "worker-silent" else ""
 
 
 def _usual_seconds(run: runs.Run) -> float | None:
@@ -181,6 +182,8 @@ def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
 
 
 def _info(run: runs.Run) -> catalog.TaskInfo | None:
+    if run.app is not None:  # its task may have the name of one of ours
+        return None
     return next((one for one in catalog.listing() if one.name == run.task_name), None)
 
 

@@ -11,8 +11,9 @@ from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
 from app.lists.fields import SPAN_WORDS, SPANS
 from app.pages.runs import presentation
-from app.runs import bulk, export
+from app.runs import apps, bulk, export
 from app.web import viewer
+from celeriac_agent.settings import OWN_APP
 
 PAGE_SIZE = 50
 GROUPS_SHOWN = 30
@@ -70,9 +71,16 @@ def failures() -> dict[str, Any]:
 def _choices() -> dict[str, Any]:
     """The drop-down filters, and what is offered while one types."""
     tasks = [info.name for info in catalog.listing()]
+    names = apps.known()
+    of_apps = [("app", _("App"), [OWN_APP, *names])] if names else []
     offered = schedules.page(schedules.ScheduleFilter(), _OFFERED_MOST).items
     return {
-        "selects": [("task_name", _("Task"), tasks), ("queue", _("Queue"), settings().declared_queues)],
+        "selects": [
+            *of_apps,
+            ("task_name", _("Task"), tasks),
+            ("queue", _("Queue"), settings().declared_queues),
+        ],
+        "shows_apps": bool(names),
         "ranges": SPAN_WORDS,
         "workers": _workers(),
         "schedules": [(str(row.id), row.name) for row in offered],
@@ -81,7 +89,9 @@ def _choices() -> dict[str, Any]:
 
 def _workers() -> list[str]:
     try:
-        return [worker.hostname for worker in heartbeats.workers(broker.client(), viewer.now())]
+        client, now = broker.client(), viewer.now()
+        found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+        return sorted({worker.hostname for worker in found})
     except BrokerUnavailable:
         return []
 

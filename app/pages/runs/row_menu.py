@@ -20,6 +20,6 @@ def menu(run_id: str) -> str:
         "runs/_menu.html",
         run=run,
         fits=fits,
-        known_task=catalog.lookup(run.task_name) is not None,
+        known_task=run.app is None and catalog.lookup(run.task_name) is not None,
         back=safe_return(request.args.get("next"), ""),
     )

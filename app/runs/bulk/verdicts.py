@@ -9,7 +9,7 @@ from app.errors import Invalid
 from app.runs import states
 from app.runs.making_good import Families
 from app.runs.models import Run
-from app.runs.states import RERUN
+from app.runs.states import DELETE, RERUN
 
 ACT = "act"
 CHANGED = "changed"
@@ -19,9 +19,10 @@ UNKNOWN = "unknown"
 GONE = "gone"
 ROLE = "role"
 ALREADY_RERUN = "already_rerun"  # that run, or a later one of the same work, succeeded or is open
+OTHER_APP = "another-app"
 VERDICTS = (
     *(ACT, states.RUNS, states.WAITS, states.ENDED, ALREADY_RERUN),
-    *(CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE),
+    *(CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE, OTHER_APP),
 )
 
 
@@ -47,6 +48,8 @@ def judge(action: str, run: Run | None, ran_again: Collection[str] = ()) -> Verd
         return Verdict(state.phase)
     if run.id in ran_again:
         return Verdict(ALREADY_RERUN)
+    if run.app is not None and action != DELETE:
+        return Verdict(OTHER_APP)
     return _rerun(run) if action == RERUN else Verdict(ACT)
 
 

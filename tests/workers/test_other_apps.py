@@ -1,0 +1,232 @@
+"""Workers and runs of other apps that have the agent: told truly, and left alone."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from app import broker, heartbeats, queues, runs, workers
+from app.clock import utcnow
+from app.errors import Conflict
+from app.extensions import db
+from app.heartbeats import APP_WORKERS
+from app.heartbeats.worker import ToldByAppWorker
+from app.runs import history, states
+from app.runs.models import Run
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def theirs(app: Flask, heard: Callable[..., str], redis: Redis) -> Callable[..., None]:
+    """Write a worker's entry as the agent does: `theirs("w@shop", silent_seconds=70, acks_late=True)`."""
+
+    def write(hostname: str = "w@shop", name: str = "shop", **facts: Any) -> None:
+        facts = {"v": 1, "app": name, "started_at": utcnow().timestamp() - 600} | facts
+        heard(hostname, key=APP_WORKERS, field=f"{name} {hostname}", **facts)
+
+    return write
+
+
+@pytest.fixture
+def told(app: Flask) -> Callable[..., Run]:
+    """A run that an app told of, up to one kind of event."""
+
+    def tell(kind: str = "started", run_id: str = "r1", app: str | None = "shop", **fields: Any) -> Run:
+        at = utcnow().timestamp() - 120
+        event = {"id": run_id, "task": "shop.charge", "at": at, "attempt": 0} | ({"app": app} if app else {})
+        sent = event | {"type": "sent", "queue": "orders", "args": [], "kwargs": {}}
+        happened = event | {"type": kind, "worker": "w@shop"} | fields
+        history.record([sent, happened] if kind != "sent" else [sent], lambda name, a, k: (a, k, []))
+        return row(run_id)
+
+    return tell
+
+
+def row(run_id: str) -> Run:
+    db.session.rollback()
+    found = db.session.get(Run, run_id)
+    assert found is not None
+    return found
+
+
+def put_right() -> workers.deaths.Outcome:
+    return workers.put_right_elsewhere(broker.client(), utcnow(), utcnow() - timedelta(hours=1))
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("kind", "late", "otherwise", "state"),
+    [
+        ("started", False, [], states.LOST),
+        ("started", True, [], states.PENDING),
+        ("started", True, ["shop.charge"], states.LOST),
+        ("started", False, ["shop.charge"], states.PENDING),
+        ("progress", False, [], states.LOST),
+        ("received", False, [], states.PENDING),
+    ],
+)
+def test_what_a_dead_worker_had_is_lost_only_where_it_was_acknowledged(
+    theirs: Any, told: Any, kind: str, late: bool, otherwise: list[str], state: str
+) -> None:
+    theirs(silent_seconds=50, acks_late=late, acks_otherwise=otherwise)
+    told(kind)
+    put_right()
+    assert row("r1").state != state  # it may only be cut off
+    theirs(silent_seconds=70, acks_late=late, acks_otherwise=otherwise)
+    put_right()
+    assert row("r1").state == state
+
+
+@pytest.mark.database
+def test_a_worker_that_was_only_silent_has_the_last_word(theirs: Any, told: Any) -> None:
+    theirs(silent_seconds=70)
+    told()
+    assert put_right().lost == ["r1"]
+    end = {"type": "succeeded", "id": "r1", "task": "shop.charge", "at": utcnow().timestamp(), "attempt": 0}
+    history.record([end | {"app": "shop", "worker": "w@shop", "result": 1}], lambda name, a, k: (a, k, []))
+    assert (row("r1").state, row("r1").error, row("r1").result) == (states.SUCCESS, None, 1)
+
+
+def test_a_worker_of_ours_with_the_same_name_is_another(theirs: Any, heard: Any, told: Any) -> None:
+    heard("w@shop", silent_seconds=70)
+    theirs()
+    told()
+    assert workers.put_right(broker.client(), utcnow(), utcnow() - timedelta(hours=1)).lost == []
+    assert put_right().lost == []
+    assert row("r1").state == states.STARTED
+
+
+def test_a_wrong_clock_loses_no_run(theirs: Any, told: Any) -> None:
+    """The times of its events are an hour behind its heartbeats, which are by the clock of Redis."""
+    theirs(clock_seconds=-3600.0)
+    told(at=utcnow().timestamp() - 3600 - 120)
+    assert put_right().lost == []
+
+
+def test_why_it_waits_never_says_that_nobody_listens_while_one_does(theirs: Any, told: Any) -> None:
+    run = told("sent")
+    nobody = queues.why(run, utcnow())
+    assert nobody.reason == "elsewhere"
+    assert "No worker that is known here listens to its queue orders" in nobody.detail
+    theirs(queues=["orders"], slots=1)
+    assert "1 worker of it listens to the queue orders." in queues.why(run, utcnow()).detail
+    theirs(queues=["orders"], slots=1, running=[{"id": "other", "task": "t", "started_at": 0.0}])
+    assert queues.why(run, utcnow()).reason == "busy"
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "words"),
+    [
+        ("started", {}, "the run counts as lost"),
+        ("started", {"acks_late": True, "returns_after": 3600.0}, "other workers of its app at Sun"),
+        ("received", {"returns_after": 0.0}, "other workers of its app at once"),
+    ],
+)
+def test_a_silent_worker_is_said_to_be_so(
+    theirs: Any, told: Any, kind: str, facts: dict[str, Any], words: str
+) -> None:
+    theirs(silent_seconds=30, **facts)
+    found = queues.why(told(kind), utcnow())
+    assert found.reason == "worker-silent"
+    assert words.replace("Sun", "") in found.detail
+
+
+def test_what_cannot_be_done_is_refused(theirs: Any, told: Any, signed_in: Any, caller: Any) -> None:
+    theirs()
+    run = told()
+    with pytest.raises(Conflict, match="The app shop runs it") as refused:
+        runs.cancel(run, False, "mei", utcnow())
+    assert refused.value.code == "another-app"
+    with pytest.raises(Conflict, match="The app shop runs it"):
+        runs.rerun(run, "mei", utcnow())
+    for act in (
+        lambda: workers.shutdown("w@shop", utcnow()),
+        lambda: workers.pause("w@shop", "mei", "", utcnow()),
+        lambda: workers.resize("w@shop", 3, utcnow()),
+    ):
+        with pytest.raises(Conflict, match="is a worker of the app shop"):
+            act()
+    api = caller("admin")
+    assert api.post("/runs/r1/cancel").status_code == 409
+    assert api.post("/runs/r1/rerun").status_code == 409
+    dry = api.post("/runs/bulk", json={"action": "terminate", "ids": ["r1"]}).json
+    assert dry["verdicts"] == {"another-app": 1}
+    page = signed_in("admin").get("/runs/r1").text
+    assert "Terminate" not in page
+    assert "Rerun" not in page
+    assert "/runs?app=shop" in page
+
+
+def test_pages_and_rest_tell_of_both(theirs: Any, heard: Any, told: Any, signed_in: Any, caller: Any) -> None:
+    theirs()
+    theirs("w@shop", "mail")
+    heard("w@shop")
+    told()
+    api, browser = caller("admin"), signed_in("admin")
+    listed = api.get("/workers").json["items"]
+    assert [one["app"] for one in listed] == ["celeriac", "mail", "shop"]
+    assert api.get("/workers/w@shop").json["app"] == "celeriac"
+    assert api.get("/workers/w@shop?app=shop").json["app"] == "shop"
+    assert api.get("/workers/w@shop?app=none").status_code == 404
+    assert api.get("/workers/w@shop?what=1").status_code == 422
+    page = browser.get("/workers").text
+    assert "App shop" in page
+    assert "App mail" in page
+    shown = browser.get("/workers/w@shop?app=shop").text
+    assert "told by the agent in it" in shown
+    assert "Shut down" not in shown
+    assert "Shut down" in browser.get("/workers/w@shop").text
+    assert 'class="app-cell"' in browser.get("/runs").text
+
+
+def test_a_gone_worker_of_another_app_is_cleared_alone(theirs: Any, heard: Any, caller: Any) -> None:
+    theirs(state="offline")
+    heard("w@shop")
+    api = caller("admin")
+    assert api.delete("/workers/w@shop").status_code == 409  # ours is online
+    assert api.delete("/workers/w@shop?app=shop").status_code == 204
+    assert [one.app for one in heartbeats.workers(broker.client(), utcnow())] == [None]
+    assert heartbeats.app_workers(broker.client(), utcnow()) == []
+
+
+@pytest.mark.parametrize("facts", [{"v": 2}, {"app": ""}, {"slots": "many"}, {"returns_after": "soon"}])
+def test_an_entry_that_cannot_be_read_is_kept_out(
+    theirs: Any, redis: Redis, heard: Any, facts: dict[str, Any]
+) -> None:
+    heard("w@shop", key=APP_WORKERS, field="shop w@shop", **({"v": 1, "app": "shop"} | facts))
+    assert heartbeats.app_workers(broker.client(), utcnow()) == []
+    assert broker.heartbeats.set_unreadable_aside(redis, APP_WORKERS, ToldByAppWorker) == 1
+
+
+@pytest.mark.database
+def test_the_list_is_filtered_by_app(told: Any, caller: Any) -> None:
+    told(run_id="r1")
+    told(run_id="r2", app="mail")
+    told(run_id="r3", app=None)
+    api = caller("viewer")
+
+    def ids(**query: Any) -> list[str]:
+        found = api.get(f"/runs?{urlencode(query)}").json["items"]
+        return sorted(one["id"] for one in found)
+
+    assert ids(app="shop") == ["r1"]
+    assert ids(app="celeriac") == ["r3"]
+    assert ids(app="shop", worker="w@shop", task_name="shop.charge") == ["r1"]
+    assert ids(app="none") == []
+    assert ids() == ["r1", "r2", "r3"]
+    assert api.get("/runs/r3").json["app"] == "celeriac"
+    assert api.get("/runs?app=").status_code == 422
+
+
+def test_who_runs_it_counts_more_than_who_sent_it(told: Any) -> None:
+    told("sent", app="web")
+    assert row("r1").app == "web"
+    told("started", app="shop")
+    assert row("r1").app == "shop"
+    told("sent", app="web")
+    assert row("r1").app == "shop"
