@@ -222,7 +222,13 @@
   });
   document.addEventListener("htmx:error", (event) => {
     const ctx = event.detail.ctx;
-    if (ctx && !ctx.response && !isLive(ctx.sourceElement)) toast("toast-offline");
+    if (!ctx || ctx.response || isLive(ctx.sourceElement)) return;
+    toast(ctx.request.method === "GET" ? "toast-offline" : "toast-unknown");
+  });
+  document.addEventListener("htmx:after:request", (event) => {
+    const { sourceElement, response } = event.detail.ctx;
+    const key = response && sourceElement?.closest("form")?.querySelector("[name=form_key]");
+    if (key) key.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // answered: what comes is another
   });
 
   document.addEventListener("htmx:after:swap", (event) => {

@@ -1,24 +1,29 @@
 """A form that comes twice does what it says once: each one that is drawn carries a key of its own."""
 
+import hmac
 import re
 import secrets
 import time
-from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, Response, current_app, g, request
 from flask_babel import gettext as _
 from flask_login import current_user
 from markupsafe import Markup
 from redis import RedisError
 
 from app import broker
+from app.config import secret_key, settings
 from app.errors import Conflict
+from app.web import access
+from app.web.htmx import go_to
+from app.web.toasts import toast
 
 FIELD = "form_key"
+FORM_FIELDS = ("csrf_token", FIELD)  # what a form says beside what it is about
 KEPT_SECONDS = 86_400
 PATIENCE_SECONDS = 10.0
+_SHOWN_ONCE = "201 "
 _KEY = re.compile(r"[\w-]{16,64}")
 
 
@@ -28,34 +33,65 @@ def field() -> Markup:
 
 
 def attributes() -> Markup:
-    """The same for the button of a form that has several."""
+    """The same for a button that has a key of its own, beside its form's."""
     return Markup('name="{}" value="{}"').format(FIELD, secrets.token_urlsafe(16))
 
 
-def once(act: Callable[[], str]) -> str:
-    """Do what a form asks for and return the address to go to: the first one's when the form came before.
+def done_at(address: str) -> None:
+    """Say where to see what was done, when the answer to a form is a part of a page."""
+    g.form_done_at = address
+
+
+def _begin() -> Response | None:
+    """Answer a form that was done before with the way to what it did; None lets it be done.
 
     A form whose content was changed is another one, and so is one that was refused. Without Redis, or
     without a key, the form is done as it comes.
     """
+    if request.method != "POST" or access.is_api() or not current_user.is_authenticated:
+        return None
     name = _name()
     if name is None:
-        return act()
+        return None
     try:
         known = _claim(name)
     except RedisError:
         current_app.logger.warning("Redis does not answer: a form that comes twice would be done twice")
-        return act()
-    if known is not None:
-        return known
-    client = broker.client()
+        return None
+    if known is None:
+        g.form_claimed = name
+        return None
+    if known.startswith(_SHOWN_ONCE):
+        known = known.removeprefix(_SHOWN_ONCE)
+        toast(
+            _("This was done before"),
+            _("What is shown only once was in the answer to it. Make another if you did not see it."),
+        )
+    return go_to(known)
+
+
+def _finish(response: Response) -> Response:
+    """Keep where the answer leads to; what leads nowhere, or was refused, may come again."""
+    name = g.pop("form_claimed", None)
+    if name is None:
+        return response
+    address = _address(response)
     try:
-        address = act()
-    except BaseException:
-        client.delete(name)
-        raise
-    client.set(name, address, ex=KEPT_SECONDS)
-    return address
+        if address:
+            broker.client().set(name, address, ex=KEPT_SECONDS)
+        else:
+            broker.client().delete(name)
+    except RedisError:
+        current_app.logger.warning("Redis does not answer: a form that comes again is not known")
+    return response
+
+
+def _address(response: Response) -> str | None:
+    if response.status_code >= 400:
+        return None
+    if response.status_code == 201:
+        return _SHOWN_ONCE + response.headers["Content-Location"]
+    return g.pop("form_done_at", None) or response.headers.get("HX-Redirect") or response.location
 
 
 def _claim(name: str) -> str | None:
@@ -74,15 +110,18 @@ def _claim(name: str) -> str | None:
 
 
 def _name() -> str | None:
-    key = request.form.get(FIELD, "")
+    key = (request.form.getlist(FIELD) or [""])[-1]  # a button's own stands after its form's
     if not _KEY.fullmatch(key):
         return None
     content = sorted(
-        (name, value) for name, value in request.form.items(multi=True) if name not in ("csrf_token", FIELD)
+        (name, value) for name, value in request.form.items(multi=True) if name not in FORM_FIELDS
     )
-    digest = sha256(repr((request.path, content)).encode()).hexdigest()
+    said = repr((request.path, content)).encode()  # passwords too: nobody guesses them from a keyed digest
+    digest = hmac.new(secret_key(settings()).encode(), said, "sha256").hexdigest()
     return f"celeriac:forms:{current_user.get_id()}:{key}:{digest}"
 
 
 def init_app(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_finish)
     app.jinja_env.globals.update(form_key=field, form_key_attributes=attributes)

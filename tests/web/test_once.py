@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from app.accounts.models import ApiToken, User
 from app.clock import utcnow
 from app.extensions import db
 from app.runs.models import Run
@@ -169,3 +171,33 @@ def test_rerun_that_is_clicked_twice_makes_one_run(operator: FlaskClient, post: 
         found = [post(operator, f"/runs/{name}/rerun", {"form_key": key}).location for _ in range(2)]
         assert found[0] == found[1]
         assert number(Run) == before + 1
+
+
+def test_a_token_and_a_user_are_made_once(signed_in: Callable[[str], FlaskClient]) -> None:
+    """Reloading the page that shows the secret sends its form again; it leads to the list and says so."""
+    admin = signed_in("admin")
+    made = [
+        ("/settings", "/settings/tokens", {"label": "deploy"}, ApiToken, 1),
+        ("/settings/users", "/settings/users", {"name": "lin", "role": "viewer"}, User, 2),
+    ]
+    for page, address, values, model, expected in made:
+        form = hidden(admin, page) | values
+        first, second = admin.post(address, data=form), admin.post(address, data=form)
+        assert (first.status_code, second.status_code) == (201, 303)
+        assert second.location == page
+        assert "This was done before" in admin.get(second.location).text
+        assert number(model) == expected
+
+
+def test_every_form_that_changes_something_carries_a_key() -> None:
+    known = ("csrf()", "pieces.hidden(", "schedules/_bulk_hidden.html")
+    for path in Path("templates").rglob("*.html"):
+        text = path.read_text()
+        for form in re.findall(r'<form\b[^>]*method="post".*?</form>', text, re.S):
+            assert any(one in form for one in known), f"{path}: {form[:200]}"
+
+
+def test_a_keyed_form_that_fails_is_not_kept(operator: FlaskClient, redis: redis_client.Redis) -> None:
+    form = hidden(operator, RESIZE)
+    assert operator.post("/runs/nowhere/cancel", data=form).status_code == 404
+    assert redis.keys("celeriac:forms:*") == []

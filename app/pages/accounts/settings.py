@@ -78,13 +78,13 @@ def preferences() -> Response | tuple[str, int]:
 
 @bp.post("/tokens")
 @requires("administer")
-def make_token() -> tuple[str, int]:
+def make_token() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Make a token of one's own; the answer is the only page that ever shows it."""
     form = TokenForm()
     if form.validate():
         try:
             _token, secret = tokens.create(_me(), form.label.data or "", utcnow())
-            return _page(secret=secret), 201
+            return _page(secret=secret), 201, {"Content-Location": url_for(".index")}
         except Invalid as error:
             take_errors(form, error)
     return _page(token=form), 422

@@ -25,13 +25,13 @@ def list_users() -> str:
 
 @bp.post("/users")
 @requires("administer")
-def create_user() -> tuple[str, int]:
+def create_user() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Make a user; the answer is the only page that shows the link for their first sign-in."""
     form = UserForm()
     if form.validate():
         try:
             user = users.create(form.name.data or "", form.role.data, utcnow())
-            return _page(**_new_link(user)), 201
+            return _page(**_new_link(user)), 201, {"Content-Location": url_for(".list_users")}
         except Invalid as error:
             take_errors(form, error)
         except Conflict as error:
@@ -68,9 +68,9 @@ def activate_user(user_id: int) -> Response:
 
 @bp.post("/users/<int:user_id>/link")
 @requires("administer")
-def make_link(user_id: int) -> str:
+def make_link(user_id: int) -> tuple[str, int, dict[str, str]]:
     """Make a one-time link, for a forgotten password; the answer is the only page that shows it."""
-    return _page(**_new_link(users.get(user_id)))
+    return _page(**_new_link(users.get(user_id))), 201, {"Content-Location": url_for(".list_users")}
 
 
 def _new_link(user: User) -> dict[str, object]:

@@ -15,6 +15,7 @@ from app.runs import bulk as many
 from app.runs.bulk import background, verdicts
 from app.web import live, viewer
 from app.web.htmx import go_to
+from app.web.once import FORM_FIELDS
 from app.web.permissions import requires
 
 bp = Blueprint("bulk", __name__, url_prefix="/runs/bulk")
@@ -29,7 +30,7 @@ def freeze() -> Response:
     action, now = request.form.get("action", ""), viewer.now()
     _require_right(action)
     if request.form.get("all"):
-        beside = ("csrf_token", "action", "id", "all")
+        beside = (*FORM_FIELDS, "action", "id", "all")
         wanted = lists.read(RunFilter, request.form, now, viewer.zone(), beside).usable()
         bulk = many.freeze_matching(action, wanted, current_user.name, now)
     else:

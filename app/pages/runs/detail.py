@@ -23,7 +23,6 @@ from app.web import live, viewer
 from app.web.dialogs import question
 from app.web.filters import short_id
 from app.web.htmx import go_to, safe_return
-from app.web.once import once
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -78,12 +77,9 @@ def cancel(run_id: str) -> Response:
 @bp.post("/<run_id>/rerun")
 @requires("operate")
 def rerun(run_id: str) -> Response:
-    def act() -> str:
-        new = runs.rerun(runs.get(run_id), current_user.name, viewer.now())
-        toast(_("Sent again as a new run"))
-        return url_for("runs.show", run_id=new.id)
-
-    return go_to(once(act))
+    new = runs.rerun(runs.get(run_id), current_user.name, viewer.now())
+    toast(_("Sent again as a new run"))
+    return go_to(url_for("runs.show", run_id=new.id))
 
 
 @bp.get("/<run_id>/delete")

@@ -16,7 +16,7 @@ from app.pages.schedules.form import OVERLAP_WORDS
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.htmx import go_to, wants_fragment
-from app.web.once import once
+from app.web.once import done_at
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -73,17 +73,14 @@ def run(schedule_id: int) -> Any:
     if overlap not in (None, *OVERLAP_WORDS):
         raise Invalid({"overlap": [_("Choose one of the list.")]})
 
-    def act() -> str:
-        new = schedules.run_now(schedule_id, current_user.name, viewer.now(), overlap)
-        say(_("Sent to the queue %(queue)s", queue=new.queue), schedules.get(schedule_id).name, run_id=new.id)
-        return new.id
-
     try:
-        once(act)
+        new = schedules.run_now(schedule_id, current_user.name, viewer.now(), overlap)
     except Conflict as error:
         if error.code != "overlap":
             raise
         return _ask_overlap(schedule_id, error.detail)
+    say(_("Sent to the queue %(queue)s", queue=new.queue), schedules.get(schedule_id).name, run_id=new.id)
+    done_at(address_of(schedule_id))
     return _row_or_back(schedule_id)
 
 

@@ -17,7 +17,6 @@ from app.schedules import timing
 from app.web import viewer
 from app.web.htmx import go_to
 from app.web.numbers import whole
-from app.web.once import once
 from app.web.permissions import requires
 
 PARTS = ("minute", "hour", "day_of_month", "month", "day_of_week")
@@ -34,14 +33,11 @@ def new() -> str:
 def create() -> Any:
     form = _submitted(None)
 
-    def act() -> str:
+    try:
         values, unread = form.read()
         definition = schedules.Definition(**values)
         row = schedules.create(definition, current_user.name, viewer.now(), unread)
-        return _saved(row.id)
-
-    try:
-        return go_to(once(act))
+        return go_to(_saved(row.id))
     except (Invalid, Conflict) as error:
         return _refused(form, error)
 
@@ -60,14 +56,11 @@ def update(schedule_id: int) -> Any:
     form = _submitted(schedules.get(schedule_id))
     by, now = current_user.name, viewer.now()
 
-    def act() -> str:
+    try:
         values, unread = form.read()
         if_version = None if unread else form.version  # what is refused anyway is refused for all its faults
         schedules.update(schedule_id, values, by, now, if_version, unread)
-        return _saved(schedule_id)
-
-    try:
-        return go_to(once(act))
+        return go_to(_saved(schedule_id))
     except Stale:
         return _stale(form, schedule_id)
     except (Invalid, Conflict) as error:

@@ -24,12 +24,13 @@ from app.web.dialogs import question
 from app.web.htmx import go_to
 from app.web.navigation import Count
 from app.web.numbers import whole
+from app.web.once import FORM_FIELDS
 from app.web.permissions import requires
 from app.web.toasts import toast
 
 PAGE_SIZE = 30  # a page of about 100 KB
 TYPE_TO_DELETE = 100  # more than that asks for the number to be typed
-_FORM_FIELDS = ("csrf_token", "action", "id", "all", "sure", "typed", "new_queue", "note")
+_FORM_FIELDS = (*FORM_FIELDS, "action", "id", "all", "sure", "typed", "new_queue", "note")
 _FRESH_SECONDS = 10  # what is late changes with time alone
 
 

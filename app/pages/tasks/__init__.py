@@ -25,7 +25,6 @@ from app.pages.tasks.start_form import AT, NOW, Start
 from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
-from app.web.once import once
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -86,7 +85,7 @@ def numbers(task_name: str) -> str:
 def run(task_name: str) -> Any:
     form = _submitted(task_name)
     try:
-        return go_to(once(lambda: _started(form)))
+        return go_to(_started(form))
     except Invalid as error:
         form.refuse(error)
         return _drawn(form), 422
