@@ -4,9 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from app.config import Settings
 
@@ -160,9 +163,26 @@ def test_the_readme_is_short() -> None:
 
 def test_every_dependency_says_why() -> None:
     text = (PROJECT / "docs/developing.md").read_text().lower()
-    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    lines = (PROJECT / "requirements.in").read_text().splitlines()
     names = [re.split(r"[\[=<>~ ;]", line)[0] for line in lines if line and not line.startswith(("#", "-"))]
     assert [name for name in names if name.lower() not in text] == []
+
+
+def test_what_is_asked_for_is_pinned_with_hashes() -> None:
+    development = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    asked = (PROJECT / "requirements.in").read_text().splitlines()
+    for name, lines in (("requirements.txt", asked), ("requirements-dev.txt", [*asked, *development])):
+        pinned = dict(
+            re.findall(
+                r"^([\w.-]+)==(\S+)(?: ; .*)? \\\n    --hash=sha256:", (PROJECT / name).read_text(), re.M
+            )
+        )
+        for line in lines:
+            if line and not line.startswith("#"):
+                wanted = Requirement(line)
+                version = pinned.get(canonicalize_name(wanted.name), "none")
+                assert version != "none", f"{name} lacks {line}: run bin/lock"
+                assert version in wanted.specifier, f"{name} has {version}, wanted is {line}: run bin/lock"
 
 
 def test_every_page_of_the_docs_is_linked() -> None:
