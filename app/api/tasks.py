@@ -138,7 +138,7 @@ def task_numbers(query: dict[str, Any], task_name: str) -> dict[str, Any]:
     return _interval(found.whole) | {"task_name": task_name, "intervals": intervals}
 
 
-def _interval(one: runs.Interval) -> dict[str, Any]:
+def _interval(one: runs.Bucket) -> dict[str, Any]:
     names = ("from_at", "until_at", "runs", "succeeded", "failed", "success_rate")
     return {name: getattr(one, name) for name in names} | {
         "run_seconds": {"p50": one.run_p50, "p95": one.run_p95},

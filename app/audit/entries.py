@@ -68,9 +68,9 @@ def arguments(args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> d
     return {"args": list(args or ()) or None, "kwargs": dict(kwargs or {}) or None}
 
 
-def page(wanted: AuditFilter, limit: int = 50, cursor: str | None = None) -> lists.Page[AuditEntry]:
+def page(criteria: AuditFilter, limit: int = 50, cursor: str | None = None) -> lists.Page[AuditEntry]:
     """Entries that match, newest first, by keyset over the id; raises `Invalid` for a bad cursor."""
-    query = matching(wanted).order_by(AuditEntry.id.desc())
+    query = matching(criteria).order_by(AuditEntry.id.desc())
     if cursor:
         query = query.where(AuditEntry.id < _CURSOR.read(cursor)[0])
     rows = db.session.scalars(query.limit(limit + 1)).all()

@@ -25,16 +25,16 @@ class AuditFilter(lists.Filter):
     until: datetime | None = lists.of(QueryMoment(), _l("Until"))
 
 
-def matching(wanted: AuditFilter) -> Select[AuditEntry]:
+def matching(criteria: AuditFilter) -> Select[AuditEntry]:
     """The entries that a filter lets through, in no order."""
     query = select(AuditEntry)
     for name in ("actor", "object_kind", "object_id"):
-        if value := getattr(wanted, name):
+        if value := getattr(criteria, name):
             query = query.where(getattr(AuditEntry, name) == value)
-    if wanted.action and "." in wanted.action:
-        query = query.where(AuditEntry.action == wanted.action)
-    elif wanted.action:
-        query = query.where(AuditEntry.action.startswith(f"{wanted.action}.", autoescape=True))
-    if wanted.since:
-        query = query.where(AuditEntry.at >= wanted.since)
-    return query.where(AuditEntry.at < wanted.until) if wanted.until else query
+    if criteria.action and "." in criteria.action:
+        query = query.where(AuditEntry.action == criteria.action)
+    elif criteria.action:
+        query = query.where(AuditEntry.action.startswith(f"{criteria.action}.", autoescape=True))
+    if criteria.since:
+        query = query.where(AuditEntry.at >= criteria.since)
+    return query.where(AuditEntry.at < criteria.until) if criteria.until else query

@@ -26,7 +26,7 @@ from app.clock import utcnow
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import db
-from app.heartbeats.beat import Presence
+from app.heartbeats.beat import BeatHeartbeat
 from app.runs import outbox
 from app.schedules import code_sync, drift, firing
 from app.schedules.buffer import Buffer
@@ -57,7 +57,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         self._failures = 0
         self._listeners: list[threading.Thread] = []
         with self._flask.app_context():
-            self._presence = Presence(settings().redis)
+            self._presence = BeatHeartbeat(settings().redis)
         super().__init__(app, *args, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -97,7 +97,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         """
         client = broker.client()
         if self._left_alone():
-            self._presence.tell(client)
+            self._presence.send(client)
             return OTHER_APP_SECONDS
         if not self._prepared:
             self._prepare(now)
@@ -112,7 +112,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         done = self._fire(agenda, now) if is_due else 0
         if agenda.buffered:
             self._look_at_buffer(client, now)
-        self._presence.tell(client)
+        self._presence.send(client)
         if is_due:
             return 0.0 if done else BUSY_WAIT_SECONDS
         wait = LONGEST_WAIT_SECONDS
@@ -148,14 +148,14 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         if started < self._buffer_at:
             return
         client.ping()
-        self._presence.fired += self._buffer.look(now)
+        self._presence.fired += self._buffer.tick(now)
         took = time.monotonic() - started
         self._buffer_at = time.monotonic() + max(BUFFER_WAIT_SECONDS, took * BUFFER_SHARE)
 
     def _prepare(self, now: datetime) -> None:
         """What happens once, at the first tick that reaches the database."""
         try:
-            code_sync.sync(now)
+            code_sync.sync_code(now)
         except OperationalError:
             raise
         except Exception:  # what code defines must not keep the rest from firing
@@ -202,6 +202,6 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def _check_drift(self) -> None:
         with self._flask.app_context():
             try:
-                drift.check(utcnow(), DRIFT_REST)
+                drift.check_drift(utcnow(), DRIFT_REST)
             except Exception:  # the end of a thread: beat itself goes on
                 logger.exception("saved arguments were not checked")

@@ -38,7 +38,7 @@ from app.broker.adapter import (
     unacked,
     version,
 )
-from app.broker.answers import Capabilities, Depth, Held, HoldingNew, Place, Purged, ReleaseTo, Taken
+from app.broker.answers import Capabilities, Depth, Held, HoldingNew, Location, Purged, ReleaseTo, Taken
 from app.broker.connection import client, keys, mend, other_app, require_own, reset
 from app.broker.depth_samples import KEPT as SAMPLES_KEPT
 from app.broker.depth_samples import SLOT_SECONDS as SAMPLE_SECONDS
@@ -70,12 +70,12 @@ __all__ = [
     "IsHeld",
     "Keys",
     "Level",
+    "Location",
     "Message",
     "NeighbourGone",
     "NotSupported",
     "OtherApp",
     "Pause",
-    "Place",
     "Purged",
     "ReleaseTo",
     "Sample",

@@ -69,7 +69,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where a run's message is, and the message."""
 
     where: Literal["waiting", "held", "taken"]

@@ -63,11 +63,11 @@ def samples(queues: Sequence[str], since: datetime, now: datetime) -> dict[str, 
 
 def _read(wanted: range, found: Sequence[bytes | None]) -> list[Sample]:
     """The samples of the wanted slots; what is left of two hours ago is not among them."""
-    told = [
+    counted = [
         tuple(map(int, value.split())) for value in found if value is not None and _SAMPLE.fullmatch(value)
     ]
     return [
         Sample(datetime.fromtimestamp(slot * SLOT_SECONDS, UTC), waiting, held)
-        for slot, waiting, held in told
+        for slot, waiting, held in counted
         if slot in wanted
     ]

@@ -22,7 +22,7 @@ BEATS, RECORDERS, WORKERS = "celeriac:beats", "celeriac:recorders", "celeriac:wo
 Moment = Annotated[float, Field(ge=0, lt=1e11)]  # an epoch second; till the year 5138
 
 
-def tell(client: redis.Redis, key: str, name: str, entry: Mapping[str, Any]) -> None:
+def send(client: redis.Redis, key: str, name: str, entry: Mapping[str, Any]) -> None:
     """Say that the process of this name lives. Raises `redis.RedisError`."""
     client.hset(key, name, json.dumps(entry))
 
@@ -33,8 +33,8 @@ def read(client: redis.Redis, key: str, shape: type[BaseModel]) -> dict[str, dic
         entries = _entries(client, key)
     except NotFound as error:  # somebody wrote something else under this key
         raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error.__cause__)) from error
-    told = {name.decode("utf-8", "replace"): _read(raw, shape) for name, raw in entries.items()}
-    return {name: entry for name, entry in told.items() if entry is not None}
+    heartbeats = {name.decode("utf-8", "replace"): _read(raw, shape) for name, raw in entries.items()}
+    return {name: entry for name, entry in heartbeats.items() if entry is not None}
 
 
 @reaches_broker
@@ -69,8 +69,8 @@ def set_unreadable_aside(client: redis.Redis, key: str, shape: type[BaseModel]) 
 def _read(raw: bytes, shape: type[BaseModel]) -> dict[str, Any] | None:
     """An entry that has this shape, with all that it tells beside; None when it has not."""
     try:
-        told = json.loads(raw)
-        shape.model_validate(told, strict=True)
+        entry = json.loads(raw)
+        shape.model_validate(entry, strict=True)
     except (ValueError, ValidationError, RecursionError):
         return None
-    return dict(told)
+    return dict(entry)

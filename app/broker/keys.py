@@ -53,7 +53,7 @@ class Keys:
         """Hash: run id → who held it, when and why."""
         return self._own(f"held-facts:{queue}")
 
-    def let_in(self, queue: str) -> str:
+    def allowed(self, queue: str) -> str:
         """Set of the run ids that "hold everything new" lets through."""
         return self._own(f"let-in:{queue}")
 

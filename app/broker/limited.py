@@ -33,11 +33,11 @@ def now() -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Found:
+class Match:
     """What a look found: how many wait in all, and the list and bytes of the message to take (0: none)."""
 
     waiting: int
-    place: int
+    index: int
     raw: bytes
 
 
@@ -49,7 +49,7 @@ class Look:
         self._marks: dict[str, bytes] = {}
         self._afresh_at = 0.0
 
-    def at(self, run: Callable[..., Any], lists: Sequence[str], tasks: Sequence[str]) -> Found:
+    def at(self, run: Callable[..., Any], lists: Sequence[str], tasks: Sequence[str]) -> Match:
         """Look through the lists, in order, past the messages of these tasks.
 
         `run(script, keys, *arguments)` runs a script in Redis.
@@ -60,10 +60,10 @@ class Look:
         remembers = self._passed <= wanted  # what was passed then is passed now as well
         marks = [self._marks.get(name, b"") if remembers else b"" for name in lists]
         needles = [f'"task":{space}{json.dumps(name)}' for name in tasks for space in (" ", "")]
-        waiting, place, raw, looked, marks = run(NEXT, lists, len(needles), *needles, *marks)
-        if remembers or not place:
+        waiting, index, raw, looked, marks = run(NEXT, lists, len(needles), *needles, *marks)
+        if remembers or not index:
             if not remembers or not self._marks:
                 self._afresh_at = time.monotonic() + max(AFRESH_SECONDS, looked / LOOKED_A_SECOND)
             self._passed = wanted
             self._marks = {name: mark for name, mark in zip(lists, marks, strict=True) if mark}
-        return Found(waiting, place, raw)
+        return Match(waiting, index, raw)

@@ -40,12 +40,12 @@ class OtherApp:
     @property
     def found(self) -> str:
         """What was found there, in words."""
-        told = []
+        parts = []
         if self.queues:
-            told.append(_("queues: %(names)s", names=_named(self.queues)))
+            parts.append(_("queues: %(names)s", names=_named(self.queues)))
         if self.workers:
-            told.append(_("workers: %(names)s", names=_named(self.workers)))
-        return "; ".join(told) or _("messages that workers have taken")
+            parts.append(_("workers: %(names)s", names=_named(self.workers)))
+        return "; ".join(parts) or _("messages that workers have taken")
 
     @property
     def title(self) -> str:

@@ -173,7 +173,7 @@ class Channel(kombu_redis.Channel):
             return
         names, raw = self._names, dumps(message)
         level = names.level(queue, names.step_of(self._get_message_priority(message)))
-        lists = [level.key, names.held(queue), names.held_facts(queue), names.hold_new, names.let_in(queue)]
+        lists = [level.key, names.held(queue), names.held_facts(queue), names.hold_new, names.allowed(queue)]
         arguments = (raw, _run_id(message, raw), queue, _hold.get())
         batch = kwargs.get("_publish_batch")
         if batch is not None:
@@ -233,10 +233,10 @@ class Channel(kombu_redis.Channel):
         found = look.at(self._run, lists, list(waits))
         if not found.waiting:
             return None
-        if found.place:
-            queue = places[found.place - 1][0]
+        if found.index:
+            queue = places[found.index - 1][0]
             self._queue_cycle.rotate(queue)
-            standing = (lists[found.place - 1], found.raw)
+            standing = (lists[found.index - 1], found.raw)
             if (message := self._readable(queue, found.raw, standing)) is not None:
                 self.connection._callbacks[queue](message, standing)
             return LEAST_SECONDS
@@ -331,8 +331,8 @@ class Channel(kombu_redis.Channel):
     ) -> Any:
         names, raw = self._names, dumps(raw_message)
         level = names.level(queue, names.step_of(self._get_message_priority(raw_message)))
-        place, left = standing or (level.key, b"")
-        modes = [names.paused, place, names.hold_new, names.let_in(queue)]
+        source, left = standing or (level.key, b"")
+        modes = [names.paused, source, names.hold_new, names.allowed(queue)]
         lists = [names.unacked, names.unacked_index, *modes, names.held(queue), names.held_facts(queue)]
         lists.append(names.paused_workers)
         delivery = message.delivery_info

@@ -30,11 +30,11 @@ def ignored(celery_app: Celery, settings: Settings) -> list[Ignored]:
     others = [one for one in _state._get_active_apps() if not isinstance(one, type(celery_app))]
     for other in sorted(others, key=lambda one: str(one.main)):
         try:
-            told = tuple(_ignored(celery_app, other, id(other) in read))
+            reasons = tuple(_ignored(celery_app, other, id(other) in read))
         except Exception as error:  # it may be read only now, and is anybody's code
-            told = (f"{type(error).__name__}: {error}",)
-        if told:
-            found.append(Ignored(str(other.main or "celery"), told))
+            reasons = (f"{type(error).__name__}: {error}",)
+        if reasons:
+            found.append(Ignored(str(other.main or "celery"), reasons))
     return found
 
 

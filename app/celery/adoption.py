@@ -58,7 +58,7 @@ class CeleriacApp(Celery):  # type: ignore[misc]  # Celery ships no types
             task.__class__ = adopted
         return super().register_task(task, **options)
 
-    def take_over(self, task: Task) -> None:
+    def adopt(self, task: Task) -> None:
         """Register a task of another Celery object as one of this app."""
         kind, theirs = type(task), task.app
         # What binding took from the other app's configuration is taken from this one's.

@@ -58,7 +58,7 @@ def _set_aside(consumer: Any, client: redis.Redis, message: Any, why: str) -> No
     run_id = message.headers.get("id") if isinstance(message.headers, dict) else None
     if isinstance(run_id, str) and (request := worker_state.requests.get(run_id)) is not None:
         worker_state.task_ready(request)  # it takes up no slot
-    told = {"headers": message.headers, "body": repr(message.body)}
-    aside.set_aside(client, aside.MESSAGE, told, f"a worker cannot work with it: {why}")
+    content = {"headers": message.headers, "body": repr(message.body)}
+    aside.set_aside(client, aside.MESSAGE, content, f"a worker cannot work with it: {why}")
     if not message.acknowledged:
         message.reject_log_error(logger, consumer.connection_errors)

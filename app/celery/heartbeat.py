@@ -55,8 +55,8 @@ def _wait_for_our_own(app: Celery) -> None:
 
 def _on_end(sender: Any, **_: Any) -> None:
     """A worker that was told to stop has ended as it should; one that crashed also gets here."""
-    told = (worker_state.should_stop, worker_state.should_terminate)
-    if any(one is not None and one is not False for one in told) and hasattr(sender, "celeriac_start"):
+    stopping = (worker_state.should_stop, worker_state.should_terminate)
+    if any(one is not None and one is not False for one in stopping) and hasattr(sender, "celeriac_start"):
         starts.ended(_client(sender.app), sender.celeriac_start)
 
 
@@ -82,7 +82,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         exact = capabilities(consumer.app.Task.flask_app).exact_slots
         self._slots = Slots(consumer, pool_name(consumer.pool), exact)
         remote.answer_with(
-            tell=lambda: self._tell(consumer), obey_limits=lambda: limits.take_over(consumer, self._redis)
+            tell=lambda: self._tell(consumer), obey_limits=lambda: limits.adopt(consumer, self._redis)
         )
         self._redis = _client(consumer.app)
         guard.install(consumer, self._redis)
@@ -90,7 +90,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
     def start(self, consumer: Any) -> None:
         self._loop_is_back.set()
         self._slots.listen(consumer)
-        limits.take_over(consumer, self._redis)
+        limits.adopt(consumer, self._redis)
         self._tell(consumer)
         self._timers = [consumer.timer.call_repeatedly(BEAT_SECONDS, self._tell, (consumer,))]
 
@@ -123,7 +123,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
 
     def _write(self, entry: dict[str, Any]) -> None:
         try:
-            heartbeats.tell(self._redis, heartbeats.WORKERS, entry["hostname"], entry)
+            heartbeats.send(self._redis, heartbeats.WORKERS, entry["hostname"], entry)
         except redis.RedisError:  # the broker is the same server: the worker itself reports that it is gone
             return
 

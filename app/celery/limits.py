@@ -20,7 +20,7 @@ def keep(client: redis.Redis, task_name: str, limits: dict[str, Any]) -> None:
     client.hset(LIMITS, task_name, json.dumps(limits))
 
 
-def take_over(consumer: Any, client: redis.Redis) -> None:
+def adopt(consumer: Any, client: redis.Redis) -> None:
     """Give the tasks of a worker the limits that were set.
 
     Its strategies are made anew, because they hold the time limits that a task had when they were made:

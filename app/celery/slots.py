@@ -43,13 +43,13 @@ class Slots:
             return
 
 
-def _after_each(executor: Any, told: Any) -> None:
+def _after_each(executor: Any, callback: Any) -> None:
     """Call `told` after each piece of work that the executor has done."""
     submit = executor.submit
 
     def submitted(*args: Any, **kwargs: Any) -> "Future[Any]":
         future: Future[Any] = submit(*args, **kwargs)
-        future.add_done_callback(told)
+        future.add_done_callback(callback)
         return future
 
     executor.submit = submitted

@@ -106,11 +106,11 @@ def _load(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     read = reader(ScheduleSchema)
     loaded: list[dict[str, Any]] = []
     errors: dict[str, list[str]] = {}
-    for place, item in enumerate(items, 1):
+    for number, item in enumerate(items, 1):
         try:
             loaded.append(read(item))
         except ValidationError as error:
-            name = item.get("name") if isinstance(item.get("name"), str) else f"schedule {place}"
+            name = item.get("name") if isinstance(item.get("name"), str) else f"schedule {number}"
             errors |= {f"{name}: {field}": _texts(said) for field, said in error.messages_dict.items()}
     if errors:
         raise Invalid(errors)

@@ -35,8 +35,8 @@ def write(settings: Settings, host: str, port: int) -> Path:
     started |= commands(settings, host, port)
     if settings.tasks:
         started |= _reloadable(started)
-    for place, (name, command) in enumerate(started.items()):
-        parser[f"program:{name}"] = _program(command, place) | _STOPPING.get(name, {})
+    for index, (name, command) in enumerate(started.items()):
+        parser[f"program:{name}"] = _program(command, index) | _STOPPING.get(name, {})
     path = settings.data_path / "supervisord.conf"
     with path.open("w") as file:
         parser.write(file)
@@ -79,10 +79,10 @@ def _redis(settings: Settings) -> list[str]:
     return [binary, str(embedded_redis.prepare(settings.data_path))]
 
 
-def _program(command: list[str], place: int) -> dict[str, str]:
+def _program(command: list[str], index: int) -> dict[str, str]:
     return {
         "command": " ".join(_quoted(part) for part in command),
-        "priority": str(place + 1),
+        "priority": str(index + 1),
         "autorestart": "true",
         "startsecs": "1",
         "startretries": "1000000",

@@ -96,10 +96,10 @@ def _answers(name: str, version: Callable[[], str], hint: str) -> Check:
 
 def beat(now: datetime) -> Check:
     try:
-        told = {one.name: one.tick_at for one in heartbeats.beats(broker.client(), now)}
+        heard = {one.name: one.tick_at for one in heartbeats.beats(broker.client(), now)}
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("beat", False, _first_line(error), _("Start one: bin/celeriac beat"))
-    return _heard("beat", told, now, _("Start one: bin/celeriac beat"))
+    return _heard("beat", heard, now, _("Start one: bin/celeriac beat"))
 
 
 def recorder(now: datetime) -> Check:
@@ -109,12 +109,12 @@ def recorder(now: datetime) -> Check:
         words = heartbeats.recorders(broker.client(), now)
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("recorder", False, _first_line(error), hint)
-    found = _heard("recorder", {one.name: one.told_at for one in words}, now, hint)
+    found = _heard("recorder", {one.name: one.heartbeat_at for one in words}, now, hint)
     failing = {part: why for one in words if one.alive for part, why in one.failing.items()}
     if not found.ok or not failing:
         return found
-    told = "; ".join(f"{part}: {why}" for part, why in sorted(failing.items()))
-    return Check("recorder", False, f"{found.detail}; {told}", _("Its log says more. The rest goes on."))
+    detail = "; ".join(f"{part}: {why}" for part, why in sorted(failing.items()))
+    return Check("recorder", False, f"{found.detail}; {detail}", _("Its log says more. The rest goes on."))
 
 
 def restarts(now: datetime) -> Check:
@@ -124,11 +124,13 @@ def restarts(now: datetime) -> Check:
         found = starts.again_and_again(broker.client(), now)
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("restarts", False, _first_line(error))
-    told = ", ".join(
+    detail = ", ".join(
         _("%(kind)s %(name)s started %(n)s times in 10 minutes", kind=one.kind, name=one.name, n=one.starts)
         for one in found
     )
-    return Check("restarts", not found, told or _("no process starts again and again"), hint if found else "")
+    return Check(
+        "restarts", not found, detail or _("no process starts again and again"), hint if found else ""
+    )
 
 
 def set_aside(now: datetime) -> Check:
@@ -148,9 +150,9 @@ def set_aside(now: datetime) -> Check:
     return Check("set aside", True, counts + last)
 
 
-def _heard(name: str, told: Mapping[str, datetime], now: datetime, hint: str) -> Check:
+def _heard(name: str, heard: Mapping[str, datetime], now: datetime, hint: str) -> Check:
     """Whether one of a kind of process said within 15 s that it works; each is named with its last word."""
-    ages = {process: (now - at).total_seconds() for process, at in told.items()}
+    ages = {process: (now - at).total_seconds() for process, at in heard.items()}
     words = ", ".join(
         _("%(name)s %(age).1f s ago", name=process, age=max(age, 0.0))
         for process, age in sorted(ages.items())
@@ -217,8 +219,8 @@ def other_app(now: datetime) -> Check:
     if other:
         return Check("other apps", False, f"{other.title} ({other.found})", other.advice)
     if strangers:
-        told = _("workers of another Celery app listen here: %(names)s", names=", ".join(strangers))
-        return Check("other apps", False, told, _("Let each app have a broker of its own."))
+        detail = _("workers of another Celery app listen here: %(names)s", names=", ".join(strangers))
+        return Check("other apps", False, detail, _("Let each app have a broker of its own."))
     return Check("other apps", True, _("the broker is Celeriac's own"))
 
 
@@ -246,8 +248,8 @@ def celery_objects(now: datetime) -> Check:
     )
     matters = any(one.matters for one in found)
     hint = ignored_advice() if matters else ""
-    told = _("not used here: %(what)s", what=detail) if found else _("none has a configuration of its own")
-    return Check("celery objects", not matters, told, hint)
+    text = _("not used here: %(what)s", what=detail) if found else _("none has a configuration of its own")
+    return Check("celery objects", not matters, text, hint)
 
 
 def ignored_advice() -> str:

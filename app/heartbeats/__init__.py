@@ -2,7 +2,7 @@
 
 from app.broker.heartbeats import APP_WORKERS, BEATS, RECORDERS, WORKERS, forget
 from app.heartbeats.beat import Beat, beats
-from app.heartbeats.recorder import RecorderWord, recorders
+from app.heartbeats.recorder import RecorderStatus, recorders
 from app.heartbeats.strangers import strangers
 from app.heartbeats.worker import OFFLINE_SECONDS, Worker, app_workers, find_worker, workers
 
@@ -13,7 +13,7 @@ __all__ = [
     "RECORDERS",
     "WORKERS",
     "Beat",
-    "RecorderWord",
+    "RecorderStatus",
     "Worker",
     "app_workers",
     "beats",

@@ -18,7 +18,7 @@ SILENT_SECONDS = 10.0
 FORGET_SECONDS = 600.0
 
 
-class ToldByBeat(BaseModel):
+class BeatEntry(BaseModel):
     """What must hold of an entry that is read."""
 
     at: hashes.Moment
@@ -39,7 +39,7 @@ class Beat:
     alive: bool
 
 
-class Presence:
+class BeatHeartbeat:
     """Writes the entry of this process; safe to lose."""
 
     def __init__(self, redis_url: str) -> None:
@@ -54,14 +54,14 @@ class Presence:
         """Count the start of this process; see `starts`."""
         self._mark = starts.note(client, "beat", socket.gethostname())
 
-    def tell(self, client: redis.Redis) -> None:
+    def send(self, client: redis.Redis) -> None:
         """Say that a tick went well, not more often than every two seconds. Raises `redis.RedisError`."""
         now = time.monotonic()
         if now - self._told < TELL_SECONDS:
             return
         self._told = now
         entry = {"at": time.time(), "started_at": self._started_at, "pid": os.getpid(), "fired": self.fired}
-        hashes.tell(client, hashes.BEATS, self.name, entry)
+        hashes.send(client, hashes.BEATS, self.name, entry)
         if now - self._tidied > FORGET_SECONDS / 2:
             self._tidied = now
             _forget_the_dead(client)
@@ -80,8 +80,8 @@ class Presence:
 
 def beats(client: redis.Redis, now: datetime) -> list[Beat]:
     """Every beat that was heard of in the last ten minutes, those alive first. Raises `BrokerUnavailable`."""
-    told = hashes.read(client, hashes.BEATS, ToldByBeat)
-    found = [_beat(name, entry, now) for name, entry in told.items()]
+    entries = hashes.read(client, hashes.BEATS, BeatEntry)
+    found = [_beat(name, entry, now) for name, entry in entries.items()]
     return sorted(found, key=lambda beat: (not beat.alive, beat.name))
 
 
@@ -93,6 +93,6 @@ def _beat(name: str, entry: dict[str, Any], now: datetime) -> Beat:
 
 def _forget_the_dead(client: redis.Redis) -> None:
     """Remove the entries of beats that were killed long ago."""
-    told = hashes.read(client, hashes.BEATS, ToldByBeat)
-    old = [name for name, entry in told.items() if time.time() - entry["at"] > FORGET_SECONDS]
+    entries = hashes.read(client, hashes.BEATS, BeatEntry)
+    old = [name for name, entry in entries.items() if time.time() - entry["at"] > FORGET_SECONDS]
     hashes.forget(client, hashes.BEATS, *old)

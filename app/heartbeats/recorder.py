@@ -17,7 +17,7 @@ SILENT_SECONDS = 15.0
 MINUTE_SECONDS = 60.0
 
 
-class ToldByRecorder(BaseModel):
+class RecorderEntry(BaseModel):
     """What must hold of a word that is read."""
 
     at: hashes.Moment
@@ -27,7 +27,7 @@ class ToldByRecorder(BaseModel):
 
 
 @dataclass(frozen=True)
-class RecorderWord:
+class RecorderStatus:
     """The last word of one recorder.
 
     `per_minute` is how many events it recorded in the minute before, `behind_seconds` by how much the stream
@@ -36,7 +36,7 @@ class RecorderWord:
     """
 
     name: str
-    told_at: datetime
+    heartbeat_at: datetime
     per_minute: int
     behind_seconds: float
     alive: bool
@@ -62,7 +62,7 @@ class Minute:
         return sum(number for _, number in self._seconds)
 
 
-def tell(
+def send_heartbeat(
     client: redis.Redis,
     name: str,
     recorded: int,
@@ -74,19 +74,21 @@ def tell(
     word: dict[str, Any] = {"at": time.time(), "recorded": recorded, "pid": os.getpid()}
     word |= {"per_minute": per_minute, "behind_seconds": round(behind_seconds, 3)}
     word |= {"failing": dict(failing or {})}
-    hashes.tell(client, hashes.RECORDERS, name, word)
+    hashes.send(client, hashes.RECORDERS, name, word)
 
 
-def recorders(client: redis.Redis, now: datetime) -> list[RecorderWord]:
+def recorders(client: redis.Redis, now: datetime) -> list[RecorderStatus]:
     """Every recorder that was heard of, the latest first. Raises `BrokerUnavailable`."""
-    told = hashes.read(client, hashes.RECORDERS, ToldByRecorder)
+    entries = hashes.read(client, hashes.RECORDERS, RecorderEntry)
     return sorted(
-        (_word(name, entry, now) for name, entry in told.items()), key=lambda word: word.told_at, reverse=True
+        (_word(name, entry, now) for name, entry in entries.items()),
+        key=lambda word: word.heartbeat_at,
+        reverse=True,
     )
 
 
-def _word(name: str, entry: dict[str, Any], now: datetime) -> RecorderWord:
-    told_at, alive = hashes.heard(entry["at"], now, SILENT_SECONDS)
+def _word(name: str, entry: dict[str, Any], now: datetime) -> RecorderStatus:
+    heartbeat_at, alive = hashes.heard(entry["at"], now, SILENT_SECONDS)
     # A recorder of the version before this one does not tell the last two.
     numbers = entry.get("per_minute", 0), entry.get("behind_seconds", 0.0)
-    return RecorderWord(name, told_at, *numbers, alive, entry.get("failing", {}))
+    return RecorderStatus(name, heartbeat_at, *numbers, alive, entry.get("failing", {}))

@@ -38,8 +38,8 @@ class Listener:
         """Note whose heartbeats have come since the last look. Raises `BrokerUnavailable`."""
         if broker.capabilities().apart:
             return
-        told: Any = client.hkeys(WORKERS)
-        ours = {name.decode("utf-8", "replace") for name in told}
+        names: Any = client.hkeys(WORKERS)
+        ours = {name.decode("utf-8", "replace") for name in names}
         others = broker.workers_seen(client, broker.keys()) - ours
         if not others:
             self.close()

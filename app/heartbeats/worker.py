@@ -26,7 +26,7 @@ class _Running(BaseModel):
     started_at: hashes.Moment | None = None
 
 
-class ToldByWorker(BaseModel):
+class WorkerEntry(BaseModel):
     """What must hold of an entry that is read."""
 
     hostname: str = Field(min_length=1, max_length=255)
@@ -46,7 +46,7 @@ class ToldByWorker(BaseModel):
     stopping: bool = False
 
 
-class ToldByAppWorker(ToldByWorker):
+class AppWorkerEntry(WorkerEntry):
     """The same for a worker of another app."""
 
     v: Literal[1]
@@ -116,18 +116,18 @@ class Worker:
 
 def workers(client: redis.Redis, now: datetime) -> list[Worker]:
     """Every worker that was ever heard of and not cleared, by name; raises `BrokerUnavailable`."""
-    told = hashes.read(client, hashes.WORKERS, ToldByWorker)
-    pauses = broker.paused_workers() if told else {}
+    entries = hashes.read(client, hashes.WORKERS, WorkerEntry)
+    pauses = broker.paused_workers() if entries else {}
     return sorted(
-        (read(entry, pauses.get(entry["hostname"]), now) for entry in told.values()),
+        (read(entry, pauses.get(entry["hostname"]), now) for entry in entries.values()),
         key=lambda worker: worker.hostname,
     )
 
 
 def app_workers(client: redis.Redis, now: datetime, app: str | None = None) -> list[Worker]:
     """The same of other apps that have the agent, or of one `app`: by app and name."""
-    told = hashes.read(client, hashes.APP_WORKERS, ToldByAppWorker)
-    found = (read(entry, None, now) for entry in told.values() if app in (None, entry["app"]))
+    entries = hashes.read(client, hashes.APP_WORKERS, AppWorkerEntry)
+    found = (read(entry, None, now) for entry in entries.values() if app in (None, entry["app"]))
     return sorted(found, key=lambda worker: (worker.app or "", worker.hostname))
 
 

@@ -31,9 +31,9 @@ def resolve(path: Path | str, *, write: bool = False) -> Path:
 
 def resolve_under(path: Path | str, roots: Sequence[Path]) -> Path:
     """`path`, which may be relative to any of the roots, as a real path under one of them."""
-    places = [root / path for root in roots]  # an absolute path stays as it is
-    place = next((place for place in places if os.path.lexists(place)), places[0])
-    real = Path(os.path.realpath(place))
+    paths = [root / path for root in roots]  # an absolute path stays as it is
+    existing = next((one for one in paths if os.path.lexists(one)), paths[0])
+    real = Path(os.path.realpath(existing))
     if not any(real.is_relative_to(os.path.realpath(root)) for root in roots):
         allowed = ", ".join(str(root) for root in roots)
         raise OutsideFolders(f"{path} is outside the folders that tasks may use: {allowed}")

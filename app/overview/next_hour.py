@@ -14,7 +14,7 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Line:
+class ScheduleFires:
     """One schedule: since when it is late, or None, and its fires of the hour."""
 
     schedule_id: int
@@ -33,7 +33,7 @@ class NextHour:
 
     from_at: datetime
     until_at: datetime
-    lines: Sequence[Line]
+    lines: Sequence[ScheduleFires]
     more: int
     fires: int
     number: int
@@ -46,10 +46,12 @@ def next_hour(late: Sequence[Overdue], now: datetime) -> NextHour:
     from_at = now.replace(second=0, microsecond=0)
     window = schedules.coming(from_at, from_at + _HOUR)
     fires = {one.schedule_id: one for one in window.schedules}
-    lines = [Line(one.schedule_id, one.name, one.due_at, fires.get(one.schedule_id)) for one in late]
+    lines = [ScheduleFires(one.schedule_id, one.name, one.due_at, fires.get(one.schedule_id)) for one in late]
     known = {line.schedule_id for line in lines}
     lines += [
-        Line(one.schedule_id, one.name, None, one) for one in window.schedules if one.schedule_id not in known
+        ScheduleFires(one.schedule_id, one.name, None, one)
+        for one in window.schedules
+        if one.schedule_id not in known
     ]
     return NextHour(
         from_at,

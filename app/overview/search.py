@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResults:
     """What matches, a few of each kind; `run_id` when the words are the id of a run."""
 
     tasks: Sequence[TaskInfo] = ()
@@ -25,21 +25,21 @@ class Found:
     run_id: str = ""
 
 
-def search(text: str, now: datetime) -> Found:
+def search(text: str, now: datetime) -> SearchResults:
     """Tasks by name, meaning or queue, schedules by name, task or note, queues by name, runs by id, task,
     arguments or error. Every word must be found.
 
     Nothing for no words.
     """
     if not text:
-        return Found()
+        return SearchResults()
     try:
-        return Found(run_id=runs.get(text).id)
+        return SearchResults(run_id=runs.get(text).id)
     except NotFound:
         tasks = catalog.matching(catalog.listing(), text)[:SHOWN]
         planned = schedules.page(schedules.ScheduleFilter(q=text), limit=SHOWN).items
         found = runs.page(runs.RunFilter(q=text), limit=SHOWN).items
-        return Found(tasks, planned, _queues(text, now), found)
+        return SearchResults(tasks, planned, _queues(text, now), found)
 
 
 def _queues(text: str, now: datetime) -> list[str]:

@@ -18,7 +18,7 @@ WINDOW = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Line:
+class Waiting:
     """What waits in all queues; `oldest_at` is when the one that waits longest was sent."""
 
     waiting: int
@@ -42,7 +42,7 @@ class Day:
 
 
 @dataclass(frozen=True)
-class Late:
+class LateSchedules:
     """Late schedules, the latest one first (100 at most), of so many; and how many are on."""
 
     schedules: Sequence[Overdue]
@@ -61,10 +61,10 @@ class Summary:
     running: Sequence[runs.Run]
     found: runs.Failures
     day: Day
-    late: Late
+    late: LateSchedules
     throughput: Throughput
     next_hour: NextHour
-    line: Line | None
+    line: Waiting | None
     workers: list[Worker] | None
     other_app: broker.OtherApp | None = None
     strangers: Sequence[str] = ()
@@ -134,7 +134,7 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
     Raises KeyError when the span is none of `SPANS`.
     """
     late = _late(now)
-    line: Line | None = None
+    line: Waiting | None = None
     listed: list[Worker] | None = None
     other: broker.OtherApp | None = None
     strangers: Sequence[str] = ()
@@ -166,18 +166,18 @@ def _day(now: datetime) -> Day:
     return Day(last, before if is_known else None)
 
 
-def _late(now: datetime) -> Late:
+def _late(now: datetime) -> LateSchedules:
     found = schedules.overdue(now)
     count = len(found) if len(found) < schedules.READ_AT_MOST else schedules.late_count(now)
-    return Late(found, count, schedules.enabled_count())
+    return LateSchedules(found, count, schedules.enabled_count())
 
 
-def _line(queues: Sequence[str]) -> Line:
+def _line(queues: Sequence[str]) -> Waiting:
     depths = broker.depths(queues)
     filled = [name for name, depth in depths.items() if depth.waiting]
     oldest = {name: at for name, at in broker.oldest_sent_at(filled).items() if at}
     first = min(oldest, key=lambda name: oldest[name], default="")
-    return Line(
+    return Waiting(
         waiting=sum(depth.waiting for depth in depths.values()),
         queues=len(filled),
         held=sum(depth.held for depth in depths.values()),

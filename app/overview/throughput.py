@@ -40,9 +40,9 @@ class Throughput:
     step: timedelta
     ended: Sequence[Ended]
 
-    def at(self, place: int) -> datetime:
+    def at(self, index: int) -> datetime:
         """Where a step begins; the one after the last is where the last one ends."""
-        return self.from_at + place * self.step
+        return self.from_at + index * self.step
 
     @cached_property
     def whole(self) -> Ended:
@@ -53,13 +53,13 @@ class Throughput:
         """The neighbouring steps with by far more failures than usual in this span; most have none."""
         usual = STANDS_OUT * self.whole.failed / len(self.ended)
         found: list[Cluster] = []
-        for place, one in enumerate(self.ended):
+        for index, one in enumerate(self.ended):
             if one.failed < 2 or one.failed <= usual:
                 continue
-            if found and found[-1].last == place - 1:
-                found[-1] = Cluster(found[-1].first, place, found[-1].failed + one.failed)
+            if found and found[-1].last == index - 1:
+                found[-1] = Cluster(found[-1].first, index, found[-1].failed + one.failed)
             else:
-                found.append(Cluster(place, place, one.failed))
+                found.append(Cluster(index, index, one.failed))
         largest = max(found, key=lambda one: one.failed, default=None)
         return largest if largest and largest.failed >= CLUSTER_FROM else None
 

@@ -39,8 +39,8 @@ def metrics_page() -> Response:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and not hmac.compare_digest(given.encode(), token.encode()):
         abort(401)
-    told = kept("metrics", lambda: generate_latest(metrics.registry(utcnow())))
-    return Response(told, content_type=CONTENT_TYPE_LATEST)
+    text = kept("metrics", lambda: generate_latest(metrics.registry(utcnow())))
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 @frame_bp.get("/frame")
@@ -64,8 +64,8 @@ def _frame(here: str, version: str, inside: Markup) -> str:
 
 def _inside(here: str) -> tuple[str, Markup]:
     """What is shown, and its version: any difference gives another."""
-    told = status_bar.signs(viewer.now(), words.amount)
-    shown = render_template("_frame_inside.html", here=here, signs=told)
+    indicators = status_bar.indicators(viewer.now(), words.amount)
+    shown = render_template("_frame_inside.html", here=here, signs=indicators)
     return live.version_of(shown), Markup(shown)  # noqa: S704 -- what a template made
 
 

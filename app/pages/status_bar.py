@@ -16,7 +16,7 @@ from flask_babel import ngettext
 from app import broker, heartbeats, schedules
 from app.broker.aside import SetAside, aside
 from app.errors import BrokerUnavailable, NotFound
-from app.heartbeats import Beat, RecorderWord
+from app.heartbeats import Beat, RecorderStatus
 
 KEPT_SECONDS = 2.0
 SLOW_SECONDS = 0.25
@@ -34,12 +34,12 @@ class Reading:
     broker_seconds: float | None
     beats: list[Beat] | None
     unfired: int
-    recorders: list[RecorderWord] | None
+    recorders: list[RecorderStatus] | None
     aside: SetAside | None = None
 
 
 @dataclass(frozen=True)
-class Sign:
+class Indicator:
     """One line: `kind` is "" when all is well, else the state ("late", "failed") of its icon and colour."""
 
     label: str
@@ -49,7 +49,7 @@ class Sign:
     endpoint: str
 
 
-def signs(now: datetime, amount: Amount) -> list[Sign]:
+def indicators(now: datetime, amount: Amount) -> list[Indicator]:
     """Broker, scheduler, events; it never fails for Redis or RabbitMQ.
 
     `amount` gives the viewer's words for a number of seconds.
@@ -96,67 +96,67 @@ def _seconds() -> float | None:
     return time.perf_counter() - started
 
 
-def _broker(reading: Reading) -> Sign:
+def _broker(reading: Reading) -> Indicator:
     label, name = _("Broker"), broker.capabilities().name
     if reading.broker_seconds is None:
         detail = _("%(name)s does not answer. What was queued is not lost.", name=name)
-        return Sign(label, "failed", _("No answer"), detail, "queues.index")
+        return Indicator(label, "failed", _("No answer"), detail, "queues.index")
     milliseconds = max(1, round(reading.broker_seconds * 1000))
     slow = reading.broker_seconds > SLOW_SECONDS
     detail = _("%(name)s answered in %(ms)s ms", name=name, ms=milliseconds)
     word = _("%(name)s, %(ms)s ms", name=name, ms=milliseconds)
-    return Sign(label, "late" if slow else "", word, detail, "queues.index")
+    return Indicator(label, "late" if slow else "", word, detail, "queues.index")
 
 
-def _scheduler(reading: Reading, now: datetime, amount: Amount) -> Sign:
+def _scheduler(reading: Reading, now: datetime, amount: Amount) -> Indicator:
     label, to = _("Scheduler"), "schedules.index"
     if reading.beats is None:
-        return Sign(label, "late", _("Unknown"), _("Redis does not answer."), to)
+        return Indicator(label, "late", _("Unknown"), _("Redis does not answer."), to)
     alive = [beat.name for beat in reading.beats if beat.alive]
     if not alive:
         detail = _("No beat is at work, so no schedule fires.")
         heard = [beat.tick_at for beat in reading.beats]
-        return _silent(Sign(label, "failed", "", detail, to), heard, now, amount)
+        return _silent(Indicator(label, "failed", "", detail, to), heard, now, amount)
     if reading.unfired:
         detail = ngettext(
             "%(num)d schedule is due for more than a minute, and beat has not fired it",
             "%(num)d schedules are due for more than a minute, and beat has not fired them",
             reading.unfired,
         )
-        return Sign(label, "late", _("%(n)s late", n=reading.unfired), detail, to)
-    return Sign(label, "", _("On time"), _("At work: %(names)s", names=", ".join(alive)), to)
+        return Indicator(label, "late", _("%(n)s late", n=reading.unfired), detail, to)
+    return Indicator(label, "", _("On time"), _("At work: %(names)s", names=", ".join(alive)), to)
 
 
-def _events(reading: Reading, now: datetime, amount: Amount) -> Sign:
+def _events(reading: Reading, now: datetime, amount: Amount) -> Indicator:
     label, to = _("Events"), "runs.index"
     if reading.recorders is None:
-        return Sign(label, "late", _("Unknown"), _("Redis does not answer."), to)
+        return Indicator(label, "late", _("Unknown"), _("Redis does not answer."), to)
     alive = [word for word in reading.recorders if word.alive]
     if not alive:
         detail = _("No recorder is at work: what happens is recorded when one runs again.")
-        heard = [word.told_at for word in reading.recorders]
-        return _silent(Sign(label, "failed", "", detail, to), heard, now, amount)
+        heard = [word.heartbeat_at for word in reading.recorders]
+        return _silent(Indicator(label, "failed", "", detail, to), heard, now, amount)
     behind = alive[0].behind_seconds  # the latest word
     if behind > BEHIND_SECONDS:
         detail = _("The history is %(amount)s behind what happens.", amount=amount(behind))
-        return Sign(label, "late", _("%(amount)s behind", amount=amount(behind)), detail, to)
+        return Indicator(label, "late", _("%(amount)s behind", amount=amount(behind)), detail, to)
     if reading.aside and reading.aside.last_at and now - reading.aside.last_at < LATELY:
         detail = _(
             "%(n)s could not be worked with and were set aside, the last one: %(why)s",
             n=reading.aside.total,
             why=reading.aside.last_why,
         )
-        return Sign(label, "late", _("%(n)s set aside", n=reading.aside.total), detail, to)
+        return Indicator(label, "late", _("%(n)s set aside", n=reading.aside.total), detail, to)
     number = sum(word.per_minute for word in alive)
     detail = _(
         "Events recorded in the last minute: %(n)s. At work: %(names)s",
         n=number,
         names=", ".join(sorted(word.name for word in alive)),
     )
-    return Sign(label, "", _("%(n)s / min", n=number), detail, to)
+    return Indicator(label, "", _("%(n)s / min", n=number), detail, to)
 
 
-def _silent(sign: Sign, heard: list[datetime], now: datetime, amount: Amount) -> Sign:
+def _silent(sign: Indicator, heard: list[datetime], now: datetime, amount: Amount) -> Indicator:
     """The sign of a process that is not at work, with its word: since when, where one was ever heard of."""
     if not heard:
         return replace(sign, word=_("Not running"))

@@ -141,10 +141,10 @@ def limits(task_name: str) -> Any:
         name: request.form.get(name, "").strip() for name in ("rate_limit", "time_limit", "soft_time_limit")
     }
     try:
-        told = workers.set_limits(task_name, _limits(sent), viewer.now())
+        applied = workers.set_limits(task_name, _limits(sent), viewer.now())
     except Invalid as error:
         return _limits_form(task_name, sent, error.errors), 422
-    refused = "; ".join(f"{name}: {words}" for name, words in told.workers.items() if words)
+    refused = "; ".join(f"{name}: {words}" for name, words in applied.workers.items() if words)
     toast(_("The limits of %(task)s are changed", task=task_name), refused)
     return go_to(url_for("tasks.show", task_name=task_name))
 
@@ -203,19 +203,19 @@ def _one(hostname: str) -> dict[str, Any]:
 
 def _usual(found: list[Worker]) -> dict[str, float]:
     """The usual seconds of each task that runs now, where enough of its runs are known."""
-    return runs.usual_seconds({run["task"] for worker in found for run in worker.running}, viewer.now())
+    return runs.typical_seconds({run["task"] for worker in found for run in worker.running}, viewer.now())
 
 
 def _version(found: list[Worker], *more: Any) -> str:
     """Moves with what is shown, but not for a heartbeat or a few bytes of memory alone."""
-    told = [
+    shown = [
         (
             *(one.hostname, one.state, one.stopping, one.slots, one.autoscale, one.queues, one.pause),
             *([run["id"] for run in one.running], round(one.memory_bytes, -7), round(one.load, 1), one.app),
         )
         for one in found
     ]
-    return live.version_of(told, more)
+    return live.version_of(shown, more)
 
 
 def _question(fragment: str, title: str, hostname: str) -> str:

@@ -1,6 +1,16 @@
 """Queues: what waits in them, in which order, and everything that people do about it."""
 
-from app.queues.actions import Change, hold, move, nudge, put_back, release, remove, reprioritise, send_to
+from app.queues.actions import (
+    MessageChange,
+    hold,
+    move,
+    nudge,
+    release,
+    remove,
+    reprioritise,
+    send_to,
+    undo_move,
+)
 from app.queues.bulk import MOST, apply
 from app.queues.details import Queue, find, held_in_all, listing
 from app.queues.diagnosis import Diagnosis, diagnose
@@ -10,10 +20,10 @@ from app.queues.forecast import (
     LOOKED_AHEAD,
     Consumer,
     Forecast,
-    Pace,
-    paces,
+    ServiceRate,
+    estimated_start,
     seconds_ahead,
-    starts_at,
+    service_rates,
 )
 from app.queues.messages import Waiting, held, line, one, tasks_at_front
 from app.queues.queue_modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
@@ -27,18 +37,19 @@ __all__ = [
     "LOOKED_AHEAD",
     "MOST",
     "SPAN",
-    "Change",
     "Consumer",
     "Diagnosis",
     "Forecast",
-    "Pace",
+    "MessageChange",
     "Queue",
     "Rates",
     "Sampler",
+    "ServiceRate",
     "Trend",
     "Waiting",
     "apply",
     "diagnose",
+    "estimated_start",
     "find",
     "held",
     "held_in_all",
@@ -51,10 +62,8 @@ __all__ = [
     "names",
     "nudge",
     "one",
-    "paces",
     "pause",
     "purge",
-    "put_back",
     "release",
     "release_all",
     "remove",
@@ -64,9 +73,10 @@ __all__ = [
     "resume",
     "seconds_ahead",
     "send_to",
-    "starts_at",
+    "service_rates",
     "stop_holding_new",
     "tasks_at_front",
     "tendency",
+    "undo_move",
     "why",
 ]

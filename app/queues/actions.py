@@ -24,7 +24,7 @@ from app.runs import Run, states
 
 
 @dataclass(frozen=True)
-class Change:
+class MessageChange:
     """A message before and after; `before` is None where its old place is not known any more."""
 
     before: Message | None
@@ -66,7 +66,7 @@ def move(
     to: str | None = None,
     position: int | None = None,
     hint: int | None = None,
-) -> Change:
+) -> MessageChange:
     """Move a waiting run; places and errors as in `broker.move`. `hint`: where it was last seen."""
     old = broker.find(queue, run_id, hint)
     with _or_taken(queue, run_id), transaction():
@@ -81,21 +81,23 @@ def move(
         )
         run_sync.change(run_id, now, priority=moved.priority)
         _note("queue.move", queue, moved, now, position=moved.position, priority=_changed(old, moved))
-    return _done(Change(old, moved))
+    return _done(MessageChange(old, moved))
 
 
-def nudge(queue: str, run_id: str, now: datetime, up: bool, hint: int | None = None) -> Change:
+def nudge(queue: str, run_id: str, now: datetime, up: bool, hint: int | None = None) -> MessageChange:
     """Move a waiting run one place up or down the line; at its end nothing changes. Raises like `move`."""
     old = broker.find(queue, run_id, hint)
-    place = (old.position if old else None) or 1
-    neighbour = [] if up and place == 1 else broker.page(queue, place - 2 if up else place, 1, body_limit=0)
+    position = (old.position if old else None) or 1
+    neighbour = (
+        [] if up and position == 1 else broker.page(queue, position - 2 if up else position, 1, body_limit=0)
+    )
     if not neighbour or neighbour[0].id == run_id:
-        return move(queue, run_id, now, position=place, hint=place)
+        return move(queue, run_id, now, position=position, hint=position)
     side = "before" if up else "after"
-    return move(queue, run_id, now, hint=place, **{side: neighbour[0].id})  # type: ignore[arg-type]  # by name
+    return move(queue, run_id, now, hint=position, **{side: neighbour[0].id})  # type: ignore[arg-type]  # by name
 
 
-def put_back(queue: str, run_id: str, position: int, priority: int | None, now: datetime) -> Change:
+def undo_move(queue: str, run_id: str, position: int, priority: int | None, now: datetime) -> MessageChange:
     """Undo a move or a change of priority: the old priority, then the old place or the nearest to it.
 
     Raises like `move`.
@@ -106,7 +108,7 @@ def put_back(queue: str, run_id: str, position: int, priority: int | None, now: 
     return move(queue, run_id, now, position=max(1, min(position, waiting)))
 
 
-def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Change:
+def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> MessageChange:
     """Give a waiting or held run another priority; raises like `broker.reprioritise`, or `runs.resend`."""
     if not broker.capabilities().order:
         return _resend("queue.priority", queue, run_id, now, priority=priority)
@@ -115,10 +117,10 @@ def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Chang
         changed = broker.reprioritise(queue, run_id, priority, old.position if old else None)
         run_sync.change(run_id, now, priority=changed.priority)
         _note("queue.priority", queue, changed, now, priority=priority)
-    return _done(Change(old, changed))
+    return _done(MessageChange(old, changed))
 
 
-def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
+def send_to(queue: str, run_id: str, target: str, now: datetime) -> MessageChange:
     """Send a waiting run to another queue that exists; raises like `broker.send_to`, or `runs.resend`."""
     _require_target(target)
     if not broker.capabilities().order:
@@ -128,22 +130,24 @@ def send_to(queue: str, run_id: str, target: str, now: datetime) -> Change:
         sent = broker.send_to(queue, run_id, target, old.position if old else None)
         run_sync.change(run_id, now, queue=target)
         _note("queue.send", queue, sent, now, to=target)
-    return _done(Change(old, sent))
+    return _done(MessageChange(old, sent))
 
 
-def hold(queue: str, run_id: str, by: str, reason: str, now: datetime, hint: int | None = None) -> Change:
+def hold(
+    queue: str, run_id: str, by: str, reason: str, now: datetime, hint: int | None = None
+) -> MessageChange:
     """Set a waiting run aside; raises like `broker.hold`."""
     old = broker.find(queue, run_id, hint)
     with _or_taken(queue, run_id), transaction():
         message = broker.hold(queue, run_id, by, reason, now, old.position if old else hint)
         run_sync.held([run_id], now)
         _note("queue.hold", queue, message, now, reason=reason or None)
-    return _done(Change(old, message))
+    return _done(MessageChange(old, message))
 
 
 def release(
     queue: str, run_id: str, now: datetime, to: ReleaseTo | None = None, position: int | None = None
-) -> Change:
+) -> MessageChange:
     """Put a held run back into the line: `to` its front or back, else last of its priority, or to a position.
 
     Raises like `broker.release`, and `Forbidden` for a task that who acts may not run.
@@ -156,8 +160,8 @@ def release(
         run_sync.waiting([run_id], now)
         _note("queue.release", queue, message, now, to=to)
     if position is not None:
-        return Change(None, put_back(queue, run_id, position, None, now).after)
-    return _done(Change(None, message))
+        return MessageChange(None, undo_move(queue, run_id, position, None, now).after)
+    return _done(MessageChange(None, message))
 
 
 def remove(queue: str, run_id: str, by: str, now: datetime) -> Message:
@@ -168,19 +172,19 @@ def remove(queue: str, run_id: str, by: str, now: datetime) -> Message:
         message = broker.remove(queue, run_id)
         run_sync.removed([run_id], _("Removed from the queue by %(name)s.", name=by), now)
         _note("queue.remove", queue, message, now)
-    return _done(Change(message, message)).after
+    return _done(MessageChange(message, message)).after
 
 
 def _resend(
     action: str, queue: str, run_id: str, now: datetime, target: str = "", priority: int | None = None
-) -> Change:
+) -> MessageChange:
     """Change a message that cannot be changed: another one takes its place."""
     run = _recorded(queue, run_id)
     with transaction():
         message = queues.resend(run, target or queue, priority)
         run_sync.change(run_id, now, queue=message.queue, priority=message.priority)
         _note(action, queue, message, now, to=target or None, priority=priority)
-    return _done(Change(None, message))
+    return _done(MessageChange(None, message))
 
 
 def _recorded(queue: str, run_id: str) -> Run:
@@ -208,6 +212,6 @@ def _note(action: str, queue: str, message: Message, now: datetime, **details: A
     audit.record(action, now, "run", message.id, message.task_name or "", queue=queue, **details)
 
 
-def _done(change: Change) -> Change:
+def _done(change: MessageChange) -> MessageChange:
     topics.touch(broker.client(), ["runs", f"run:{change.after.id}"])
     return change

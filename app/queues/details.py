@@ -11,7 +11,7 @@ from app.config import settings
 from app.heartbeats import Worker
 from app.queues import trends
 from app.queues.discovery import names, require
-from app.queues.forecast import LOOKED_AHEAD, Pace, paces, seconds_ahead, starts_at
+from app.queues.forecast import LOOKED_AHEAD, ServiceRate, estimated_start, seconds_ahead, service_rates
 from app.queues.rates import Rates
 from app.queues.trends import Trend
 
@@ -20,8 +20,9 @@ from app.queues.trends import Trend
 class Queue:
     """One queue at one moment; `listening` are the online workers that listen to it, paused ones too.
 
-    `paces` is only called, and the database only asked, for what estimates and rates are made from; `trends`
-    only for how the depth went; `next_tasks`, the tasks of the next hundred runs, for how long they take.
+    `service_rates` is only called, and the database only asked, for what estimates and rates are made from;
+    `trends` only for how the depth went; `next_tasks`, the tasks of the next hundred runs, for how long they
+    take.
     """
 
     name: str
@@ -34,15 +35,15 @@ class Queue:
     holding_new: HoldingNew | None
     listening: list[Worker]
     oldest_at: datetime | None
-    paces: Callable[[], Mapping[str, Pace]]
+    service_rates: Callable[[], Mapping[str, ServiceRate]]
     trends: Callable[[], Mapping[str, Trend]]
     next_tasks: Callable[[], Sequence[str | None]]
     at: datetime
     supports_order: bool = True
 
     @property
-    def pace(self) -> Pace:
-        return self.paces().get(self.name, Pace())
+    def service_rate(self) -> ServiceRate:
+        return self.service_rates().get(self.name, ServiceRate())
 
     @property
     def trend(self) -> Trend:
@@ -52,7 +53,7 @@ class Queue:
     def tendency(self) -> str | None:
         """Where it is going: a word of `trends.tendency`."""
         return trends.tendency(
-            self.pace.in_per_minute, self.pace.out_per_minute, self.waiting, self.trend.lately
+            self.service_rate.in_per_minute, self.service_rate.out_per_minute, self.waiting, self.trend.lately
         )
 
     @property
@@ -90,11 +91,11 @@ class Queue:
 
     @property
     def in_per_minute(self) -> float:
-        return round(self.pace.in_per_minute, 1)
+        return round(self.service_rate.in_per_minute, 1)
 
     @property
     def out_per_minute(self) -> float:
-        return round(self.pace.out_per_minute, 1)
+        return round(self.service_rate.out_per_minute, 1)
 
     @property
     def drain_seconds(self) -> float | None:
@@ -102,8 +103,8 @@ class Queue:
         if not self.waiting:
             return 0.0
         nexts, rates = self.next_tasks(), Rates(self.taking, self.at)
-        work = seconds_ahead(self.pace, self.waiting, nexts)
-        ends = starts_at(self.pace, self.waiting, work, self.taking, self.at)
+        work = seconds_ahead(self.service_rate, self.waiting, nexts)
+        ends = estimated_start(self.service_rate, self.waiting, work, self.taking, self.at)
         if ends is None:
             return None
         last = {name: nexts.count(name) * self.waiting / len(nexts) - 1 for name in nexts}
@@ -145,7 +146,7 @@ def _next_tasks(queue: str) -> list[str | None]:
 
 def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
     depths, oldest = broker.depths(wanted), broker.oldest_sent_at(wanted)
-    pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: paces(now))
+    pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: service_rates(now))
     went = cache(lambda: trends.read({name: depths[name].waiting for name in wanted}, now))
     details = settings().queue_details
     return [
@@ -160,7 +161,7 @@ def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list
             holding_new=modes.get(name),
             listening=[worker for worker in alive if worker.online and name in worker.queues],
             oldest_at=oldest[name],
-            paces=known,
+            service_rates=known,
             trends=went,
             next_tasks=cache(partial(_next_tasks, name)),
             at=now,

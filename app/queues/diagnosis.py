@@ -97,7 +97,7 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
     if obstacle := _obstacle(queue, consumers, ruled_out):
         return replace(obstacle, ahead=ahead)
     taking = _taking(queue, consumers)
-    likely, rates = forecast.paces(now).get(queue, forecast.Pace()), Rates(taking, now)
+    likely, rates = forecast.service_rates(now).get(queue, forecast.ServiceRate()), Rates(taking, now)
     page = broker.page(queue, 0, min(ahead, forecast.LOOKED_AHEAD), body_limit=0) if ahead else []
     nexts = [one.task_name for one in page]
     same = round(nexts.count(message.task_name) * ahead / len(nexts)) if nexts else 0
@@ -108,7 +108,7 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
         nexts = [name for name in nexts if not rates.waits(name)]
         ruled_out.append(_others_wait(passed))
     seconds = forecast.seconds_ahead(likely, ahead, nexts)
-    starts = forecast.starts_at(likely, ahead, seconds, taking, now)
+    starts = forecast.estimated_start(likely, ahead, seconds, taking, now)
     if allowed is not None and allowed > (starts or now):
         return _rate_limited(rates.words(message.task_name), same, allowed, ruled_out)
     found = _behind_others(message, ahead, taking)
@@ -212,10 +212,10 @@ def _nowhere(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosi
     if found := _unsent_or_at_work(run, consumers, now):
         return found
     queues = {run.queue or "", *(queue for one in consumers for queue in one.queues)} - {""}
-    place = broker.locate(run.id, sorted(queues))
-    if place and place.where == "waiting":
-        return _in_line(run, place.message, consumers, now)
-    if (place and place.where == "taken") or run.state == states.RECEIVED:
+    location = broker.locate(run.id, sorted(queues))
+    if location and location.where == "waiting":
+        return _in_line(run, location.message, consumers, now)
+    if (location and location.where == "taken") or run.state == states.RECEIVED:
         return _with_worker(run, consumers)
     return _vanished(run, now)
 

@@ -44,7 +44,7 @@ class Consumer(Protocol):
 
 
 @dataclass(frozen=True)
-class Pace:
+class ServiceRate:
     """The latest runs of one queue: how many were looked at, their mean seconds, and by task.
 
     Tasks that are not among them have the mean of their last week, from the hourly numbers.
@@ -61,8 +61,8 @@ class Pace:
         return self.by_task.get(task_name or "", self.mean_seconds)
 
 
-def paces(now: datetime) -> dict[str, Pace]:
-    """The pace of every queue that had runs lately; costs the same however long the history is."""
+def service_rates(now: datetime) -> dict[str, ServiceRate]:
+    """The service rate of every queue that had runs lately; costs the same however long the history is."""
     samples: dict[str, list[Any]] = {}
     for row in [row for state, most in SAMPLE.items() for row in _newest(state, most)]:
         samples.setdefault(row.queue, []).append(row)
@@ -73,17 +73,17 @@ def paces(now: datetime) -> dict[str, Pace]:
     }
 
 
-def seconds_ahead(pace: Pace, ahead: int, next_tasks: Sequence[str | None]) -> float:
+def seconds_ahead(rate: ServiceRate, ahead: int, next_tasks: Sequence[str | None]) -> float:
     """How long `ahead` runs take together; the tasks of the next are known, the others count as average."""
     known = next_tasks[:ahead]
-    return sum(map(pace.seconds_of, known)) + (ahead - len(known)) * pace.mean_seconds
+    return sum(map(rate.seconds_of, known)) + (ahead - len(known)) * rate.mean_seconds
 
 
-def starts_at(
-    pace: Pace, ahead: int, ahead_seconds: float, consumers: Sequence[Consumer], now: datetime
+def estimated_start(
+    rate: ServiceRate, ahead: int, ahead_seconds: float, consumers: Sequence[Consumer], now: datetime
 ) -> datetime | None:
     """One answer of a `Forecast`."""
-    return Forecast(pace, consumers, now).start(ahead, ahead_seconds)
+    return Forecast(rate, consumers, now).start(ahead, ahead_seconds)
 
 
 class Forecast:
@@ -92,9 +92,9 @@ class Forecast:
     `consumers` are the workers that take from it.
     """
 
-    def __init__(self, pace: Pace, consumers: Sequence[Consumer], now: datetime) -> None:
-        self._now, self._enough = now, pace.runs >= ENOUGH
-        self._free_in = sorted(seconds for one in consumers for seconds in _free_in(pace, one, now))
+    def __init__(self, rate: ServiceRate, consumers: Sequence[Consumer], now: datetime) -> None:
+        self._now, self._enough = now, rate.runs >= ENOUGH
+        self._free_in = sorted(seconds for one in consumers for seconds in _free_in(rate, one, now))
         self._idle = sum(max(0, one.slots - len(one.running)) for one in consumers)
 
     def start(self, ahead: int, ahead_seconds: float) -> datetime | None:
@@ -110,9 +110,9 @@ class Forecast:
         return self._now + timedelta(seconds=_had_time(self._free_in, ahead_seconds))
 
 
-def _free_in(pace: Pace, consumer: Consumer, now: datetime) -> list[float]:
+def _free_in(rate: ServiceRate, consumer: Consumer, now: datetime) -> list[float]:
     """In how many seconds each slot is free; a pool that shrinks runs more than it has slots for."""
-    left = sorted((_left(pace, run, now) for run in consumer.running), reverse=True)[: consumer.slots]
+    left = sorted((_left(rate, run, now) for run in consumer.running), reverse=True)[: consumer.slots]
     return [0.0] * (consumer.slots - len(left)) + left
 
 
@@ -127,14 +127,14 @@ def _had_time(free_in: Sequence[float], work: float) -> float:
     return moment
 
 
-def _left(pace: Pace, running: Mapping[str, Any], now: datetime) -> float:
+def _left(rate: ServiceRate, running: Mapping[str, Any], now: datetime) -> float:
     """Seconds that a running run is likely to need still.
 
     Up to its usual time, the rest of that. Beyond it nothing tells its end, and the best guess about
     something that has run for so long is that it is half done: as long again. Many runs take a little longer
     than usual and end soon after, so that guess is reached at twice the usual time, by an even rise.
     """
-    usual, started = pace.seconds_of(running.get("task")), running.get("started_at")
+    usual, started = rate.seconds_of(running.get("task")), running.get("started_at")
     if started is None:
         return usual
     elapsed = max(0.0, (now - datetime.fromtimestamp(started, UTC)).total_seconds())
@@ -157,7 +157,9 @@ def _came_in(now: datetime) -> dict[str, float]:
     return {queue: 60 * count / seconds for queue, count in Counter(row.queue for row in rows).items()}
 
 
-def _pace(sample: Sequence[Any], usual: Mapping[str, float], in_per_minute: float, now: datetime) -> Pace:
+def _pace(
+    sample: Sequence[Any], usual: Mapping[str, float], in_per_minute: float, now: datetime
+) -> ServiceRate:
     by_task: dict[str, list[float]] = {}
     for row in sample:
         if row.runtime_seconds is not None:
@@ -170,7 +172,7 @@ def _pace(sample: Sequence[Any], usual: Mapping[str, float], in_per_minute: floa
     ):  # perhaps cut off: do not count minutes it does not reach
         minutes = min(minutes, max((now - min(ended)).total_seconds(), 1.0) / 60)
     out = sum(at >= now - WINDOW for at in ended)
-    return Pace(
+    return ServiceRate(
         runs=len(times),
         mean_seconds=sum(times) / len(times) if times else 0.0,
         by_task={**usual, **{name: sum(found) / len(found) for name, found in by_task.items()}},

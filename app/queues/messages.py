@@ -108,8 +108,8 @@ def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
     if not messages or not queue.taking:
         return found
     ahead = (messages[0].position or 1) - 1
-    seconds = seconds_ahead(queue.pace, ahead, queue.next_tasks() if ahead else [])
-    forecast, rates = Forecast(queue.pace, queue.taking, queue.at), Rates(queue.taking, queue.at)
+    seconds = seconds_ahead(queue.service_rate, ahead, queue.next_tasks() if ahead else [])
+    forecast, rates = Forecast(queue.service_rate, queue.taking, queue.at), Rates(queue.taking, queue.at)
     nexts = queue.next_tasks() if ahead else []
     before = {name: nexts.count(name) * ahead / len(nexts) for name in {*nexts}}
     passed = rates.passed(nexts) * ahead / len(nexts) if nexts else 0
@@ -123,7 +123,7 @@ def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
         if allowed is not None and allowed > (at or queue.at):
             continue  # others go past it
         ahead += 1
-        seconds += queue.pace.seconds_of(message.task_name)
+        seconds += queue.service_rate.seconds_of(message.task_name)
     return found
 
 

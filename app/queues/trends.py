@@ -10,7 +10,7 @@ from app.queues.discovery import names, require
 
 SPAN = timedelta(minutes=30)  # what the pages show and speak of
 ENOUGH = 10  # samples, five minutes: fewer tell nothing
-LATELY = timedelta(minutes=5)  # what rates are counted over (`runs.pace`)
+LATELY = timedelta(minutes=5)  # what rates are counted over (`queues.forecast`)
 
 LEAST_PER_MINUTE = 1.0  # slower than five runs in five minutes, a rate says nothing
 LEAST_DIFFERENCE = 0.4  # two runs in five minutes: less is chance
@@ -97,7 +97,7 @@ class Sampler:
     def __init__(self) -> None:
         self._slot = -1
 
-    def look(self, now: datetime) -> None:
+    def tick(self, now: datetime) -> None:
         """Sample if it is time; call it as often as you like. Raises `BrokerUnavailable`.
 
         What could not be sampled is not made up for: the half minute is missing.

@@ -15,7 +15,7 @@ SETTLED_AFTER = timedelta(seconds=10)
 LOOKS = 10  # so often a newcomer's row is looked for: its event may be recorded after its message is seen
 
 
-class Keeper:
+class HeldRunSync:
     """One a recorder; it remembers which held runs it has seen, and how often."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Keeper:
         self._names: list[str] = []
         self._named_at = float("-inf")
 
-    def look(self, now: datetime) -> int:
+    def tick(self, now: datetime) -> int:
         """Set newcomers aside where a queue holds everything new, and bring the rows in step.
 
         Returns how many rows it changed. Call it every second or so.

@@ -20,10 +20,10 @@ from app.broker import starts, topics
 from app.clock import utcnow
 from app.config import settings
 from app.heartbeats import recorder as heartbeat
-from app.heartbeats.beat import ToldByBeat
-from app.heartbeats.recorder import ToldByRecorder
+from app.heartbeats.beat import BeatEntry
+from app.heartbeats.recorder import RecorderEntry
 from app.heartbeats.strangers import Listener
-from app.heartbeats.worker import ToldByAppWorker, ToldByWorker
+from app.heartbeats.worker import AppWorkerEntry, WorkerEntry
 from app.recorder import held_runs
 from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
 from app.runs import adoption, bulk, history, outbox
@@ -42,10 +42,10 @@ TELL_SECONDS = 1.0
 OTHER_APP_SECONDS = 1.0
 STRANGERS_SECONDS = 5.0
 _HEARTBEATS = (
-    (hashes.WORKERS, ToldByWorker),
-    (hashes.APP_WORKERS, ToldByAppWorker),
-    (hashes.BEATS, ToldByBeat),
-    (hashes.RECORDERS, ToldByRecorder),
+    (hashes.WORKERS, WorkerEntry),
+    (hashes.APP_WORKERS, AppWorkerEntry),
+    (hashes.BEATS, BeatEntry),
+    (hashes.RECORDERS, RecorderEntry),
 )
 
 logger = logging.getLogger(__name__)
@@ -62,14 +62,14 @@ class Recorder:
         with app.app_context():
             self._newcomers = broker.newcomers()
         self._strangers = Listener()
-        self._sampler = Part("sampling of queues", queues.Sampler().look, 0.0)
+        self._sampler = Part("sampling of queues", queues.Sampler().tick, 0.0)
         self._parts = [
             Part("sending", self._send, SWEEP_SECONDS),
             Part("looking for other apps' workers", self._look_for_strangers, STRANGERS_SECONDS),
             Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
-            Part("keeping of held runs", held_runs.Keeper().look, SWEEP_SECONDS),
-            Part("changes of many runs", self._look_after_many, SWEEP_SECONDS),
-            Part("putting dead workers' runs right", self._put_right, DEATHS_SECONDS),
+            Part("keeping of held runs", held_runs.HeldRunSync().tick, SWEEP_SECONDS),
+            Part("changes of many runs", self._resume_bulks, SWEEP_SECONDS),
+            Part("putting dead workers' runs right", self._recover, DEATHS_SECONDS),
         ]
         self._stop = threading.Event()
         self._mended = self._joined = self._said = False
@@ -146,7 +146,7 @@ class Recorder:
         self._told = at
         per_minute, behind = self._minute.count(at), 0.0 if self._said else self._reader.lag_seconds()
         failing = {part.name: part.error for part in (self._sampler, *self._parts) if part.failures > 1}
-        heartbeat.tell(self._redis, self.name, self._recorded, per_minute, behind, failing)
+        heartbeat.send_heartbeat(self._redis, self.name, self._recorded, per_minute, behind, failing)
 
     def sweep(self, now: datetime) -> None:
         """Send what is due and put dead workers' runs right, not more than once a second.
@@ -188,15 +188,15 @@ class Recorder:
     def _look_for_strangers(self, now: datetime) -> None:
         self._strangers.look(self._redis, now)
 
-    def _look_after_many(self, now: datetime) -> None:
-        bulk.look_after(now)
+    def _resume_bulks(self, now: datetime) -> None:
+        bulk.resume_abandoned(now)
 
-    def _put_right(self, now: datetime) -> None:
+    def _recover(self, now: datetime) -> None:
         for key, shape in _HEARTBEATS:
             hashes.set_unreadable_aside(self._redis, key, shape)
         steady = timedelta(seconds=time.monotonic() - self._steady_since)
-        for put_right in (workers.put_right, workers.put_right_elsewhere):
-            outcome = put_right(self._redis, now, now - steady)
+        for recover in (workers.recover, workers.recover_elsewhere):
+            outcome = recover(self._redis, now, now - steady)
             if ids := [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]:
                 topics.touch(self._redis, ["runs", *ids])
 
@@ -209,7 +209,7 @@ class Recorder:
         if at - self._took_over < TAKE_OVER_SECONDS or at - self._steady_since <= ALIVE_SECONDS + 1:
             return []
         self._took_over = at
-        return self._reader.take_over(BATCH)
+        return self._reader.claim(BATCH)
 
     def _live(self) -> None:
         """Tell the other recorders every second that this process lives, also while a batch takes long."""

@@ -59,7 +59,7 @@ class EventReader:
         """What this member has not acknowledged is the others' from now on."""
         self._redis.delete(ALIVE_PREFIX + self._name)
 
-    def take_over(self, count: int) -> list[Entry]:
+    def claim(self, count: int) -> list[Entry]:
         """Take over up to `count` entries of members that died before they acknowledged them."""
         found: list[Entry] = []
         for member in self._dead_members():
@@ -69,8 +69,8 @@ class EventReader:
 
     def _dead_members(self) -> list[str]:
         """Members that hold entries and have not said that they live."""
-        told: Any = self._redis.xinfo_consumers(STREAM, GROUP)
-        holding = [_text(one["name"]) for one in told if one["pending"]]
+        consumers: Any = self._redis.xinfo_consumers(STREAM, GROUP)
+        holding = [_text(one["name"]) for one in consumers if one["pending"]]
         return [
             name for name in holding if name != self._name and not self._redis.exists(ALIVE_PREFIX + name)
         ]

@@ -31,7 +31,7 @@ def adopt(messages: Sequence[Message], mask: Mask, now: datetime) -> list[str]:
 
 def _event(message: Message, now: datetime) -> dict[str, Any]:
     """What its sender would have told, as far as the message says it."""
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "type": "sent",
         "id": message.id,
         "task": message.task_name,
@@ -46,5 +46,5 @@ def _event(message: Message, now: datetime) -> dict[str, Any]:
         "expires": message.expires.isoformat() if message.expires else None,
     }
     if message.args is not None:
-        told |= {"args": message.args, "kwargs": message.kwargs}
-    return {name: value for name, value in told.items() if value is not None}
+        values |= {"args": message.args, "kwargs": message.kwargs}
+    return {name: value for name, value in values.items() if value is not None}

@@ -57,18 +57,18 @@ class Writer(Protocol):
     They are read while the file is sent, which is after the request: nothing of it is needed then.
     """
 
-    def __call__(self, app: Flask, wanted: RunFilter, most: int = MOST) -> Iterator[bytes]: ...
+    def __call__(self, app: Flask, criteria: RunFilter, most: int = MOST) -> Iterator[bytes]: ...
 
 
-def as_csv(app: Flask, wanted: RunFilter, most: int = MOST) -> Iterator[bytes]:
+def as_csv(app: Flask, criteria: RunFilter, most: int = MOST) -> Iterator[bytes]:
     """The runs as a table with a heading, for spreadsheets: text that would be a formula is kept from it."""
-    return _in_pieces(_csv_lines(_rows(app, wanted, most)))
+    return _in_pieces(_csv_lines(_rows(app, criteria, most)))
 
 
-def as_json(app: Flask, wanted: RunFilter, most: int = MOST) -> Iterator[bytes]:
+def as_json(app: Flask, criteria: RunFilter, most: int = MOST) -> Iterator[bytes]:
     """The runs as one document: {"runs": […], "complete": whether these are all, "note": … when not}."""
     note = _("More runs match. These are the newest %(n)s.", n=format_decimal(most))
-    return _in_pieces(_json_parts(_rows(app, wanted, most + 1), most, note))
+    return _in_pieces(_json_parts(_rows(app, criteria, most + 1), most, note))
 
 
 WRITERS: dict[str, Writer] = {"csv": as_csv, "json": as_json}
@@ -96,7 +96,7 @@ def _json_parts(rows: Iterator[Row], most: int, note: str) -> Iterator[str]:
     yield f'\n], "complete": {to_json(complete)}, "note": {to_json(None if complete else note)}}}\n'
 
 
-def _rows(app: Flask, wanted: RunFilter, most: int) -> Iterator[Row]:
+def _rows(app: Flask, criteria: RunFilter, most: int) -> Iterator[Row]:
     """The newest runs, at most `most`. Where a search stopped for its budget it goes on, to the end.
 
     Each page is a read of its own, which is over before the page is sent: nobody's writing waits for the
@@ -105,7 +105,7 @@ def _rows(app: Flask, wanted: RunFilter, most: int) -> Iterator[Row]:
     cursor: str | None = None
     while most > 0:
         with app.app_context():  # its end closes the session
-            found = page(wanted, min(_PAGE, most), cursor)
+            found = page(criteria, min(_PAGE, most), cursor)
             rows = [_row(run) for run in found.items]
         yield from rows
         most -= len(rows)

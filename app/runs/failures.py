@@ -81,15 +81,15 @@ class _Gathered:
 def failed_count(since: datetime, limit: int) -> int:
     """How many runs failed since a time, counted up to `limit`: for every page."""
     failed = RunFilter(state=states.FAILED, since=since)
-    rows = filters.looked_at(failed, filters.of_states(states.FAILED), limit, None, ())
+    rows = filters.candidates(failed, filters.of_states(states.FAILED), limit, None, ())
     return int(db.session.scalar(select(func.count()).select_from(rows)) or 0)
 
 
 def grouped_failures(since: datetime, limit: int = READ_AT_MOST) -> Failures:
     """The runs that failed since a time; of very many, the newest `limit`."""
     failed = RunFilter(state=states.FAILED, since=since)
-    lead = filters.of_states(states.FAILED)
-    rows = filters.looked_at(failed, lead, limit + 1, None, [Run.task_name, Run.error])
+    path = filters.of_states(states.FAILED)
+    rows = filters.candidates(failed, path, limit + 1, None, [Run.task_name, Run.error])
     start = func.substr(rows.c.error, 1, _ENOUGH_OF_AN_ERROR)
     query = select(rows.c.id, rows.c.at, rows.c.task_name, start)
     read = db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc())).all()

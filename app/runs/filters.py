@@ -1,4 +1,4 @@
-"""Which runs are meant: the filter, the index that leads to them best, and what is left to check."""
+"""Which runs are meant: the filter, the index that access_paths to them best, and what is left to check."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from app.runs import states
 from app.runs.models import IS_FAILED, Run
 from celeriac_agent.settings import OWN_APP
 
-Place = tuple[datetime, str]
+Key = tuple[datetime, str]
 Column = InstrumentedAttribute[Any]
 
 WORDS_MAX = 10
@@ -125,8 +125,8 @@ class RunFilter(lists.Filter):
 
 
 @dataclass(frozen=True)
-class Lead:
-    """An index that leads to the runs, newest first: one branch for each value that is asked for.
+class AccessPath:
+    """An index that access_paths to the runs, newest first: one branch for each value that is asked for.
 
     `covers` is the field that need not be checked any more.
     """
@@ -135,45 +135,45 @@ class Lead:
     branches: Sequence[ColumnElement[bool] | None] = field(default_factory=lambda: [None])
 
 
-def leads(wanted: RunFilter) -> list[Lead]:
-    """The indexes that can lead to the runs; the one of time alone when there is no other."""
-    if wanted.of_failures:  # few among many runs; their indexes alone know when they failed
-        names, covers = (states.FAILED, "") if wanted.error else (wanted.state, "state")
+def access_paths(criteria: RunFilter) -> list[AccessPath]:
+    """The indexes that can path to the runs; the one of time alone when there is no other."""
+    if criteria.of_failures:  # few among many runs; their indexes alone know when they failed
+        names, covers = (states.FAILED, "") if criteria.error else (criteria.state, "state")
         found = [of_states(names, covers)]
-        if wanted.task_name:
-            found.append(Lead("task_name", [and_(Run.task_name == wanted.task_name, _IS_FAILED)]))
+        if criteria.task_name:
+            found.append(AccessPath("task_name", [and_(Run.task_name == criteria.task_name, _IS_FAILED)]))
         return found
     found = [
-        Lead(name, [getattr(Run, name) == value])
+        AccessPath(name, [getattr(Run, name) == value])
         for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app")
-        if (value := getattr(wanted, name)) and (name, value) != ("app", OWN_APP)
+        if (value := getattr(criteria, name)) and (name, value) != ("app", OWN_APP)
     ]
-    if wanted.state:
-        found.append(of_states(wanted.state))
-    return found or [Lead("created_at")]
+    if criteria.state:
+        found.append(of_states(criteria.state))
+    return found or [AccessPath("created_at")]
 
 
-def of_states(names: Sequence[str], covers: str = "state") -> Lead:
+def of_states(names: Sequence[str], covers: str = "state") -> AccessPath:
     """The index of states; failures, few among many runs, have one of their own by when they failed."""
     fail = set(names) <= set(states.FAILED)
-    return Lead(
+    return AccessPath(
         covers,
         [and_(Run.state == name, _IS_FAILED) if fail else Run.state == name for name in dict.fromkeys(names)],
     )
 
 
-def looked_at(
-    wanted: RunFilter, lead: Lead, size: int, after: Place | None, columns: Sequence[Column]
+def candidates(
+    criteria: RunFilter, path: AccessPath, size: int, after: Key | None, columns: Sequence[Column]
 ) -> NamedFromClause:
-    """The newest `size` runs a lead leads to, older than `after`: the rows that are checked for the rest.
+    """The newest `size` runs a path leads to, older than `after`: the rows that are checked for the rest.
 
     The limit is a fence: no database moves a condition through it, so none takes another index instead.
     """
-    moment = wanted.moment
+    moment = criteria.moment
     wanted_columns = [moment.label("at"), *dict.fromkeys((Run.id, *columns))]
     parts: list[Select[Any]] = []
-    for branch in lead.branches:
-        part = select(*wanted_columns).where(*_time(wanted))
+    for branch in path.branches:
+        part = select(*wanted_columns).where(*_time(criteria))
         if branch is not None:
             part = part.where(branch)
         if after:
@@ -186,45 +186,45 @@ def looked_at(
     return merged.subquery("looked")
 
 
-def rest_columns(wanted: RunFilter, lead: Lead) -> list[Column]:
-    """The columns that `rest` reads."""
+def residual_columns(criteria: RunFilter, path: AccessPath) -> list[Column]:
+    """The columns that `residual` reads."""
     columns: list[Column] = [
         getattr(Run, name)
         for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app", "state")
-        if getattr(wanted, name) and name != lead.covers
+        if getattr(criteria, name) and name != path.covers
     ]
-    if wanted.min_seconds is not None or wanted.max_seconds is not None:
+    if criteria.min_seconds is not None or criteria.max_seconds is not None:
         columns.append(Run.runtime_seconds)
-    if wanted.error:
+    if criteria.error:
         columns += [Run.state, Run.error]
-    if wanted.q:
+    if criteria.q:
         columns += [Run.task_name, Run.error, Run.args, Run.kwargs]
     return columns
 
 
-def rest(wanted: RunFilter, lead: Lead, row: Any) -> list[ColumnElement[bool]]:
-    """What is left to check of a row that a lead led to; `row` has the columns of `rest_columns`."""
+def residual(criteria: RunFilter, path: AccessPath, row: Any) -> list[ColumnElement[bool]]:
+    """What is left to check of a row that a path led to; `row` has the columns of `residual_columns`."""
     left: list[ColumnElement[bool]] = [
         getattr(row, name) == (None if (name, value) == ("app", OWN_APP) else value)
         for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app")
-        if (value := getattr(wanted, name)) and name != lead.covers
+        if (value := getattr(criteria, name)) and name != path.covers
     ]
-    if wanted.state and lead.covers != "state":
-        left.append(row.state.in_(wanted.state))
-    if wanted.min_seconds is not None:
-        left.append(row.runtime_seconds >= wanted.min_seconds)
-    if wanted.max_seconds is not None:
-        left.append(row.runtime_seconds <= wanted.max_seconds)
-    if wanted.error:
-        left += [row.state.in_(states.FAILED), _is_of_kind(row.error, wanted.error)]
-    if wanted.q:
-        left.append(_text_matches(row, wanted.q))
+    if criteria.state and path.covers != "state":
+        left.append(row.state.in_(criteria.state))
+    if criteria.min_seconds is not None:
+        left.append(row.runtime_seconds >= criteria.min_seconds)
+    if criteria.max_seconds is not None:
+        left.append(row.runtime_seconds <= criteria.max_seconds)
+    if criteria.error:
+        left += [row.state.in_(states.FAILED), _is_of_kind(row.error, criteria.error)]
+    if criteria.q:
+        left.append(_text_matches(row, criteria.q))
     return left
 
 
-def every_condition(wanted: RunFilter) -> list[ColumnElement[bool]]:
+def conditions(criteria: RunFilter) -> list[ColumnElement[bool]]:
     """The whole filter as conditions on the table, for a few known rows."""
-    return [*_time(wanted), *rest(wanted, Lead(""), Run)]
+    return [*_time(criteria), *residual(criteria, AccessPath(""), Run)]
 
 
 def id_of(typed: str | None) -> ColumnElement[bool] | None:
@@ -247,12 +247,12 @@ def kind_of(error: str) -> str:
     return error.strip().partition("\n")[0][:80].strip()
 
 
-def _time(wanted: RunFilter) -> list[ColumnElement[bool]]:
+def _time(criteria: RunFilter) -> list[ColumnElement[bool]]:
     bounds: list[ColumnElement[bool]] = []
-    if wanted.since:
-        bounds.append(wanted.moment >= wanted.since)
-    if wanted.until:
-        bounds.append(wanted.moment < wanted.until)
+    if criteria.since:
+        bounds.append(criteria.moment >= criteria.since)
+    if criteria.until:
+        bounds.append(criteria.moment < criteria.until)
     return bounds
 
 
@@ -271,9 +271,9 @@ def _text_matches(row: Any, typed: str) -> ColumnElement[bool]:
 
 
 def _word_matches(row: Any, word: str) -> ColumnElement[bool]:
-    places = [row.task_name, row.id, row.error, cast(row.args, String), cast(row.kwargs, String)]
-    found = [place.icontains(word, autoescape=True) for place in places]
+    columns = [row.task_name, row.id, row.error, cast(row.args, String), cast(row.kwargs, String)]
+    found = [column.icontains(word, autoescape=True) for column in columns]
     as_kept = json.dumps(word)[1:-1]  # arguments are kept as JSON: ü as \u00fc, a quote as \"
     if as_kept != word:
-        found += [place.icontains(as_kept, autoescape=True) for place in places[3:]]
+        found += [column.icontains(as_kept, autoescape=True) for column in columns[3:]]
     return or_(*found)

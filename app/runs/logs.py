@@ -80,7 +80,7 @@ def _row(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """One line; `number` counts from 1 over all attempts. `left_out` lines before it were not kept."""
 
     number: int
@@ -94,13 +94,13 @@ class Line:
 class Log:
     """Lines of a run, and the number to ask after for the next ones."""
 
-    lines: list[Line] = field(default_factory=list)
+    lines: list[LogLine] = field(default_factory=list)
     after: int = 0
 
 
 def read(run_id: str, after: int = 0, limit: int = 1000) -> Log:
     """Up to `limit` lines behind number `after`, oldest first."""
-    found: list[Line] = []
+    found: list[LogLine] = []
     seen = after
     for base, piece in _pieces(run_id, after):
         for number, at, level, text in piece.lines:
@@ -109,7 +109,7 @@ def read(run_id: str, after: int = 0, limit: int = 1000) -> Log:
             if len(found) == limit:
                 return Log(found, seen)
             found.append(
-                Line(base + number, datetime.fromtimestamp(at, UTC), level, text, base + number - seen - 1)
+                LogLine(base + number, datetime.fromtimestamp(at, UTC), level, text, base + number - seen - 1)
             )
             seen = base + number
     return Log(found, seen)

@@ -18,7 +18,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.lists import COUNT_CAP, LIMIT_MAX
 from app.runs import filters, states
-from app.runs.filters import Lead, Place, RunFilter
+from app.runs.filters import AccessPath, Key, RunFilter
 from app.runs.models import HistoryGap, Run
 
 CURSOR = lists.Cursor(datetime, str)
@@ -39,7 +39,7 @@ _PROBE = 2000
 
 
 @dataclass(frozen=True)
-class Looked:
+class ScanExtent:
     """How far a search went when it did not go to the end: so many runs, back to a moment."""
 
     runs: int
@@ -47,14 +47,14 @@ class Looked:
 
 
 @dataclass(frozen=True)
-class Page(lists.Page[Run]):
+class RunPage(lists.Page[Run]):
     """One page of runs, newest first.
 
     `looked` is set when not everything was looked at: the next page looks further back. Such a page may have
     few runs or none.
     """
 
-    looked: Looked | None = None
+    looked: ScanExtent | None = None
 
     @property
     def looked_until(self) -> datetime | None:
@@ -62,12 +62,12 @@ class Page(lists.Page[Run]):
 
 
 @dataclass(frozen=True)
-class Found:
-    """Places of matching runs, newest first; `looked` and `stopped_at` when the budget ended the search."""
+class Matches:
+    """Keys of matching runs, newest first; `looked` and `stopped_at` when the budget ended the search."""
 
-    places: list[Place]
-    looked: Looked | None = None
-    stopped_at: Place | None = None
+    keys: list[Key]
+    looked: ScanExtent | None = None
+    stopped_at: Key | None = None
 
 
 def get(run_id: str) -> Run:
@@ -80,52 +80,54 @@ def get(run_id: str) -> Run:
     return run
 
 
-def page(wanted: RunFilter, limit: int = 50, cursor: str | None = None) -> Page:
+def page(criteria: RunFilter, limit: int = 50, cursor: str | None = None) -> RunPage:
     """Runs that match, newest first, by keyset over (moment, id); raises `Invalid` for a bad cursor."""
-    found = places(wanted, limit + 1, place_of(cursor))
-    shown = found.places[:limit]
+    found = matching_keys(criteria, limit + 1, key_of(cursor))
+    shown = found.keys[:limit]
     items = _rows([run_id for _at, run_id in shown])
-    if len(found.places) > limit:
-        return Page(items, CURSOR.write(*shown[-1]))
+    if len(found.keys) > limit:
+        return RunPage(items, CURSOR.write(*shown[-1]))
     if found.stopped_at:
-        return Page(items, CURSOR.write(*found.stopped_at), found.looked)
-    return Page(items)
+        return RunPage(items, CURSOR.write(*found.stopped_at), found.looked)
+    return RunPage(items)
 
 
-def places(wanted: RunFilter, limit: int, after: Place | None = None, budget: Budget | None = None) -> Found:
+def matching_keys(
+    criteria: RunFilter, limit: int, after: Key | None = None, budget: Budget | None = None
+) -> Matches:
     """Where the newest matching runs are, at most `limit`, older than `after`.
 
-    One index leads to them; what it does not answer is checked row by row, no further than the budget.
+    One index access_paths to them; what it does not answer is checked row by row, no further than the budget.
     """
-    if known := _by_id(wanted, limit, after):
+    if known := _by_id(criteria, limit, after):
         return known
-    budget = budget or (TEXT_BUDGET if wanted.q else FILTER_BUDGET)
-    lead = _best_lead(wanted, after)
-    columns = filters.rest_columns(wanted, lead)
+    budget = budget or (TEXT_BUDGET if criteria.q else FILTER_BUDGET)
+    path = _best_path(criteria, after)
+    columns = filters.residual_columns(criteria, path)
     size = limit if not columns else max(_FIRST_LOOK, limit)
-    found: list[Place] = []
+    found: list[Key] = []
     looked, started = 0, time.monotonic()
     while True:
-        rows = filters.looked_at(wanted, lead, size, after, columns)
-        checks = filters.rest(wanted, lead, rows.c)
+        rows = filters.candidates(criteria, path, size, after, columns)
+        checks = filters.residual(criteria, path, rows.c)
         matching = select(rows.c.at, rows.c.id).where(*checks)
         newest = matching.order_by(rows.c.at.desc(), rows.c.id.desc()).limit(limit - len(found))
         found += [(at, run_id) for at, run_id in db.session.execute(newest)]
         if not checks or len(found) >= limit:
-            return Found(found)
-        after = _last_of(wanted, lead, size, after)
+            return Matches(found)
+        after = _last_of(criteria, path, size, after)
         looked += size
         if after is None:
-            return Found(found)
+            return Matches(found)
         size = _next_size(budget, looked, size, time.monotonic() - started)
         if not size:
-            return Found(found, Looked(looked, after[0]), after)
+            return Matches(found, ScanExtent(looked, after[0]), after)
 
 
-def newer_than(wanted: RunFilter, first: str) -> int:
+def newer_than(criteria: RunFilter, first: str) -> int:
     """How many matching runs are newer than the run at a cursor (at most 100 are counted)."""
     top = CURSOR.read(first)
-    return sum(place > top for place in places(wanted, 100).places)
+    return sum(key > top for key in matching_keys(criteria, 100).keys)
 
 
 def counts() -> dict[str, int]:
@@ -133,15 +135,15 @@ def counts() -> dict[str, int]:
     return _counts(_count_each_state_of_all())
 
 
-def counts_of(wanted: RunFilter) -> dict[str, int] | None:
+def counts_of(criteria: RunFilter) -> dict[str, int] | None:
     """As `counts`, of a filter whatever state it asks for; None when that would take long.
 
     With more than a time to check, only as many runs are counted as one look reads.
     """
-    wanted = replace(wanted, state=())
-    if wanted.narrowed:
-        return _few_counts(wanted)
-    return _counts(_count_each_state(wanted)) if wanted != RunFilter() else counts()
+    criteria = replace(criteria, state=())
+    if criteria.narrowed:
+        return _few_counts(criteria)
+    return _counts(_count_each_state(criteria)) if criteria != RunFilter() else counts()
 
 
 def _counts(each_state: CompoundSelect[Any]) -> dict[str, int]:
@@ -153,25 +155,27 @@ def _count_each_state_of_all() -> CompoundSelect[Any]:
     return _count_each_state(RunFilter())
 
 
-def _count_each_state(wanted: RunFilter) -> CompoundSelect[Any]:
+def _count_each_state(criteria: RunFilter) -> CompoundSelect[Any]:
     parts = []
     for state in states.ALL:
-        of_state = replace(wanted, state=(state,))
-        rows = filters.looked_at(of_state, filters.of_states([state]), COUNT_CAP + 1, None, ())
+        of_state = replace(criteria, state=(state,))
+        rows = filters.candidates(of_state, filters.of_states([state]), COUNT_CAP + 1, None, ())
         parts.append(select(literal(state), func.count()).select_from(rows))
     return union_all(*parts)
 
 
-def _few_counts(wanted: RunFilter) -> dict[str, int] | None:
-    size, lead = _smallest(wanted, filters.leads(wanted), None)
+def _few_counts(criteria: RunFilter) -> dict[str, int] | None:
+    size, path = _smallest(criteria, filters.access_paths(criteria), None)
     if size > _PROBE:
         return None
-    rows = filters.looked_at(wanted, lead, _PROBE, None, [*filters.rest_columns(wanted, lead), Run.state])
-    query = select(rows.c.state, func.count()).where(*filters.rest(wanted, lead, rows.c))
+    rows = filters.candidates(
+        criteria, path, _PROBE, None, [*filters.residual_columns(criteria, path), Run.state]
+    )
+    query = select(rows.c.state, func.count()).where(*filters.residual(criteria, path, rows.c))
     found = {state: number for state, number in db.session.execute(query.group_by(rows.c.state))}  # noqa: C416
-    if wanted.of_failures or not (wanted.since or wanted.until):
+    if criteria.of_failures or not (criteria.since or criteria.until):
         return found
-    failed = _few_counts(replace(wanted, state=states.FAILED))  # dated otherwise
+    failed = _few_counts(replace(criteria, state=states.FAILED))  # dated otherwise
     others = {state: number for state, number in found.items() if state not in states.FAILED}
     return None if failed is None else others | failed
 
@@ -214,38 +218,38 @@ def gaps(now: datetime, days: int = 7) -> list[HistoryGap]:
     )
 
 
-def cursor_of(run: Run, wanted: RunFilter) -> str:
+def cursor_of(run: Run, criteria: RunFilter) -> str:
     """The cursor that stands at a run in the list of a filter."""
-    return CURSOR.write(wanted.at(run), run.id)
+    return CURSOR.write(criteria.at(run), run.id)
 
 
-def place_of(cursor: str | None) -> Place | None:
-    """The place that a cursor stands at, None without one; raises `Invalid` for one that no list returned."""
+def key_of(cursor: str | None) -> Key | None:
+    """The key that a cursor stands at, None without one; raises `Invalid` for one that no list returned."""
     if not cursor:
         return None
     at, run_id = CURSOR.read(cursor)
     return at, run_id
 
 
-def _by_id(wanted: RunFilter, limit: int, after: Place | None) -> Found | None:
+def _by_id(criteria: RunFilter, limit: int, after: Key | None) -> Matches | None:
     """The runs whose id the text is, however old; None when it is no id."""
-    condition = filters.id_of(wanted.q)
+    condition = filters.id_of(criteria.q)
     if condition is None:
         return None
     ids = list(db.session.scalars(select(Run.id).where(condition).limit(LIMIT_MAX)))
     if not ids:
         return None
-    query = select(wanted.moment, Run.id).where(Run.id.in_(ids), *filters.every_condition(wanted))
+    query = select(criteria.moment, Run.id).where(Run.id.in_(ids), *filters.conditions(criteria))
     if after:
-        query = query.where(tuple_(wanted.moment, Run.id) < tuple_(*after))
-    newest = query.order_by(wanted.moment.desc(), Run.id.desc()).limit(limit)
-    return Found([(at, run_id) for at, run_id in db.session.execute(newest)])
+        query = query.where(tuple_(criteria.moment, Run.id) < tuple_(*after))
+    newest = query.order_by(criteria.moment.desc(), Run.id.desc()).limit(limit)
+    return Matches([(at, run_id) for at, run_id in db.session.execute(newest)])
 
 
-def _best_lead(wanted: RunFilter, after: Place | None) -> Lead:
-    """The index that leads to the fewest runs; each is asked for no more than a look can read."""
-    found = filters.leads(wanted)
-    return found[0] if len(found) == 1 else _smallest(wanted, found, after)[1]
+def _best_path(criteria: RunFilter, after: Key | None) -> AccessPath:
+    """The index that access_paths to the fewest runs; each is asked for no more than a look can read."""
+    found = filters.access_paths(criteria)
+    return found[0] if len(found) == 1 else _smallest(criteria, found, after)[1]
 
 
 def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
@@ -255,17 +259,17 @@ def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
     return wider if wider >= _NARROWEST_LOOK else 0
 
 
-def _smallest(wanted: RunFilter, leads: Sequence[Lead], after: Place | None) -> tuple[int, Lead]:
-    """How many runs the best lead leads to, and the lead; none is counted much further than a look reads."""
-    looks = [filters.looked_at(wanted, lead, _PROBE + 1, after, ()) for lead in leads]
+def _smallest(criteria: RunFilter, paths: Sequence[AccessPath], after: Key | None) -> tuple[int, AccessPath]:
+    """How many runs the best path leads to, and the path; none is counted much further than a look reads."""
+    looks = [filters.candidates(criteria, path, _PROBE + 1, after, ()) for path in paths]
     counted = select(*(select(func.count()).select_from(rows).scalar_subquery() for rows in looks))
     sizes = db.session.execute(counted).one()
-    return min(zip(sizes, leads, strict=True), key=itemgetter(0))
+    return min(zip(sizes, paths, strict=True), key=itemgetter(0))
 
 
-def _last_of(wanted: RunFilter, lead: Lead, size: int, after: Place | None) -> Place | None:
+def _last_of(criteria: RunFilter, path: AccessPath, size: int, after: Key | None) -> Key | None:
     """The oldest of the rows of a look; None when there are no older ones behind it."""
-    rows = filters.looked_at(wanted, lead, size, after, ())
+    rows = filters.candidates(criteria, path, size, after, ())
     query = select(rows.c.at, rows.c.id).order_by(rows.c.at.desc(), rows.c.id.desc())
     last = db.session.execute(query.offset(size - 1)).first()
     return (last[0], last[1]) if last else None

@@ -55,10 +55,10 @@ class Leg:
     weight: int = 1
 
 
-def timeline(run: Run, now: datetime, usual_seconds: float | None = None) -> list[Step | Leg]:
+def timeline(run: Run, now: datetime, typical_seconds: float | None = None) -> list[Step | Leg]:
     """Steps and legs in turn, from the queue to the end or to what is still to come.
 
-    `usual_seconds` is how long runs of the task take, where enough are known to say when this one ends.
+    `typical_seconds` is how long runs of the task take, where enough are known to say when this one ends.
     """
     line: list[Step | Leg] = [Step(Stage.QUEUED, run.sent_at or run.created_at, states.SUCCESS)]
     for stage, at in ((Stage.RECEIVED, run.received_at), (Stage.STARTED, run.started_at)):
@@ -67,7 +67,7 @@ def timeline(run: Run, now: datetime, usual_seconds: float | None = None) -> lis
     if run.is_finished:
         _walk_to(line, Step(Stage.ENDED, run.ended_at, run.state), run, now)
     else:
-        _to_come(line, run, now, usual_seconds)
+        _to_come(line, run, now, typical_seconds)
     return line
 
 
@@ -79,7 +79,7 @@ def _walk_to(line: list[Step | Leg], step: Step, run: Run, now: datetime) -> Non
     line += [Leg(_span_after(before, run), _colour(before, step), seconds, weight=share), step]
 
 
-def _to_come(line: list[Step | Leg], run: Run, now: datetime, usual_seconds: float | None) -> None:
+def _to_come(line: list[Step | Leg], run: Run, now: datetime, typical_seconds: float | None) -> None:
     """Add where the run is now and what comes next."""
     if run.state == states.RETRY:
         _walk_to(line, Step(Stage.FAILED_TRY, run.ended_at, states.RETRY), run, now)
@@ -92,7 +92,7 @@ def _to_come(line: list[Step | Leg], run: Run, now: datetime, usual_seconds: flo
     since = _last_step(line).at
     line.append(Leg(Span.RUNNING if running else Span.WAITING, run.state, since=since, weight=3))
     line.append(Step(Stage.NOW, now, run.state))
-    left = seconds_left(run, now, usual_seconds) if running else None
+    left = seconds_left(run, now, typical_seconds) if running else None
     ends_at = None if left is None else now + timedelta(seconds=left)
     ahead = Step(Stage.WILL_END, ends_at, states.PENDING, to_come=True)
     if not running:
@@ -105,7 +105,7 @@ def _to_come(line: list[Step | Leg], run: Run, now: datetime, usual_seconds: flo
     line += [Leg(Span.TO_COME, states.PENDING, left), ahead]
 
 
-def seconds_left(run: Run, now: datetime, usual_seconds: float | None) -> float | None:
+def seconds_left(run: Run, now: datetime, typical_seconds: float | None) -> float | None:
     """How long a running run is likely to need: from its own progress, else from the task's usual time.
 
     None when neither tells: too little is done to judge by, or it has run longer than usual already.
@@ -118,9 +118,9 @@ def seconds_left(run: Run, now: datetime, usual_seconds: float | None) -> float 
         if 0.05 <= share < 1:
             until_report = (run.progress_at - run.started_at).total_seconds()
             return max(0.0, until_report / share - elapsed)
-    if usual_seconds is None or elapsed >= usual_seconds:
+    if typical_seconds is None or elapsed >= typical_seconds:
         return None
-    return usual_seconds - elapsed
+    return typical_seconds - elapsed
 
 
 def _span_after(before: Step, run: Run) -> Span:

@@ -2,22 +2,18 @@
 
 from app.schedules.bulk import BULK_MAX, apply, of_ids, undo
 from app.schedules.code_entries import CodeProblem
-from app.schedules.code_sync import entries as code_entries
-from app.schedules.code_sync import overridden, reset_to_code
-from app.schedules.code_sync import sync as sync_code
+from app.schedules.code_sync import code_entries, overridden, reset_to_code, sync_code
 from app.schedules.decisions import reason_of_run
 from app.schedules.definition import Definition
-from app.schedules.drift import check as check_drift
-from app.schedules.drift import of as drift_of
-from app.schedules.drift import problems as argument_problems
+from app.schedules.drift import argument_problems, check_drift, drift_of
 from app.schedules.edits import create, delete, duplicate, undelete, update
 from app.schedules.filters import ScheduleFilter
-from app.schedules.history import of as changes_of
+from app.schedules.history import changes_of
 from app.schedules.lateness import late_count, unfired_count, waiting_fires
 from app.schedules.manual_runs import run_now, run_once_at
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.queries import (
-    Outcome,
+    LastRun,
     by_name,
     counts,
     everything,
@@ -39,7 +35,7 @@ __all__ = [
     "CodeProblem",
     "Coming",
     "Definition",
-    "Outcome",
+    "LastRun",
     "Overdue",
     "Schedule",
     "ScheduleChange",

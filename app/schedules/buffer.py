@@ -28,7 +28,7 @@ class Buffer:
     def __init__(self) -> None:
         self._cancelled: dict[str, float] = {}  # run id → by the monotonic clock
 
-    def look(self, now: datetime) -> int:
+    def tick(self, now: datetime) -> int:
         """Cancel what is in the way of `cancel_running`, send what waits no longer; returns how many."""
         self._cancel_earlier(now)
         return outbox.release(list(db.session.scalars(_ready())), now)

@@ -31,20 +31,20 @@ _TOGETHER = (*TIMING, "timezone")  # overridden in one of them, the timing is a 
 logger = logging.getLogger(__name__)
 
 
-def entries(now: datetime) -> CodeEntries:
+def code_entries(now: datetime) -> CodeEntries:
     """What this process's code defines, and what of it cannot be taken over."""
     loaded = catalog.own_modules(settings().tasks)
     whole = not current_app.extensions["import_failures"]
     return read(celery_app, loaded, settings().timezone, now, whole)
 
 
-def sync(now: datetime) -> list[str]:
+def sync_code(now: datetime) -> list[str]:
     """Bring the table to what the code defines; returns a sentence for each change.
 
     Any number of beats may do so at once. While a module cannot be imported nothing is retired: its entries
     have not vanished.
     """
-    found = entries(now)
+    found = code_entries(now)
     for problem in found.problems:
         logger.warning("beat_schedule entry %s is left out: %s", problem.key, problem.message)
     said = []

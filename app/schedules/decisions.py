@@ -14,7 +14,7 @@ from app.runs import Run, creation, new_run, states
 from app.runs.creation import Row
 from app.schedules import due_arguments, stored_arguments
 from app.schedules.definition import policies_of, timing_of
-from app.schedules.policies import Due, PlannedFire, plan
+from app.schedules.policies import PlannedFire, ScheduleState, plan
 from app.schedules.timing import Timing, actual_at, first_fire, zone
 
 UNKNOWN_TASK = "unknown_task"
@@ -78,7 +78,7 @@ def decide(row: Any, unfinished: Unfinished, now: datetime) -> Decision:
     if maker.info is None:
         policies = replace(policies, max_runs=None)  # nothing is sent, so nothing counts
     planned = plan(
-        Due(
+        ScheduleState(
             timing=timing,
             policies=policies,
             next_due_at=next_due_at,
@@ -184,23 +184,23 @@ class _RunMaker:
     def _resolved(self, due_at: datetime) -> catalog.Arguments:
         if not self._relative:
             return self._arguments
-        given, place = self._arguments, zone(self.row.timezone)
+        given, tz = self._arguments, zone(self.row.timezone)
         return catalog.Arguments(
-            *due_arguments.resolve(given.args, given.kwargs, due_at, place, kinds(self.info))
+            *due_arguments.resolve(given.args, given.kwargs, due_at, tz, kinds(self.info))
         )
 
 
 def kinds(info: catalog.TaskInfo | None) -> dict[str, due_arguments.Kind]:
     """Which parameters take dates, by name and by place, for resolving arguments that refer to the fire."""
     found: dict[str, due_arguments.Kind] = {}
-    place = 0
+    index = 0
     for parameter in info.parameters if info else ():
         kind = _date_kind(parameter)
         if kind:
             found[parameter.name] = kind
             if parameter.positional:
-                found[f"args.{place}"] = kind
-        place += parameter.positional
+                found[f"args.{index}"] = kind
+        index += parameter.positional
     return found
 
 

@@ -26,7 +26,7 @@ UNKNOWN = "unknown"
 Problems = dict[str, list[str]]
 
 
-def problems(
+def argument_problems(
     task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], now: datetime, timezone: str = "UTC"
 ) -> Problems:
     """What a task's present signature says against arguments, by parameter; empty when they fit.
@@ -45,9 +45,9 @@ def problems(
     return {}
 
 
-def of(row: Any, now: datetime) -> Problems:
+def drift_of(row: Any, now: datetime) -> Problems:
     """What signatures in this process say against a schedule's arguments, in the current language."""
-    return problems(row.task_name, row.args, row.kwargs, now, row.timezone)
+    return argument_problems(row.task_name, row.args, row.kwargs, now, row.timezone)
 
 
 def signature(task_name: str) -> str:
@@ -56,7 +56,7 @@ def signature(task_name: str) -> str:
     return UNKNOWN if info is None else _fingerprint(info)
 
 
-def check(now: datetime, rest: float = 0.0, everything: bool = False) -> int:
+def check_drift(now: datetime, rest: float = 0.0, everything: bool = False) -> int:
     """Check schedules and keep what was found on their rows; returns how many of them do not fit.
 
     Only those whose task has another signature than when they were checked, unless `everything`. `rest`: how
@@ -65,7 +65,7 @@ def check(now: datetime, rest: float = 0.0, everything: bool = False) -> int:
     found, changed = 0, False
     started = time.monotonic()
     for batch in _batches(everything):
-        new = {row.id: of(row, now) for row in batch}
+        new = {row.id: drift_of(row, now) for row in batch}
         found += sum(bool(said) for said in new.values())
         changed = changed or any((row.drift or {}) != new[row.id] for row in batch)
         _keep(batch, new, signature(batch[0].task_name))

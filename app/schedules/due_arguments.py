@@ -71,7 +71,7 @@ def resolve(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     due_at: datetime,
-    place: ZoneInfo,
+    tz: ZoneInfo,
     kinds: Mapping[str, Kind] | None = None,
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments with every marker replaced by plain text for the fire due at that (aware) moment.
@@ -80,7 +80,7 @@ def resolve(
     no `as` of its own follows. Parameters not named there get datetimes. The input is left as it is. Raises
     Invalid like `check`.
     """
-    local = due_at.astimezone(place)
+    local = due_at.astimezone(tz)
     errors: dict[str, list[str]] = {}
 
     def put_in(marker: dict[str, Any], path: str) -> Any:

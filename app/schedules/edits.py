@@ -32,7 +32,7 @@ _IDS = select(Schedule.id, Schedule.name)
 
 
 @dataclass(frozen=True)
-class Change:
+class Edit:
     """A checked change of a schedule; nothing is to be done when `diff` is empty.
 
     `same_call`: task and arguments were given as they are, to the last bit.
@@ -173,8 +173,8 @@ def insert_all(
         jittered = [one for one, value in zip(ids, values, strict=True) if value["jitter_seconds"]]
         for row in db.session.scalars(select(Schedule).where(Schedule.id.in_(jittered))) if jittered else ():
             rows.retime(row)
-        told = zip(ids, names, (diff for _definition, diff in batch), strict=True)
-        history.record_all([(id, name, 1, diff) for id, name, diff in told], action, by, now)
+        entries = zip(ids, names, (diff for _definition, diff in batch), strict=True)
+        history.record_all([(id, name, 1, diff) for id, name, diff in entries], action, by, now)
 
 
 def _columns(definition: Definition, signature: str, by: str | None, now: datetime) -> dict[str, Any]:
@@ -208,14 +208,12 @@ def change(
     return row
 
 
-def change_all(
-    changes: Sequence[tuple[Schedule, Change]], by: str | None, now: datetime, action: str
-) -> None:
+def change_all(changes: Sequence[tuple[Schedule, Edit]], by: str | None, now: datetime, action: str) -> None:
     """Carry out `checked` changes of locked rows inside the caller's transaction."""
     for row, one in changes:
         _carry_out(row, one, by, now)
-    told = [(row.id, row.name, row.version, one.diff) for row, one in changes]
-    history.record_all(told, action, by, now)
+    entries = [(row.id, row.name, row.version, one.diff) for row, one in changes]
+    history.record_all(entries, action, by, now)
 
 
 def checked(
@@ -224,16 +222,16 @@ def checked(
     by: str | None,
     now: datetime,
     unread: Errors = NO_ERRORS,
-) -> Change:
+) -> Edit:
     """What `change` would do to a row, or to what has its columns; raises `Invalid` by field."""
     old = Definition.of(row)
     given = merged(old, wanted, now)
     secrets = keeping.not_entered(old, wanted, given, by, row.secrets_by)
     new = check(given, old, now, row.id, row.run_count, secrets | unread)
-    return Change(old, new, history.difference(old, new), keeping.unchanged(old, given))
+    return Edit(old, new, history.difference(old, new), keeping.unchanged(old, given))
 
 
-def _carry_out(row: Schedule, one: Change, by: str | None, now: datetime, note: str | None = None) -> None:
+def _carry_out(row: Schedule, one: Edit, by: str | None, now: datetime, note: str | None = None) -> None:
     if set(one.diff) != {"enabled"} or one.new.enabled:  # switching off takes nothing from anybody
         _permit(one.old, one.new)
     if one.new.name != one.old.name:

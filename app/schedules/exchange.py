@@ -25,7 +25,7 @@ class Step:
     new: bool
     diff: dict[str, list[Any]]
     definition: Definition
-    change: edits.Change | None = None
+    change: edits.Edit | None = None
     stood: tuple[Any, ...] = ()
 
 

@@ -110,9 +110,9 @@ def read(text: str) -> list[dict[str, Any]]:
         raise _invalid(_("This is neither YAML nor JSON: %(why)s", why=why)) from None
     if not isinstance(value, dict) or set(value) != {"schedules"} or not isinstance(value["schedules"], list):
         raise _invalid(_("The file must be an object with one list, schedules."))
-    for place, item in enumerate(value["schedules"], 1):
+    for number, item in enumerate(value["schedules"], 1):
         if not isinstance(item, dict):
-            raise _invalid(_("Schedule %(n)s is not an object.", n=place))
+            raise _invalid(_("Schedule %(n)s is not an object.", n=number))
     found: list[dict[str, Any]] = value["schedules"]
     return found
 

@@ -34,17 +34,17 @@ class ScheduleFilter(lists.Filter):
     at: datetime | None = None
 
 
-def matching(wanted: ScheduleFilter) -> Select[Schedule]:
+def matching(criteria: ScheduleFilter) -> Select[Schedule]:
     """The schedules that a filter lets through, in no order."""
     query = select(Schedule)
     for name in ("task_name", "task_type", "queue", "timezone", "origin"):
-        if value := getattr(wanted, name):
+        if value := getattr(criteria, name):
             query = query.where(getattr(Schedule, name) == value)
-    if wanted.enabled is not None:
-        query = query.where(Schedule.enabled if wanted.enabled else ~Schedule.enabled)
-    if wanted.state:
-        query = query.where(_is_in(wanted.state, wanted.at))
-    return query.where(_text_matches(wanted.q)) if wanted.q else query
+    if criteria.enabled is not None:
+        query = query.where(Schedule.enabled if criteria.enabled else ~Schedule.enabled)
+    if criteria.state:
+        query = query.where(_is_in(criteria.state, criteria.at))
+    return query.where(_text_matches(criteria.q)) if criteria.q else query
 
 
 def _is_in(state: str, at: datetime | None) -> Any:

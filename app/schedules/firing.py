@@ -139,7 +139,7 @@ def is_unfinished(run: Any) -> Any:
 def _claim(now: datetime, limit: int, only: int | None = None) -> _Claim:
     """Decide on due rows, write their runs and move them on, in one transaction."""
     with transaction():
-        rows = _due(now, limit, only)
+        rows = _due_rows(now, limit, only)
         if not rows:
             return _Claim()
         open_runs = unfinished([row.id for row in rows if row.overlap != "allow"])
@@ -167,7 +167,7 @@ def place_unplaced(now: datetime) -> None:
         )
 
 
-def _due(now: datetime, limit: int, only: int | None) -> Sequence[Any]:
+def _due_rows(now: datetime, limit: int, only: int | None) -> Sequence[Any]:
     query = select(*_COLUMNS).where(Schedule.enabled, Schedule.next_run_at <= now)
     if only is not None:
         query = query.where(Schedule.id == only)

@@ -82,7 +82,7 @@ def readable(definition: Definition, names: Sequence[str] = FIELDS) -> dict[str,
     return values | {name: values[name].isoformat() for name in MOMENTS if values.get(name) is not None}
 
 
-def of(schedule_id: int, limit: int = LIMIT) -> list[ScheduleChange]:
+def changes_of(schedule_id: int, limit: int = LIMIT) -> list[ScheduleChange]:
     """The changes of a schedule, newest first; also of one that was deleted."""
     query = select(ScheduleChange).where(ScheduleChange.schedule_id == schedule_id)
     return list(db.session.scalars(query.order_by(ScheduleChange.id.desc()).limit(limit)))

@@ -44,7 +44,7 @@ from app.schedules.timing import (
 
 OnMissed = Literal["skip", "run_once", "run_all"]
 Overlap = Literal["skip", "allow", "buffer_one", "cancel_running"]
-Outcome = Literal["run", "buffer", "missed", "skipped"]
+FireOutcome = Literal["run", "buffer", "missed", "skipped"]
 # Why a fire does not run at once: missed too long ago; missed, and the policy does not run it; a newer fire
 # does its work; beyond what run_all catches up; an earlier run is unfinished; a person skipped it.
 Reason = Literal["", "grace", "on_missed", "newer", "limit", "overlap", "skip_next"]
@@ -72,7 +72,7 @@ class Policies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class ScheduleState:
     """A schedule when beat looks at it.
 
     `next_due_at` is the nominal moment of its next fire, already claimed fires lie before it. `run_count`
@@ -98,7 +98,7 @@ class PlannedFire:
     """
 
     due_at: datetime
-    outcome: Outcome
+    outcome: FireOutcome
     reason: Reason = ""
     late: bool = False
     cancel_running: bool = False
@@ -140,7 +140,7 @@ def decide_overlap(overlap: Overlap, unfinished: int, buffered: int = 0) -> Over
             return "skip"
 
 
-def plan(due: Due, now: datetime) -> Plan:
+def plan(due: ScheduleState, now: datetime) -> Plan:
     """What to do with every fire that is due at `now`, and the next one.
 
     Whoever carries it out writes a run row for each entry (MISSED or SKIPPED with the reason where it does
@@ -165,15 +165,15 @@ def plan(due: Due, now: datetime) -> Plan:
     return Plan(tuple(fires), following, _actual(due, following), due.run_count + sent)
 
 
-def _used_up(due: Due, sent: int) -> bool:
+def _used_up(due: ScheduleState, sent: int) -> bool:
     return due.policies.max_runs is not None and due.run_count + sent >= due.policies.max_runs
 
 
-def _actual(due: Due, due_at: datetime | None) -> datetime | None:
+def _actual(due: ScheduleState, due_at: datetime | None) -> datetime | None:
     return None if due_at is None else actual_at(due.timing, due_at)
 
 
-def _last_due(due: Due, now: datetime) -> datetime | None:
+def _last_due(due: ScheduleState, now: datetime) -> datetime | None:
     """The newest fire whose actual moment has come; a stored next fire off the grid is a fire like others."""
     first = due.next_due_at
     if first is None:
@@ -197,7 +197,7 @@ class _Line:
     off_grid: bool  # `first` was put into the table by hand
 
     @classmethod
-    def of(cls, due: Due, first: datetime, last: datetime) -> "_Line":
+    def of(cls, due: ScheduleState, first: datetime, last: datetime) -> "_Line":
         off_grid = not is_fire(due.timing, first)
         skips = sorted(
             skip
@@ -245,7 +245,7 @@ def _on_time(line: _Line, policies: Policies, seen_at: datetime) -> list[datetim
     return line.newest(seen_at - timedelta(seconds=patience), line.last, 1)
 
 
-def _missed(line: _Line, due: Due, seen_at: datetime, on_time: list[datetime]) -> list[PlannedFire]:
+def _missed(line: _Line, due: ScheduleState, seen_at: datetime, on_time: list[datetime]) -> list[PlannedFire]:
     """The fires before those that are on time, by policy."""
     policies = due.policies
     if on_time and on_time[0] == line.first:
@@ -280,7 +280,7 @@ def _not_run(line: _Line, low: datetime, high: datetime, reason: Reason) -> list
     return entries
 
 
-def _carry_out(due: Due, entries: Sequence[PlannedFire]) -> tuple[list[PlannedFire], int]:
+def _carry_out(due: ScheduleState, entries: Sequence[PlannedFire]) -> tuple[list[PlannedFire], int]:
     """The entries, oldest first, with overlap and max_runs applied, and how many of them are sent."""
     fires: list[PlannedFire] = []
     unfinished, buffered, just_sent, sent = due.unfinished, due.buffered, 0, 0

@@ -28,7 +28,7 @@ _TOLD = select(*columns("id", "version", "run_count", "secrets_by", *FIELDS))
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LastRun:
     """How one run of a schedule ended or stands, for the strip of its last ones."""
 
     run_id: str
@@ -70,17 +70,17 @@ def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
     return (names[start : start + NAMES_AT_ONCE] for start in range(0, len(names), NAMES_AT_ONCE))
 
 
-def page(wanted: ScheduleFilter, limit: int = 50, cursor: str | None = None) -> lists.Page[Schedule]:
+def page(criteria: ScheduleFilter, limit: int = 50, cursor: str | None = None) -> lists.Page[Schedule]:
     """Schedules that match, in the filter's order, by keyset; raises `Invalid` for a bad cursor."""
     limit = min(limit, LIMIT_MAX)
-    query = matching(wanted)
-    if wanted.order == "next":
+    query = matching(criteria)
+    if criteria.order == "next":
         query = query.order_by(Schedule.next_run_at.is_(None), Schedule.next_run_at, Schedule.id)
     else:
         query = query.order_by(Schedule.name, Schedule.id)
     if cursor:
-        query = query.where(_after(wanted, cursor))
-    return lists.Page.of(db.session.scalars(query.limit(limit + 1)).all(), limit, _cursor_of(wanted))
+        query = query.where(_after(criteria, cursor))
+    return lists.Page.of(db.session.scalars(query.limit(limit + 1)).all(), limit, _cursor_of(criteria))
 
 
 def everything() -> list[Schedule]:
@@ -88,16 +88,16 @@ def everything() -> list[Schedule]:
     return list(db.session.scalars(select(Schedule).where(Schedule.origin != CODE).order_by(Schedule.name)))
 
 
-def ids(wanted: ScheduleFilter, limit: int) -> list[int]:
+def ids(criteria: ScheduleFilter, limit: int) -> list[int]:
     """The ids of the schedules that match, by name, at most `limit`: frozen for an action on all of them."""
-    query = matching(wanted).with_only_columns(Schedule.id).order_by(Schedule.name).limit(limit)
+    query = matching(criteria).with_only_columns(Schedule.id).order_by(Schedule.name).limit(limit)
     return list(db.session.scalars(query))
 
 
-def counts(wanted: ScheduleFilter, now: datetime) -> dict[str, int]:
+def counts(criteria: ScheduleFilter, now: datetime) -> dict[str, int]:
     """How many match in whatever state ("all") and in each; counted up to 10,001 each ("10,000+")."""
     states = {"all": None} | {state: state for state in STATES}
-    return {name: _count(matching(replace(wanted, state=state, at=now))) for name, state in states.items()}
+    return {name: _count(matching(replace(criteria, state=state, at=now))) for name, state in states.items()}
 
 
 def of_task(task_name: str, limit: int = 100) -> list[Schedule]:
@@ -106,14 +106,14 @@ def of_task(task_name: str, limit: int = 100) -> list[Schedule]:
     return list(db.session.scalars(query))
 
 
-def strips(schedule_ids: Sequence[int], length: int = STRIP) -> dict[int, list[Outcome]]:
+def strips(schedule_ids: Sequence[int], length: int = STRIP) -> dict[int, list[LastRun]]:
     """The last runs of each schedule, oldest first: one look into the index for each."""
     if not schedule_ids:
         return {}
-    found: dict[int, list[Outcome]] = {schedule_id: [] for schedule_id in schedule_ids}
-    places = {f"id_{place}": schedule_id for place, schedule_id in enumerate(schedule_ids)}
-    for row in db.session.execute(_newest_of_each(len(places), length), places):
-        found[row.schedule_id].append(Outcome(*row[1:]))
+    found: dict[int, list[LastRun]] = {schedule_id: [] for schedule_id in schedule_ids}
+    parameters = {f"id_{index}": schedule_id for index, schedule_id in enumerate(schedule_ids)}
+    for row in db.session.execute(_newest_of_each(len(parameters), length), parameters):
+        found[row.schedule_id].append(LastRun(*row[1:]))
     for outcomes in found.values():
         outcomes.sort(key=lambda one: (one.created_at, one.run_id))
     return found
@@ -125,12 +125,12 @@ def _newest_of_each(number: int, length: int) -> CompoundSelect[Any]:
     newest = [
         select(
             select(Run.schedule_id, *_OUTCOME)
-            .where(Run.schedule_id == bindparam(f"id_{place}"))
+            .where(Run.schedule_id == bindparam(f"id_{index}"))
             .order_by(Run.created_at.desc(), Run.id.desc())
             .limit(length)
             .subquery()
         )
-        for place in range(number)
+        for index in range(number)
     ]
     return union_all(*newest)
 
@@ -153,8 +153,8 @@ def _count(query: Select[Schedule]) -> int:
     return int(db.session.scalar(select(func.count()).select_from(capped)) or 0)
 
 
-def _after(wanted: ScheduleFilter, cursor: str) -> Any:
-    if wanted.order != "next":
+def _after(criteria: ScheduleFilter, cursor: str) -> Any:
+    if criteria.order != "next":
         return tuple_(Schedule.name, Schedule.id) > tuple_(*_BY_NAME.read(cursor))
     moment, schedule_id = _BY_NEXT.read(cursor)
     if moment is None:
@@ -163,7 +163,7 @@ def _after(wanted: ScheduleFilter, cursor: str) -> Any:
     return Schedule.next_run_at.is_(None) | later
 
 
-def _cursor_of(wanted: ScheduleFilter) -> Callable[[Schedule], str]:
-    if wanted.order == "next":
+def _cursor_of(criteria: ScheduleFilter) -> Callable[[Schedule], str]:
+    if criteria.order == "next":
         return lambda row: _BY_NEXT.write(row.next_run_at, row.id)
     return lambda row: _BY_NAME.write(row.name, row.id)

@@ -10,10 +10,10 @@ _KEEP_SECONDS = 365 * 86400
 
 def asset(filename: str) -> str:
     """The address of a file under static/, with a digest of its content; looked up once a request."""
-    told: dict[str, str] = g.setdefault("assets", {})
-    if filename not in told:
-        told[filename] = _address(filename)
-    return told[filename]
+    addresses: dict[str, str] = g.setdefault("assets", {})
+    if filename not in addresses:
+        addresses[filename] = _address(filename)
+    return addresses[filename]
 
 
 def _address(filename: str) -> str:

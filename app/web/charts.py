@@ -82,7 +82,7 @@ def sparkline(
     edge = 3  # room for the stroke and the dot
     until, largest = points[-1][0], max(1.0, *(value for _x, value in points))
 
-    def place(point: tuple[float, float]) -> tuple[float, float]:
+    def scaled(point: tuple[float, float]) -> tuple[float, float]:
         across = (point[0] - from_x) / (until - from_x) if until > from_x else 1.0
         x = edge + (width - 2 * edge) * min(max(across, 0.0), 1.0)
         return round(x, 1), round(height - edge - (height - 2 * edge) * point[1] / largest, 1)
@@ -91,7 +91,7 @@ def sparkline(
     for before, point in zip([None, *points], points, strict=False):
         if before is None or point[0] - before[0] > gap:
             pieces.append([])
-        pieces[-1].append(place(point))
+        pieces[-1].append(scaled(point))
     drawn = ["L".join(f"{x:g} {y:g}" for x, y in piece) for piece in pieces]
     bottom = height - edge
     areas = [

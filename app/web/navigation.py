@@ -23,7 +23,7 @@ class Entry:
     endpoint: str
     label: Any
     icon: str
-    place: int
+    order: int
     right: str = "view"
     count: Callable[[], Count | None] | None = None
 
@@ -36,7 +36,7 @@ def register(app: Flask, entry: Entry) -> None:
     """Add a feature's entry to the sidebar of this app."""
     entries: list[Entry] = app.extensions.setdefault("celeriac_navigation", [])
     entries.append(entry)
-    entries.sort(key=lambda one: one.place)
+    entries.sort(key=lambda one: one.order)
 
 
 def entries() -> list[Entry]:

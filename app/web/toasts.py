@@ -23,10 +23,10 @@ def toast(
     failed: bool = False,
 ) -> None:
     """Tell what happened. `undo` is the address that takes it back, `values` what its form sends there."""
-    told: Any = {"title": title, "text": text, "link": link, "label": label}
+    toast: Any = {"title": title, "text": text, "link": link, "label": label}
     if undo:
-        told["undo"] = {"address": undo, "values": dict(values or {})}
-    flash(told, "error" if failed else "success")
+        toast["undo"] = {"address": undo, "values": dict(values or {})}
+    flash(toast, "error" if failed else "success")
 
 
 def toast_results(

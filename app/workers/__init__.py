@@ -1,7 +1,7 @@
 """Workers: who is alive and what each is doing, from their own heartbeats; and changes to them."""
 
 from app.workers.control import change_queues, clear, pause, resize, resume, shutdown
-from app.workers.deaths import put_right, put_right_elsewhere
+from app.workers.deaths import recover, recover_elsewhere
 from app.workers.limits import Limited, all_in_force, in_force, limits_of, set_limits
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "in_force",
     "limits_of",
     "pause",
-    "put_right",
-    "put_right_elsewhere",
+    "recover",
+    "recover_elsewhere",
     "resize",
     "resume",
     "set_limits",

@@ -13,7 +13,7 @@ from app.errors import Conflict, Invalid
 from app.extensions import transaction
 from app.heartbeats import Worker, find_worker
 from app.heartbeats.worker import read
-from app.workers.remote_control import ask
+from app.workers.remote_control import call
 
 SLOTS_MAX = 256
 SETTLE_TRIES, SETTLE_SECONDS = 20, 0.1  # a pool forks, and some loops turn, only after they have answered
@@ -47,7 +47,7 @@ def shutdown(hostname: str, now: datetime) -> Worker:
     Raises `NotFound`, and `Conflict` "offline" or "no-answer".
     """
     worker = _online(hostname, now)
-    answer = ask(hostname, STOP)
+    answer = call(hostname, STOP)
     _note("worker.shutdown", hostname, now, running=[one["id"] for one in answer["running"]] or None)
     return read(answer | {"stopping": True}, worker.pause, now)
 
@@ -65,11 +65,11 @@ def resize(hostname: str, size: int, now: datetime) -> Worker:
         words = _("A pool of the kind %(pool)s cannot grow or shrink while it runs.", pool=worker.pool)
         raise Conflict(words, "unsupported")
     if worker.autoscale:
-        ask(hostname, "autoscale", max=size, min=min(size, worker.autoscale[0]))
+        call(hostname, "autoscale", max=size, min=min(size, worker.autoscale[0]))
     elif size > worker.slots:
-        ask(hostname, "pool_grow", n=size - worker.slots)
+        call(hostname, "pool_grow", n=size - worker.slots)
     for _slot in range(0 if worker.autoscale else worker.slots - size):
-        ask(hostname, "pool_shrink", n=1)  # one by one: refused in the midst, it miscounts
+        call(hostname, "pool_shrink", n=1)  # one by one: refused in the midst, it miscounts
     _note("worker.pool", hostname, now, before=worker.slots, size=size)
     if worker.autoscale:
         return _settled(hostname, now, lambda one: (one.autoscale or [0, 0])[1] == size)
@@ -84,9 +84,9 @@ def change_queues(hostname: str, add: Sequence[str], drop: Sequence[str], now: d
     worker = _online(hostname, now)
     _check_queues(worker, add, drop)
     for queue in add:
-        ask(hostname, "add_consumer", queue=queue)
+        call(hostname, "add_consumer", queue=queue)
     for queue in drop:
-        ask(hostname, "cancel_consumer", queue=queue)
+        call(hostname, "cancel_consumer", queue=queue)
     _note("worker.queues", hostname, now, add=list(add) or None, drop=list(drop) or None)
     wanted = (set(worker.queues) | set(add)) - set(drop)
     return _settled(hostname, now, lambda one: set(one.queues) == wanted)
@@ -125,7 +125,7 @@ def _settled(hostname: str, now: datetime, done: Callable[[Worker], bool]) -> Wo
 
 def _told(hostname: str, now: datetime) -> Worker:
     """The worker as it answers right now."""
-    return read(ask(hostname, TELL), broker.paused_workers().get(hostname), now)
+    return read(call(hostname, TELL), broker.paused_workers().get(hostname), now)
 
 
 def _own(hostname: str, now: datetime) -> Worker:

@@ -31,14 +31,14 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Recovered:
     """What became of the runs of dead workers, by id."""
 
     given_back: list[str]
     lost: list[str]
 
 
-def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outcome:
+def recover(client: redis.Redis, now: datetime, heard_since: datetime) -> Recovered:
     """Find the runs of workers that died and put them right; only call it when the stream is read to its end.
 
     Since `heard_since` Redis has been there without a break, so that who lives could say so.
@@ -66,10 +66,10 @@ def put_right(client: redis.Redis, now: datetime, heard_since: datetime) -> Outc
             _return(run, message, now, given_back)
     if not strangers(client, now):  # a message that no worker of ours told of may be with one of theirs
         given_back += _orphans(workers, now, heard_since)
-    return Outcome(given_back, lost)
+    return Recovered(given_back, lost)
 
 
-def put_right_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime) -> Outcome:
+def recover_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime) -> Recovered:
     """The same for the workers of other apps, whose brokers nobody here reaches: only rows are put right.
 
     What was acknowledged when it started is LOST; what was not, their broker gives back by itself.
@@ -86,7 +86,7 @@ def put_right_elsewhere(client: redis.Redis, now: datetime, heard_since: datetim
             elif run.state in _AT_WORK:  # it keeps its worker: that is why it waits
                 _set(run.id, now, state=states.PENDING, received_at=None, started_at=None)
                 given_back.append(run.id)
-    return Outcome(given_back, lost)
+    return Recovered(given_back, lost)
 
 
 def _gone(
@@ -140,7 +140,7 @@ def _too_many() -> str:
 
 
 def _return(run: Run, taken: Taken, now: datetime, given_back: list[str]) -> None:
-    if recovery.give_back(taken):
+    if recovery.requeue(taken):
         logger.warning("run %s is back in %s: its worker %s died", run.id, taken.message.queue, run.worker)
         _set(run.id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)
         given_back.append(run.id)
@@ -179,7 +179,7 @@ def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) ->
     if not candidates:
         return []
     waiting = select(Run.id).where(Run.id.in_(candidates), Run.state == states.PENDING)
-    return [run_id for run_id in db.session.scalars(waiting) if recovery.give_back(candidates[run_id])]
+    return [run_id for run_id in db.session.scalars(waiting) if recovery.requeue(candidates[run_id])]
 
 
 def _forget(client: redis.Redis, workers: Sequence[Worker], now: datetime) -> None:

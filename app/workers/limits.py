@@ -15,7 +15,7 @@ from app.celery.remote import LIMIT
 from app.errors import Invalid
 from app.extensions import transaction
 from app.heartbeats import workers
-from app.workers.remote_control import ask_all
+from app.workers.remote_control import call_all
 
 NAMES = ("rate_limit", "time_limit", "soft_time_limit")
 TIMING_POOLS = ("prefork",)  # the others ignore time limits, or all but the hard one
@@ -67,7 +67,7 @@ def set_limits(task_name: str, given: dict[str, Any], now: datetime) -> Limited:
 
 def _tell(given: dict[str, Any], now: datetime) -> dict[str, str]:
     online = [one for one in workers(broker.client(), now) if one.online]
-    answers = ask_all([one.hostname for one in online], LIMIT)
+    answers = call_all([one.hostname for one in online], LIMIT)
     said = {}
     for worker in online:
         answer = answers.get(worker.hostname)

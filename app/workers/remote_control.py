@@ -14,12 +14,12 @@ ANSWER_SECONDS = 3.0
 _BROKEN = (redis.ConnectionError, redis.TimeoutError, OperationalError, ConnectionError)
 
 
-def ask(hostname: str, command: str, **arguments: Any) -> Any:
+def call(hostname: str, command: str, **arguments: Any) -> Any:
     """What one worker answers to a command. A command that is not answered in time is not obeyed later.
 
     Raises `BrokerUnavailable`, and `Conflict`: "no-answer", or "refused" with the worker's own words.
     """
-    answer = ask_all([hostname], command, **arguments).get(hostname)
+    answer = call_all([hostname], command, **arguments).get(hostname)
     if answer is None:
         raise Conflict(
             _(
@@ -34,7 +34,7 @@ def ask(hostname: str, command: str, **arguments: Any) -> Any:
     return answer["ok"]
 
 
-def ask_all(hostnames: Sequence[str], command: str, **arguments: Any) -> dict[str, dict[str, Any]]:
+def call_all(hostnames: Sequence[str], command: str, **arguments: Any) -> dict[str, dict[str, Any]]:
     """The answers of several workers by name, `{"ok": …}` or `{"error": …}`; the silent ones are missing."""
     if not hostnames:
         return {}

@@ -47,7 +47,7 @@ def _ids(group: Group, run_id: str) -> list[str]:
 
 
 def _named(args: Sequence[Any] | None, kwargs: dict[str, Any] | None) -> dict[str, Any]:
-    return {str(place): value for place, value in enumerate(args or [])} | (kwargs or {})
+    return {str(index): value for index, value in enumerate(args or [])} | (kwargs or {})
 
 
 def _short(value: Any) -> str:

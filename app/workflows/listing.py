@@ -10,7 +10,7 @@ from sqlalchemy import func, select, tuple_
 
 from app import lists
 from app.extensions import db
-from app.runs import CURSOR, Run, place_of
+from app.runs import CURSOR, Run, key_of
 from app.runs import states as run_states
 
 PAGE = 50
@@ -50,7 +50,7 @@ def latest(cursor: str | None = None) -> Workflows:
 
     A workflow stands on the page of its newest run. Raises `Invalid` for a bad cursor.
     """
-    top = place_of(cursor)
+    top = key_of(cursor)
     newest = select(Run.id, Run.root_id, Run.group_id, Run.created_at)
     if top:
         newest = newest.where(tuple_(Run.created_at, Run.id) < tuple_(*top))

@@ -94,5 +94,5 @@ def _ahead(members: Iterable[Member]) -> dict[str, Follows]:
 
 
 def _of_message(run_id: str, queue: str | None) -> Follows | None:
-    place = broker.locate(run_id, [queue] if queue else [])
-    return follows(broker.workflow_options(place.message.raw)) if place else None
+    location = broker.locate(run_id, [queue] if queue else [])
+    return follows(broker.workflow_options(location.message.raw)) if location else None

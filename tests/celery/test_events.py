@@ -179,12 +179,12 @@ def test_a_dead_readers_entries_are_taken_over_once(redis: redis_client.Redis, s
     owner.say_alive()
     assert len(owner.read(10, 10)) == 3
     time.sleep(1.1)
-    assert reader(redis, "one").take_over(10) == []  # the owner lives, however long it takes
+    assert reader(redis, "one").claim(10) == []  # the owner lives, however long it takes
     redis.delete(ALIVE_PREFIX + "owner")  # it has not said so for some seconds
-    assert [entry.event["id"] for entry in reader(redis, "one").take_over(2)] == ["a", "b"]
-    assert [entry.event["id"] for entry in reader(redis, "two").take_over(10)] == ["c"]
+    assert [entry.event["id"] for entry in reader(redis, "one").claim(2)] == ["a", "b"]
+    assert [entry.event["id"] for entry in reader(redis, "two").claim(10)] == ["c"]
     owner.say_alive()
-    assert owner.take_over(10) == []  # they have not had it for a second
+    assert owner.claim(10) == []  # they have not had it for a second
 
 
 POISON: list[tuple[str, Any]] = [

@@ -19,9 +19,9 @@ from app.accounts import users
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import transaction
-from app.heartbeats import BEATS, RECORDERS, RecorderWord
+from app.heartbeats import BEATS, RECORDERS, RecorderStatus
 from app.pages import status_bar
-from app.pages.status_bar import Reading, Sign
+from app.pages.status_bar import Indicator, Reading
 from app.runs.models import Run
 from app.web import words
 
@@ -31,13 +31,13 @@ SignedIn = Callable[[str], FlaskClient]
 
 
 @pytest.fixture
-def shown(app: Flask) -> Callable[[], dict[str, Sign]]:
+def shown(app: Flask) -> Callable[[], dict[str, Indicator]]:
     """The signs by their label."""
 
-    def read() -> dict[str, Sign]:
+    def read() -> dict[str, Indicator]:
         with app.test_request_context():
             status_bar.forget()
-            return {sign.label: sign for sign in status_bar.signs(utcnow(), words.amount)}
+            return {sign.label: sign for sign in status_bar.indicators(utcnow(), words.amount)}
 
     return read
 
@@ -112,11 +112,11 @@ def test_rabbitmq_is_named_and_may_be_away(tmp_path: Path, redis_server: str) ->
     other = create_app(Settings(data_dir=tmp_path, base_url="http://localhost", **urls))
     with other.app_context(), other.test_request_context():
         upgrade()
-        sign = status_bar.signs(utcnow(), words.amount)[0]
+        sign = status_bar.indicators(utcnow(), words.amount)[0]
         assert (sign.kind, sign.word) == ("failed", "No answer")
         assert "RabbitMQ" in sign.detail
         assert status_bar._broker(Reading(0.003, [], 0, [])).word == "RabbitMQ, 3 ms"
-        assert status_bar.signs(utcnow(), words.amount)[1].word == "Not running"  # Redis does answer
+        assert status_bar.indicators(utcnow(), words.amount)[1].word == "Not running"  # Redis does answer
 
 
 def test_a_slow_broker_is_late(app: Flask) -> None:
@@ -132,11 +132,11 @@ def test_a_word_of_the_version_before_is_understood(shown: Any, say: Say) -> Non
 
 def test_what_was_read_is_kept_for_a_moment(app: Flask, say: Say) -> None:
     with app.test_request_context():
-        assert status_bar.signs(utcnow(), words.amount)[2].word == "Not running"
+        assert status_bar.indicators(utcnow(), words.amount)[2].word == "Not running"
         say(RECORDERS, "vm-2", per_minute=4)
-        assert status_bar.signs(utcnow(), words.amount)[2].word == "Not running"
+        assert status_bar.indicators(utcnow(), words.amount)[2].word == "Not running"
         status_bar.forget()
-        assert status_bar.signs(utcnow(), words.amount)[2].word == "4 / min"
+        assert status_bar.indicators(utcnow(), words.amount)[2].word == "4 / min"
 
 
 def test_the_latest_recorder_comes_first(app: Flask, redis: redis_client.Redis, say: Say) -> None:
@@ -144,7 +144,7 @@ def test_the_latest_recorder_comes_first(app: Flask, redis: redis_client.Redis, 
     say(RECORDERS, "b", 1)
     found = heartbeats.recorders(redis, utcnow())
     assert [word.name for word in found] == ["b", "a"]
-    assert found[1] == RecorderWord("a", found[1].told_at, 1, 0.5, True)
+    assert found[1] == RecorderStatus("a", found[1].heartbeat_at, 1, 0.5, True)
 
 
 def frame(browser: FlaskClient, **query: str) -> Any:

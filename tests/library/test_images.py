@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.library.images import make_thumbnails, resize_folder
-from app.library.images.pictures import Change, find_images, plan, target_size
+from app.library.images.pictures import PictureChange, find_images, plan, target_size
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ SIDE = st.integers(1, 5000)
 def test_an_image_fits_inside_the_box_and_keeps_its_shape(
     size: tuple[int, int], width: int | None, height: int | None, enlarge: bool
 ) -> None:
-    new = target_size(size, Change(width, height, enlarge=enlarge))
+    new = target_size(size, PictureChange(width, height, enlarge=enlarge))
     assert new[0] >= 1
     assert new[1] >= 1
     assert width is None or new[0] <= width
@@ -196,7 +196,7 @@ def test_an_image_fits_inside_the_box_and_keeps_its_shape(
 
 @given(st.tuples(SIDE, SIDE), SIDE, SIDE)
 def test_an_image_covers_the_box(size: tuple[int, int], width: int, height: int) -> None:
-    new = target_size(size, Change(width, height, "cover", enlarge=True))
+    new = target_size(size, PictureChange(width, height, "cover", enlarge=True))
     assert new[0] >= width
     assert new[1] >= height
     assert new[0] == width or new[1] == height

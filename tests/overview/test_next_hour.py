@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app import overview, runs, schedules
 from app.overview.next_hour import NextHour, next_hour
-from app.overview.summary import Day, Late
+from app.overview.summary import Day, LateSchedules
 from app.pages.overview import facts
 from app.pages.overview.next_hour import PITCH, drawing, told
 from app.runs import Ended
@@ -146,9 +146,9 @@ class TestFacts:
 
     def test_the_latest(self, app: Flask) -> None:
         with app.test_request_context():
-            late = Late([Overdue(1, "Digest", NOW - timedelta(minutes=12, seconds=30))], 1, 24)
+            late = LateSchedules([Overdue(1, "Digest", NOW - timedelta(minutes=12, seconds=30))], 1, 24)
             assert facts.latest(late, NOW) == "Digest, 12 min late"
-            assert facts.latest(Late([], 0, 24), NOW) == ""
+            assert facts.latest(LateSchedules([], 0, 24), NOW) == ""
 
     def test_the_day_before_is_unknown_until_two_days_were_counted(self, app: Flask, ended: Count) -> None:
         def day() -> Day:

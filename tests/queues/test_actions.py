@@ -24,7 +24,7 @@ def test_undo_brings_place_and_priority_back(submit: Submit, order: Any, row: An
     change = queues.move("default", ids[2], NOW, position=target)
     assert change.before is not None
     assert change.old_position == 3
-    queues.put_back("default", ids[2], change.old_position, change.before.priority, NOW)
+    queues.undo_move("default", ids[2], change.old_position, change.before.priority, NOW)
     assert order() == line
     assert [message.priority for message in broker.page("default")] == [9, 9, 7, 5, 5]
     assert row(ids[2]).priority == 7
@@ -34,7 +34,7 @@ def test_undo_in_a_line_that_became_shorter(submit: Submit, order: Any) -> None:
     ids = [submit() for _ in range(3)]
     change = queues.move("default", ids[2], NOW, to="front")
     broker.remove("default", ids[0])
-    queues.put_back("default", ids[2], change.old_position or 0, 5, NOW)
+    queues.undo_move("default", ids[2], change.old_position or 0, 5, NOW)
     assert order() == [ids[1], ids[2]]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.extensions import transaction
-from app.queues import Pace, paces, seconds_ahead, starts_at
+from app.queues import ServiceRate, estimated_start, seconds_ahead, service_rates
 from app.queues.forecast import COUNTED_AT_MOST
 from app.runs import Run, states
 
@@ -47,7 +47,7 @@ def test_means_by_task_and_queue(app: Flask) -> None:
         {"runtime_seconds": None, "state": states.PENDING, "ended_at": None},
         {"runtime_seconds": 7.0, "queue": None},
     )
-    found = paces(NOW)
+    found = service_rates(NOW)
     assert set(found) == {"default", "mail"}
     assert (found["default"].runs, found["default"].mean_seconds) == (3, 12.0)
     assert found["default"].by_task == {"t": 3.0, "slow": 30.0}
@@ -57,7 +57,10 @@ def test_means_by_task_and_queue(app: Flask) -> None:
 
 def test_old_runs_tell_the_pace_but_not_the_rate(app: Flask) -> None:
     record({"runtime_seconds": 5.0, "at": NOW - timedelta(days=3)})
-    assert (paces(NOW)["default"].mean_seconds, paces(NOW)["default"].out_per_minute) == (5.0, 0.0)
+    assert (service_rates(NOW)["default"].mean_seconds, service_rates(NOW)["default"].out_per_minute) == (
+        5.0,
+        0.0,
+    )
 
 
 def test_a_rush_is_counted_over_the_time_that_the_sample_covers(app: Flask) -> None:
@@ -65,12 +68,12 @@ def test_a_rush_is_counted_over_the_time_that_the_sample_covers(app: Flask) -> N
     record(
         *({"at": NOW - timedelta(seconds=30), "runtime_seconds": 1.0} for _ in range(COUNTED_AT_MOST + 50))
     )
-    pace = paces(NOW)["default"]
+    pace = service_rates(NOW)["default"]
     assert pace.in_per_minute == pytest.approx(2 * COUNTED_AT_MOST)
     assert pace.out_per_minute == pytest.approx(2 * COUNTED_AT_MOST)
 
 
-PACE = Pace(runs=20, mean_seconds=10.0, by_task={"t": 4.0})
+PACE = ServiceRate(runs=20, mean_seconds=10.0, by_task={"t": 4.0})
 LONG_AND_SHORT = [{"task": "t", "started_at": NOW.timestamp() - before} for before in (99, 3)]
 
 
@@ -96,11 +99,13 @@ LONG_AND_SHORT = [{"task": "t", "started_at": NOW.timestamp() - before} for befo
         (PACE, 0, [Consumer(0, LONG_AND_SHORT)], None),
         (PACE, 0, [], None),
         (PACE, 0, [Consumer(0)], None),
-        (Pace(runs=19, mean_seconds=10.0), 0, [Consumer()], None),
+        (ServiceRate(runs=19, mean_seconds=10.0), 0, [Consumer()], None),
     ],
 )
-def test_the_likely_start(pace: Pace, ahead: int, consumers: list[Consumer], seconds: float | None) -> None:
-    found = starts_at(pace, ahead, ahead * pace.mean_seconds, consumers, NOW)
+def test_the_likely_start(
+    pace: ServiceRate, ahead: int, consumers: list[Consumer], seconds: float | None
+) -> None:
+    found = estimated_start(pace, ahead, ahead * pace.mean_seconds, consumers, NOW)
     assert found == (None if seconds is None else NOW + timedelta(seconds=seconds))
 
 
@@ -110,7 +115,7 @@ def test_what_runs_longer_than_usual_is_never_said_to_end_at_once(elapsed: float
 
     def left(seconds: float) -> float:
         running = [{"task": "t", "started_at": NOW.timestamp() - seconds}]
-        found = starts_at(PACE, 0, 0.0, [Consumer(1, running)], NOW)
+        found = estimated_start(PACE, 0, 0.0, [Consumer(1, running)], NOW)
         assert found is not None
         return (found - NOW).total_seconds()
 
@@ -131,7 +136,8 @@ def test_how_long_takes_what_goes_before() -> None:
 def test_who_stands_further_back_never_starts_sooner(ahead: int, slots: int, busy: int) -> None:
     running = [{"task": "t", "started_at": None}] * min(busy, slots)
     one, next_one = (
-        starts_at(PACE, n, n * PACE.mean_seconds, [Consumer(slots, running)], NOW) for n in (ahead, ahead + 1)
+        estimated_start(PACE, n, n * PACE.mean_seconds, [Consumer(slots, running)], NOW)
+        for n in (ahead, ahead + 1)
     )
     assert one is not None
     assert next_one is not None

@@ -22,40 +22,40 @@ NOW = utcnow()
 
 
 def test_the_rows_follow_what_is_held(submit: Submit, row: Any) -> None:
-    keeper = held_runs.Keeper()
+    keeper = held_runs.HeldRunSync()
     first, second = submit(), submit()
     broker.hold("default", first, "mei", "", NOW)
     version = topics.version(broker.client(), f"run:{first}")
-    assert keeper.look(NOW) == 1
+    assert keeper.tick(NOW) == 1
     assert (row(first).state, row(second).state) == (states.HELD, states.PENDING)
     assert topics.version(broker.client(), f"run:{first}") != version
-    assert keeper.look(NOW) == 0
+    assert keeper.tick(NOW) == 0
     broker.release("default", first)
-    assert keeper.look(NOW) == 1
+    assert keeper.tick(NOW) == 1
     assert row(first).state == states.PENDING
 
 
 def test_a_new_keeper_finds_what_was_released_while_nobody_looked(submit: Submit, row: Any) -> None:
     run_id = submit()
     broker.hold("default", run_id, "mei", "", NOW)
-    held_runs.Keeper().look(NOW)
+    held_runs.HeldRunSync().tick(NOW)
     broker.release("default", run_id)
     assert row(run_id).state == states.HELD
     later = NOW + timedelta(minutes=1)
-    assert held_runs.Keeper().look(later) == 0  # its message may still have to be sent
+    assert held_runs.HeldRunSync().tick(later) == 0  # its message may still have to be sent
     set_row(run_id, outbox=None)
-    assert held_runs.Keeper().look(later) == 1
+    assert held_runs.HeldRunSync().tick(later) == 1
     assert row(run_id).state == states.PENDING
 
 
 def test_a_row_that_is_recorded_after_its_message_was_seen(submit: Submit, row: Any) -> None:
-    keeper = held_runs.Keeper()
+    keeper = held_runs.HeldRunSync()
     broker.hold_new("default", "mei", "", NOW)
     run_id = submit()
     for _ in range(LOOKS - 1):
-        keeper.look(NOW)
+        keeper.tick(NOW)
     set_row(run_id, state=states.PENDING)
-    assert keeper.look(NOW) == 1
+    assert keeper.tick(NOW) == 1
     assert row(run_id).state == states.HELD
 
 
@@ -65,7 +65,7 @@ def test_what_came_past_celeriac_is_set_aside(app: Flask, celery_app: Any, redis
     raw = redis.rpop(key)
     broker.hold_new("default", "mei", "", NOW)
     redis.lpush(key, raw)
-    held_runs.Keeper().look(NOW)
+    held_runs.HeldRunSync().tick(NOW)
     assert (broker.depth("default"), broker.held_ids("default")) == (0, {"foreign"})
 
 

@@ -82,7 +82,7 @@ def test_a_run_that_three_workers_died_with_is_lost(
     after = submit("weekday", day="2026-11-20")
     eventually(lambda: row(after).state == states.SUCCESS)
     assert (len(begun(tmp_path / "killer")), dedup.starts(run_id)) == (3, 3)
-    assert workers.put_right(redis, utcnow(), utcnow() - timedelta(minutes=1)).lost == []
+    assert workers.recover(redis, utcnow(), utcnow() - timedelta(minutes=1)).lost == []
 
 
 def test_a_dead_workers_runs_wait_again_or_are_lost(

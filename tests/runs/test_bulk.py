@@ -108,12 +108,12 @@ def test_a_step_that_was_cut_off_doubles_nothing(app: Flask) -> None:
     with transaction() as session:  # as if the process had died before it noted anything
         session.execute(update(many.BulkItem).values(outcome=None, new_id=None))
         session.execute(update(many.Bulk).values(finished_at=None, leased_until=NOW + timedelta(seconds=30)))
-    assert not many.look_after(NOW + timedelta(seconds=31))  # may be at work still
-    assert many.look_after(NOW + timedelta(seconds=40))
+    assert not many.resume_abandoned(NOW + timedelta(seconds=31))  # may be at work still
+    assert many.resume_abandoned(NOW + timedelta(seconds=40))
     assert many.get(bulk_id).state == "finished"
     assert db.session.query(Run).filter(Run.rerun_of.is_not(None)).count() == 5
     assert broker.depth("default") == 5
-    assert not many.look_after(NOW + timedelta(seconds=99))
+    assert not many.resume_abandoned(NOW + timedelta(seconds=99))
 
 
 def test_one_process_at_a_time_works_on_it(app: Flask) -> None:

@@ -106,8 +106,8 @@ def test_an_index_leads_to_failures_by_when_they_failed(app: Flask) -> None:
         runs.RunFilter(error="KeyError"),
     ]
     for wanted in asked:
-        for lead in filters.leads(wanted):
-            rows = filters.looked_at(wanted, lead, 5, (NOW, "r"), ())
+        for lead in filters.access_paths(wanted):
+            rows = filters.candidates(wanted, lead, 5, (NOW, "r"), ())
             text = select(rows).compile(db.engine, compile_kwargs={"literal_binds": True})
             plan = str(db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all())
             assert "ix_runs_failed" in plan

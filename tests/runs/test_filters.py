@@ -126,14 +126,14 @@ def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there() -> 
     wanted = RunFilter(min_seconds=50)
     with transaction() as session:
         session.get_one(Run, "r00010").runtime_seconds = 60.0
-    first = queries.places(wanted, 10, budget=Budget(300, 60))
-    assert first.places == []
+    first = queries.matching_keys(wanted, 10, budget=Budget(300, 60))
+    assert first.keys == []
     assert first.looked
     assert first.looked.runs == 300
     assert first.stopped_at
     assert first.looked.back_to == first.stopped_at[0]
-    second = queries.places(wanted, 10, first.stopped_at, Budget(400, 60))
-    assert [place[1] for place in second.places] == ["r00010"]
+    second = queries.matching_keys(wanted, 10, first.stopped_at, Budget(400, 60))
+    assert [key[1] for key in second.keys] == ["r00010"]
     assert second.looked is None
 
 
@@ -141,7 +141,7 @@ def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there() -> 
 @pytest.mark.usefixtures("app")
 def test_the_time_that_is_up_ends_a_search() -> None:
     add(400)
-    stopped = queries.places(RunFilter(q="nowhere"), 10, budget=Budget(10_000, 0.0))
+    stopped = queries.matching_keys(RunFilter(q="nowhere"), 10, budget=Budget(10_000, 0.0))
     assert stopped.looked
     assert stopped.looked.runs == 250
 

@@ -156,12 +156,12 @@ class TestReading:
     def test_usual_time_needs_a_few_runs(self, app: Flask) -> None:
         times = [1.0, 2.0, 3.0, 4.0, 50.0]
         record([one for n, run in enumerate(times[:4]) for one in life(str(n), run=run)], plain)
-        assert numbers.usual_seconds(["t"], NOW) == {}
+        assert numbers.typical_seconds(["t"], NOW) == {}
         record(life("5", run=times[4], at=NOW - timedelta(days=3)), plain)
-        assert numbers.usual_seconds(["t", "never"], NOW) == {
+        assert numbers.typical_seconds(["t", "never"], NOW) == {
             "t": pytest.approx(statistics.median(times), rel=0.05)
         }
-        assert numbers.usual_seconds([], NOW) == {}
+        assert numbers.typical_seconds([], NOW) == {}
         assert numbers.mean_seconds(NOW) == {"t": pytest.approx(12.0)}
 
 

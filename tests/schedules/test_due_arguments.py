@@ -17,9 +17,9 @@ LONDON, NEW_YORK = ZoneInfo("Europe/London"), ZoneInfo("America/New_York")
 DUE_AT = datetime(2026, 11, 20, 1, 30, tzinfo=UTC)  # a Friday
 
 
-def one(marker: dict[str, Any], due_at: datetime = DUE_AT, place: ZoneInfo = LONDON, kind: Any = None) -> str:
+def one(marker: dict[str, Any], due_at: datetime = DUE_AT, tz: ZoneInfo = LONDON, kind: Any = None) -> str:
     """What a marker in the keyword argument `day` becomes."""
-    args, kwargs = resolve([], {"day": marker}, due_at, place, {"day": kind} if kind else None)
+    args, kwargs = resolve([], {"day": marker}, due_at, tz, {"day": kind} if kind else None)
     assert args == []
     return str(kwargs["day"])
 
@@ -51,8 +51,8 @@ def test_markers(marker: dict[str, Any], resolved: str) -> None:
 
 def test_the_day_is_that_of_the_schedules_zone() -> None:
     # 01:30 UTC is still Thursday evening in New York.
-    assert one({"$due": "P0D"}, place=NEW_YORK, kind="date") == "2026-11-19"
-    assert one({"$due": "P0D", "floor": "day"}, place=NEW_YORK) == "2026-11-19T00:00:00-05:00"
+    assert one({"$due": "P0D"}, tz=NEW_YORK, kind="date") == "2026-11-19"
+    assert one({"$due": "P0D", "floor": "day"}, tz=NEW_YORK) == "2026-11-19T00:00:00-05:00"
 
 
 def test_the_parameter_says_whether_it_takes_dates_unless_the_marker_does() -> None:
@@ -196,16 +196,16 @@ def test_resolved_text_is_what_tasks_read() -> None:
     st.sampled_from([None, *FLOORS]),
 )
 def test_days_and_floors(due_at: datetime, zone: str, days: int, floor: str | None) -> None:
-    place = ZoneInfo(zone)
+    tz = ZoneInfo(zone)
     marker = {"$due": f"{'-' if days < 0 else ''}P{abs(days)}D"} | ({"floor": floor} if floor else {})
-    found = datetime.fromisoformat(one(marker, due_at, place))
-    local = due_at.astimezone(place)
-    moved = (local + timedelta(days=days)).astimezone(UTC).astimezone(place)
+    found = datetime.fromisoformat(one(marker, due_at, tz))
+    local = due_at.astimezone(tz)
+    moved = (local + timedelta(days=days)).astimezone(UTC).astimezone(tz)
     if floor is None:
         assert found == (moved if days else due_at)
         return
     assert found <= (moved if days else due_at)
-    shown = found.astimezone(place)
+    shown = found.astimezone(tz)
     assert shown.isoformat() == found.isoformat()
     assert shown.date() <= moved.date()
     if floor != "hour":

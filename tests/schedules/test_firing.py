@@ -163,12 +163,12 @@ def test_overlap_buffer_one(make: Make, fire: Any, history: History, end: Any, n
     assert [first.state, second.state, third.state] == [states.PENDING, states.SCHEDULED, states.SKIPPED]
     assert firing.agenda().buffered
     buffer = Buffer()
-    assert buffer.look(now + minutes(3)) == 0
+    assert buffer.tick(now + minutes(3)) == 0
     assert outbox.sweep(now + minutes(60)) == 0  # nor does the recorder send it
     assert waiting() == [first.id]
     end(first)
-    assert buffer.look(now + minutes(4)) == 1
-    assert buffer.look(now + minutes(4)) == 0
+    assert buffer.tick(now + minutes(4)) == 1
+    assert buffer.tick(now + minutes(4)) == 0
     assert waiting() == [first.id, second.id]
     db.session.rollback()
     assert history(row)[1].state == states.PENDING
@@ -181,7 +181,7 @@ def test_a_buffered_fire_goes_out_when_overlap_is_allowed_now(make: Make, fire: 
     fire(now + minutes(1))
     fire(now + minutes(2))
     schedules.update(row.id, {"overlap": "allow"}, "ada", now + minutes(2))
-    assert Buffer().look(now + minutes(3)) == 1
+    assert Buffer().tick(now + minutes(3)) == 1
 
 
 def test_overlap_cancel_running(make: Make, fire: Any, history: History, redis: Any, now: datetime) -> None:
@@ -190,7 +190,7 @@ def test_overlap_cancel_running(make: Make, fire: Any, history: History, redis: 
     fire(now + minutes(2))
     first, second = history(row)
     assert (first.state, second.state) == (states.PENDING, states.SCHEDULED)
-    assert Buffer().look(now + minutes(2)) == 1
+    assert Buffer().tick(now + minutes(2)) == 1
     first, second = history(row)
     assert (first.state, second.state) == (states.REVOKED, states.PENDING)
     assert first.error == "Cancelled by schedule:Every minute."
@@ -209,10 +209,10 @@ def test_cancel_running_waits_until_the_running_one_has_ended(
     for number in (2, 3):
         fire(now + minutes(number))
     buffer = Buffer()
-    assert buffer.look(now + minutes(3)) == 0
+    assert buffer.tick(now + minutes(3)) == 0
     assert [run.state for run in history(row)] == [states.STARTED, states.REVOKED, states.SCHEDULED]
     end(first, states.REVOKED)
-    assert buffer.look(now + minutes(3)) == 1
+    assert buffer.tick(now + minutes(3)) == 1
     assert [run.state for run in history(row)] == [states.REVOKED, states.REVOKED, states.PENDING]
 
 
@@ -476,7 +476,7 @@ def test_indexes_answer_what_is_due(make: Make, database: str | None, now: datet
     assert "ix_schedules_next_run_at" in plan
     assert not re.search(r"Seq Scan on runs|SCAN runs(?! USING)", plan)  # which index differs with statistics
     assert re.search(r"ix_runs_(state_)?send_at_unsent", plan)
-    plan = explained(lambda: firing._due(now + minutes(5), 10, None), database)
+    plan = explained(lambda: firing._due_rows(now + minutes(5), 10, None), database)
     assert "ix_schedules_next_run_at" in plan
     plan = explained(lambda: firing.unfinished([1, 2]), database)
     assert "ix_runs_schedule_id_unfinished" in plan

@@ -135,8 +135,8 @@ def test_a_beat_that_is_killed_while_it_releases_a_buffered_fire(
     end(history(row_id)[0])
     at = now + timedelta(minutes=2)
     stage = STAGES["it is committed, nothing is sent"]
-    in_a_process_that_dies(app, stage, lambda: Buffer().look(at))
-    assert Buffer().look(at + timedelta(seconds=1)) == 0
+    in_a_process_that_dies(app, stage, lambda: Buffer().tick(at))
+    assert Buffer().tick(at + timedelta(seconds=1)) == 0
     recover(app, redis, at)
     assert waiting() == Counter(run.id for run in history(row_id))
 

@@ -18,7 +18,7 @@ from app.pages.schedules.suggestions import cron_for
 from app.runs import states
 from app.runs.models import Run
 from app.schedules.models import Schedule
-from app.schedules.queries import STRIP, Outcome
+from app.schedules.queries import STRIP, LastRun
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 Make = Callable[..., Schedule]
@@ -94,9 +94,9 @@ def test_failing_is_by_the_last_run_that_tells(app: Flask, make: Make) -> None:
     assert counts()["failing"] == 4
 
 
-def outcomes(*shown: tuple[str, float | None]) -> list[Outcome]:
+def outcomes(*shown: tuple[str, float | None]) -> list[LastRun]:
     return [
-        Outcome(str(n), state, None, NOON + timedelta(minutes=n), None, None, took)
+        LastRun(str(n), state, None, NOON + timedelta(minutes=n), None, None, took)
         for n, (state, took) in enumerate(shown)
     ]
 

@@ -15,12 +15,12 @@ from app.schedules.policies import (
     MOST_CAUGHT_UP,
     MOST_LISTED,
     RESTART_SECONDS,
-    Due,
     OnMissed,
     Overlap,
     Plan,
     PlannedFire,
     Policies,
+    ScheduleState,
     decide_overlap,
     default_on_missed,
     errors,
@@ -36,11 +36,11 @@ def every(seconds: int, **others: Any) -> Timing:
     return Timing(task_type="interval", interval_seconds=seconds, anchor_at=START, **others)
 
 
-def due(timing: Timing, since: datetime = START, **others: Any) -> Due:
+def due(timing: Timing, since: datetime = START, **others: Any) -> ScheduleState:
     """A schedule that has fired everything up to `since`; policy fields and state by name."""
     names = ("on_missed", "grace_seconds", "overlap", "max_runs")
     policies = Policies(**{name: others.pop(name) for name in names if name in others})
-    return Due(timing=timing, policies=policies, next_due_at=next_fire(timing, since), **others)
+    return ScheduleState(timing=timing, policies=policies, next_due_at=next_fire(timing, since), **others)
 
 
 def told(planned: Plan) -> list[tuple[str, str, str]]:
@@ -368,7 +368,7 @@ def test_the_newest_misses_are_listed_and_the_others_counted() -> None:
 # Against a model that lists every fire
 
 
-def model(schedule: Due, now: datetime) -> list[tuple[datetime, str, str]]:
+def model(schedule: ScheduleState, now: datetime) -> list[tuple[datetime, str, str]]:
     """The rules of the module, applied to a plain list of fires."""
     timing, policies = schedule.timing, schedule.policies
     fires, fire = [], schedule.next_due_at

@@ -66,7 +66,7 @@ def cron(expression: str, zone: str = "UTC", **others: Any) -> Timing:
 
 def readings(timing: Timing, start: datetime, count: int) -> list[str]:
     """The next fires as the clocks of the zone show them."""
-    return [f"{fire.astimezone(timing.place):%d %H:%M:%S %Z}" for fire in fires(timing, start, count)]
+    return [f"{fire.astimezone(timing.tz):%d %H:%M:%S %Z}" for fire in fires(timing, start, count)]
 
 
 # The columns, with what they mean next to how they are written: brute force does not depend on the parser.
@@ -138,7 +138,7 @@ def test_matches_brute_force_around_clock_changes(
     timing = cron(f"{minutes[0]} {hours[0]} * * *", zone)
     start = at + minutes_from_change * MINUTE
     end = start + 36 * HOUR
-    expected = brute_force(hours, minutes, timing.place, start, end)
+    expected = brute_force(hours, minutes, timing.tz, start, end)
     last_minute = end - timedelta(microseconds=1)
     assert fires_between(timing, start, last_minute, 10_000) == expected
     assert count_between(timing, start, last_minute) == len(expected)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cronsim import CronSim
 
-from app.schedules.policies import Due, PlannedFire, Policies, plan
+from app.schedules.policies import PlannedFire, Policies, ScheduleState, plan
 from app.schedules.timing import Timing, actual_at, first_fire
 
 SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=n) for n in (1, 60, 3600, 86_400))
@@ -42,11 +42,13 @@ class Row:
     timing: Timing
     policies: Policies
     expected: list[datetime]
-    state: Due = field(init=False)
+    state: ScheduleState = field(init=False)
     ledger: list[tuple[datetime, PlannedFire]] = field(default_factory=list)
 
     def begin(self, now: datetime) -> None:
-        self.state = Due(timing=self.timing, policies=self.policies, next_due_at=first_fire(self.timing, now))
+        self.state = ScheduleState(
+            timing=self.timing, policies=self.policies, next_due_at=first_fire(self.timing, now)
+        )
 
     def look(self, now: datetime) -> None:
         if self.state.next_due_at is None or self.state.next_due_at > now:

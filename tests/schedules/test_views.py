@@ -17,7 +17,7 @@ from app import broker, runs, schedules
 from app.extensions import db, transaction
 from app.health import checks
 from app.heartbeats import BEATS
-from app.heartbeats.beat import Presence
+from app.heartbeats.beat import BeatHeartbeat
 from app.pages.schedules.listing import PAGE_SIZE
 from app.runs import states
 from app.runs.models import Run
@@ -272,8 +272,8 @@ def test_beats_are_told(app: Flask, signed_in: SignedIn, new: Make, redis: Any) 
     row = new()
     browser = signed_in("viewer")
     assert "No beat is running" in browser.get("/schedules").text
-    presence = Presence(str(app.config["SETTINGS"].redis_url))
-    presence.tell(broker.client())
+    presence = BeatHeartbeat(str(app.config["SETTINGS"].redis_url))
+    presence.send(broker.client())
     page = browser.get("/schedules").text
     assert "No beat is running" not in page
     assert presence.name in page

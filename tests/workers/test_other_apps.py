@@ -14,7 +14,7 @@ from app.clock import utcnow
 from app.errors import Conflict
 from app.extensions import db
 from app.heartbeats import APP_WORKERS
-from app.heartbeats.worker import ToldByAppWorker
+from app.heartbeats.worker import AppWorkerEntry
 from app.runs import history, states
 from app.runs.models import Run
 
@@ -54,8 +54,8 @@ def row(run_id: str) -> Run:
     return found
 
 
-def put_right() -> workers.deaths.Outcome:
-    return workers.put_right_elsewhere(broker.client(), utcnow(), utcnow() - timedelta(hours=1))
+def recover() -> workers.deaths.Recovered:
+    return workers.recover_elsewhere(broker.client(), utcnow(), utcnow() - timedelta(hours=1))
 
 
 @pytest.mark.database
@@ -75,10 +75,10 @@ def test_what_a_dead_worker_had_is_lost_only_where_it_was_acknowledged(
 ) -> None:
     theirs(silent_seconds=50, acks_late=late, acks_otherwise=otherwise)
     told(kind)
-    put_right()
+    recover()
     assert row("r1").state != state  # it may only be cut off
     theirs(silent_seconds=70, acks_late=late, acks_otherwise=otherwise)
-    put_right()
+    recover()
     assert row("r1").state == state
 
 
@@ -86,7 +86,7 @@ def test_what_a_dead_worker_had_is_lost_only_where_it_was_acknowledged(
 def test_a_worker_that_was_only_silent_has_the_last_word(theirs: Any, told: Any) -> None:
     theirs(silent_seconds=70)
     told()
-    assert put_right().lost == ["r1"]
+    assert recover().lost == ["r1"]
     end = {"type": "succeeded", "id": "r1", "task": "shop.charge", "at": utcnow().timestamp(), "attempt": 0}
     history.record([end | {"app": "shop", "worker": "w@shop", "result": 1}], lambda name, a, k: (a, k, []))
     assert (row("r1").state, row("r1").error, row("r1").result) == (states.SUCCESS, None, 1)
@@ -96,8 +96,8 @@ def test_a_worker_of_ours_with_the_same_name_is_another(theirs: Any, heard: Any,
     heard("w@shop", silent_seconds=70)
     theirs()
     told()
-    assert workers.put_right(broker.client(), utcnow(), utcnow() - timedelta(hours=1)).lost == []
-    assert put_right().lost == []
+    assert workers.recover(broker.client(), utcnow(), utcnow() - timedelta(hours=1)).lost == []
+    assert recover().lost == []
     assert row("r1").state == states.STARTED
 
 
@@ -105,7 +105,7 @@ def test_a_wrong_clock_loses_no_run(theirs: Any, told: Any) -> None:
     """The times of its events are an hour behind its heartbeats, which are by the clock of Redis."""
     theirs(clock_seconds=-3600.0)
     told(at=utcnow().timestamp() - 3600 - 120)
-    assert put_right().lost == []
+    assert recover().lost == []
 
 
 def test_why_it_waits_never_says_that_nobody_listens_while_one_does(theirs: Any, told: Any) -> None:
@@ -200,7 +200,7 @@ def test_an_entry_that_cannot_be_read_is_kept_out(
 ) -> None:
     heard("w@shop", key=APP_WORKERS, field="shop w@shop", **({"v": 1, "app": "shop"} | facts))
     assert heartbeats.app_workers(broker.client(), utcnow()) == []
-    assert broker.heartbeats.set_unreadable_aside(redis, APP_WORKERS, ToldByAppWorker) == 1
+    assert broker.heartbeats.set_unreadable_aside(redis, APP_WORKERS, AppWorkerEntry) == 1
 
 
 @pytest.mark.database

@@ -126,9 +126,9 @@ def release_runs(wanted: dict[str, Any], queue: str) -> dict[str, Any]:
     if "id" not in wanted:
         queues.stop_holding_new(queue, now)
         return {"queue": queue, "released": len(queues.release_all(queue, now, wanted["to"]))}
-    place = queues.release(queue, wanted["id"], now, wanted["to"]).after
-    told = {"id": place.id, "position": place.position, "priority": place.priority}
-    return {"queue": queue, "released": 1} | told
+    message = queues.release(queue, wanted["id"], now, wanted["to"]).after
+    answer = {"id": message.id, "position": message.position, "priority": message.priority}
+    return {"queue": queue, "released": 1} | answer
 
 
 @bp.route("/queues/<queue>/pause", methods=["POST"])

@@ -47,7 +47,7 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
 @requires("view")
 @bp.arguments(filtered(runs.RunFilter), location="query")
 @bp.response(200, schemas.RunsPageSchema)
-def list_runs(query: dict[str, Any]) -> runs.Page:
+def list_runs(query: dict[str, Any]) -> runs.RunPage:
     """Runs, newest first"""
     wanted = lists.meant(runs.RunFilter, query, utcnow())
     return runs.page(wanted, query["limit"], query["cursor"])

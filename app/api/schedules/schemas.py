@@ -24,17 +24,17 @@ PREVIEW_MOST = 100
 
 def _field(name: str, **options: Any) -> fields.Field[Any]:
     """The field of REST that a field of a definition makes, by its type, its default and what it says."""
-    told, hint = _TOLD[name], HINTS[name]
+    field, hint = _TOLD[name], HINTS[name]
     kinds = [kind for kind in get_args(hint) if kind is not NoneType] if name in NULLABLE else [hint]
-    metadata: dict[str, Any] = dict(told.metadata)
+    metadata: dict[str, Any] = dict(field.metadata)
     if get_origin(kinds[0]) is Literal:
         metadata["enum"] = [*get_args(kinds[0]), *([None] if name in NULLABLE else ())]
     if name in NULLABLE:
         options["allow_none"] = True
-    if told.default_factory is not MISSING:
-        options.setdefault("load_default", told.default_factory)
-    elif told.default is not MISSING:
-        options.setdefault("load_default", told.default)
+    if field.default_factory is not MISSING:
+        options.setdefault("load_default", field.default_factory)
+    elif field.default is not MISSING:
+        options.setdefault("load_default", field.default)
     else:
         options["required"] = True
     return _KINDS[get_origin(kinds[0]) or kinds[0]](metadata=metadata, **options)

@@ -75,8 +75,8 @@ def version() -> str:
     """The name and version that the server gives itself."""
 
     def read(connection: Connection) -> str:
-        told = connection.connection.server_properties
-        return f"{told.get('product', 'AMQP')} {told.get('version', '?')}"
+        properties = connection.connection.server_properties
+        return f"{properties.get('product', 'AMQP')} {properties.get('version', '?')}"
 
     return _ask(read)
 

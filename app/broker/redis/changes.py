@@ -190,9 +190,9 @@ def _transfer(message: Message, target: str, step: int, raw: bytes) -> Message |
     names = keys()
     source, goal = names.level(message.queue, message.step), names.level(target, step)
     ahead = [level.key for level in names.levels(target)[: names.steps.index(step)]]
-    lists = [source.key, goal.key, names.hold_new, names.let_in(target), *ahead]
-    place = broker().run("transfer", lists, [message.raw, NEAR_END, raw, message.id, target])
-    return parse(raw, target, step, int(place)) if place else None
+    lists = [source.key, goal.key, names.hold_new, names.allowed(target), *ahead]
+    position = broker().run("transfer", lists, [message.raw, NEAR_END, raw, message.id, target])
+    return parse(raw, target, step, int(position)) if position else None
 
 
 def _waiting(queue: str, run_id: str, hint: int | None, seen: bool) -> Message:

@@ -56,7 +56,7 @@ def find_held(queue: str, run_id: str) -> Held | None:
     known, facts_known, held_messages = pipe.execute()
     if not known and facts_known == held_messages:
         return None  # they differ when a run has two messages here
-    found = search.first([keys().held(queue)], search.Wanted([run_id]))
+    found = search.first([keys().held(queue)], search.Predicate([run_id]))
     return _with_facts(queue, [found[1]])[0] if found is not None else None
 
 
@@ -138,7 +138,7 @@ def _put_back(queue: str, message: Message, to: ReleaseTo | None) -> Message | N
             names.held(queue),
             names.held_facts(queue),
             names.hold_new,
-            names.let_in(queue),
+            names.allowed(queue),
             *(lv.key for lv in levels),
         ],
         [message.raw, message.id, queue, to or "sent", own, *span, *texts],
@@ -158,11 +158,11 @@ def _with_facts(queue: str, raws: list[bytes]) -> list[Held]:
     known = client().hmget(names.held_facts(queue), [id_of(raw) for raw in raws])
     found = []
     for raw, value in zip(raws, known, strict=True):
-        told: dict[str, Any] = json.loads(value) if value else {}
+        record: dict[str, Any] = json.loads(value) if value else {}
         given = given_step(raw)
-        step = names.step_of(told.get("step", given) if given is None else given)
-        at = told.get("at")
+        step = names.step_of(record.get("step", given) if given is None else given)
+        at = record.get("at")
         moment = None if at is None else datetime.fromtimestamp(at, UTC)
         message = parse(raw, queue, step, body_limit=BODY_LIMIT_BYTES)
-        found.append(Held(message, told.get("by", ""), moment, told.get("reason", ""), "since" in told))
+        found.append(Held(message, record.get("by", ""), moment, record.get("reason", ""), "since" in record))
     return found

@@ -26,7 +26,7 @@ def hold_new(queue: str, by: str, reason: str, now: datetime) -> HoldingNew:
     known = sorted(waiting.ids(queue) | set(location.unacked()))
     pipe = client().pipeline(transaction=True)
     for start in range(0, len(known), SET_CHUNK):
-        pipe.sadd(keys().let_in(queue), *known[start : start + SET_CHUNK])
+        pipe.sadd(keys().allowed(queue), *known[start : start + SET_CHUNK])
     facts = json.dumps({"since": now.timestamp(), "by": by, "reason": reason}).encode()
     pipe.hsetnx(keys().hold_new, queue, facts)
     pipe.hget(keys().hold_new, queue)
@@ -38,7 +38,7 @@ def stop_holding_new(queue: str) -> bool:
     """Let new messages into the line again; those that are held stay held. False when it was not so."""
     pipe = client().pipeline(transaction=True)
     pipe.hdel(keys().hold_new, queue)
-    pipe.delete(keys().let_in(queue))
+    pipe.delete(keys().allowed(queue))
     return bool(pipe.execute()[0])
 
 
@@ -62,9 +62,9 @@ def sweep(now: datetime) -> dict[str, int]:
 
 def _sweep(queue: str, mode: HoldingNew, now: datetime) -> int:
     names, swept = keys(), 0
-    told = {"at": now.timestamp(), "since": mode.since.timestamp(), "by": mode.by, "reason": mode.reason}
+    record = {"at": now.timestamp(), "since": mode.since.timestamp(), "by": mode.by, "reason": mode.reason}
     for level in names.levels(queue):
-        facts = json.dumps(told | {"step": level.step})
+        facts = json.dumps(record | {"step": level.step})
         lists = [level.key, names.held(queue), names.held_facts(queue)]
         for raw in reversed(_newcomers(queue, level.key)):  # the first to come in is held first
             swept += int(broker().run("hold", lists, [raw, 1, id_of(raw), facts]))
@@ -87,7 +87,7 @@ def _newcomers(queue: str, key: str) -> list[bytes]:
 def _not_let_in(queue: str, raws: list[bytes]) -> list[bytes]:
     pipe = client().pipeline(transaction=False)
     for raw in raws:
-        pipe.sismember(keys().let_in(queue), id_of(raw))
+        pipe.sismember(keys().allowed(queue), id_of(raw))
     return [raw for raw, let_in in zip(raws, pipe.execute(), strict=True) if not let_in]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from app.broker.answers import Place, Taken
+from app.broker.answers import Location, Taken
 from app.broker.connection import client, keys, reaches_broker
 from app.broker.keys import Keys
 from app.broker.messages import Message, given_step, parse
@@ -35,7 +35,7 @@ def unacked() -> dict[str, Taken]:
 
 
 @reaches_broker
-def locate(run_id: str, queues: Sequence[str]) -> Place | None:
+def locate(run_id: str, queues: Sequence[str]) -> Location | None:
     """Where the run's message is: among the held ones, taken, or in the line of one of the queues.
 
     None also for the millisecond in which a worker has it in its hands: taken out of the list and not yet
@@ -43,12 +43,12 @@ def locate(run_id: str, queues: Sequence[str]) -> Place | None:
     """
     for queue in queues:
         if held := holding.find_held(queue, run_id):
-            return Place("held", queue, held.message)
-    if place := _locate_taken(run_id):
-        return place
+            return Location("held", queue, held.message)
+    if location := _locate_taken(run_id):
+        return location
     for queue in queues:
         if message := waiting.find(queue, run_id):
-            return Place("waiting", queue, message)
+            return Location("waiting", queue, message)
     return _locate_taken(run_id)  # taken while we looked
 
 
@@ -97,10 +97,10 @@ def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:
     return set().union(*(waiting.among(queue, wanted) for queue in queues))
 
 
-def _locate_taken(run_id: str) -> Place | None:
+def _locate_taken(run_id: str) -> Location | None:
     for _, message in _unacked(client(), keys()):
         if message.id == run_id:
-            return Place("taken", message.queue, message)
+            return Location("taken", message.queue, message)
     return None
 
 

@@ -22,7 +22,7 @@ def _redelivered(taken: Taken) -> bytes | None:
 
 
 @reaches_broker
-def give_back(taken: Taken) -> bool:
+def requeue(taken: Taken) -> bool:
     """Put a taken message back to the front of its queue, marked as redelivered; False when it has gone."""
     raw = _redelivered(taken)
     return raw is not None and _run(taken, raw)

@@ -12,7 +12,7 @@ PIECE_BYTES = 8_000_000
 FIRST_PIECE = 400
 
 
-class Wanted:
+class Predicate:
     """The runs that somebody looks for."""
 
     def __init__(self, run_ids: Collection[str]) -> None:
@@ -33,7 +33,7 @@ class Wanted:
         return looked, [raw for raw in raws if self.found_in(raw)]
 
 
-def first(keys: Sequence[str], wanted: Wanted) -> tuple[str, bytes] | None:
+def first(keys: Sequence[str], wanted: Predicate) -> tuple[str, bytes] | None:
     """List and bytes of the first message of a wanted run, list by list from the end that is taken next.
 
     They are read from that end, because what people look for is mostly near the front. What workers take
@@ -47,7 +47,7 @@ def first(keys: Sequence[str], wanted: Wanted) -> tuple[str, bytes] | None:
     return None
 
 
-def every(keys: Sequence[str], wanted: Wanted) -> Iterator[bytes]:
+def every(keys: Sequence[str], wanted: Predicate) -> Iterator[bytes]:
     """The messages of wanted runs in the lists, each list from the end where new ones come in.
 
     From there, what is taken or comes in meanwhile makes it miss nothing that was there all along; what a
@@ -75,7 +75,7 @@ def in_order(key: str) -> Iterator[bytes]:
             done += len(raws)
 
 
-def _from_near_end(key: str, size: int, wanted: Wanted) -> bytes | None:
+def _from_near_end(key: str, size: int, wanted: Predicate) -> bytes | None:
     done, piece, end = 0, min(FIRST_PIECE, size), broker().items(key, -1, -1)
     while True:
         looked, found = wanted.look(key, -(done + piece), -done - 1)
@@ -89,7 +89,7 @@ def _from_near_end(key: str, size: int, wanted: Wanted) -> bytes | None:
     return next(_from_far_end(key, size, wanted), None)
 
 
-def _from_far_end(key: str, size: int, wanted: Wanted) -> Iterator[bytes]:
+def _from_far_end(key: str, size: int, wanted: Predicate) -> Iterator[bytes]:
     done = 0
     while True:
         looked, found = wanted.look(key, done, done + size - 1)

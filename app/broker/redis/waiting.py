@@ -73,7 +73,7 @@ def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
     milliseconds. Without it, or when it is not there, the whole line is read in pieces from the front.
     When a run has several messages in the queue, the next of them is found (or the one at the hint).
     """
-    wanted = search.Wanted([run_id])
+    wanted = search.Predicate([run_id])
     if hint is not None:
         near = _page(queue, max(0, hint - 1 - HINT_SPAN), 2 * HINT_SPAN + 1)
         for level, raw, position in sorted(near, key=lambda one: abs(one[2] - hint)):
@@ -84,15 +84,15 @@ def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
     if found is None:
         return None
     level, raw = levels[found[0]], found[1]
-    place = _place(queue, level, raw)
-    return parse(raw, queue, level.step, place) if place is not None else None
+    index = _position(queue, level, raw)
+    return parse(raw, queue, level.step, index) if index is not None else None
 
 
 @reaches_broker
 def among(queue: str, run_ids: Collection[str]) -> set[str]:
     """Which of the runs wait in the queue or are held: one look for all of them, however long the line."""
     lists = [*_lists(queue), keys().held(queue)]
-    return {id_of(raw) for raw in search.every(lists, search.Wanted(run_ids))}
+    return {id_of(raw) for raw in search.every(lists, search.Predicate(run_ids))}
 
 
 @reaches_broker
@@ -136,13 +136,13 @@ def _read(queue: str, sizes: list[int], offset: int, limit: int) -> list[tuple[L
     answers = pipe.execute()
     now, parts = answers[: len(levels)], answers[len(levels) :]
     return [
-        (level, raw, sum(now[:at]) + start + place)
+        (level, raw, sum(now[:at]) + start + position)
         for (at, level, start), raws in zip(wanted, parts, strict=True)
-        for place, raw in enumerate(reversed(raws), 1)
+        for position, raw in enumerate(reversed(raws), 1)
     ]
 
 
-def _place(queue: str, level: Level, raw: bytes) -> int | None:
+def _position(queue: str, level: Level, raw: bytes) -> int | None:
     """The position of a message by its exact bytes, or None when it has gone."""
     levels = keys().levels(queue)
     pipe = client().pipeline(transaction=True)

@@ -51,7 +51,7 @@ def resize_folder(
     """
     from app.library.images import pictures
 
-    change = pictures.Change(width, height, fit, format, quality, enlarge)
+    change = pictures.PictureChange(width, height, fit, format, quality, enlarge)
     return _change_folder(self, folder, output, pattern, change)
 
 
@@ -73,7 +73,7 @@ def make_thumbnails(
     """
     from app.library.images import pictures
 
-    change = pictures.Change(size, size, "cover" if square else "inside", format, quality)
+    change = pictures.PictureChange(size, size, "cover" if square else "inside", format, quality)
     return _change_folder(self, folder, output, pattern, change)
 
 

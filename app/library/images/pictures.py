@@ -24,7 +24,7 @@ MAX_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True)
-class Change:
+class PictureChange:
     """What to do with each image; a side that is None follows from the other."""
 
     width: int | None
@@ -36,7 +36,7 @@ class Change:
 
 
 @dataclass
-class Outcome:
+class PictureResult:
     """What became of a folder: names written, and the error of each file that failed."""
 
     written: list[str] = field(default_factory=list)
@@ -76,14 +76,16 @@ def plan(files: Iterable[Path], image_format: Format) -> list[tuple[Path, str]]:
     return planned
 
 
-def change_all(files: Sequence[Path], output: Path, change: Change, progress: Progress) -> Outcome:
+def change_all(
+    files: Sequence[Path], output: Path, change: PictureChange, progress: Progress
+) -> PictureResult:
     """Write a changed copy of each file into `output`.
 
     Raises `ValueError` when `output` holds the originals, or when not one of the files could be changed.
     """
     if any(path.parent == output for path in files):
         raise ValueError(f"The output folder {output} holds the originals; name another one")
-    outcome = Outcome()
+    outcome = PictureResult()
     for number, (path, name) in enumerate(plan(files, change.format), start=1):
         try:
             change_one(path, output / name, change)
@@ -103,7 +105,7 @@ def change_all(files: Sequence[Path], output: Path, change: Change, progress: Pr
     return outcome
 
 
-def change_one(source: Path, target: Path, change: Change) -> None:
+def change_one(source: Path, target: Path, change: PictureChange) -> None:
     """Write a changed copy of one image, turned upright as its EXIF data says."""
     with _opened(source) as opened:
         _check_pixels(target_size(opened.size, change), "would have")
@@ -138,7 +140,7 @@ def _check_pixels(size: tuple[int, int], verb: str) -> None:
         )
 
 
-def target_size(size: tuple[int, int], change: Change) -> tuple[int, int]:
+def target_size(size: tuple[int, int], change: PictureChange) -> tuple[int, int]:
     """The size that an image of `size` gets; `cover` fills the box and is then cut to it."""
     width, height = size
     if change.fit == "stretch":
@@ -154,7 +156,7 @@ def target_size(size: tuple[int, int], change: Change) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _sized(image: Image.Image, change: Change) -> Image.Image:
+def _sized(image: Image.Image, change: PictureChange) -> Image.Image:
     if image.mode in ("P", "1"):  # a palette cannot be blended
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     size = target_size(image.size, change)

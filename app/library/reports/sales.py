@@ -96,7 +96,7 @@ def open_sales(path: Path, delimiter: str, selection: Selection) -> Callable[[],
     missing raises it at once.
     """
     rows = open_rows(path, delimiter)
-    places = {name.lower(): place for place, name in enumerate(rows.columns)}
+    places = {name.lower(): index for index, name in enumerate(rows.columns)}
     missing = [name for name in REQUIRED if name not in places]
     if missing:
         raise BadData(f"The file has no column {', '.join(missing)}; it has: {', '.join(rows.columns)}")

@@ -62,7 +62,7 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
         "chart": throughput.chart(found) if any(found.whole) else None,
         "table": throughput.table(found) if as_table else None,
         "hour": next_hour.drawing(hour, viewer.now()) if hour.lines else None,
-        "hour_told": next_hour.told(hour),
+        "hour_told": next_hour.summary(hour),
         "failed_share": facts.share(summary.day.ended),
         "failed_compared": facts.compared(summary.day),
         "late_told": facts.latest(summary.late, viewer.now()),

@@ -5,7 +5,7 @@ from datetime import datetime
 from flask_babel import format_percent, ngettext
 from flask_babel import gettext as _
 
-from app.overview.summary import Day, Late
+from app.overview.summary import Day, LateSchedules
 from app.runs import Ended
 from app.web.words import amount
 
@@ -33,7 +33,7 @@ def compared(day: Day) -> str:
     return ngettext("%(num)s fewer than the day before", "%(num)s fewer than the day before", -more)
 
 
-def latest(late: Late, now: datetime) -> str:
+def latest(late: LateSchedules, now: datetime) -> str:
     """The schedule that is late for the longest time: "Send weekly digest, 12 min late"."""
     if not late.schedules:
         return ""

@@ -8,7 +8,7 @@ from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
 
 from app.overview import NextHour
-from app.overview.next_hour import Line
+from app.overview.next_hour import ScheduleFires
 from app.web.charts import Tick
 from app.web.words import amount, duration
 
@@ -19,7 +19,7 @@ _APART = 9.0  # percent between two words
 
 
 @dataclass(frozen=True)
-class Row:
+class DrawnRow:
     """The name of a schedule, how late it is, how often it fires if that is not drawn; all in words."""
 
     schedule_id: int
@@ -27,14 +27,14 @@ class Row:
     y: int
     late: str
     often: str
-    told: str
+    summary: str
 
 
 @dataclass(frozen=True)
 class Drawing:
     """What templates/overview/_next_hour.html draws. `fullest` is in percent."""
 
-    rows: Sequence[Row]
+    rows: Sequence[DrawnRow]
     height: int
     lines: str
     busy: str
@@ -46,7 +46,7 @@ class Drawing:
 
 def drawing(hour: NextHour, now: datetime) -> Drawing:
     """The lines of an hour that has some."""
-    rows = [_row(line, place, now) for place, line in enumerate(hour.lines)]
+    rows = [_row(line, index, now) for index, line in enumerate(hour.lines)]
     busy = [row.y for row in rows if row.often]
     return Drawing(
         rows=rows,
@@ -64,7 +64,7 @@ def drawing(hour: NextHour, now: datetime) -> Drawing:
     )
 
 
-def told(hour: NextHour) -> str:
+def summary(hour: NextHour) -> str:
     """The hour in words: "30 fires from 7 schedules"."""
     if not hour.whole:
         return _("over %(fires)s fires from over %(n)s schedules", fires=hour.fires, n=hour.number)
@@ -74,7 +74,7 @@ def told(hour: NextHour) -> str:
     )
 
 
-def _row(line: Line, place: int, now: datetime) -> Row:
+def _row(line: ScheduleFires, index: int, now: datetime) -> DrawnRow:
     late, often, coming = "", "", line.coming
     if line.late_since is not None:
         late = _("%(amount)s late", amount=amount((now - line.late_since).total_seconds()))
@@ -84,7 +84,7 @@ def _row(line: Line, place: int, now: datetime) -> Row:
             often = _("every %(span)s", span=duration(coming.interval_seconds))
     times = _(", ").join(_clock(at) for at in coming.fires) if coming else ""
     parts = [part for part in (late, often or times) if part]
-    return Row(line.schedule_id, line.name, PITCH * place + PITCH // 2, late, often, _("; ").join(parts))
+    return DrawnRow(line.schedule_id, line.name, PITCH * index + PITCH // 2, late, often, _("; ").join(parts))
 
 
 def _ticks(hour: NextHour) -> list[Tick]:
@@ -97,11 +97,11 @@ def _ticks(hour: NextHour) -> list[Tick]:
     local = hour.from_at.astimezone(get_timezone())
     at = hour.from_at + timedelta(minutes=_TICK_MINUTES - local.minute % _TICK_MINUTES)
     while at <= hour.until_at:
-        place = _at(hour, at)
-        if place >= _NOT_BEFORE and all(abs(place - one.at) >= _APART for one in strong):
+        percent = _at(hour, at)
+        if percent >= _NOT_BEFORE and all(abs(percent - one.at) >= _APART for one in strong):
             odd = at.astimezone(get_timezone()).minute % (2 * _TICK_MINUTES)
-            near = any(abs(place - one.at) < 2 * _APART for one in strong)
-            found.append(Tick(place, _clock(at), minor=bool(odd) or near or place < 2 * _NOT_BEFORE))
+            near = any(abs(percent - one.at) < 2 * _APART for one in strong)
+            found.append(Tick(percent, _clock(at), minor=bool(odd) or near or percent < 2 * _NOT_BEFORE))
         at += timedelta(minutes=_TICK_MINUTES)
     return sorted([*found, *strong], key=lambda one: one.at)
 

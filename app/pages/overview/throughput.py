@@ -33,7 +33,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Line:
+class Gridline:
     """One step of the table."""
 
     when: str
@@ -84,15 +84,15 @@ def chart(found: Throughput) -> Chart:
     )
 
 
-def table(found: Throughput) -> list[Line]:
+def table(found: Throughput) -> list[Gridline]:
     """The steps in which runs ended, newest first."""
     day = lru_cache(lambda date: str(format_date(date, _("EEE d MMM"))))  # formatting is slow, days are few
-    place, lines = get_timezone(), []
+    tz, lines = get_timezone(), []
     for number, ended in reversed(list(enumerate(found.ended))):
         if any(ended):
-            start, end = (found.at(edge).astimezone(place) for edge in (number, number + 1))
+            start, end = (found.at(edge).astimezone(tz) for edge in (number, number + 1))
             when = _("%(start)s to %(end)s", start=f"{day(start.date())}, {start:%H:%M}", end=f"{end:%H:%M}")
-            lines.append(Line(when, ended))
+            lines.append(Gridline(when, ended))
     return lines
 
 
@@ -121,10 +121,10 @@ def _bars(values: Sequence[int], axis: Axis) -> str:
 
 
 def _below(found: Throughput) -> list[Tick]:
-    place, steps = get_timezone(), len(found.ended)
+    tz, steps = get_timezone(), len(found.ended)
     ticks = []
     for number in range(steps):
-        local, at = found.at(number).astimezone(place), round(100 * number / steps, 2)
+        local, at = found.at(number).astimezone(tz), round(100 * number / steps, 2)
         if not _EDGE <= at <= 100 - _EDGE:
             continue
         if found.span == "7d":

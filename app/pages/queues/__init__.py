@@ -39,7 +39,7 @@ def table() -> str | Response:
 
 def _list() -> dict[str, Any]:
     found = queues.listing(viewer.now())
-    told = [
+    shown = [
         (one.name, one.waiting, one.held, one.pause, one.holding_new, one.workers, one.busy, one.slots)
         for one in found
     ]
@@ -47,7 +47,7 @@ def _list() -> dict[str, Any]:
     return {
         "queues": found,
         "trends": trends,
-        "version": live.version_of(told, fresh),
+        "version": live.version_of(shown, fresh),
     }
 
 

@@ -14,7 +14,7 @@ from app.errors import Invalid
 from app.pages.queues import forms
 from app.pages.queues.blueprint import back_to, bp, say
 from app.pages.queues.detail import shown
-from app.queues import Change
+from app.queues import MessageChange
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.filters import last_part
@@ -40,7 +40,7 @@ def move(queue: str) -> Any:
 def place(queue: str) -> Any:
     """Undo of a move or of a change of priority."""
     position, priority = forms.number("position", 1, 10**9), forms.number("priority", 0, 9)
-    change = queues.put_back(queue, forms.run_id(), position, priority, viewer.now())
+    change = queues.undo_move(queue, forms.run_id(), position, priority, viewer.now())
     say(_("Taken back"), _where(queue, change))
     return _answer(queue)
 
@@ -86,7 +86,7 @@ def send_back(queue: str) -> Any:
     home, run_id, position = request.form.get("queue", ""), forms.run_id(), forms.optional_number("position")
     change = queues.send_to(queue, run_id, home, viewer.now())
     if position:
-        change = queues.put_back(home, run_id, position, None, viewer.now())
+        change = queues.undo_move(home, run_id, position, None, viewer.now())
     say(_("Taken back"), _where(home, change))
     return back_to(home)
 
@@ -165,13 +165,13 @@ def _tell(results: Sequence[Result], action: str) -> None:
     toast_results(results, words[action])
 
 
-def _say_moved(queue: str, change: Change) -> None:
+def _say_moved(queue: str, change: MessageChange) -> None:
     waiting = broker.depth(queue)
     title = _("Moved to position %(n)s of %(all)s", n=change.after.position, all=waiting)
     _say_undoable(queue, title, _name(change), change)
 
 
-def _say_undoable(queue: str, title: str, text: str, change: Change) -> None:
+def _say_undoable(queue: str, title: str, text: str, change: MessageChange) -> None:
     old = change.before
     if old is None or old.position is None:
         say(title, text)
@@ -180,11 +180,11 @@ def _say_undoable(queue: str, title: str, text: str, change: Change) -> None:
     say(title, text, undo=url_for("queues.place", queue=queue), **values)
 
 
-def _name(change: Change) -> str:
+def _name(change: MessageChange) -> str:
     return last_part(change.after.task_name or change.after.id)
 
 
-def _where(queue: str, change: Change) -> str:
+def _where(queue: str, change: MessageChange) -> str:
     if change.after.position is None:
         return _name(change)
     return _(

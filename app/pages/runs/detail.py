@@ -125,7 +125,7 @@ def _one(run_id: str) -> dict[str, Any]:
         "version": version,
         "run": run,
         "known_task": info is not None,
-        "line": timeline(run, viewer.now(), _usual_seconds(run)),
+        "line": timeline(run, viewer.now(), _typical_seconds(run)),
         "why": _why(run),
         "explanation": explain(run),
         "raised": raised,
@@ -156,11 +156,11 @@ def _why(run: runs.Run) -> str:
     return found.detail if run.state not in runs.RUNNING or found.reason == "worker-silent" else ""
 
 
-def _usual_seconds(run: runs.Run) -> float | None:
+def _typical_seconds(run: runs.Run) -> float | None:
     """How long runs of this task usually take, while this one runs; None when too few did."""
     if run.state not in runs.RUNNING:
         return None
-    return runs.usual_seconds([run.task_name], viewer.now()).get(run.task_name)
+    return runs.typical_seconds([run.task_name], viewer.now()).get(run.task_name)
 
 
 def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:

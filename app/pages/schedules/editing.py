@@ -166,20 +166,22 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
         shape = form.timing()
         now = viewer.now()
         start = max(now, shape.starts_at or now)
-        told = schedules.preview(shape, now, fires.SHOWN, start)
+        preview = schedules.preview(shape, now, fires.SHOWN, start)
     except Invalid as error:
         messages = [f"{form.label_of(name)}: {' '.join(said)}" for name, said in error.errors.items()]
         return {"unknown": messages, "fires": [], "resolved": []}
-    listed = told.fires
+    listed = preview.fires
     arguments = _resolved(form, shape, listed)
     return {
         "unknown": [],
         "form_enabled": form.fields.enabled.data,
         "resolved": _at_fields(form, arguments[0] if arguments else {}),
-        "words": told.words,
+        "words": preview.words,
         "timing": shape,
         "fires": fires.shown(listed, shape.timezone, viewer.now(), (), arguments, form.row is not None),
-        "warnings": [one.text for one in told.warnings if one.due_at not in {fire.due_at for fire in listed}],
+        "warnings": [
+            one.text for one in preview.warnings if one.due_at not in {fire.due_at for fire in listed}
+        ],
     }
 
 

@@ -45,17 +45,17 @@ def shown(
 
     The jitter derives from the schedule's id, so it is not known before the schedule is saved.
     """
-    place, found = zone(timezone), []
+    tz, found = zone(timezone), []
     for number, fire in enumerate(fires):
         later = fire.actual_at - fire.due_at
         given = arguments[number] if number < len(arguments) else {}
         found.append(
             ShownFire(
                 due_at=fire.due_at,
-                day=_day(fire.due_at, place, now),
-                clock=_clock(fire.due_at, place),
+                day=_day(fire.due_at, tz, now),
+                clock=_clock(fire.due_at, tz),
                 zone=fire.zone_name,
-                here=_here(fire.due_at, place, now),
+                here=_here(fire.due_at, tz, now),
                 warning=fire.warning.text if fire.warning else "",
                 delay=duration(later.total_seconds()) if jitter_known and later else "",
                 skipped=fire.due_at in skips,
@@ -69,24 +69,24 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else one_line(value)
 
 
-def _day(moment: datetime, place: Any, now: datetime) -> str:
-    this_year = moment.astimezone(place).year == now.astimezone(place).year
-    return _format(moment, _("EEE d MMM") if this_year else _("EEE d MMM y"), place)
+def _day(moment: datetime, tz: Any, now: datetime) -> str:
+    this_year = moment.astimezone(tz).year == now.astimezone(tz).year
+    return _format(moment, _("EEE d MMM") if this_year else _("EEE d MMM y"), tz)
 
 
-def _clock(moment: datetime, place: Any) -> str:
-    return _format(moment, "HH:mm:ss" if moment.second else "HH:mm", place)
+def _clock(moment: datetime, tz: Any) -> str:
+    return _format(moment, "HH:mm:ss" if moment.second else "HH:mm", tz)
 
 
-def _here(moment: datetime, place: Any, now: datetime) -> str:
+def _here(moment: datetime, tz: Any, now: datetime) -> str:
     """The viewer's day (where it is another) and time; empty where their clock shows the same."""
     own = get_timezone()
-    mine, theirs = moment.astimezone(own), moment.astimezone(place)
+    mine, theirs = moment.astimezone(own), moment.astimezone(tz)
     if mine.utcoffset() == theirs.utcoffset():
         return ""
     time = f"{_clock(moment, own)} {zone_name(moment)}"
     return time if mine.date() == theirs.date() else f"{_day(moment, own, now)} {time}"
 
 
-def _format(moment: datetime, pattern: str, place: Any) -> str:
-    return str(format_datetime(moment, pattern, tzinfo=place, locale=get_locale()))
+def _format(moment: datetime, pattern: str, tz: Any) -> str:
+    return str(format_datetime(moment, pattern, tzinfo=tz, locale=get_locale()))

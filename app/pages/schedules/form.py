@@ -97,7 +97,7 @@ class Fields(Form):
 
 
 @dataclass(frozen=True)
-class Problem:
+class FormProblem:
     """One message of a refused form, with the field it belongs to; both empty for the form as a whole."""
 
     message: str
@@ -112,7 +112,7 @@ class ScheduleForm:
     fields: Fields
     parameters: ParameterForm | None
     row: Schedule | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FormProblem] = field(default_factory=list)
 
     @property
     def info(self) -> catalog.TaskInfo | None:
@@ -173,7 +173,7 @@ class ScheduleForm:
                 found.errors = list(messages)
             label = self.label_of(name)
             field_id = found.id if found is not None else ""
-            self.problems += [Problem(message, label, field_id) for message in messages]
+            self.problems += [FormProblem(message, label, field_id) for message in messages]
 
     def label_of(self, name: str) -> str:
         """What the form calls a field."""

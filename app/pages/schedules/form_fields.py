@@ -83,8 +83,8 @@ class MomentField(Field):
     kind = "moment"
     text = ""
 
-    def show(self, moment: datetime | None, place: ZoneInfo) -> None:
-        self.text = wall_text(moment, place)
+    def show(self, moment: datetime | None, tz: ZoneInfo) -> None:
+        self.text = wall_text(moment, tz)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         self.text = _first(valuelist).strip()
@@ -95,7 +95,7 @@ class MomentField(Field):
         text = self.text.replace(" ", "T", 1)
         return text if not text or _PICKED.fullmatch(text) else None
 
-    def moment(self, place: ZoneInfo, known: datetime | None) -> datetime | None:
+    def moment(self, tz: ZoneInfo, known: datetime | None) -> datetime | None:
         """The instant in UTC, None when left empty; the first of two that read alike.
 
         `known` comes back as it is when the field still shows it: a page shows no fractions of a second.
@@ -103,18 +103,18 @@ class MomentField(Field):
         """
         if not self.text:
             return None
-        if known is not None and self.text == wall_text(known, place):
+        if known is not None and self.text == wall_text(known, tz):
             return known
         try:
             local = datetime.fromisoformat(self.text)
-            found = (local if local.tzinfo else local.replace(tzinfo=place)).astimezone(UTC)
-            shown = found.astimezone(place).replace(tzinfo=None)
+            found = (local if local.tzinfo else local.replace(tzinfo=tz)).astimezone(UTC)
+            shown = found.astimezone(tz).replace(tzinfo=None)
         except (ValueError, OverflowError):
             raise ValueError(_("Give a date and a time, such as 2026-11-27 09:30.")) from None
         if local.tzinfo is None and shown != local:
             raise ValueError(
                 _("The clocks of %(zone)s skip this time: after the change it is %(time)s.",
-                  zone=place.key, time=f"{shown:%H:%M}")
+                  zone=tz.key, time=f"{shown:%H:%M}")
             )  # fmt: skip
         return found
 
@@ -122,11 +122,11 @@ class MomentField(Field):
         return self.text
 
 
-def wall_text(moment: datetime | None, place: ZoneInfo) -> str:
+def wall_text(moment: datetime | None, tz: ZoneInfo) -> str:
     """A moment as a browser's own picker takes it: `2026-11-27T09:30`, with seconds where there are some."""
     if moment is None:
         return ""
-    local = moment.astimezone(place)
+    local = moment.astimezone(tz)
     return f"{local:%Y-%m-%dT%H:%M:%S}" if local.second else f"{local:%Y-%m-%dT%H:%M}"
 
 

@@ -124,7 +124,7 @@ def beats() -> list[heartbeats.Beat] | None:
         return None
 
 
-def _rows(items: Sequence[schedules.Schedule]) -> list[presentation.Row]:
+def _rows(items: Sequence[schedules.Schedule]) -> list[presentation.ListedSchedule]:
     now, ids = viewer.now(), [schedule.id for schedule in items]
     strips, waiting, paused = schedules.strips(ids), schedules.waiting_fires(ids, now), paused_queues()
     return [

@@ -18,7 +18,7 @@ from app.schedules.definition import timing_of
 from app.schedules.filters import ScheduleFilter
 from app.schedules.lateness import LATE_AFTER
 from app.schedules.models import CODE, Schedule
-from app.schedules.queries import STRIP, Outcome
+from app.schedules.queries import STRIP, LastRun
 from app.schedules.timing import TimingError
 from app.web.words import amount
 
@@ -38,7 +38,7 @@ def chips(counts: Mapping[str, int], asked: ListQuery[ScheduleFilter]) -> list[C
 
 
 @dataclass(frozen=True)
-class Late:
+class Lateness:
     """Since when a fire is due, how long ago that is in words, and what keeps it from starting."""
 
     due_at: datetime
@@ -58,20 +58,20 @@ class Strip:
 
 
 @dataclass(frozen=True)
-class Row:
+class ListedSchedule:
     """One line of the list: `standing` is on, off, ended or retired; `problem` says what will go wrong."""
 
     schedule: Schedule
     words: str
     expression: str
     standing: str
-    late: Late | None
-    last: Outcome | None
+    late: Lateness | None
+    last: LastRun | None
     strip: Strip
     problem: str
 
     @property
-    def told(self) -> str:
+    def version(self) -> str:
         """Differs when the line does, but for what time alone changes."""
         one = self.schedule
         last = self.last and (self.last.state, self.last.run_id)
@@ -80,15 +80,15 @@ class Row:
 
 def row(
     schedule: Schedule,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[LastRun],
     waits: Run | None,
     paused: Sequence[str],
     problem: str,
     now: datetime,
-) -> Row:
+) -> ListedSchedule:
     """What the list shows of a schedule; `waits` is its fire that has not started, `problem` its drift."""
     ran = [outcome for outcome in outcomes if outcome.state not in _NOT_RUN]
-    return Row(
+    return ListedSchedule(
         schedule,
         words(schedule),
         expression(schedule),
@@ -108,7 +108,7 @@ def standing(schedule: Schedule) -> str:
     return "ended" if schedule.is_exhausted else "off"
 
 
-def late(schedule: Schedule, waits: Run | None, paused: Sequence[str], now: datetime) -> Late | None:
+def late(schedule: Schedule, waits: Run | None, paused: Sequence[str], now: datetime) -> Lateness | None:
     """Why a fire that is due has not started; None when none is late."""
     if waits is not None and waits.due_at is not None:
         return _late_since(waits.due_at, _waits_for(waits, paused), now)
@@ -118,8 +118,8 @@ def late(schedule: Schedule, waits: Run | None, paused: Sequence[str], now: date
     return _late_since(schedule.next_due_at or next_run_at, _("no beat has fired it"), now)
 
 
-def _late_since(due_at: datetime, why: str, now: datetime) -> Late:
-    return Late(due_at, amount((now - due_at).total_seconds()), why)
+def _late_since(due_at: datetime, why: str, now: datetime) -> Lateness:
+    return Lateness(due_at, amount((now - due_at).total_seconds()), why)
 
 
 def _waits_for(run: Run, paused: Sequence[str]) -> str:
@@ -174,13 +174,13 @@ def drift_words(problems: Mapping[str, Sequence[str]], schedule: Schedule, when:
 _STEP, _BAR, _LINE, _TALLEST, _LEAST = 6, 5, 18, 16, 3
 
 
-def strip(outcomes: Sequence[Outcome]) -> Strip:
+def strip(outcomes: Sequence[LastRun]) -> Strip:
     """The last outcomes, oldest first, the newest at the right end; a bar is as high as the run was long."""
     shown = outcomes[-STRIP:]
     longest = max((one.runtime_seconds or 0 for one in shown), default=0) or 1
     paths: dict[str, list[str]] = {"good": [], "bad": [], "open": [], "dots": []}
-    for place, one in enumerate(shown, STRIP - len(shown)):
-        x = place * _STEP
+    for index, one in enumerate(shown, STRIP - len(shown)):
+        x = index * _STEP
         if one.state == states.SUCCESS:
             height = _LEAST + round((_TALLEST - _LEAST) * (one.runtime_seconds or 0) / longest)
             paths["good"].append(f"M{x} {_LINE}v-{height}h{_BAR}v{height}z")
@@ -193,7 +193,7 @@ def strip(outcomes: Sequence[Outcome]) -> Strip:
     return Strip(**{name: "".join(parts) for name, parts in paths.items()}, summary=_summary(shown))
 
 
-def _summary(outcomes: Sequence[Outcome]) -> str:
+def _summary(outcomes: Sequence[LastRun]) -> str:
     if not outcomes:
         return _("Not run yet")
     counts: Counter[str] = Counter()

@@ -28,7 +28,7 @@ class Suggestion:
     cron_schedule: str
 
 
-def suggest(place: ZoneInfo, now: datetime) -> list[Suggestion]:
+def suggest(tz: ZoneInfo, now: datetime) -> list[Suggestion]:
     """At most three tasks that people ran more than once in the last week, the most often run first."""
     newest = (
         select(Run.task_name, Run.created_at, Run.requested_by, Run.schedule_id)
@@ -46,7 +46,7 @@ def suggest(place: ZoneInfo, now: datetime) -> list[Suggestion]:
     often = sorted((item for item in moments.items() if len(item[1]) > 1), key=lambda item: -len(item[1]))
     known = [(catalog.lookup(name), times) for name, times in often]
     return [
-        Suggestion(info, len(times), cron_for([time.astimezone(place) for time in times]))
+        Suggestion(info, len(times), cron_for([time.astimezone(tz) for time in times]))
         for info, times in known
         if info is not None and permits.may_run(info.name)
     ][:MOST]

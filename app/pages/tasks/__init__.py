@@ -244,5 +244,5 @@ def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
         "numbers": found,
         "spans": charted.SPAN_WORDS,
         "chart": charted.chart(found) if found.whole.runs else None,
-        "usual": runs.usual_seconds([info.name], viewer.now()).get(info.name),
+        "usual": runs.typical_seconds([info.name], viewer.now()).get(info.name),
     }

@@ -27,7 +27,7 @@ class Destination(Form):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ParameterProblem:
     """One message of a refused form, with the field it belongs to; both empty for the form as a whole."""
 
     message: str
@@ -48,7 +48,7 @@ class RunForm:
     mode: str = FIELDS
     raw: str = ""
     rerun_of: str = ""
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ParameterProblem] = field(default_factory=list)
     start: Any = None
 
     def arguments(self) -> Arguments:
@@ -88,7 +88,7 @@ class RunForm:
             if self.start is not None and name in self.start:
                 self.start[name].errors = list(messages)
             label, field_id = self._place(name)
-            self.problems += [Problem(message, label, field_id) for message in messages]
+            self.problems += [ParameterProblem(message, label, field_id) for message in messages]
 
     def in_mode(self, mode: str) -> "RunForm":
         """The same form with the other tab open, and in it what was entered so far, if it can be read."""

@@ -38,7 +38,7 @@ class Start(Form):
         """now, delay or at; a form that says nothing means now."""
         return str(self.start.data or NOW)
 
-    def moment(self, place: ZoneInfo, now: datetime) -> datetime | None:
+    def moment(self, tz: ZoneInfo, now: datetime) -> datetime | None:
         """When the run starts; None for now. Raises `Invalid` by field."""
         match self.wanted:
             case "now":
@@ -46,7 +46,7 @@ class Start(Form):
             case "delay":
                 return now + timedelta(seconds=self._delay())
             case "at":
-                return self._moment(place, now)
+                return self._moment(tz, now)
         raise Invalid({"start": [_("Choose now, after a delay, or at a time.")]})
 
     def _delay(self) -> int:
@@ -58,10 +58,10 @@ class Start(Form):
             raise Invalid({"delay_seconds": [_("Give a delay from 1 second to 366 days.")]})
         return int(seconds)
 
-    def _moment(self, place: ZoneInfo, now: datetime) -> datetime:
+    def _moment(self, tz: ZoneInfo, now: datetime) -> datetime:
         field: Any = self.start_at
         try:
-            found: datetime | None = field.moment(place, None)
+            found: datetime | None = field.moment(tz, None)
         except ValueError as error:
             raise Invalid({"start_at": [str(error)]}) from None
         if found is None:

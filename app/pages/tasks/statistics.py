@@ -8,7 +8,7 @@ from flask_babel import format_datetime, format_percent, ngettext, to_user_timez
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from app.runs import Interval, Numbers
+from app.runs import Bucket, Numbers
 from app.web import charts
 from app.web.charts import Axis, Tick
 from app.web.words import duration
@@ -59,7 +59,7 @@ def chart(numbers: Numbers) -> Chart:
     whole = numbers.whole
     return Chart(
         each=str(_EACH[numbers.span]),
-        columns=[_column(place * width, width, one, times, counts) for place, one in enumerate(intervals)],
+        columns=[_column(index * width, width, one, times, counts) for index, one in enumerate(intervals)],
         times=[Tick(times.y(value), short(value)) for value in times.ticks],
         counts=[Tick(counts.y(value), f"{value:g}") for value in (counts.ticks[0], counts.top)],
         below=_below(numbers.span, intervals),
@@ -80,7 +80,7 @@ def share(rate: float) -> str:
     return str(format_percent(int(rate * 1000) / 1000, "0.#%"))
 
 
-def _column(x: float, width: float, one: Interval, times: Axis, counts: Axis) -> Column:
+def _column(x: float, width: float, one: Bucket, times: Axis, counts: Axis) -> Column:
     bad = max(_LEAST_BAR, counts.height(one.failed)) if one.failed else 0.0
     good = counts.height(one.succeeded + one.others)
     return Column(
@@ -94,14 +94,14 @@ def _column(x: float, width: float, one: Interval, times: Axis, counts: Axis) ->
     )
 
 
-def _when(one: Interval) -> str:
+def _when(one: Bucket) -> str:
     if one.until_at - one.from_at > 12 * _HOUR:
         return str(format_datetime(one.from_at, _("EEE d MMM")))
     start, end = format_datetime(one.from_at, _("EEE d MMM, HH:mm")), format_datetime(one.until_at, "HH:mm")
     return _("%(start)s to %(end)s", start=start, end=end)
 
 
-def _told(one: Interval) -> str:
+def _told(one: Bucket) -> str:
     """An interval in words."""
     parts = [ngettext("%(num)s run", "%(num)s runs", one.runs)]
     if one.failed:
@@ -112,17 +112,17 @@ def _told(one: Interval) -> str:
     return _(", ").join(parts)
 
 
-def _below(span: str, intervals: Sequence[Interval]) -> list[Tick]:
+def _below(span: str, intervals: Sequence[Bucket]) -> list[Tick]:
     """The words below the chart: some hours, every day, or some days."""
     width = 100 / len(intervals)
     found = []
-    for place, one in enumerate(intervals):
+    for index, one in enumerate(intervals):
         local = to_user_timezone(one.from_at)
-        if span == "24h" and local.hour % 6 == 0 and 0 < place < len(intervals) - 1:
-            found.append(Tick(round(place * width, 2), str(format_datetime(one.from_at, "HH:mm"))))
+        if span == "24h" and local.hour % 6 == 0 and 0 < index < len(intervals) - 1:
+            found.append(Tick(round(index * width, 2), str(format_datetime(one.from_at, "HH:mm"))))
         elif span == "7d" and local.hour in (9, 10, 11):
-            found.append(Tick(round((place + 1) * width, 2), str(format_datetime(one.from_at, "EEE"))))
-        elif span == "30d" and place % 5 == 4:
-            middle = round((place + 0.5) * width, 2)
+            found.append(Tick(round((index + 1) * width, 2), str(format_datetime(one.from_at, "EEE"))))
+        elif span == "30d" and index % 5 == 4:
+            middle = round((index + 0.5) * width, 2)
             found.append(Tick(middle, str(format_datetime(one.from_at, _("d MMM")))))
     return found

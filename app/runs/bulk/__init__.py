@@ -1,6 +1,6 @@
 """Many runs at once: a set is frozen and looked at, then rerun, cancelled, terminated or deleted."""
 
-from app.runs.bulk.execution import confirm, look_after, step
+from app.runs.bulk.execution import confirm, resume_abandoned, step
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.progress import (
     BulkItemFilter,
@@ -28,9 +28,9 @@ __all__ = [
     "freeze_matching",
     "get",
     "items",
-    "look_after",
     "new_states",
     "progress",
+    "resume_abandoned",
     "step",
     "version",
 ]

@@ -39,7 +39,7 @@ OUTCOMES = (DONE, FAILED, *VERDICTS[1:])
 logger = logging.getLogger(__name__)
 
 
-class Outcome(NamedTuple):
+class BulkResult(NamedTuple):
     """What became of one run; `code` is one of `OUTCOMES`."""
 
     code: str
@@ -71,7 +71,7 @@ def confirm(bulk_id: str, by: str, now: datetime) -> Bulk:
     return get(bulk_id)
 
 
-def look_after(now: datetime) -> bool:
+def resume_abandoned(now: datetime) -> bool:
     """One step of a change whose process is gone; False when there is none. For the recorder."""
     left = select(Bulk.id).where(
         Bulk.confirmed_at.is_not(None),
@@ -94,7 +94,7 @@ def step(bulk_id: str, now: datetime) -> bool:
     bulk = _leased(bulk_id, now)
     if bulk is None:
         return False
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, BulkResult] = {}
     pending = _pending(bulk_id)
     started = time.monotonic()
     try:
@@ -140,7 +140,7 @@ def _pending(bulk_id: str) -> list[_Item]:
     return [_Item(*row) for row in db.session.execute(query.order_by(BulkItem.position).limit(BATCH))]
 
 
-def _note(bulk_id: str, outcomes: dict[int, Outcome], more: bool, now: datetime) -> None:
+def _note(bulk_id: str, outcomes: dict[int, BulkResult], more: bool, now: datetime) -> None:
     """Write what became of the runs of a step, and let the change go."""
     with transaction() as session:
         for position, outcome in outcomes.items():
@@ -159,7 +159,7 @@ def _note(bulk_id: str, outcomes: dict[int, Outcome], more: bool, now: datetime)
     topics.touch(broker.client(), [f"bulk:{bulk_id}"])
 
 
-def _outcome(bulk: _Asked, item: _Item, now: datetime) -> Outcome:
+def _outcome(bulk: _Asked, item: _Item, now: datetime) -> BulkResult:
     """Act on one run; an outage is raised, so that the run is tried again."""
     try:
         with audit.acting(permits.acting_as(bulk.by, users.role_of(bulk.by))):
@@ -167,46 +167,46 @@ def _outcome(bulk: _Asked, item: _Item, now: datetime) -> Outcome:
     except (BrokerUnavailable, RedisError, DBAPIError):
         raise
     except CeleriacError as error:
-        return Outcome(FAILED, error.detail)
+        return BulkResult(FAILED, error.detail)
     except Exception as error:  # a task's own apply_async or router is anybody's code
         logger.exception("run %s of the change %s", item.run_id, bulk.id)
         db.session.rollback()
-        return Outcome(FAILED, storable(f"{type(error).__name__}: {error}"))
+        return BulkResult(FAILED, storable(f"{type(error).__name__}: {error}"))
 
 
-def _rerun(bulk: _Asked, run_id: str, now: datetime) -> Outcome:
+def _rerun(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
     key = f"bulk:{uuid.uuid5(uuid.UUID(bulk.id), run_id)}"
     if first := made_with(bulk.by, key):  # by a step that was cut off
-        return Outcome(DONE, new_id=first.id)
+        return BulkResult(DONE, new_id=first.id)
     run = db.session.get(Run, run_id, populate_existing=True)
     verdict = judge(RERUN, run, already_rerun(RERUN, [run_id]))
     if run is None or verdict.code != ACT:
-        return Outcome(verdict.code, verdict.detail)
+        return BulkResult(verdict.code, verdict.detail)
     new = rerun(run, bulk.by, now, idempotency_key=key, audited=False)
-    return Outcome(DONE, new_id=new.id)
+    return BulkResult(DONE, new_id=new.id)
 
 
-def _cancel(bulk: _Asked, run_id: str, now: datetime) -> Outcome:
+def _cancel(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
     run = db.session.get(Run, run_id, populate_existing=True)
     if run is not None and run.state == states.REVOKED:
-        return Outcome(DONE)
+        return BulkResult(DONE)
     verdict = judge(bulk.action, run)
     if run is None or verdict.code != ACT:
-        return Outcome(verdict.code)
+        return BulkResult(verdict.code)
     terminate = bulk.action == TERMINATE
-    return Outcome(DONE, cancel(run, terminate, bulk.by, now, audited=False))
+    return BulkResult(DONE, cancel(run, terminate, bulk.by, now, audited=False))
 
 
-def _delete(bulk: _Asked, run_id: str, now: datetime) -> Outcome:
+def _delete(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
     run = db.session.get(Run, run_id, populate_existing=True)
     if run is not None:
         verdict = judge(DELETE, run)
         if verdict.code != ACT:
-            return Outcome(verdict.code)
+            return BulkResult(verdict.code)
         retention.delete_these([run_id])
         topics.touch(broker.client(), ["runs"])
-    return Outcome(DONE)
+    return BulkResult(DONE)
 
 
-_Act = Callable[[_Asked, str, datetime], Outcome]
+_Act = Callable[[_Asked, str, datetime], BulkResult]
 _ACTS: dict[str, _Act] = {RERUN: _rerun, CANCEL: _cancel, TERMINATE: _cancel, DELETE: _delete}

@@ -96,16 +96,16 @@ def new_states(items: Iterable[BulkItem]) -> dict[str, str]:
 
 
 def items(
-    bulk: Bulk, wanted: BulkItemFilter = _ALL, limit: int = 50, cursor: str | None = None
+    bulk: Bulk, criteria: BulkItemFilter = _ALL, limit: int = 50, cursor: str | None = None
 ) -> lists.Page[BulkItem]:
     """Runs of the set, in its order; raises `Invalid` for a bad cursor."""
     query = select(BulkItem).where(BulkItem.bulk_id == bulk.id)
     if cursor:
         query = query.where(BulkItem.position > _CURSOR.read(cursor)[0])
-    if wanted.verdict:
-        query = query.where(BulkItem.verdict == wanted.verdict)
-    if wanted.outcome:
-        query = query.where(BulkItem.outcome == wanted.outcome)
+    if criteria.verdict:
+        query = query.where(BulkItem.verdict == criteria.verdict)
+    if criteria.outcome:
+        query = query.where(BulkItem.outcome == criteria.outcome)
     rows = db.session.scalars(query.order_by(BulkItem.position).limit(limit + 1)).all()
     return lists.Page.of(rows, limit, lambda row: _CURSOR.write(row.position))
 

@@ -25,13 +25,13 @@ _BUDGET = Budget(500_000, 5.0)
 _READ = 500
 
 
-def freeze_matching(action: str, wanted: RunFilter, by: str, now: datetime) -> Bulk:
+def freeze_matching(action: str, criteria: RunFilter, by: str, now: datetime) -> Bulk:
     """Freeze the newest runs of a filter, at most `MOST`; raises `Invalid` when there is none."""
-    found = queries.places(wanted, MOST + 1, budget=_BUDGET)
-    ids = [run_id for _at, run_id in found.places[:MOST]]
+    found = queries.matching_keys(criteria, MOST + 1, budget=_BUDGET)
+    ids = [run_id for _at, run_id in found.keys[:MOST]]
     back_to = found.looked.back_to if found.looked else None
-    capped = len(found.places) > MOST
-    return _freeze(action, ids, _described(wanted), by, now, capped, back_to)
+    capped = len(found.keys) > MOST
+    return _freeze(action, ids, _described(criteria), by, now, capped, back_to)
 
 
 def freeze(action: str, ids: Sequence[str], by: str, now: datetime) -> Bulk:
@@ -78,11 +78,11 @@ def _judged(action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
     for start in range(0, len(ids), _READ):
         part = ids[start : start + _READ]
         found = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(part)))}
-        for place, run_id in enumerate(part, start):
+        for position, run_id in enumerate(part, start):
             run = found.get(run_id)
             verdict = judge(action, run, ran_again)
             yield {
-                "position": place,
+                "position": position,
                 "run_id": storable(run_id)[:255],
                 "task_name": run.task_name if run else "",
                 "verdict": verdict.code,
@@ -91,9 +91,9 @@ def _judged(action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         db.session.expunge_all()
 
 
-def _described(wanted: RunFilter) -> dict[str, Any]:
+def _described(criteria: RunFilter) -> dict[str, Any]:
     """The filter as JSON, without what it does not ask for."""
-    given = {name: value for name, value in asdict(wanted).items() if value not in (None, "", (), [])}
+    given = {name: value for name, value in asdict(criteria).items() if value not in (None, "", (), [])}
     return {name: _plain(value) for name, value in given.items()}
 
 

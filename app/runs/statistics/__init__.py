@@ -2,7 +2,7 @@
 
 from app.runs.statistics.counters import KEPT_DAYS, SLOTS_KEPT_DAYS, count, count_these, forget_before
 from app.runs.statistics.models import RunSlot, TaskHour
-from app.runs.statistics.queries import SPANS, Interval, Numbers, mean_seconds, numbers_of, usual_seconds
+from app.runs.statistics.queries import SPANS, Bucket, Numbers, mean_seconds, numbers_of, typical_seconds
 from app.runs.statistics.slots import SLOT, Ended, counted_from, ended_by, slot_of
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "SLOT",
     "SLOTS_KEPT_DAYS",
     "SPANS",
+    "Bucket",
     "Ended",
-    "Interval",
     "Numbers",
     "RunSlot",
     "TaskHour",
@@ -23,5 +23,5 @@ __all__ = [
     "mean_seconds",
     "numbers_of",
     "slot_of",
-    "usual_seconds",
+    "typical_seconds",
 ]

@@ -29,7 +29,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Interval:
+class Bucket:
     """The runs that ended in [from_at, until_at)."""
 
     from_at: datetime
@@ -73,8 +73,8 @@ class Numbers:
 
     task_name: str
     span: str
-    whole: Interval
-    intervals: Sequence[Interval]
+    whole: Bucket
+    intervals: Sequence[Bucket]
 
 
 def numbers_of(task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numbers:
@@ -88,16 +88,16 @@ def numbers_of(task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numb
     )
     hours: list[list[Any]] = [[] for _edge in edges[1:]]
     for hour in db.session.execute(query):
-        place = bisect_right(edges, hour.hour_at) - 1
-        if 0 <= place < len(hours):
-            hours[place].append(hour)
+        index = bisect_right(edges, hour.hour_at) - 1
+        if 0 <= index < len(hours):
+            hours[index].append(hour)
     parts = zip(edges[:-1], edges[1:], hours, strict=True)
     intervals = [_interval(from_at, until_at, found) for from_at, until_at, found in parts]
     every = [hour for found in hours for hour in found]
     return Numbers(task_name, span, _interval(edges[0], edges[-1], every), intervals)
 
 
-def usual_seconds(task_names: Iterable[str], now: datetime) -> dict[str, float]:
+def typical_seconds(task_names: Iterable[str], now: datetime) -> dict[str, float]:
     """The median run time of each task in its latest 48 hours that had runs, none older than 90 days.
 
     Tasks with fewer than 5 runs in them are left out.
@@ -123,8 +123,8 @@ def mean_seconds(now: datetime) -> dict[str, float]:
     return {name: float(mean) for name, mean in rows}
 
 
-def _interval(from_at: datetime, until_at: datetime, hours: Sequence[Any]) -> Interval:
-    return Interval(
+def _interval(from_at: datetime, until_at: datetime, hours: Sequence[Any]) -> Bucket:
+    return Bucket(
         from_at,
         until_at,
         succeeded=sum(hour.succeeded for hour in hours),

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from app.schedules.timing.fires import Timing, first_fire, is_fire, previous_fire
 from app.schedules.timing.local_times import count_readings, first_reading, last_reading
 from app.schedules.timing.words import day_in_words, listed
-from app.schedules.timing.zones import ONE_SECOND, Change, next_changes
+from app.schedules.timing.zones import ONE_SECOND, ClockChange, next_changes
 
 HOW_MANY = 2  # clock changes looked at: usually the next spring and the next autumn
 _MOST_NAMED = 3  # readings named one by one
@@ -35,15 +35,15 @@ def warnings(timing: Timing, now: datetime) -> list[ChangeWarning]:
     """
     tell = {"one_time": _once, "interval": _interval, "cron": _cron}[timing.task_type]
     found = []
-    for change in next_changes(timing.place, now.astimezone(UTC), HOW_MANY):
-        told = tell(timing, change)
-        if told is not None:
-            due_at, sentences = told
+    for change in next_changes(timing.tz, now.astimezone(UTC), HOW_MANY):
+        warning = tell(timing, change)
+        if warning is not None:
+            due_at, sentences = warning
             found.append(_warning(change, due_at, sentences))
     return found
 
 
-def _warning(change: Change, due_at: datetime, sentences: list[str]) -> ChangeWarning:
+def _warning(change: ClockChange, due_at: datetime, sentences: list[str]) -> ChangeWarning:
     back = change.after < change.before
     # The day of the readings that come twice, or that do not come.
     day = _local(change.at, change.after if back else change.before).date()
@@ -67,7 +67,7 @@ class _Touched:
     last: datetime
 
 
-def _touched(timing: Timing, change: Change) -> _Touched | None:
+def _touched(timing: Timing, change: ClockChange) -> _Touched | None:
     low = _local(change.at, min(change.before, change.after))
     high = _local(change.at, max(change.before, change.after))
     last = last_reading(timing.expression, low, high)
@@ -81,7 +81,7 @@ def _touched(timing: Timing, change: Change) -> _Touched | None:
     return _Touched(count_readings(timing.expression, low, high), named, last)
 
 
-def _cron(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
+def _cron(timing: Timing, change: ClockChange) -> tuple[datetime, list[str]] | None:
     touched = _touched(timing, change)
     if touched is None:
         return None
@@ -90,7 +90,7 @@ def _cron(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
     return _skipped(timing, change, touched)
 
 
-def _repeated(timing: Timing, change: Change, touched: _Touched) -> tuple[datetime, list[str]] | None:
+def _repeated(timing: Timing, change: ClockChange, touched: _Touched) -> tuple[datetime, list[str]] | None:
     first = touched.named[0].replace(tzinfo=UTC) - change.before
     if not is_fire(timing, first):
         return None
@@ -110,13 +110,13 @@ def _repeated(timing: Timing, change: Change, touched: _Touched) -> tuple[dateti
     return first, [what, then]
 
 
-def _skipped(timing: Timing, change: Change, touched: _Touched) -> tuple[datetime, list[str]] | None:
+def _skipped(timing: Timing, change: ClockChange, touched: _Touched) -> tuple[datetime, list[str]] | None:
     if timing.starts_at is not None and timing.starts_at > change.at:
         return None
     due_at = first_fire(timing, change.at)
     if due_at is None:
         return None
-    due = due_at.astimezone(timing.place)
+    due = due_at.astimezone(timing.tz)
     values = {"time": _clock(due), "zone": _zone_name(timing, due_at)}
     if timing.expression.fixed:
         then = _("This fires once instead, at %(time)s (%(zone)s).", **values)
@@ -133,7 +133,7 @@ def _skipped(timing: Timing, change: Change, touched: _Touched) -> tuple[datetim
     return due_at, [what, then]
 
 
-def _once(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
+def _once(timing: Timing, change: ClockChange) -> tuple[datetime, list[str]] | None:
     """A one-time fire whose local reading comes twice: which of the two it is."""
     if timing.run_at is None or change.after > change.before:
         return None
@@ -141,7 +141,7 @@ def _once(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
     twice = change.before - change.after
     if not change.at - twice <= run_at < change.at + twice:
         return None
-    values = {"time": _clock(run_at.astimezone(timing.place)), "zone": _zone_name(timing, run_at)}
+    values = {"time": _clock(run_at.astimezone(timing.tz)), "zone": _zone_name(timing, run_at)}
     if run_at < change.at:
         which = _("This is the first %(time)s (%(zone)s).", **values)
     else:
@@ -149,14 +149,14 @@ def _once(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
     return run_at, [_("%(time)s comes twice that night.", time=values["time"]), which]
 
 
-def _interval(timing: Timing, change: Change) -> tuple[datetime, list[str]] | None:
+def _interval(timing: Timing, change: ClockChange) -> tuple[datetime, list[str]] | None:
     """An interval of whole days, which people read as a time of day, moves on the clock."""
     if not timing.interval_seconds or timing.interval_seconds % 86_400:
         return None
     earlier, due_at = previous_fire(timing, change.at), first_fire(timing, change.at)
     if earlier is None or due_at is None:
         return None
-    before, after = earlier.astimezone(timing.place), due_at.astimezone(timing.place)
+    before, after = earlier.astimezone(timing.tz), due_at.astimezone(timing.tz)
     if before.time() == after.time():
         return None
     return due_at, [
@@ -173,7 +173,7 @@ def _local(moment: datetime, offset: timedelta) -> datetime:
 
 
 def _zone_name(timing: Timing, moment: datetime) -> str:
-    return moment.astimezone(timing.place).tzname() or ""
+    return moment.astimezone(timing.tz).tzname() or ""
 
 
 def _clock(reading: datetime) -> str:

@@ -50,7 +50,7 @@ class Timing:
     schedule_id: int | str | None = None
 
     @property
-    def place(self) -> ZoneInfo:
+    def tz(self) -> ZoneInfo:
         """The zone of the schedule. Raises TimingError when there is no such zone."""
         return zone(self.timezone)
 
@@ -87,7 +87,7 @@ def last_fire(timing: Timing, until: datetime) -> datetime | None:
             steps = (until - _anchor(timing)) // _period(timing)
             found = _grid(timing, steps) if steps >= 1 else None
         case "cron":
-            found = _cron_until(timing.expression, timing.place, until)
+            found = _cron_until(timing.expression, timing.tz, until)
     early = found is None or (timing.starts_at is not None and found < timing.starts_at)
     return None if early else found
 
@@ -123,7 +123,7 @@ def count_between(timing: Timing, start: datetime, end: datetime) -> int:
             anchor, period = _anchor(timing), _period(timing)
             return max(0, (end - anchor) // period) - max(0, -((anchor - start) // period) - 1)
         case "cron":
-            return _cron_count(timing.expression, timing.place, start, end + _TICK)
+            return _cron_count(timing.expression, timing.tz, start, end + _TICK)
 
 
 def is_fire(timing: Timing, moment: datetime) -> bool:
@@ -201,16 +201,16 @@ def _from(timing: Timing, moment: datetime) -> datetime | None:
             anchor, period = _anchor(timing), _period(timing)
             found = _grid(timing, max(1, -((anchor - moment) // period)))
         case "cron":
-            found = _cron_from(timing.expression, timing.place, moment)
+            found = _cron_from(timing.expression, timing.tz, moment)
     late = found is None or (timing.ends_at is not None and found > timing.ends_at)
     return None if late else found
 
 
 @lru_cache(maxsize=1024)  # a schedule that is saved is asked for the same fire four times
-def _cron_from(expression: CronExpression, place: ZoneInfo, moment: datetime) -> datetime | None:
+def _cron_from(expression: CronExpression, tz: ZoneInfo, moment: datetime) -> datetime | None:
     floor = _whole_second(moment)
     for year in range(floor.year, min(floor.year + HORIZON_YEARS, LAST_YEAR) + 1):
-        for stretch in stretches(place, year):
+        for stretch in stretches(tz, year):
             if stretch.end <= floor:
                 continue
             if stretch.begin >= floor and _fires_after_gap(expression, stretch):
@@ -221,10 +221,10 @@ def _cron_from(expression: CronExpression, place: ZoneInfo, moment: datetime) ->
     return None
 
 
-def _cron_until(expression: CronExpression, place: ZoneInfo, moment: datetime) -> datetime | None:
+def _cron_until(expression: CronExpression, tz: ZoneInfo, moment: datetime) -> datetime | None:
     ceiling = _whole_second(moment + _TICK)
     for year in range(ceiling.year, max(ceiling.year - HORIZON_YEARS, _FIRST_YEAR) - 1, -1):
-        for stretch in reversed(stretches(place, year)):
+        for stretch in reversed(stretches(tz, year)):
             if stretch.begin >= ceiling:
                 continue
             found = last_reading(expression, *_readings(expression, stretch, stretch.begin, ceiling))
@@ -235,11 +235,11 @@ def _cron_until(expression: CronExpression, place: ZoneInfo, moment: datetime) -
     return None
 
 
-def _cron_count(expression: CronExpression, place: ZoneInfo, start: datetime, before: datetime) -> int:
+def _cron_count(expression: CronExpression, tz: ZoneInfo, start: datetime, before: datetime) -> int:
     floor, ceiling = _whole_second(start), _whole_second(before)
     total = 0
     for year in range(floor.year, min(ceiling.year, LAST_YEAR) + 1):
-        for stretch in stretches(place, year):
+        for stretch in stretches(tz, year):
             if stretch.end <= floor or stretch.begin >= ceiling:
                 continue
             low = floor

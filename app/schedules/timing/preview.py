@@ -48,14 +48,14 @@ def preview(
     if timing.task_type == "interval" and timing.anchor_at is None:
         timing = replace(timing, anchor_at=now)
     start = now if start is None else max(start, EARLIEST)
-    told = warnings(timing, start)
-    by_fire = {warning.due_at: warning for warning in told}
+    found_warnings = warnings(timing, start)
+    by_fire = {warning.due_at: warning for warning in found_warnings}
     shown = []
     for due_at in fires(timing, start, count):
-        local_at = due_at.astimezone(timing.place)
+        local_at = due_at.astimezone(timing.tz)
         shown.append(
             PreviewedFire(
                 due_at, actual_at(timing, due_at), local_at, local_at.tzname() or "", by_fire.get(due_at)
             )
         )
-    return Preview(words(timing), shown, told)
+    return Preview(words(timing), shown, found_warnings)

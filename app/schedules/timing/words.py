@@ -47,7 +47,7 @@ def words(timing: Timing) -> str:
         case "one_time":
             if timing.run_at is None:
                 raise ValueError("a one-time timing without run_at")
-            run_at = timing.run_at.astimezone(timing.place)
+            run_at = timing.run_at.astimezone(timing.tz)
             pattern = _("d MMM y HH:mm:ss") if run_at.second else _("d MMM y HH:mm")
             return _("Once, %(when)s", when=format_datetime(run_at, pattern, locale=get_locale() or "en"))
         case "interval":

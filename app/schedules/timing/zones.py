@@ -23,7 +23,7 @@ LAST_YEAR = 9990  # datetime ends with the year 9999; fires beyond this year are
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ClockChange:
     """The clocks change at the instant `at` (UTC) from the offset `before` to the offset `after`."""
 
     at: datetime
@@ -68,33 +68,33 @@ def zone(name: str) -> ZoneInfo:
     )
 
 
-def _offset(place: ZoneInfo, moment: datetime) -> timedelta:
-    return moment.astimezone(place).utcoffset() or NOTHING
+def _offset(tz: ZoneInfo, moment: datetime) -> timedelta:
+    return moment.astimezone(tz).utcoffset() or NOTHING
 
 
 @lru_cache(maxsize=8192)
-def _changes_in(place: ZoneInfo, year: int) -> tuple[Change, ...]:
+def _changes_in(tz: ZoneInfo, year: int) -> tuple[ClockChange, ...]:
     """Changes of offset from 1 January 00:00 UTC until before the next one, oldest first."""
     found = []
     # One second before each midnight, so that a change at midnight belongs to the day that it begins.
     early = datetime(year, 1, 1, tzinfo=UTC) - ONE_SECOND
-    offset = _offset(place, early)
+    offset = _offset(tz, early)
     last = datetime(year + 1, 1, 1, tzinfo=UTC) - ONE_SECOND
     while early < last:
         late = early + ONE_DAY
-        after = _offset(place, late)
+        after = _offset(tz, late)
         if after != offset:
-            found.append(Change(_moment_of_change(place, early, late), offset, after))
+            found.append(ClockChange(_moment_of_change(tz, early, late), offset, after))
         early, offset = late, after
     return tuple(found)
 
 
-def _moment_of_change(place: ZoneInfo, early: datetime, late: datetime) -> datetime:
+def _moment_of_change(tz: ZoneInfo, early: datetime, late: datetime) -> datetime:
     """The first second in (early, late] that has the offset of `late`."""
-    offset = _offset(place, late)
+    offset = _offset(tz, late)
     while late - early > ONE_SECOND:
         middle = early + timedelta(seconds=int((late - early).total_seconds()) // 2)
-        if _offset(place, middle) == offset:
+        if _offset(tz, middle) == offset:
             late = middle
         else:
             early = middle
@@ -102,15 +102,15 @@ def _moment_of_change(place: ZoneInfo, early: datetime, late: datetime) -> datet
 
 
 @lru_cache(maxsize=8192)
-def stretches(place: ZoneInfo, year: int) -> tuple[Stretch, ...]:
+def stretches(tz: ZoneInfo, year: int) -> tuple[Stretch, ...]:
     """The stretches of that UTC calendar year, oldest first, without a hole between them."""
     begin = datetime(year, 1, 1, tzinfo=UTC)
-    changes = _changes_in(place, year)
+    changes = _changes_in(tz, year)
     if not changes or changes[0].at > begin:
-        offset = _offset(place, begin)
-        changes = (Change(begin, offset, offset), *changes)
+        offset = _offset(tz, begin)
+        changes = (ClockChange(begin, offset, offset), *changes)
     ends = [*(change.at for change in changes[1:]), datetime(year + 1, 1, 1, tzinfo=UTC)]
-    fresh_at = max((_fresh_at(change) for change in _changes_in(place, year - 1)), default=begin)
+    fresh_at = max((_fresh_at(change) for change in _changes_in(tz, year - 1)), default=begin)
     found = []
     for change, end in zip(changes, ends, strict=True):
         fresh_at = max(fresh_at, _fresh_at(change))
@@ -118,17 +118,17 @@ def stretches(place: ZoneInfo, year: int) -> tuple[Stretch, ...]:
     return tuple(found)
 
 
-def _fresh_at(change: Change) -> datetime:
+def _fresh_at(change: ClockChange) -> datetime:
     """When the clocks show a reading that they had not shown before the change."""
     return change.at + max(change.before - change.after, NOTHING)
 
 
-def next_changes(place: ZoneInfo, after: datetime, count: int) -> list[Change]:
+def next_changes(tz: ZoneInfo, after: datetime, count: int) -> list[ClockChange]:
     """The next `count` clock changes strictly after that moment, looking three calendar years ahead."""
     found = [
         change
         for year in range(after.year, min(after.year + 3, LAST_YEAR))
-        for change in _changes_in(place, year)
+        for change in _changes_in(tz, year)
         if change.at > after
     ]
     return found[:count]
