@@ -94,12 +94,12 @@ def bind_extensions(app: Flask) -> None:
 def build_celery(app: Flask, settings: Settings) -> None:
     """The Celery app with every task that can be imported; failures are kept for pages and `doctor`."""
     from app import catalog
-    from app.celery import make_celery, staying_current, take_over_others
+    from app.celery import adopt_others, make_celery, staying_current
 
     celery_app = make_celery(app, settings, catalog.coerce, catalog.secrets_of)
     with staying_current(celery_app):
         app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
-        take_over_others(celery_app)
+        adopt_others(celery_app)
     catalog.declare_queues(celery_app, settings)
     app.extensions["ignored_configuration"] = catalog.ignored(celery_app, settings)
 

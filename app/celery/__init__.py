@@ -1,7 +1,7 @@
 """The Celery app for Flask: factory, base task, and signals that write what happens to a stream."""
 
-from app.celery.adoption import NotTakenOver, staying_current, take_over_others
+from app.celery.adoption import NotTakenOver, adopt_others, staying_current
 from app.celery.factory import make_celery
 from app.celery.task import CeleriacTask
 
-__all__ = ["CeleriacTask", "NotTakenOver", "make_celery", "staying_current", "take_over_others"]
+__all__ = ["CeleriacTask", "NotTakenOver", "adopt_others", "make_celery", "staying_current"]

@@ -143,7 +143,7 @@ def staying_current(app: CeleriacApp) -> Iterator[None]:
         app.set_default()
 
 
-def take_over_others(app: CeleriacApp) -> None:
+def adopt_others(app: CeleriacApp) -> None:
     """Take over what other Celery objects of the process have for themselves (`shared=False`, classes).
 
     What they share with all is this app's already.
@@ -169,7 +169,7 @@ def take_over_others(app: CeleriacApp) -> None:
                 existing = f"{first.__module__}.{first.__qualname__}"
                 app._note(name, module, _l("%(existing)s has the same name.", existing=existing))
             else:
-                app.take_over(task)
+                app.adopt(task)
 
 
 def _origin(task: Task) -> Any:

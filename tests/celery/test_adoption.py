@@ -13,7 +13,7 @@ import sample_tasks
 from celery import Celery, Task
 from flask import Flask, current_app
 
-from app.celery import CeleriacTask, take_over_others
+from app.celery import CeleriacTask, adopt_others
 from app.celery.adoption import adopted
 from app.clock import utcnow
 from app.health import checks
@@ -101,7 +101,7 @@ def test_retries_of_a_class_are_its_own(app: Flask, celery: Any) -> None:
 
     other = Celery("theirs", broker="redis://127.0.0.1:1/0")
     other.register_task(Retrying())
-    take_over_others(celery)
+    adopt_others(celery)
     task = celery.tasks["sample_tasks.retrying"]
     assert task.app is celery
     assert task.apply().get() == 2
@@ -147,7 +147,7 @@ def test_of_two_tasks_of_one_name_the_one_left_out_is_named(app: Flask, celery: 
     other.tasks.pop("examples.basic.add")
     other.register_task(Clash())
     add = celery.tasks["examples.basic.add"]
-    take_over_others(celery)
+    adopt_others(celery)
     assert celery.tasks["examples.basic.add"] is add
     (missing,) = [one for one in celery.not_taken_over if one.task_name == "examples.basic.add"]
     assert str(missing.reason) == "app.library.examples.basic.add has the same name."
@@ -155,7 +155,7 @@ def test_of_two_tasks_of_one_name_the_one_left_out_is_named(app: Flask, celery: 
 
 def test_a_celery_object_that_refuses_is_named(app: Flask, celery: Any) -> None:
     other = Celery("theirs", broker="redis://127.0.0.1:1/0", autofinalize=False)
-    take_over_others(celery)
+    adopt_others(celery)
     assert not other.finalized
     (missing,) = [one for one in celery.not_taken_over if one.task_name == "theirs.*"]
     assert "Contract breach" in str(missing.reason)

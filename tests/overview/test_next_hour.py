@@ -15,7 +15,7 @@ from app import overview, runs, schedules
 from app.overview.next_hour import NextHour, next_hour
 from app.overview.summary import Day, LateSchedules
 from app.pages.overview import facts
-from app.pages.overview.next_hour import PITCH, drawing, told
+from app.pages.overview.next_hour import PITCH, drawing, summary
 from app.runs import Ended
 from app.schedules import Overdue, Schedule
 
@@ -79,8 +79,8 @@ def test_the_drawing(app: Flask, make: Any) -> None:
         assert drawn.together == "3 start together"
         assert [tick.label for tick in drawn.ticks if tick.strong] == ["15:00"]
         assert [tick.label for tick in drawn.ticks] == ["14:50", "15:00", "15:10", "15:20", "15:30"]
-        assert told(found) == "362 fires from 4 schedules"
-        assert drawn.rows[2].told == "15:00"
+        assert summary(found) == "362 fires from 4 schedules"
+        assert drawn.rows[2].summary == "15:00"
 
 
 def test_now_keeps_its_room(app: Flask, make: Any) -> None:
@@ -96,14 +96,14 @@ def test_times_are_the_viewers(app: Flask, make: Any) -> None:
     make("Hourly", "0 * * * *")
     with app.test_request_context(headers={"Cookie": "timezone=Asia/Kolkata"}):
         drawn = drawing(hour(), NOW)
-        assert drawn.rows[0].told == "20:30"
+        assert drawn.rows[0].summary == "20:30"
         assert {tick.label[-1] for tick in drawn.ticks} == {"0"}
 
 
 def test_more_than_can_be_read_is_said(app: Flask) -> None:
     found = NextHour(NOW, NOW, [], more=92, fires=300, number=100, whole=False, fullest=None)
     with app.test_request_context():
-        assert told(found) == "over 300 fires from over 100 schedules"
+        assert summary(found) == "over 300 fires from over 100 schedules"
 
 
 class TestFacts:
