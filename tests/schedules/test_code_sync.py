@@ -28,7 +28,7 @@ def sync(app: Flask, monkeypatch: Any) -> Sync:
 
     def work(whole: bool = True, at: datetime = NOON, **definitions: Definition) -> list[str]:
         problems = [CodeProblem("odd", "refused")]
-        monkeypatch.setattr(code_sync, "entries", lambda *_: CodeEntries(definitions, problems, whole))
+        monkeypatch.setattr(code_sync, "code_entries", lambda *_: CodeEntries(definitions, problems, whole))
         return schedules.sync_code(at)
 
     return work
