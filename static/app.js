@@ -59,11 +59,19 @@
     if (!isLive(event.detail.ctx.sourceElement)) return;
     const idle = Date.now() - activeAt > IDLE_AFTER && ++asked % 5;
     const halted = paused && ofPage().length > 0; // a page without a pill could not be resumed
-    if (halted || document.hidden || idle) event.preventDefault();
+    if (halted || document.hidden || idle || isSignedOut) event.preventDefault();
   });
+
+  let isSignedOut = false;
+  function signedOut() {
+    if (isSignedOut) return;
+    isSignedOut = true; // said once; nothing is asked for any more
+    toast("toast-signed-out");
+  }
 
   document.addEventListener("htmx:after:request", (event) => {
     const { sourceElement, response } = event.detail.ctx;
+    if (isLive(sourceElement) && response?.status === 401) signedOut();
     if (!isLive(sourceElement) || isFrame(sourceElement)) return;
     if (response.status === 204 || response.raw.ok) freshAt = Date.now();
   });
@@ -227,7 +235,8 @@
   });
   document.addEventListener("htmx:after:request", (event) => {
     const { sourceElement, response } = event.detail.ctx;
-    const key = response && sourceElement?.closest("form")?.querySelector("[name=form_key]");
+    if (!sourceElement?.matches("form, button")) return; // a preview asks in its form's name
+    const key = response && sourceElement.closest("form")?.querySelector("[name=form_key]");
     if (key) key.value = crypto.getRandomValues(new Uint32Array(4)).join("-"); // answered: what comes is another
   });
 

@@ -1,9 +1,13 @@
 """By what a request says who makes it: a bearer token in the API, a session on pages."""
 
+from urllib.parse import urlsplit
+
 from flask import redirect, request, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from app.web.htmx import wants_fragment
+from app.web.htmx import safe_return, wants_fragment
+from app.web.toasts import toast
 
 API_PREFIX = "/api/"
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -31,9 +35,40 @@ def session_counts() -> bool:
     return not is_api() or (bearer_token() is None and request.method in _SAFE_METHODS)
 
 
-def sign_in_first() -> Response | None:
-    """Where a page sends who is not signed in: to sign in and back; None for what is no whole page."""
-    if is_api() or wants_fragment() or request.method not in ("GET", "HEAD"):
+def page_behind() -> str | None:
+    """The address of our page from which a form or a fragment was asked for; None when nobody said."""
+    said = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    if said.netloc != request.host:
         return None
+    return safe_return(said.path + (f"?{said.query}" if said.query else ""), "/")
+
+
+def sign_in_first() -> Response | None:
+    """Where a page sends who is not signed in: to sign in and back; None for what is no whole page.
+
+    A form leads back to its own page, where static/typed.js fills it again.
+    """
+    if is_api() or wants_fragment():
+        return None
+    if request.method not in ("GET", "HEAD"):
+        if (form_at := page_behind()) is None:
+            return None
+        toast(
+            _("You are signed out"),
+            _("Nothing was changed. Sign in; what you typed is kept, but for secrets."),
+            failed=True,
+        )
+        return redirect(url_for("accounts.login", next=form_at), 303)
     address = request.full_path if request.query_string else request.path
     return redirect(url_for("accounts.login", next=None if address == "/" else address))
+
+
+def form_again() -> Response | None:
+    """Back to the page of a form that was too old, which is then a new one; None for what is no form's."""
+    form_at = None if is_api() or wants_fragment() else page_behind()
+    if form_at is None or form_at.startswith("/login"):
+        return None
+    toast(
+        _("The form was too old and was not sent"), _("Look at it and send it again."), failed=True, lost=True
+    )
+    return redirect(form_at, 303)

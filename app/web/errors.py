@@ -3,6 +3,8 @@
 from typing import Any
 
 from flask import Flask, current_app, make_response, render_template
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 from sqlalchemy.exc import OperationalError
@@ -21,6 +23,10 @@ def _answer(error: Exception) -> Any:
         return error
     if isinstance(error, Unauthorized) and (sign_in := access.sign_in_first()):
         return sign_in
+    if isinstance(error, CSRFError):
+        again = access.form_again() if current_user.is_authenticated else access.sign_in_first()
+        if again:
+            return again
     if isinstance(error, OperationalError):
         current_app.logger.exception("the database refused a statement")
         login._update_request_context_with_user()  # nobody: the page must not ask the database who looks
@@ -36,5 +42,6 @@ def _answer(error: Exception) -> Any:
 
 def init_app(app: Flask) -> None:
     """Answer every error: of pages, and of the API as problem documents."""
+    app.jinja_env.globals["page_behind"] = access.page_behind
     for kind in (CeleriacError, OperationalError, RedisError, BrokerError, HTTPException):
         app.register_error_handler(kind, _answer)

@@ -21,9 +21,13 @@ def toast(
     link: str = "",
     label: str = "",
     failed: bool = False,
+    lost: bool = False,
 ) -> None:
-    """Tell what happened. `undo` is the address that takes it back, `values` what its form sends there."""
-    toast: Any = {"title": title, "text": text, "link": link, "label": label}
+    """Tell what happened. `undo` is the address that takes it back, `values` what its form sends there.
+
+    `lost`: what was typed into a form of the next page was not taken; static/typed.js fills it in again.
+    """
+    toast: Any = {"title": title, "text": text, "link": link, "label": label, "lost": lost}
     if undo:
         toast["undo"] = {"address": undo, "values": dict(values or {})}
     flash(toast, "error" if failed else "success")
