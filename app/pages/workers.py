@@ -110,8 +110,15 @@ def pool(hostname: str) -> Response:
 @requires("administer")
 def queues(hostname: str) -> Response:
     add = [name for name in request.form.getlist("add") if name.strip()]
-    worker = workers.change_queues(hostname, add, request.form.getlist("drop"), viewer.now())
-    toast(_("%(name)s now listens to: %(queues)s", name=hostname, queues=", ".join(worker.queues)))
+    drop = request.form.getlist("drop")
+    worker = workers.change_queues(hostname, add, drop, viewer.now())
+    listens = ", ".join(worker.queues)
+    if len(drop) == 1 and not add:
+        done = _("%(name)s no longer takes runs of %(queue)s", name=hostname, queue=drop[0])
+        back = url_for(".queues", hostname=hostname)
+        toast(done, _("It listens to: %(queues)s", queues=listens or "-"), undo=back, values={"add": drop[0]})
+    else:
+        toast(_("%(name)s now listens to: %(queues)s", name=hostname, queues=listens))
     return _back(hostname)
 
 

@@ -26,6 +26,14 @@ def _error(*beginnings: str) -> Callable[[Run], bool]:
 # The first that fits a run holds; Celery names these ends by the class of the error alone.
 _SPECIAL: tuple[tuple[Callable[[Run], bool], Explanation], ...] = (
     (
+        lambda run: run.state == states.REVOKED and run.started_at is None and not run.attempt,
+        Explanation(
+            states.of(states.REVOKED).code,
+            _l("It was cancelled before it began: nothing of it was done."),
+            states.of(states.REVOKED).advice,
+        ),
+    ),
+    (
         _error("NotRegistered"),
         Explanation(
             "unregistered",

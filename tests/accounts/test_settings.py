@@ -214,6 +214,9 @@ def test_roles_and_shutting_out(signed_in: SignedIn, submit: Callable[..., TestR
     assert "Signed in as mei, operator" in mei.get("/settings").text
     assert submit(boss, f"/users/{mei_id}/role", role="king").status_code == 422
     assert submit(boss, f"/users/{mei_id}/deactivate").status_code == 303
+    told = boss.get("/settings/users").text
+    assert "mei is deactivated" in told
+    assert f'<form method="post" action="/settings/users/{mei_id}/activate">' in told  # undo
     assert mei.get("/settings").status_code == 302
     assert submit(boss, f"/users/{mei_id}/link").status_code == 409
     assert submit(boss, f"/users/{mei_id}/activate").status_code == 303
@@ -224,4 +227,4 @@ def test_roles_and_shutting_out(signed_in: SignedIn, submit: Callable[..., TestR
     assert submit(boss, "/users/999999/deactivate").status_code == 404
     assert submit(boss, f"/users/{2**80}/deactivate").status_code == 404
     page = boss.get("/settings/users").text
-    assert "Shut out mei" in page
+    assert "Deactivate mei" in page

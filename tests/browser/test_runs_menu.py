@@ -112,7 +112,8 @@ def test_a_waiting_run_is_cancelled_and_the_list_stays(visit: Visit) -> None:
     row = put(1, states.PENDING, queue=None)
     page = visit("/runs?task_name=sample_tasks.plain")
     page.locator(f"{row} .row-more").click()
-    page.locator("#run-menu").get_by_role("button", name="Cancel").click()
+    page.locator("#run-menu").get_by_role("link", name="Cancel").click()
+    page.locator("#dialog").get_by_role("button", name="Cancel run").click()
     expect(page.locator("#toasts")).to_contain_text("A worker already has it")
     assert page.url.endswith("/runs?task_name=sample_tasks.plain")
 

@@ -1,11 +1,22 @@
 """What became of a run, in words."""
 
+from datetime import UTC, datetime
+
 import pytest
 from flask import Flask
 
 from app.runs import states
 from app.runs.explanation import explain
 from app.runs.models import Run
+
+
+def test_a_run_that_was_cancelled_before_it_began_says_so(app: Flask) -> None:
+    with app.test_request_context():
+        assert "before it began" in str(explain(Run(state=states.REVOKED)).what)
+        begun = Run(state=states.REVOKED, started_at=datetime(2026, 11, 22, tzinfo=UTC))
+        assert "half done" in str(explain(begun).what)
+        assert "half done" in str(explain(Run(state=states.REVOKED, attempt=1)).what)
+        assert explain(Run(state=states.REVOKED)).code == explain(begun).code == "cancelled"
 
 
 @pytest.mark.parametrize("state", states.ALL)

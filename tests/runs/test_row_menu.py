@@ -100,15 +100,13 @@ def test_a_change_leads_back_to_the_list(app: Flask, signed_in: SignedIn) -> Non
     add("run-0003", states.STARTED)
     browser = signed_in("admin")
     back = "/runs?state=failed&q=a"
-    for run_id in ("run-0002", "run-0003"):
+    for run_id in ("run-0001", "run-0002", "run-0003"):
         menu = browser.get(f"/runs/{run_id}/menu", query_string={"next": back}).text
         asked = re.search(r'hx-get="([^"]+)"', menu)
         assert asked
         question = browser.get(asked[1].replace("&amp;", "&")).text
         assert 'name="next" value="/runs?state=failed&amp;q=a"' in question
         assert 'href="/runs?state=failed&amp;q=a" data-close' in question
-    menu = browser.get("/runs/run-0001/menu", query_string={"next": back}).text
-    assert 'name="next" value="/runs?state=failed&amp;q=a"' in menu
     for address in ("/runs/run-0001/cancel", "/runs/run-0002/delete"):
         answer = browser.post(address, data={"next": back, "csrf_token": token(browser)})
         assert (answer.status_code, answer.headers["Location"]) == (303, back)
@@ -175,3 +173,25 @@ def test_the_foot_does_not_invent_a_number(
     page = signed_in("viewer").get("/runs?last=24h").text
     assert "The newest run" in page
     assert " of " not in page[page.index("list-foot") : page.index("run-menu")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"state": states.PENDING}, "its place there is lost"),
+        ({"state": states.RETRY}, "What its attempts did so far stays done"),
+        ({"state": states.SCHEDULED}, "It will not start when its time comes"),
+        (
+            {"state": states.PENDING, "masked": ["token"]},
+            "Its secret arguments (token) are kept",
+        ),
+    ],
+)
+def test_cancelling_asks_and_names_what_is_lost(
+    app: Flask, signed_in: SignedIn, fields: dict[str, Any], words: str
+) -> None:
+    add("waits", **fields)
+    page = signed_in("operator").get("/runs/waits/cancel").text
+    assert words in page
+    assert 'action="/runs/waits/cancel"' in page
+    assert signed_in("viewer").get("/runs/waits/cancel").status_code == 403

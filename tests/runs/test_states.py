@@ -44,7 +44,7 @@ def test_a_state_means_the_same_wherever_it_is_told(app: Flask, name: str) -> No
     with app.test_request_context():
         state = states.of(name)
         assert re.fullmatch(r"[A-Z].*\.", str(state.meaning))
-        assert explain(Run(state=name)).what == state.meaning
+        assert explain(Run(state=name, started_at=utcnow())).what == state.meaning
         if name in states.RUNNING:
             told = diagnosis.diagnose(Run(state=name), [], utcnow())
             assert (told.reason, told.detail) == (state.code, state.meaning)

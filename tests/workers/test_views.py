@@ -82,7 +82,12 @@ def test_the_page_changes_a_real_worker(
     post(admin, f"{base}/pool", {"size": "2"})
     assert "now has 2 slots" in admin.get(base).text
     post(admin, f"{base}/queues", {"drop": "mail"})
-    assert "now listens to: default, examples, files" in admin.get(base).text
+    page = admin.get(base).text
+    assert "no longer takes runs of mail" in page
+    assert "It listens to: default, examples, files" in page
+    undo = page[page.index("no longer takes") :]
+    assert f'action="{base}/queues"' in undo
+    assert 'name="add" value="mail"' in undo
     post(admin, f"{base}/queues", {"add": "billing"})
     assert 'href="/queues/billing"' in admin.get(base).text
     post(admin, f"{base}/shutdown")

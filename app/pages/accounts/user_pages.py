@@ -53,7 +53,8 @@ def change_role(user_id: int) -> Response:
 def deactivate_user(user_id: int) -> Response:
     user = users.get(user_id)
     users.deactivate(user, utcnow())
-    toast(_("%(name)s is shut out", name=user.name))
+    told = _("%(name)s is deactivated", name=user.name), _("Signed out everywhere; tokens do not work.")
+    toast(*told, undo=url_for(".activate_user", user_id=user_id))
     return _back()
 
 
@@ -62,7 +63,7 @@ def deactivate_user(user_id: int) -> Response:
 def activate_user(user_id: int) -> Response:
     user = users.get(user_id)
     users.activate(user, utcnow())
-    toast(_("%(name)s may sign in again", name=user.name))
+    toast(_("%(name)s is active again", name=user.name))
     return _back()
 
 

@@ -60,6 +60,12 @@ def terminate(run_id: str) -> str:
     return _question("runs/_terminate.html", _("Terminate run"), run_id, signals=SIGNALS)
 
 
+@bp.get("/<run_id>/cancel")
+@requires("operate")
+def ask_cancel(run_id: str) -> str:
+    return _question("runs/_cancel.html", _("Cancel run"), run_id)
+
+
 @bp.post("/<run_id>/cancel")
 @requires("operate")
 def cancel(run_id: str) -> Response:
