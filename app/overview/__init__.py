@@ -1,8 +1,18 @@
 """The start page: is everything all right, and if not, what?"""
 
 from app.overview.next_hour import NextHour
-from app.overview.search import SearchResults, search
+from app.overview.search import SearchResults, matches, search
 from app.overview.summary import Summary, summary
 from app.overview.throughput import DEFAULT_SPAN, SPANS, Throughput
 
-__all__ = ["DEFAULT_SPAN", "SPANS", "NextHour", "SearchResults", "Summary", "Throughput", "search", "summary"]
+__all__ = [
+    "DEFAULT_SPAN",
+    "SPANS",
+    "NextHour",
+    "SearchResults",
+    "Summary",
+    "Throughput",
+    "matches",
+    "search",
+    "summary",
+]

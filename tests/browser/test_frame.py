@@ -228,3 +228,23 @@ def test_a_phones_menu_ends_with_the_signs(visit: Visit, say: Callable[[int], No
     page.evaluate(ASK)
     expect(page.locator(".sidebar-foot")).to_contain_text("41 / min")
     expect(page.locator("#sidebar")).to_be_visible()  # the menu stays open
+
+
+@pytest.mark.parametrize("width", [1440, 380])
+def test_the_palette_goes_anywhere_by_keyboard(visit: Visit, width: int) -> None:
+    page = visit("/runs", width=width)
+    if width == 380:
+        page.locator("[data-opens=palette]").click()
+    else:
+        page.keyboard.press("Control+k")
+    expect(page.locator("#palette-text")).to_be_focused()
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("Overview")
+    page.keyboard.type("sample_tasks.resize")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("sample_tasks.resize")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("Run sample_tasks.resize")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tasks/sample_tasks.resize#run-form")
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Escape")
+    expect(page.locator("#palette")).to_be_hidden()

@@ -3,26 +3,24 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, render_template, request
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from app import overview
 from app.config import settings
-from app.pages.overview import facts, next_hour, throughput
+from app.pages.overview import facts, next_hour, search, throughput
 from app.web import live, viewer
 from app.web.navigation import Entry, register
 from app.web.permissions import requires
 
 bp = Blueprint("overview", __name__)
-search_bp = Blueprint("search", __name__)  # of its own: a search is not the start page
 SHOWN_FAILURES = 6
-MAX_TEXT = 200
 
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
-    app.register_blueprint(search_bp)
+    app.register_blueprint(search.bp)
     register(app, Entry("overview.index", _l("Overview"), "layout-dashboard", 10))
 
 
@@ -67,14 +65,3 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
         "failed_compared": facts.compared(summary.day),
         "late_told": facts.latest(summary.late, viewer.now()),
     }
-
-
-@search_bp.get("/search")
-@requires("view")
-def results() -> str | Response:
-    """Tasks, schedules, queues and runs that match; a whole run id leads straight to its run."""
-    text = request.args.get("q", "").strip()[:MAX_TEXT]
-    found = overview.search(text, viewer.now())
-    if found.run_id:
-        return redirect(url_for("runs.show", run_id=found.run_id))
-    return render_template("overview/search.html", q=text, found=found)

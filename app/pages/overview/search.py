@@ -1,0 +1,198 @@
+"""The search: its page, and the palette that finds, goes and acts from the keyboard."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import broker, overview
+from app.accounts import permits
+from app.errors import BrokerUnavailable
+from app.overview import SearchResults
+from app.runs import Run
+from app.web import navigation, viewer
+from app.web.permissions import requires
+
+bp = Blueprint("search", __name__)  # of its own: a search is not the start page
+MAX_TEXT = 200
+_PAUSE = ("pause", "暂停")
+_VERBS = ("run", "运行", *_PAUSE)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One thing that was found, or one act; a run has its state and its time."""
+
+    address: str
+    label: str
+    detail: str = ""
+    icon: str = ""
+    mono: bool = False
+    at: datetime | None = None
+    run: Run | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """What was found of one kind, and the list that has all of it."""
+
+    kind: str
+    title: str
+    hits: Sequence[Hit]
+    all_address: str = ""
+    all_label: str = ""
+
+
+@bp.get("/search")
+@requires("view")
+def results() -> str | Response:
+    """What matches, by kind; a whole run id leads straight to its run."""
+    text, found = _asked()
+    if found.run_id:
+        return redirect(url_for("runs.show", run_id=found.run_id))
+    return render_template("overview/search.html", q=text, sections=list(_sections(text, found)))
+
+
+@bp.get("/search/palette")
+@requires("view")
+def palette() -> str:
+    """The same as options of the palette, with what can be done: first after its word ("pause mail")."""
+    text = request.args.get("q", "").strip()[:MAX_TEXT]
+    verb, _space, named = text.partition(" ")
+    acts_first = bool(named) and verb.casefold() in _VERBS
+    wanted = named if acts_first else text
+    found = _found(wanted)
+    acts = Section("acts", _("Do"), _acts(wanted, found, acts_first and verb.casefold() in _PAUSE))
+    whole = [_whole(found.run_id)] if found.run_id else []
+    things = [Section("pages", _("Go to"), _pages(wanted)), *whole, *_sections(wanted, found)]
+    sections = [one for one in ([acts, *things] if acts_first else [*things, acts]) if one.hits]
+    return render_template("overview/_palette.html", q=text, sections=sections)
+
+
+def _asked() -> tuple[str, SearchResults]:
+    text = request.args.get("q", "").strip()[:MAX_TEXT]
+    return text, _found(text)
+
+
+def _found(text: str) -> SearchResults:
+    return overview.search(text, viewer.now(), current_user.can("administer"))
+
+
+def _whole(run_id: str) -> Section:
+    return Section(
+        "runs", _("Run"), [Hit(url_for("runs.show", run_id=run_id), run_id, icon="list-checks", mono=True)]
+    )
+
+
+def _pages(text: str) -> list[Hit]:
+    return [
+        Hit(url_for(entry.endpoint), str(entry.label), icon=entry.icon)
+        for entry in navigation.entries()
+        if current_user.can(entry.right) and overview.matches(text, str(entry.label), entry.endpoint)
+    ]
+
+
+def _acts(text: str, found: SearchResults, queues_first: bool) -> list[Hit]:
+    """What the viewer may do: something new, a task that was found, a queue that was found."""
+    if not current_user.can("operate"):
+        return []
+    new = [
+        Hit(url_for("tasks.index"), _("Run a task"), icon="play"),
+        Hit(url_for("schedules.new"), _("New schedule"), icon="calendar-clock"),
+    ]
+    tasks = [
+        Hit(
+            url_for("tasks.show", task_name=info.name, _anchor="run-form"),
+            _("Run %(task)s", task=info.name),
+            info.summary,
+            "play",
+        )
+        for info in found.tasks[:3]
+        if permits.may_run(info.name)
+    ]
+    of_queues = _queue_acts(found)
+    known = [hit for hit in new if overview.matches(text, hit.label)]
+    return [*of_queues, *known, *tasks] if queues_first else [*known, *tasks, *of_queues]
+
+
+def _queue_acts(found: SearchResults) -> list[Hit]:
+    try:
+        paused = broker.paused(found.queues) if found.queues else ()
+    except BrokerUnavailable:
+        return []
+    return [
+        Hit(url_for("queues.ask_pause", queue=name), _("Pause the queue %(name)s", name=name), icon="pause")
+        for name in found.queues[:3]
+        if name not in paused
+    ]
+
+
+def _sections(text: str, found: SearchResults) -> Iterator[Section]:
+    """What was found, by kind."""
+    kinds: list[tuple[str, str, list[Hit], str, str, dict[str, Any]]] = [
+        ("tasks", _("Tasks"), _tasks(found), "tasks.index", _("All matching tasks"), {"q": text}),
+        (
+            *("schedules", _("Schedules"), _schedules(found)),
+            *("schedules.index", _("All matching schedules"), {"q": text}),
+        ),
+        ("queues", _("Queues"), _queues(found), "queues.index", _("All queues"), {}),
+        ("workers", _("Workers"), _workers(found), "workers.index", _("All workers"), {}),
+        ("users", _("Users"), _users(found), "settings.list_users", _("All users"), {}),
+        ("runs", _("Runs"), _runs(found), "runs.index", _("All matching runs"), {"q": text}),
+    ]
+    for kind, title, hits, endpoint, label, values in kinds:
+        if hits:
+            yield Section(kind, title, hits, url_for(endpoint, **values), label)
+
+
+def _tasks(found: SearchResults) -> list[Hit]:
+    return [
+        Hit(url_for("tasks.show", task_name=one.name), one.name, one.summary, "package", True)
+        for one in found.tasks
+    ]
+
+
+def _schedules(found: SearchResults) -> list[Hit]:
+    return [
+        Hit(
+            url_for("schedules.show", schedule_id=one.id),
+            one.name,
+            one.task_name,
+            "calendar-clock",
+            at=one.next_run_at,
+        )
+        for one in found.schedules
+    ]
+
+
+def _queues(found: SearchResults) -> list[Hit]:
+    return [Hit(url_for("queues.show", queue=name), name, icon="layers", mono=True) for name in found.queues]
+
+
+def _workers(found: SearchResults) -> list[Hit]:
+    return [
+        Hit(
+            url_for("workers.show", hostname=one.hostname),
+            one.hostname,
+            ", ".join(one.queues),
+            "server",
+            True,
+        )
+        for one in found.workers
+    ]
+
+
+def _users(found: SearchResults) -> list[Hit]:
+    return [Hit(url_for("audit.index", actor=one.name), one.name, one.role, "user") for one in found.users]
+
+
+def _runs(found: SearchResults) -> list[Hit]:
+    return [
+        Hit(url_for("runs.show", run_id=run.id), run.task_name, mono=True, at=run.created_at, run=run)
+        for run in found.runs
+    ]
