@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 
-from app import create_app
+from app import cli, create_app
 from app.config import PRIVATE_UMASK
 
 os.umask(PRIVATE_UMASK)
@@ -14,5 +14,5 @@ if "gunicorn.arbiter" in sys.modules and not os.environ.get("CELERIAC_WHOLE_REQU
         "Slow clients can hold this process up: start it with -c app/web/gunicorn.py, "
         "or put a proxy in front that takes in whole requests, as nginx does."
     )
-app = create_app()
+app = create_app(pages=cli.shows_pages(sys.argv), commands=True)
 gc.freeze()  # what start-up made stays: the collector need not look through it during requests

@@ -34,10 +34,11 @@ class WellFormed:
         return self._app(environ, start_response)
 
 
-def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask:
+def create_app(settings: Settings | None = None, *, pages: bool = True, commands: bool = False) -> Flask:
     """The app with its extensions, Celery, pages, API and commands; it connects on first use.
 
-    Workers and beat do without `pages`, API and commands: they start sooner and need less memory.
+    Commands, the recorder among them, do without `pages` and API, workers and beat without `commands` too:
+    they start sooner and need less memory.
     """
     settings = settings or load_settings()
     app = Flask(
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None, *, pages: bool = True) -> Flask
     configure(app, settings)
     bind_extensions(app)
     build_celery(app, settings)
-    register_features(app, pages)
+    register_features(app, pages, commands)
     return app
 
 
@@ -104,8 +105,8 @@ def build_celery(app: Flask, settings: Settings) -> None:
     app.extensions["ignored_configuration"] = catalog.ignored(celery_app, settings)
 
 
-def register_features(app: Flask, pages: bool) -> None:
-    """Pages, API, commands and error handling of every feature; without `pages` only what tasks may use."""
+def register_features(app: Flask, pages: bool, commands: bool) -> None:
+    """Pages, API, commands and error handling of every feature; without these only what tasks may use."""
     from app import features
 
-    features.register(app, features.ENTRIES if pages else features.SHARED)
+    features.register(app, features.ENTRIES if pages else features.COMMANDS if commands else features.SHARED)

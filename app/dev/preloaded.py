@@ -33,7 +33,8 @@ def load(program: str) -> None:
     from app import features
 
     ours = ("app.catalog", "app.celery", "app.beat.scheduler", "app.library")
-    rest = (*features.SHARED, *CELERY) if program == "celery" else features.ENTRIES
+    entries = {"celery": (*features.SHARED, *CELERY), "flask": features.COMMANDS}  # the recorder is one
+    rest = entries.get(program, features.ENTRIES)
     for name in (*ours, *rest, PROGRAMS[program][0]):
         import_module(name)
     gc.freeze()  # the pages of what is imported stay shared

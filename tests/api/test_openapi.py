@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from app import create_app
 from app.api.frame import rest
 
-PARTS = 5  # of the calls, so that they can be tried beside each other
+PARTS = 3  # of the calls, so that they can be tried beside each other
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_generated_calls_never_fail(app: Flask, caller: Any, mode: GenerationMod
     checks = [not_a_server_error, content_type_conformance, response_schema_conformance]
     statuses: Counter[int] = Counter()
     operations = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app).get_all_operations()
-    examples = settings().max_examples // 4
+    examples = settings().max_examples // 8
     for result in islice(operations, part, None, PARTS):
 
         @given(case=result.ok().as_strategy(generation_mode=mode))
@@ -95,6 +95,6 @@ def test_generated_calls_never_fail(app: Flask, caller: Any, mode: GenerationMod
             statuses[answer.status_code] += 1
 
         call()
-    assert statuses.total() > 50
+    assert statuses.total() > 30
     assert 401 not in statuses
     assert (200 if mode is GenerationMode.POSITIVE else 422) in statuses

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 import redis as redis_client
 from flask import Flask
-from flask.testing import FlaskClient
-from flask_migrate import upgrade
 
 from app import broker, create_app
 from app.config import Settings
@@ -172,7 +170,7 @@ class Celeriac:
 
 @pytest.fixture
 def celeriac_on(
-    tmp_path: Path, launcher: Launcher, browser_class: type[FlaskClient]
+    tmp_path: Path, launcher: Launcher, make_ready: Callable[[Flask], None]
 ) -> Iterator[Callable[..., Celeriac]]:
     """`celeriac_on(redis_url, SHARED_BROKER="1")` makes one, inside its app's context."""
     made: list[Celeriac] = []
@@ -183,12 +181,10 @@ def celeriac_on(
         folder = tmp_path / f"celeriac-{len(made)}"
         given = {"data_dir": folder, "redis_url": redis_url, "base_url": "http://localhost"}
         app = create_app(Settings(**given | {name.lower(): value for name, value in settings.items()}))
-        app.config.update(TESTING=True)
-        app.test_client_class = browser_class
+        make_ready(app)
         context = app.app_context()
         context.push()
         contexts.append(context)
-        upgrade()
         variables = {f"CELERIAC_{name}": str(value) for name, value in (given | settings).items()}
         environment = os.environ | {name.upper(): value for name, value in variables.items()}
         processes = Processes(launcher, environment | {"PYTHONUNBUFFERED": "1"}, tmp_path)

@@ -12,15 +12,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from kombu import Connection
 
 from app import broker, create_app, runs
 from app.broker.rabbitmq import server
 from app.clock import utcnow
 from app.config import Settings
-from app.extensions import db, limiter
+from app.extensions import db
 from app.runs import Run, RunRequest
 
 DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in the PATH changes to a user of its own
@@ -115,7 +113,7 @@ def flask_app(
     data_dir: Path,
     redis_server: str,
     rabbitmq_server: Server,
-    browser_class: type[FlaskClient],
+    make_ready: Callable[[Flask], None],
 ) -> Iterator[Flask]:
     """In this folder the app's queues lie in RabbitMQ; everything else is where it is in the other tests."""
     settings = Settings(
@@ -126,11 +124,7 @@ def flask_app(
         broker_url=rabbitmq_server.url,
     )
     app = create_app(settings)
-    app.config.update(TESTING=True)
-    app.test_client_class = browser_class
-    app.extensions["tests.limiter"] = dict(vars(limiter))
-    with app.app_context():
-        upgrade()
+    make_ready(app)
     yield app
     with app.app_context():
         server.reset()
