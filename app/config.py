@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from flask import current_app
+from kombu.utils.url import parse_url
 from limits import parse_many
 from pydantic import (
     AfterValidator,
@@ -20,6 +21,9 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis import ConnectionPool
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from app import embedded_redis, queue_names
 from app.kept_secret import kept_secret
@@ -64,7 +68,20 @@ def _readable(value: str) -> str:
 def _redis_url(value: str | None) -> str | None:
     if value and not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("allowed: redis://…, rediss://… or unix://…")
-    return _readable(value) if value else None
+    if not value:
+        return None
+    parts = urlsplit(_readable(value))
+    is_number = parts.scheme == "unix" or re.fullmatch(r"/?|/[0-9]{1,9}/?", parts.path)
+    try:
+        if not is_number:
+            raise ValueError(parts.path)
+        parse_url(value)  # kombu's
+        ConnectionPool.from_url(value).make_connection()  # nothing is connected yet
+    except (ValueError, TypeError):  # what the client cannot read, or does not know
+        raise ValueError(
+            "allowed: redis://USER:PASSWORD@HOST:PORT/NUMBER, unix://PATH?db=NUMBER, with options of redis-py"
+        ) from None
+    return value
 
 
 def _broker_url(value: str | None) -> str | None:
@@ -88,10 +105,22 @@ def _database_url(value: str | None) -> str | None:
         return None
     for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
         if value.startswith(prefix):
-            return "postgresql+psycopg://" + _readable(value).removeprefix(prefix)
+            return _connectable("postgresql+psycopg://" + _readable(value).removeprefix(prefix))
     if value.startswith("sqlite:///"):
         return value
     raise ValueError("allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def _connectable(value: str) -> str:
+    """Refuse what the driver could not even try to connect with."""
+    try:
+        url = make_url(value)
+        url.get_dialect()().create_connect_args(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "allowed: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, a port in numbers"
+        ) from None
+    return value
 
 
 def _smtp_url(value: str | None) -> str | None:

@@ -67,6 +67,28 @@ def test_a_password_that_would_reach_into_the_address_is_refused(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("DATABASE_URL", "postgresql:///x?password=hunter2&port=abc"),
+        ("DATA_URLS", '{"shop": "postgresql:///x?password=hunter2&port=abc"}'),
+        ("REDIS_URL", "redis://ann:hunter2@redis:6379/abc"),
+        ("REDIS_URL", "redis://ann:hunter2@redis:6379/0?socket_timeout=x"),
+        ("REDIS_URL", "redis://redis:6379/0?password=hunter2"),
+        ("REDIS_URL", "redis://ann:hunter2@redis:6379/0?colour=red"),
+    ],
+)
+def test_an_option_that_no_client_takes_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"CELERIAC_{name}", value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert f"CELERIAC_{name}=" in str(caught.value)
+    assert "allowed: " in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
         ("DATABASE_URL", "postgresql://ann:h%40nt@db.example:5432/x?sslmode=require"),
         ("DATABASE_URL", "postgresql://postgres:@/celeriac?host=%2Ftmp%2Fa"),
         ("DATABASE_URL", "sqlite:////tmp/a@b/c.db"),
@@ -74,6 +96,10 @@ def test_a_password_that_would_reach_into_the_address_is_refused(
         ("REDIS_URL", "unix:///run/redis@main/redis.sock?db=1"),
         ("REDIS_URL", "unix://:hunter2@/run/redis@main/redis.sock"),
         ("REDIS_URL", "rediss://[::1]:6379/0"),
+        ("REDIS_URL", "redis://redis"),
+        ("REDIS_URL", "redis://redis:6379/"),
+        ("REDIS_URL", "redis://redis:6379/1?socket_timeout=5"),
+        ("REDIS_URL", "rediss://ann:hunter2@redis:6379/1?ssl_cert_reqs=none"),
         ("BROKER_URL", "amqp://ann:hunter2@rabbit:5672//"),
         ("SMTP_URL", "smtp://ann%40example.com:hunter2@mail:587?starttls=1"),
     ],

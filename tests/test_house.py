@@ -130,6 +130,7 @@ def test_rooms_of_the_ground_form_no_circle() -> None:
                 "heartbeats",
                 "recorder",
                 "cli",
+                "config",
                 "schedules",
             },
         ),
