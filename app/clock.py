@@ -1,6 +1,8 @@
 """The one place that reads the clock, and the column type that keeps every stored time in UTC."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect
@@ -30,6 +32,11 @@ class UTCDateTime(TypeDecorator[datetime]):
         if value.tzinfo is not UTC:  # they mostly are
             value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """Many rows that are written at once have the same moment, and to make text of it takes long."""
+        made = super().bind_processor(dialect)
+        return lru_cache(maxsize=100)(made) if made and dialect.name == "sqlite" else made
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:

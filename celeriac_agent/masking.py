@@ -8,6 +8,8 @@ from celeriac_agent.scrubbing import URL_PASSWORD, Secret
 from celeriac_agent.secrets import MASK, is_masked, is_secret, mask_text
 
 MAX_DEPTH = 100
+_LISTS = (list, tuple)
+_NO_TEXT = frozenset({int, float, bool, type(None)})
 # Of the parameter that takes a name or stands in a place: whether it is secret, and keys in it that are.
 Knows = Callable[[str], tuple[bool, frozenset[str]]]
 
@@ -21,21 +23,24 @@ def mask(
     message carried, valid or not. Something is masked only when there is a value to hide: None, booleans and
     what is empty stay.
     """
-    masked: list[str] = []
-
-    def hidden(name: str, label: str, value: Any) -> Any:
-        secret, keys = knows(name)
-        result = _hide(value) if secret or is_secret(name) else _hide_keys(value, keys)
-        if is_masked(result):
-            masked.append(label)
-        return result
-
-    new_args = [
-        hidden(place, place or f"args[{index}]", value)
-        for index, (place, value) in enumerate(zip(places, args, strict=True))
-    ]
-    new_kwargs = {name: hidden(name, name, value) for name, value in kwargs.items()}
+    new_args, new_kwargs = hide(places, args, kwargs, knows)
+    labels = [place or f"args[{index}]" for index, place in enumerate(places)]
+    pairs = (*zip(labels, new_args, strict=True), *new_kwargs.items())
+    masked = [label for label, value in pairs if is_masked(value)]
     return new_args, new_kwargs, list(dict.fromkeys(masked))
+
+
+def hide(
+    places: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any], knows: Knows
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as `mask` gives them; to look which hold a secret would take as long again."""
+
+    def hidden(name: str, value: Any) -> Any:
+        secret, keys = knows(name)
+        return _hide(value) if secret or is_secret(name) else _hide_keys(value, keys)
+
+    new_args = [hidden(place, value) for place, value in zip(places, args, strict=True)]
+    return new_args, {name: hidden(name, value) for name, value in kwargs.items()}
 
 
 def secrets_in(
@@ -90,15 +95,24 @@ def _hide(value: Any) -> Any:
 
 def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:
     """The same value with what lies under secret keys hidden; what is nested too deep is hidden whole."""
-    if isinstance(value, str):
+    kind = type(value)  # asked first: what JSON has is most, and to ask about Mapping takes long
+    if kind in _NO_TEXT:
+        return value
+    if kind is str or isinstance(value, str):
         return mask_text(value) if "://" in value else value
-    if value is None or isinstance(value, int | float) or not isinstance(value, Mapping | list | tuple):
+    is_list = kind is list or isinstance(value, _LISTS)
+    if not is_list and kind is not dict and not isinstance(value, Mapping):
         return value
     if depth > MAX_DEPTH:
         return MASK
-    if isinstance(value, Mapping):
+    if not is_list:
         return {
-            key: _hide(item) if str(key) in keys or is_secret(str(key)) else _hide_keys(item, keys, depth + 1)
+            key: _hide(item) if is_secret(str(key)) or str(key) in keys else _hide_keys(item, keys, depth + 1)
             for key, item in value.items()
         }
-    return [_hide_keys(item, keys, depth + 1) for item in value]
+    return [
+        item
+        if (kind := type(item)) in _NO_TEXT or (kind is str and "://" not in item)
+        else _hide_keys(item, keys, depth + 1)
+        for item in value
+    ]

@@ -34,6 +34,7 @@ _ABOUT_ENDS = frozenset(
 _ABOUT_STARTS = frozenset({"max", "min", "num", "n", "has", "is", "use", "show"})
 
 
+_NO_TEXT = frozenset({int, float, bool, type(None)})
 _MASKED_URL = re.compile(rf"://[^\s/?#:@]*:{MASK}@")
 
 
@@ -58,13 +59,14 @@ def is_masked(value: Any) -> bool:
     stack = [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, str):
+        kind = type(item)  # asked first: what JSON has is most, and the other questions take long
+        if kind is str or isinstance(item, str):
             if MASK in item and (item == MASK or _MASKED_URL.search(item)):
                 return True
-        elif item is None or isinstance(item, int | float):  # most are, and the next question takes long
+        elif kind in _NO_TEXT:
             continue
-        elif isinstance(item, Mapping):
+        elif kind is dict or isinstance(item, Mapping):
             stack.extend(item.values())
-        elif isinstance(item, Sequence):
+        elif kind is list or isinstance(item, Sequence):
             stack.extend(item)
     return False

@@ -46,7 +46,7 @@ def record_all(action: str, now: datetime, kind: str, things: Iterable[Thing]) -
 
 def _entry(action: str, now: datetime, kind: str, thing: Thing, actor: str | None = None) -> dict[str, Any]:
     by, (id, name, details) = origin.current(), thing
-    masked = catalog.mask(None, (), {key: value for key, value in details.items() if value is not None})[1]
+    masked = catalog.hide(None, (), {key: value for key, value in details.items() if value is not None})[1]
     return {
         "at": now,
         "actor": _fit(by.name if actor is None else actor, 64),
@@ -79,4 +79,6 @@ def page(criteria: AuditFilter, limit: int = 50, cursor: str | None = None) -> l
 
 def _fit(text: str, length: int) -> str:
     """Text that every database takes: no NUL, no half characters, not longer than the column."""
+    if len(text) <= length and text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")[:length]

@@ -8,7 +8,7 @@ from app.catalog.discovery import ImportFailure, load, own_modules
 from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo, find, listing, lookup, matching
 from app.catalog.json_text import parse_json, parse_raw, to_raw
-from app.catalog.masking import mask, secrets_of
+from app.catalog.masking import hide, mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.queues import declare_queues
 from app.catalog.schema import schema
@@ -33,6 +33,7 @@ __all__ = [
     "coerce",
     "declare_queues",
     "find",
+    "hide",
     "ignored",
     "is_masked",
     "is_secret",

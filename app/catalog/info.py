@@ -100,9 +100,10 @@ def lookup(name: str, among: Celery = celery_app) -> TaskInfo | None:
 
 
 def _info(among: Celery, task: Task) -> TaskInfo:
-    if task not in _cache:
-        _cache[task] = _read(among, task)
-    return _cache[task]
+    try:
+        return _cache[task]
+    except KeyError:
+        return _cache.setdefault(task, _read(among, task))
 
 
 def _read(among: Celery, task: Task) -> TaskInfo:

@@ -25,6 +25,13 @@ def mask(
     return masking.mask(_places(info, args), args, kwargs, _knows(info))
 
 
+def hide(
+    info: TaskInfo | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as `mask` gives them, where nobody asks which hold a secret."""
+    return masking.hide(_places(info, args), args, kwargs, _knows(info))
+
+
 def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Secret]:
     """The texts and numbers among a task's arguments that `mask` would hide, as text, with their names."""
     if not _may_hold_secrets(task, args, kwargs):

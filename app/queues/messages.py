@@ -156,5 +156,5 @@ def _masked(message: Message) -> tuple[list[Any] | None, dict[str, Any] | None]:
     if message.args is None or message.kwargs is None:
         return None, None
     info = catalog.lookup(message.task_name or "")
-    args, kwargs, _names = catalog.mask(info, message.args, message.kwargs)
+    args, kwargs = catalog.hide(info, message.args, message.kwargs)
     return args, kwargs

@@ -28,7 +28,7 @@ def readable(message: Message, info: catalog.TaskInfo | None) -> dict[str, Any]:
         "content_type": message.content_type,
         "reply_to": message.reply_to,
         "redelivered": message.redelivered,
-        "headers": catalog.mask(None, [], {"headers": headers})[1]["headers"],
+        "headers": catalog.hide(None, [], {"headers": headers})[1]["headers"],
     }
     if message.unread:
         return plain | {"unread": message.unread}

@@ -36,6 +36,7 @@ _DURATION = re.compile(
     re.ASCII,
 )
 _FARTHEST_YEARS = 100
+_HOLDERS = (dict, list, tuple)
 
 
 class _Problem(ValueError):
@@ -47,6 +48,8 @@ def check(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
 
     Raises Invalid with one entry per marker, named by its place: `region`, `filters.0.since`, `args.1`.
     """
+    if _is_flat(args, kwargs):
+        return
     errors: dict[str, list[str]] = {}
 
     def examine(marker: dict[str, Any], path: str) -> None:
@@ -62,6 +65,8 @@ def check(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
 
 def has_markers(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Whether any argument refers to the fire, so that its value differs from fire to fire."""
+    if _is_flat(args, kwargs):
+        return False
     found: list[str] = []
     _walk_call(args, kwargs, lambda _marker, path: found.append(path), {})
     return bool(found)
@@ -94,6 +99,11 @@ def resolve(
     if errors:
         raise Invalid(errors)
     return resolved
+
+
+def _is_flat(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether no argument holds others, as most do: there is no marker then, and nothing to walk through."""
+    return not any(isinstance(value, _HOLDERS) for value in (*args, *kwargs.values()))
 
 
 def _walk_call(

@@ -186,9 +186,14 @@ def _columns(definition: Definition, signature: str, by: str | None, now: dateti
     return vars(row)
 
 
-def completed(definition: Definition, now: datetime, unread: Errors = NO_ERRORS) -> Definition:
-    """A new definition as it is saved; raises `Invalid` by field."""
-    return check(_anchored(definition, None, now), None, now, known=unread)
+def completed(
+    definition: Definition, now: datetime, unread: Errors = NO_ERRORS, like: Definition | None = None
+) -> Definition:
+    """A new definition as it is saved; raises `Invalid` by field.
+
+    Of many, what each has in common with one that has been completed before, `like`, is checked once.
+    """
+    return check(_anchored(definition, None, now), None, now, known=unread, like=like)
 
 
 def change(

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,7 +12,10 @@ from flask_babel import gettext as _
 from app.errors import Invalid
 from app.extensions import transaction
 from app.schedules import edits, history, queries, rows
-from app.schedules.definition import Definition
+from app.schedules.definition import FIELDS, Definition
+
+_OWN = ("name", "note", "args", "kwargs")
+_company = attrgetter(*(name for name in FIELDS if name not in _OWN))
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,11 @@ def plan(wanted: Sequence[Mapping[str, Any]], now: datetime, by: str | None = No
     known = queries.by_name([one["name"].strip() for one in wanted])
     errors: dict[str, list[str]] = {}
     steps = []
+    completed: dict[Any, Definition] = {}
     for one in wanted:
         row = known.get(one["name"].strip())
         try:
-            steps.append(_step(row, one, now, by))
+            steps.append(_change(row, one, now, by) if row else _addition(one, now, completed))
         except Invalid as error:
             errors |= {f"{one['name']}: {field}": texts for field, texts in error.errors.items()}
     if errors:
@@ -68,10 +73,16 @@ def apply(wanted: Sequence[Mapping[str, Any]], by: str | None, now: datetime) ->
     return steps
 
 
-def _step(row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
-    if row is None:
-        new = edits.completed(Definition(**one), now)
-        return Step(new.name, True, history.difference(None, new), new)
+def _addition(one: Mapping[str, Any], now: datetime, completed: dict[Any, Definition]) -> Step:
+    """What is made; `completed` are earlier ones, by all that is not each one's own."""
+    wanted = Definition(**one)
+    company = _company(wanted)
+    new = edits.completed(wanted, now, like=completed.get(company))
+    completed[company] = new
+    return Step(new.name, True, history.difference(None, new), new)
+
+
+def _change(row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
     change = edits.checked(row, one, by, now)
     return Step(change.new.name, False, change.diff, change.new, change, _stands(row))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -27,7 +28,7 @@ _JSON_TYPES = {
 }
 
 
-_TEXT, _LIST, _OBJECT = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # ten times as fast
@@ -41,28 +42,70 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return super().resolve(kind, value, implicit)
 
     def construct_document(self, node: yaml.Node) -> Any:
-        return self._value(node, {})
+        """Whole things before what holds them, so that one that holds itself is refused."""
+        return self.construct_object(node, deep=True)
 
-    def _value(self, node: yaml.Node, made: dict[int, Any]) -> Any:
-        """Lists, objects and text without PyYAML's way of making them, which takes twice as long."""
-        tag = node.tag
-        if tag == _TEXT:
-            return node.value
-        if id(node) in made:  # an alias of it
-            return made[id(node)]
-        value: Any
-        if tag == _LIST and isinstance(node, yaml.SequenceNode):
-            value = [self._value(one, made) for one in node.value]
-        elif tag == _OBJECT and isinstance(node, yaml.MappingNode) and _has_plain_keys(node):
-            value = {key.value: self._value(one, made) for key, one in node.value}
-        else:
-            value = self.construct_object(node, deep=True)
-        made[id(node)] = value
+    def get_plain(self) -> Any:
+        """The one document, made as it is read: a tree of nodes before would take four times the memory.
+
+        Raises `_Peculiar` where it comes on something that only PyYAML itself can make.
+        """
+        self.get_event(), self.get_event()  # the start of the stream and of the document
+        value = self._next(self.get_event())
+        self.get_event()
+        if not isinstance(self.get_event(), yaml.StreamEndEvent):
+            raise _Peculiar
         return value
 
+    def _next(self, event: Any) -> Any:
+        kind = type(event)
+        if kind is yaml.AliasEvent or getattr(event, "anchor", None) or getattr(event, "tag", None):
+            raise _Peculiar
+        if kind is yaml.ScalarEvent:
+            return _value_of(event.value) if event.implicit[0] else event.value
+        if kind is yaml.SequenceStartEvent:
+            items = []
+            while type(event := self.get_event()) is not yaml.SequenceEndEvent:
+                items.append(self._next(event))
+            return items
+        if kind is not yaml.MappingStartEvent:
+            raise _Peculiar
+        made = {}
+        while type(event := self.get_event()) is not yaml.MappingEndEvent:
+            key = self._next(event)
+            if type(key) is not str:
+                raise _Peculiar
+            made[key] = self._next(self.get_event())
+        return made
 
-def _has_plain_keys(node: yaml.MappingNode) -> bool:
-    return all(key.tag == _TEXT for key, _value in node.value)
+
+class _Peculiar(Exception):
+    """Aliases, tags, several documents: what hardly any file has."""
+
+
+def _load(text: str) -> Any:
+    """The value of a YAML text; raises `yaml.YAMLError`."""
+    loader = _Loader(text)
+    try:
+        return loader.get_plain()
+    except _Peculiar:
+        return yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
+    finally:
+        loader.dispose()
+
+
+def _value_of(text: str) -> Any:
+    """A scalar that has neither quotes nor a tag, as the loader makes it."""
+    tag = _tag_of(text)
+    return text if tag == _TEXT else _MADE[tag](text)
+
+
+_MADE: dict[str, Callable[[str], Any]] = {
+    "tag:yaml.org,2002:null": lambda _text: None,
+    "tag:yaml.org,2002:bool": lambda text: text == "true",
+    "tag:yaml.org,2002:int": int,
+    "tag:yaml.org,2002:float": float,
+}
 
 
 @lru_cache(maxsize=10_000)  # names of fields and tasks come again and again
@@ -104,7 +147,7 @@ def read(text: str) -> list[dict[str, Any]]:
     """The schedules in a text of either kind; raises `Invalid` (field `file`) when it is neither."""
     try:
         as_json = text.lstrip().startswith("{")
-        value = catalog.parse_json(text, None) if as_json else yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
+        value = catalog.parse_json(text, None) if as_json else _load(text)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         why = " ".join(str(error).split())
         raise _invalid(_("This is neither YAML nor JSON: %(why)s", why=why)) from None

@@ -64,7 +64,7 @@ def difference(old: Definition | None, new: Definition) -> dict[str, list[Any]]:
     """`{field: [before, after]}` of what differs, as JSON with secrets masked; all that is set when new."""
     if old is None:
         set_ = readable(new)
-        return {name: [None, value] for name, value in set_.items() if value not in (None, [], {}, "")}
+        return {name: [None, value] for name, value in set_.items() if value or isinstance(value, int)}
     names = [name for name in FIELDS if getattr(old, name) != getattr(new, name)]
     if not names:
         return {}
@@ -77,7 +77,7 @@ def readable(definition: Definition, names: Sequence[str] = FIELDS) -> dict[str,
     values = {name: getattr(definition, name) for name in names}
     if "args" in values or "kwargs" in values:
         info = catalog.lookup(definition.task_name)
-        args, kwargs, _masked = catalog.mask(info, definition.args, definition.kwargs)
+        args, kwargs = catalog.hide(info, definition.args, definition.kwargs)
         values |= {name: one for name, one in (("args", args), ("kwargs", kwargs)) if name in values}
     return values | {name: values[name].isoformat() for name in MOMENTS if values.get(name) is not None}
 

@@ -16,6 +16,7 @@ from app.schedules.definition import (
     ARGUMENTS,
     FIELDS,
     OWN_TIMING,
+    POLICY_FIELDS,
     TASK_TYPES,
     TIMING_FIELDS,
     Definition,
@@ -41,13 +42,16 @@ def check(
     schedule_id: int | None = None,
     run_count: int = 0,
     known: Errors = NO_ERRORS,
+    like: Definition | None = None,
 ) -> Definition:
     """The definition as it is saved, with its arguments in their one spelling.
 
     What did not change is not objected to: a schedule whose moment has passed can still be renamed. Raises
-    `Invalid` by field, with what is `known` to be wrong: it comes first where a field has both.
+    `Invalid` by field, with what is `known` to be wrong: it comes first where a field has both. Nor is a new
+    one objected to for what it has in common with another that was checked, `like`, but for its arguments.
     """
-    changed = {name for name in vars(new) if old is None or getattr(new, name) != getattr(old, name)}
+    said, before = vars(new), vars(old or like) if old or like else None
+    changed = {name for name, value in said.items() if before is None or value != before[name]}
     name, note = new.name.strip(), new.note.strip()
     if (name, note) != (new.name, new.note):
         new = replace(new, name=name, note=note)
@@ -85,7 +89,10 @@ def _range_errors(new: Definition, changed: set[str]) -> Errors:
 
 
 def _policy_errors(new: Definition, changed: set[str], run_count: int) -> Errors:
-    errors = {name: texts for name, texts in policies.errors(policies_of(new)).items() if name in changed}
+    errors = {}
+    if not changed.isdisjoint(POLICY_FIELDS):
+        found = policies.errors(policies_of(new))
+        errors = {name: texts for name, texts in found.items() if name in changed}
     used_up = new.max_runs is not None and run_count >= new.max_runs
     if new.enabled and used_up and changed & {"max_runs", "enabled"}:
         errors.setdefault("max_runs", [_("It has run %(n)s times already.", n=run_count)])
@@ -123,7 +130,7 @@ def _with_checked_arguments(
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
     sample_at: datetime | None = None
-    if not errors:
+    if not errors and due_arguments.has_markers(new.args, new.kwargs):
         sample_at = timing.first_fire(timing_of(new, schedule_id), now)
     zone = "UTC" if "timezone" in errors else new.timezone
     found = checked_arguments(info, new.args, new.kwargs, zone, sample_at or now)
@@ -176,7 +183,7 @@ def masked_arguments(
     info: catalog.TaskInfo | None, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments as they may be shown."""
-    return catalog.mask(info, args, kwargs)[:2]
+    return catalog.hide(info, args, kwargs)
 
 
 def field_of(name: str) -> str:

@@ -196,3 +196,22 @@ def test_a_name_that_stands_twice_is_refused_also_with_spaces(run: Any) -> None:
     assert run("import", "-", text=json.dumps({"schedules": [item | {"name": " a "}]})).exit_code == 0
     again = run("import", "-", text=json.dumps({"schedules": [item | {"name": "a "}]}))
     assert again.output == "0 made, 0 changed, 1 the same.\n"
+
+
+@pytest.mark.parametrize("arguments", ["args", "kwargs"])
+def test_of_many_alike_each_is_checked_for_what_is_its_own(run: Any, arguments: str) -> None:
+    """What they have in common is checked once: true is 1 for Python, but no size."""
+    given: list[Any] = [1, True, 1, 1, "many", 1]
+    task = {"task_name": "sample_tasks.large_result", "task_type": "interval", "interval_seconds": 60}
+    items = [
+        task | {"name": f"S{place}", arguments: [size] if arguments == "args" else {"size": size}}
+        for place, size in enumerate(given)
+    ]
+    items[2] |= {"note": "n" * 2001}
+    items[3] |= {"name": "n" * 201}
+    items[5] |= {"queue": "celeriac:workers"}
+    answer = run("import", "-", text=json.dumps({"schedules": items}))
+    assert answer.exit_code == 1
+    told = [": ".join(line.split(": ")[:2]) for line in answer.output.splitlines()[:-1]]
+    assert told == ["S1: size", "S2: note", f"{'n' * 201}: name", "S4: size", "S5: queue"]
+    assert schedules.everything() == []

@@ -101,7 +101,7 @@ def test_aliases_of_aliases_are_made_once() -> None:
     [
         ("schedules:\n- name: A\n  [1]: x\n", 'unhashable key in "<unicode string>", line 3, column 3'),
         ("schedules:\n- name: A\n  queue: ]\n", "line 3, column 10"),
-        ("schedules:\n- &a {name: [*a]}\n", "recursion"),
+        ("schedules:\n- &a {name: [*a]}\n", "recursive node"),
         ("schedules:\n- !!python/object:os.system {}\n", "line 2, column 3"),
     ],
 )

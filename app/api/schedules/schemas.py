@@ -105,7 +105,7 @@ class StoredScheduleSchema(ScheduleSchema):
         match attr:
             case "args" | "kwargs":
                 info = catalog.lookup(obj.task_name)
-                args, kwargs, _ = catalog.mask(info, obj.args, obj.kwargs)
+                args, kwargs = catalog.hide(info, obj.args, obj.kwargs)
                 return args if attr == "args" else kwargs
             case "on_missed":
                 return obj.on_missed or policies.default_on_missed(obj.task_type)  # type: ignore[arg-type]

@@ -112,7 +112,7 @@ def _short(seconds: float) -> str:
 
 def _arguments(schedule: schedules.Schedule, info: catalog.TaskInfo | None) -> list[tuple[str, Any, str]]:
     """The arguments by name, secrets masked, and what those mean that refer to the fire."""
-    args, kwargs, _masked = catalog.mask(info, schedule.args, schedule.kwargs)
+    args, kwargs = catalog.hide(info, schedule.args, schedule.kwargs)
     places = info.places(len(args)) if info else []
     named = [(places[n] if n < len(places) and places[n] else str(n + 1), one) for n, one in enumerate(args)]
     return [
