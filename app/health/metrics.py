@@ -1,6 +1,6 @@
-"""What Prometheus reads: depths, ages and workers, taken at the moment of the scrape."""
+"""What Prometheus reads, taken from what the processes share: every web process says the same."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import redis
@@ -8,11 +8,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app import broker, heartbeats, runs
+from app import broker, heartbeats, queues, schedules
 from app.broker import aside, starts
-from app.config import settings
 from app.errors import BrokerUnavailable
+from app.health import run_metrics
 from celeriac_agent.stream import STREAM
+
+QUEUES_AT_MOST = 200
 
 
 class _Snapshot(Collector):
@@ -20,15 +22,18 @@ class _Snapshot(Collector):
         self._now = now
 
     def collect(self) -> Iterable[Metric]:
-        yield from _runs()
+        yield from run_metrics.collect()
+        yield from _schedules(self._now)
         up = GaugeMetricFamily("celeriac_redis_up", "1 when Redis answers")
         try:
-            yield from _broker(self._now)
+            yield from _redis(self._now)
+            yield from _workers(self._now)
+            yield from _processes(self._now)
             up.add_metric([], 1)
         except (redis.RedisError, BrokerUnavailable):
             up.add_metric([], 0)
         yield up
-        yield from _waiting()
+        yield from _queues(self._now)
 
 
 def registry(now: datetime) -> CollectorRegistry:
@@ -38,34 +43,55 @@ def registry(now: datetime) -> CollectorRegistry:
     return made
 
 
-def _runs() -> Iterable[Metric]:
-    by_state = GaugeMetricFamily(
-        "celeriac_runs", "Runs in the history by state, counted up to 10001", labels=["state"]
-    )
-    for state, number in runs.counts().items():
-        by_state.add_metric([state], number)
-    yield by_state
+def _gauge(name: str, words: str, values: Mapping[str, float], label: str = "queue_name") -> Metric:
+    """A family with one label."""
+    gauge = GaugeMetricFamily(name, words, labels=[label])
+    for value, number in values.items():
+        gauge.add_metric([value], number)
+    return gauge
 
 
-def _waiting() -> Iterable[Metric]:
-    """The depths, and whether the RabbitMQ that holds the queues answers."""
-    waiting = GaugeMetricFamily("celeriac_queue_waiting", "Messages waiting in a queue", labels=["queue"])
-    up = GaugeMetricFamily("celeriac_rabbitmq_up", "1 when the RabbitMQ that holds the queues answers")
+def _single(name: str, words: str, number: float) -> Metric:
+    gauge = GaugeMetricFamily(name, words)
+    gauge.add_metric([], number)
+    return gauge
+
+
+def _schedules(now: datetime) -> Iterable[Metric]:
+    late = schedules.overdue(now)
+    longest = max(((now - one.due_at).total_seconds() for one in late), default=0.0)
+    yield _single("celeriac_schedules_enabled", "Schedules that are on", schedules.enabled_count())
+    yield _single("celeriac_schedules_late", "Schedules with a late fire", schedules.late_count(now))
+    yield _single("celeriac_schedule_lateness_seconds", "How late the latest fire is", longest)
+
+
+def _queues(now: datetime) -> Iterable[Metric]:
+    """The queues, at most 200, and whether the RabbitMQ that holds them answers."""
+    answers = 1
     try:
-        for queue, depth in broker.depths(settings().declared_queues).items():
-            waiting.add_metric([queue], depth.waiting)
-        up.add_metric([], 1)
-        yield waiting
+        found = {queue.name: queue for queue in queues.listing(now)[:QUEUES_AT_MOST]}
+        waiting = {name: queue.waiting for name, queue in found.items()}
+        yield _gauge("celery_queue_length", "Runs that wait in a queue", waiting)
+        yield _gauge("celeriac_queue_waiting", "The same by an older name", waiting, "queue")
+        held = {name: queue.held for name, queue in found.items()}
+        yield _gauge("celeriac_queue_held", "Runs that are held in a queue", held)
+        oldest = {name: queue.oldest_seconds or 0.0 for name, queue in found.items()}
+        yield _gauge("celeriac_queue_oldest_seconds", "How long the one that waits longest does", oldest)
+        paused = {name: float(queue.paused) for name, queue in found.items()}
+        yield _gauge("celeriac_queue_paused", "1 when the queue is paused", paused)
+        listen = {name: queue.consumers for name, queue in found.items()}
+        yield _gauge("celery_active_consumer_count", "Workers that listen to a queue", listen)
+        slots = {name: queue.slots for name, queue in found.items()}
+        yield _gauge("celery_active_process_count", "Slots of the workers that take from a queue", slots)
     except BrokerUnavailable:
-        up.add_metric([], 0)
+        answers = 0
     if broker.capabilities().apart:
-        yield up
+        yield _single("celeriac_rabbitmq_up", "1 when the RabbitMQ that holds the queues answers", answers)
 
 
-def _broker(now: datetime) -> Iterable[Metric]:
-    events = GaugeMetricFamily("celeriac_stream_events", "Events in the stream, recorded or not")
-    events.add_metric([], int(str(broker.client().xlen(STREAM))))
-    yield events
+def _redis(now: datetime) -> Iterable[Metric]:
+    length = int(str(broker.client().xlen(STREAM)))
+    yield _single("celeriac_stream_events", "Events in the stream, recorded or not", length)
     set_aside = CounterMetricFamily(
         "celeriac_set_aside", "Events, heartbeats and messages that could not be worked with", labels=["kind"]
     )
@@ -73,25 +99,31 @@ def _broker(now: datetime) -> Iterable[Metric]:
     for kind in sorted({*aside.KINDS, *counts}):
         set_aside.add_metric([kind], counts.get(kind, 0))
     yield set_aside
-    restarting = GaugeMetricFamily(
-        "celeriac_restarting", "Processes that start again and again without having been stopped"
-    )
-    restarting.add_metric([], len(starts.again_and_again(broker.client(), now)))
-    yield restarting
-    online = [worker for worker in heartbeats.workers(broker.client(), now) if worker.online]
-    for name, words, value in (
-        ("celeriac_workers_online", "Workers whose heartbeat was heard within 10 s", len(online)),
-        (
-            "celeriac_worker_slots",
-            "Runs the online workers can take at once",
-            sum(one.slots for one in online),
-        ),
-        (
-            "celeriac_worker_busy",
-            "Runs the online workers are running",
-            sum(len(one.running) for one in online),
-        ),
-    ):
-        gauge = GaugeMetricFamily(name, words)
-        gauge.add_metric([], value)
-        yield gauge
+    restarting = len(starts.again_and_again(broker.client(), now))
+    words = "Processes that start again and again without having been stopped"
+    yield _single("celeriac_restarting", words, restarting)
+
+
+def _workers(now: datetime) -> Iterable[Metric]:
+    found = heartbeats.workers(broker.client(), now)
+    online = [worker for worker in found if worker.online]
+    up = {worker.hostname: float(worker.online) for worker in found}
+    yield _gauge("celery_worker_up", "1 when the worker's heartbeat was heard within 10 s", up, "hostname")
+    active = {worker.hostname: len(worker.running) for worker in online}
+    yield _gauge("celery_worker_tasks_active", "Runs that a worker is running", active, "hostname")
+    yield _single("celeriac_workers_online", "Workers whose heartbeat was heard within 10 s", len(online))
+    slots, busy = sum(one.slots for one in online), sum(one.busy for one in online)
+    yield _single("celeriac_worker_slots", "Runs the online workers can take at once", slots)
+    yield _single("celeriac_worker_busy", "Slots of the online workers that run something", busy)
+
+
+def _processes(now: datetime) -> Iterable[Metric]:
+    """What beat and the recorders last said; no line where none was ever heard of."""
+    recorders = [one for one in heartbeats.recorders(broker.client(), now) if one.alive]
+    yield _single("celeriac_recorders_alive", "Recorders heard within 15 s", len(recorders))
+    if recorders:
+        behind = max(one.behind_seconds for one in recorders)
+        yield _single("celeriac_recorder_lag_seconds", "How far the history is behind", behind)
+    if beats := heartbeats.beats(broker.client(), now):
+        tick = max(one.tick_at for one in beats).timestamp()
+        yield _single("celeriac_beat_last_tick_timestamp_seconds", "When a beat last looked", tick)

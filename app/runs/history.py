@@ -11,6 +11,7 @@ from app.runs import apps, logs, row_writer, states, statistics
 from app.runs.creation import Row
 from app.runs.folding import fold, new_row
 from app.runs.models import HistoryGap, Run
+from app.runs.statistics import totals
 from app.text import storable
 
 Event = dict[str, Any]
@@ -41,12 +42,16 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
         faster = set(fresh) - row_writer.insert_new(list(fresh.values()))  # another recorder was
         known |= _locked(sorted(faster))
         open_before = {run_id for run_id, row in known.items() if not states.is_finished(row["state"])}
+        before = {run_id: totals.Progress.of(row) for run_id, row in known.items()}
         for run_id, row in known.items():
             _folded(row, by_run[run_id])
         row_writer.update_all(list(known.values()))
         new = [row for run_id, row in fresh.items() if run_id not in faster]
         changed = [*new, *(known[run_id] for run_id in open_before)]
-        statistics.count(row for row in changed if states.is_finished(row["state"]))
+        moved = totals.Numbers()
+        for row in (*new, *known.values()):
+            moved.update(totals.moved(row, before.get(row["id"], totals.NONE_YET)))
+        statistics.count((row for row in changed if states.is_finished(row["state"])), moved)
         logs.keep(logged)
         apps.note(rows_app for row in (*fresh.values(), *known.values()) if (rows_app := row["app"]))
     return list({*ids, *(event["id"] for event in logged)})

@@ -26,6 +26,7 @@ from app.errors import BrokerUnavailable
 from app.extensions import celery_app, db, transaction
 from app.runs import states, statistics
 from app.runs.models import Run
+from app.runs.statistics import totals
 from app.text import storable
 from celeriac_agent import recording
 
@@ -310,9 +311,12 @@ def _settle(run_ids: Sequence[str], sent_at: datetime) -> None:
     if not run_ids:
         return
     with transaction() as session:
-        session.execute(
+        settled = session.execute(
             update(Run)
             .where(Run.id.in_(run_ids))
             .values(outbox=None, sent_at=func.coalesce(Run.sent_at, sent_at), updated_at=sent_at)
+            .returning(Run.task_name, Run.queue, Run.sent_at)
             .execution_options(synchronize_session=False)
         )
+        fresh = (row for row in settled if row.sent_at == sent_at)  # nothing had been heard of them
+        totals.add(totals.Numbers((row.task_name, row.queue or "", totals.SENT) for row in fresh))

@@ -20,6 +20,7 @@ from app import broker
 from app.broker import topics
 from app.extensions import db, transaction
 from app.runs import Run, creation, outbox, row_writer, states
+from app.runs.statistics import totals
 from app.schedules.decisions import Decision, Unfinished, decide
 from app.schedules.definition import FIELDS
 from app.schedules.models import Schedule, columns
@@ -153,6 +154,7 @@ def _claim(now: datetime, limit: int, only: int | None = None) -> _Claim:
         made = [run for decision in decisions for run in decision.runs]
         new = row_writer.insert_new(made, creation.COLUMNS)
         _move_on(decisions, new, now)
+        totals.add_made(run for run in made if run["id"] in new)
     return _Claim(len(rows), [outbox.message(run) for run in made if run["id"] in new and run["send_at"]])
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.extensions import db, transaction
 from app.runs import states
 from app.runs.models import Run
+from app.runs.statistics import totals
 from app.runs.statistics.histogram import bucket
 from app.runs.statistics.models import RunSlot, TaskHour
 from app.runs.statistics.slots import slot_of
@@ -23,16 +24,28 @@ Row = dict[str, Any]
 
 _TABLE = cast(Table, TaskHour.__table__)
 _SLOTS = cast(Table, RunSlot.__table__)
-_READ = ("task_name", "state", "attempt", "sent_at", "eta_at", "started_at", "ended_at", "runtime_seconds")
+_READ = (
+    "task_name",
+    "queue",
+    "state",
+    "attempt",
+    "sent_at",
+    "eta_at",
+    "started_at",
+    "ended_at",
+    "runtime_seconds",
+)
 _COUNTS = ("succeeded", "failed", "others", "timed", "run_seconds", "run_times", "waits")
 
 
-def count(ended: Iterable[Mapping[str, Any]]) -> None:
+def count(ended: Iterable[Mapping[str, Any]], moved: totals.Numbers | None = None) -> None:
     """Add runs that have just ended to the numbers of their tasks, inside the caller's transaction.
 
     Each has the columns of its row. Rows of hours are locked in one order, after those of runs, and before
-    the five minutes, which all tasks share: so a transaction counts once, at its end.
+    the five minutes and the totals, which many share: so a transaction counts once, at its end. `moved` is
+    what runs that did not end add to the totals.
     """
+    numbers = moved or totals.Numbers()
     added: dict[Key, Row] = {}
     slots: dict[datetime, Row] = {}
     for run in ended:
@@ -41,11 +54,13 @@ def count(ended: Iterable[Mapping[str, Any]]) -> None:
         if (kind := _kind(run["state"])) != "others":
             slot_at = slot_of(run["ended_at"])
             slots.setdefault(slot_at, {"slot_at": slot_at, "succeeded": 0, "failed": 0})[kind] += 1
+        numbers.update(totals.ended(run, _run_seconds(run), wait_seconds(run)))
     if added:
         _count_hours(added)
     if slots:
         connection = db.session.connection()
         connection.execute(_ADD_SLOTS[connection.dialect.name], [slots[at] for at in sorted(slots)])
+    totals.add(numbers)
 
 
 def _count_hours(added: Mapping[Key, Row]) -> None:
@@ -89,15 +104,19 @@ def wait_seconds(run: Mapping[str, Any]) -> float | None:
     return max(0.0, float((run["started_at"] - able_at).total_seconds()))
 
 
+def _run_seconds(run: Mapping[str, Any]) -> float | None:
+    seconds: float | None = run["runtime_seconds"] if run["state"] in TIMED else None
+    return seconds
+
+
 def _kind(state: str) -> str:
     return "succeeded" if state == states.SUCCESS else "failed" if state in states.FAILED else "others"
 
 
 def _add(row: Row, run: Mapping[str, Any]) -> None:
-    state = run["state"]
-    row[_kind(state)] += 1
-    seconds = run["runtime_seconds"]
-    if state in TIMED and seconds is not None:
+    row[_kind(run["state"])] += 1
+    seconds = _run_seconds(run)
+    if seconds is not None:
         row["timed"] += 1
         row["run_seconds"] += seconds
         _put(row["run_times"], seconds)

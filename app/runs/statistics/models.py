@@ -38,3 +38,17 @@ class RunSlot(Base):
     slot_at: Mapped[datetime] = mapped_column(UTCDateTime, primary_key=True)
     succeeded: Mapped[int] = mapped_column(default=0, server_default="0")
     failed: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class RunTotal(Base):
+    """How many runs of a task in a queue there were since the beginning that `name` tells; it only grows.
+
+    `name` is "sent", "started", "retried", the state of an end, or a bucket or the sum of durations.
+    """
+
+    __tablename__ = "run_totals"
+
+    task_name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    queue: Mapped[str] = mapped_column(String(255), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
