@@ -10,9 +10,8 @@ from app.accounts import tokens, users
 from app.errors import Forbidden, Invalid, NotFound
 from app.extensions import db
 
-pytestmark = pytest.mark.database
 
-
+@pytest.mark.database
 def test_a_token_is_found_by_its_secret_only(app: Flask, now: datetime) -> None:
     mei = users.create("mei", "operator", now)
     token, secret = tokens.create(mei, " nightly  export ", now)
@@ -61,6 +60,7 @@ def test_only_its_user_or_an_admin_may_revoke(app: Flask, now: datetime) -> None
     tokens.revoke(second.id, now, by=boss)
 
 
+@pytest.mark.database
 def test_last_used_is_written_once_a_minute(app: Flask, now: datetime) -> None:
     token, _secret = tokens.create(users.create("mei", "operator", now), "", now)
     tokens.note_use(token, now)
@@ -77,6 +77,7 @@ def test_labels_that_are_refused(app: Flask, now: datetime, label: str) -> None:
     assert list(error.value.errors) == ["label"]
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("token_id", [0, -1, 12345, 2**40])
 def test_tokens_that_are_not_there(app: Flask, now: datetime, token_id: int) -> None:
     with pytest.raises(NotFound):

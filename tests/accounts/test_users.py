@@ -14,8 +14,6 @@ from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db
 from app.web.permissions import requires
 
-pytestmark = pytest.mark.database
-
 
 @pytest.mark.parametrize(
     "name", ["mei", "Mei.Lin", "mei@shop.example", "梅琳", "Ångström", "a" * 40, "7of9", "x+y_z-1"]
@@ -37,6 +35,7 @@ def test_names_that_are_refused(app: Flask, now: datetime, name: str) -> None:
     assert users.listing() == []
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("second", ["mei", "MEI", "Mei", "\uff4dei"])  # the last has a full-width m
 def test_a_name_is_taken_however_it_is_written(app: Flask, now: datetime, second: str) -> None:
     users.create("mei", "viewer", now)
@@ -135,6 +134,7 @@ def test_changing_the_own_password_asks_for_the_present_one(app: Flask, now: dat
     assert users.sign_in("mei", "the second one", now)
 
 
+@pytest.mark.database
 def test_the_last_active_admin_stays(app: Flask, now: datetime) -> None:
     boss, deputy = users.create("boss", "admin", now), users.create("deputy", "admin", now)
     users.deactivate(deputy, now)
@@ -149,6 +149,7 @@ def test_the_last_active_admin_stays(app: Flask, now: datetime) -> None:
     assert not boss.can("operate")
 
 
+@pytest.mark.database
 def test_two_admins_cannot_shut_each_other_out_at_once(app: Flask, now: datetime) -> None:
     names = ["boss", "deputy"]
     for name in names:
@@ -176,6 +177,7 @@ def test_two_admins_cannot_shut_each_other_out_at_once(app: Flask, now: datetime
     assert [user.active for user in users.listing()].count(True) == 1
 
 
+@pytest.mark.database
 def test_last_seen_is_written_once_a_minute(app: Flask, now: datetime) -> None:
     mei = users.create("mei", "viewer", now)
     users.note_seen(mei, now)
@@ -195,6 +197,7 @@ def test_preferences(app: Flask, now: datetime) -> None:
     assert (mei.timezone, mei.theme, mei.locale) == (None, None, None)
 
 
+@pytest.mark.database
 def test_the_first_admin_is_made_once_and_gets_a_link_at_every_start(app: Flask, now: datetime) -> None:
     first = ensure_first_admin(now)
     second = ensure_first_admin(now)
@@ -214,6 +217,7 @@ def test_the_link_at_the_start_is_for_an_admin_who_is_there(app: Flask, now: dat
     assert links.use(path.removeprefix(links.PATH), now) is users.find("boss")
 
 
+@pytest.mark.database
 def test_users_that_are_not_there(app: Flask) -> None:
     for search in (
         lambda: users.find("nobody"),
@@ -225,6 +229,7 @@ def test_users_that_are_not_there(app: Flask) -> None:
             search()
 
 
+@pytest.mark.database
 def test_a_clock_in_another_zone_is_the_same_moment(app: Flask) -> None:
     tokyo = datetime.fromisoformat("2026-11-20T21:00:00+09:00")
     assert users.create("mei", "viewer", tokyo).created_at == datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -16,9 +16,17 @@ from app.extensions import db
 from app.recorder.recorder import Recorder
 from app.runs import RunRequest, queries, states
 
+PATIENCE_SECONDS = 1.5
+EVERY_RESEND_SECONDS = 3 * PATIENCE_SECONDS + 1  # after so long there is none that could still come
+
 
 @pytest.fixture
-def own_app(own_redis: Any) -> Iterator[Flask]:
+def own_app(own_redis: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """An app whose recorder looks again at what it sent much sooner."""
+    monkeypatch.setattr("app.runs.outbox.PATIENCE_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr("app.runs.outbox.FRESH_SECONDS", PATIENCE_SECONDS / 2)
+    monkeypatch.setattr("app.recorder.recorder.LAG_SECONDS", PATIENCE_SECONDS / 3)
+    monkeypatch.setattr("app.recorder.recorder.BLOCK_MS", 100)
     app = create_app(Settings(data_dir=own_redis.folder, base_url="http://localhost", tasks=["sample_tasks"]))
     with app.app_context():
         upgrade()
@@ -55,7 +63,7 @@ def test_what_is_submitted_while_redis_is_away_is_sent_once(own_app: Flask, own_
     assert {queries.get(run_id).state for run_id in during} == {states.PENDING}
     own_redis.start()
     after = [submit(own_app) for _ in range(3)]
-    work(recorder, 16)  # long enough for every resend there could be
+    work(recorder, EVERY_RESEND_SECONDS)
     assert waiting() == sorted(before + during + after)
     assert all(queries.get(run_id).outbox is None for run_id in before + during + after)
 
@@ -70,7 +78,7 @@ def test_redis_restarting_again_and_again_doubles_nothing(own_app: Flask, own_re
         work(recorder, 1)
         own_redis.start()
         work(recorder, 2)
-    work(recorder, 14)
+    work(recorder, EVERY_RESEND_SECONDS)
     found = waiting()
     assert len(found) == len(set(found))
     assert sorted(found) == sorted(ids)

@@ -48,6 +48,8 @@ class Server:
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_NODENAME": f"celeriac-{self.port}@localhost",
             "RABBITMQ_PID_FILE": str(folder / "pid"),
+            # Erlang's threads do not spin while they have nothing to do.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
         }
         self._mapper = self._run("epmd", "-port", str(mapper))
         self._node: subprocess.Popen[bytes] | None = None

@@ -15,7 +15,6 @@ from app.extensions import db
 from app.runs import states
 from app.schedules.models import Schedule
 
-pytestmark = pytest.mark.database
 Make = Callable[..., Schedule]
 
 
@@ -44,6 +43,7 @@ def test_jitter_delays_every_fire_alike(make: Make, now: datetime) -> None:
     assert all(timedelta(0) <= delay < timedelta(seconds=50) for delay in delays)
 
 
+@pytest.mark.database
 def test_editing_what_is_not_timing_never_moves_the_next_fire(make: Make, now: datetime) -> None:
     row = make(interval_seconds=7 * 86_400)
     due_at, anchor_at = row.next_due_at, row.anchor_at
@@ -106,6 +106,7 @@ def test_nothing_happens_when_nothing_differs(make: Make, now: datetime) -> None
     assert len(schedules.changes_of(row.id)) == 1
 
 
+@pytest.mark.database
 def test_two_people_who_edit_the_same_row(make: Make, now: datetime) -> None:
     row = make()
     schedules.update(row.id, {"note": "one"}, "ada", now, if_version=1)
@@ -116,6 +117,7 @@ def test_two_people_who_edit_the_same_row(make: Make, now: datetime) -> None:
     assert schedules.get(row.id).note == "one"
 
 
+@pytest.mark.database
 def test_names_are_taken_once(make: Make, now: datetime) -> None:
     make("Report")
     with pytest.raises(Conflict) as refused:
@@ -161,6 +163,7 @@ def test_every_change_is_kept_with_who_and_what(make: Make, now: datetime) -> No
     assert [one.action for one in logged] == ["schedule.disable", "schedule.update", "schedule.create"]
 
 
+@pytest.mark.database
 def test_a_deleted_schedule_comes_back_whole(make: Make, now: datetime, fire: Any, history: Any) -> None:
     row = make(kwargs={"b": "x"}, note="kept", jitter_seconds=3)
     fire(now + minutes(1.5))
@@ -179,6 +182,7 @@ def test_a_deleted_schedule_comes_back_whole(make: Make, now: datetime, fire: An
         schedules.undelete(row.id, "ada", now)
 
 
+@pytest.mark.database
 def test_ids_are_never_used_twice(make: Make, now: datetime) -> None:
     first = make("a").id
     schedules.delete(first, "ada", now)
@@ -209,6 +213,7 @@ def test_a_schedule_that_cannot_fire_any_more_is_not_enabled(make: Make, now: da
     assert row.next_run_at == now + minutes(5)
 
 
+@pytest.mark.database
 def test_many_at_once(make: Make, now: datetime) -> None:
     ids = [make(f"s{number}").id for number in range(3)]
     once = make("once", run_at=now + minutes(1))
@@ -225,6 +230,7 @@ def test_many_at_once(make: Make, now: datetime) -> None:
         schedules.apply("delete", list(range(501)), "ada", now, {})
 
 
+@pytest.mark.database
 def test_skipping_ahead_and_restoring(make: Make, now: datetime) -> None:
     row = make()
     row = schedules.skip(row.id, "ada", now)

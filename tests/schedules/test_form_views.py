@@ -642,7 +642,7 @@ def test_the_code_of_a_later_run(app: Flask, signed_in: SignedIn, post: Post) ->
     assert "apply_async" not in bad
 
 
-@pytest.mark.parametrize("nasty", ["x" * 100_000, "<script>alert(1)</script>", "%(n)s {}\u202e"])
+@pytest.mark.parametrize("nasty", ["x" * 100_000, "<script>alert(1)</script>%(n)s {}\u202e"])
 @pytest.mark.parametrize("path", ["/schedules/{}/edit", "/schedules/preview"])
 def test_no_text_breaks_the_form(
     app: Flask, signed_in: SignedIn, post: Post, make: Make, nasty: str, path: str
