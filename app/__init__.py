@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,7 @@ def build_celery(app: Flask, settings: Settings) -> None:
 
     celery_app = make_celery(app, settings, catalog.coerce, catalog.secrets_of)
     with staying_current(celery_app):
+        import_module("app.alerts.tasks")  # the one task that does not come with the library
         app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
         adopt_others(celery_app)
     catalog.declare_queues(celery_app, settings)

@@ -37,6 +37,7 @@ ENTRIES = (
     "app.api.queues",
     "app.api.workers",
     "app.api.schedules",
+    "app.api.alerts",
 )
 
 

@@ -42,6 +42,7 @@ ROWS = (
     ("schedules", "workers", "workflows", "library"),
     ("queues",),
     ("overview", "health"),
+    ("alerts",),
     ("beat", "recorder"),
     ("api",),
     ("pages", "cli"),

@@ -12,7 +12,7 @@ FILES = (
     "video.convert",
     "video.thumbnail",
 )
-QUEUES = {"mail.send_email": "mail", **dict.fromkeys(FILES, "files")}
+QUEUES = {"mail.send_email": "mail", "alerts.deliver": "mail", **dict.fromkeys(FILES, "files")}
 EXAMPLES = ("examples.basic.", "examples.advanced.")
 
 

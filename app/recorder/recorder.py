@@ -15,6 +15,7 @@ import redis
 from flask import Flask
 
 from app import broker, catalog, heartbeats, queues, workers
+from app.alerts.watch import Watch
 from app.broker import heartbeats as hashes
 from app.broker import starts, topics
 from app.clock import utcnow
@@ -72,6 +73,7 @@ class Recorder:
             Part("putting dead workers' runs right", self._recover, DEATHS_SECONDS),
         ]
         self._stop = threading.Event()
+        self._alerts = Watch(app, self._stop.wait)
         self._mended = self._joined = self._said = False
         self._swept = self._took_over = self._told = self._busy_at = 0.0
         self._steady_since = time.monotonic()
@@ -83,6 +85,7 @@ class Recorder:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         threading.Thread(target=self._live, name="celeriac-alive", daemon=True).start()
+        self._alerts.start()
         while not self._stop.is_set():
             self._stop.wait(self.turn(utcnow()))
         with contextlib.suppress(redis.RedisError):  # it is gone anyway once its last word is old
@@ -145,7 +148,8 @@ class Recorder:
             return
         self._told = at
         per_minute, behind = self._minute.count(at), 0.0 if self._said else self._reader.lag_seconds()
-        failing = {part.name: part.error for part in (self._sampler, *self._parts) if part.failures > 1}
+        parts = (self._sampler, *self._parts, self._alerts.part)
+        failing = {part.name: part.error for part in parts if part.failures > 1}
         heartbeat.send_heartbeat(self._redis, self.name, self._recorded, per_minute, behind, failing)
 
     def sweep(self, now: datetime) -> None:

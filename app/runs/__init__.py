@@ -2,7 +2,16 @@
 
 from app.runs.cancel import cancel
 from app.runs.creation import new_row, new_run
-from app.runs.failures import FailureFilter, FailureGroup, Failures, failed_count, grouped_failures
+from app.runs.failures import (
+    Failure,
+    FailureFilter,
+    FailureGroup,
+    Failures,
+    failed_count,
+    grouped_failures,
+    last_ends,
+    latest_failures,
+)
 from app.runs.filters import RunFilter
 from app.runs.live import version
 from app.runs.models import Run
@@ -55,6 +64,7 @@ __all__ = [
     "SPANS",
     "Bucket",
     "Ended",
+    "Failure",
     "FailureFilter",
     "FailureGroup",
     "Failures",
@@ -82,7 +92,9 @@ __all__ = [
     "grouped_failures",
     "key_of",
     "last_arguments",
+    "last_ends",
     "latest",
+    "latest_failures",
     "new_row",
     "new_run",
     "newer_than",

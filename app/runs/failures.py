@@ -72,6 +72,22 @@ class Failures:
     made_good: int = 0
 
 
+@dataclass(frozen=True)
+class Failure:
+    """One run that failed; `error` is how its error begins."""
+
+    run_id: str
+    at: datetime
+    task_name: str
+    queue: str | None
+    schedule_id: int | None
+    error: str
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.error)
+
+
 @dataclass
 class _Gathered:
     ids: list[str] = field(default_factory=list)
@@ -83,6 +99,34 @@ def failed_count(since: datetime, limit: int) -> int:
     failed = RunFilter(state=states.FAILED, since=since)
     rows = filters.candidates(failed, filters.of_states(states.FAILED), limit, None, ())
     return int(db.session.scalar(select(func.count()).select_from(rows)) or 0)
+
+
+def latest_failures(since: datetime | None, limit: int = READ_AT_MOST) -> list[Failure]:
+    """The newest failures, back to a time: what a look at them costs does not grow with the history."""
+    failed = RunFilter(state=states.FAILED, since=since)
+    columns = [Run.task_name, Run.queue, Run.schedule_id, Run.error]
+    rows = filters.looked_at(failed, filters.of_states(states.FAILED), limit, None, columns)
+    start = func.coalesce(func.substr(rows.c.error, 1, _ENOUGH_OF_AN_ERROR), "")
+    query = select(rows.c.id, rows.c.at, rows.c.task_name, rows.c.queue, rows.c.schedule_id, start)
+    read = db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc()))
+    return [Failure(*row) for row in read]
+
+
+def last_ends(
+    task_name: str, queue: str | None, schedule_id: int | None, number: int
+) -> list[tuple[str, datetime]]:
+    """State and end of the runs of a task that say whether it works, newest first; `number` are looked at."""
+    newest = select(Run.state, Run.queue, Run.schedule_id, Run.ended_at, Run.created_at, Run.id)
+    newest = newest.where(Run.task_name == task_name)
+    rows = newest.order_by(Run.created_at.desc(), Run.id.desc()).limit(number).subquery()
+    query = select(rows.c.state, func.coalesce(rows.c.ended_at, rows.c.created_at, type_=Run.created_at.type))
+    query = query.where(rows.c.state.in_((states.SUCCESS, *states.FAILED)))
+    if queue is not None:
+        query = query.where(rows.c.queue == queue)
+    if schedule_id is not None:
+        query = query.where(rows.c.schedule_id == schedule_id)
+    read = db.session.execute(query.order_by(rows.c.created_at.desc(), rows.c.id.desc()))
+    return [(state, ended_at) for state, ended_at in read]
 
 
 def grouped_failures(since: datetime, limit: int = READ_AT_MOST) -> Failures:

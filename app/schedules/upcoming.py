@@ -68,10 +68,12 @@ def coming(from_at: datetime, until_at: datetime, limit: int = READ_AT_MOST) -> 
     return Window(from_at, until_at, [one for one in found if one.count], len(rows) <= limit)
 
 
-def overdue(now: datetime) -> list[Overdue]:
-    """Late schedules as `late_count` counts them, at most 100, the latest one first."""
+def overdue(now: datetime, schedule_id: int | None = None) -> list[Overdue]:
+    """Late schedules as `late_count` counts them, at most 100, the latest one first; or that one alone."""
     query = select(Schedule.id, Schedule.name, Schedule.next_due_at, Schedule.next_run_at)
     query = query.where(lateness.is_late(now)).order_by(Schedule.next_run_at, Schedule.id)
+    if schedule_id is not None:
+        query = query.where(Schedule.id == schedule_id)
     rows = db.session.execute(query.limit(READ_AT_MOST)).all()
     waits = lateness.waiting_since([row.id for row in rows], now) if rows else {}
     found = [

@@ -1,0 +1,206 @@
+"""Where messages go: made and changed by admins. Addresses and secrets are never shown again."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from app import audit
+from app.alerts.models import AlertChannel, AlertMessage, AlertRule
+from app.alerts.turns import message_to
+from app.config import settings
+from app.errors import Conflict, Invalid, NotFound
+from app.extensions import db, transaction
+from app.library.web.addresses import is_public
+from app.text import storable
+from celeriac_agent.secrets import MASK
+
+EMAIL, WEBHOOK = "email", "webhook"
+KINDS: dict[str, Any] = {
+    EMAIL: _l("E-mail"),
+    WEBHOOK: _l("Webhook (JSON)"),
+    "slack": "Slack",
+    "teams": "Microsoft Teams",
+    "discord": "Discord",
+    "wecom": _l("WeCom"),
+    "dingtalk": _l("DingTalk"),
+    "feishu": _l("Feishu"),
+}
+SIGNED = (WEBHOOK, "dingtalk", "feishu")  # whose messages can be signed with a secret
+LANGUAGES = {"en": "English", "zh_Hans_CN": "简体中文"}
+FIELDS = ("name", "kind", "address", "secret", "language")
+NAME_MAX, ADDRESS_MAX, SECRET_MAX, MAILS_MAX = 100, 2000, 500, 50
+_MAIL = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A channel as it may be shown."""
+
+    id: int
+    name: str
+    kind: str
+    address: str
+    secret: str
+    language: str
+    created_at: datetime
+    created_by: str | None
+
+    @property
+    def label(self) -> Any:
+        return KINDS.get(self.kind, self.kind)
+
+
+def shown(row: AlertChannel) -> Shown:
+    """A channel without what is secret."""
+    secret = MASK if row.secret else ""
+    return Shown(
+        row.id, row.name, row.kind, masked(row), secret, row.language, row.created_at, row.created_by
+    )
+
+
+def masked(row: AlertChannel) -> str:
+    """The address as it may be shown: of a URL only the host, because who knows the rest may write there."""
+    if row.kind == EMAIL:
+        return row.address
+    parts = urlsplit(row.address)
+    return f"{parts.scheme}://{parts.hostname or ''}/{MASK}"
+
+
+def listing() -> list[Shown]:
+    """Every channel, by name."""
+    return [shown(row) for row in db.session.scalars(select(AlertChannel).order_by(AlertChannel.name))]
+
+
+def get(channel_id: int) -> AlertChannel:
+    """One channel; raises `NotFound`."""
+    row = db.session.get(AlertChannel, channel_id)
+    if row is None:
+        raise NotFound(_("There is no such channel."))
+    return row
+
+
+def create(values: Mapping[str, Any], by: str, now: datetime) -> Shown:
+    """Make a channel; raises `Invalid`."""
+    checked = _checked(values, None)
+    with transaction() as session:
+        row = AlertChannel(**checked, created_at=now, created_by=by)
+        session.add(row)
+        session.flush()
+        audit.record("alert.create-channel", now, "alert_channel", row.id, row.name, **_told(row))
+    return shown(row)
+
+
+def update(channel_id: int, changes: Mapping[str, Any], by: str, now: datetime) -> Shown:
+    """Change a channel; what is left out, and an address or secret that is still masked, stays. Raises
+    `NotFound` and `Invalid`.
+    """
+    with transaction():
+        row = get(channel_id)
+        given = {name: value for name, value in changes.items() if not _is_masked(name, value, row)}
+        if "secret" not in given and given.get("kind", row.kind) not in SIGNED:
+            given["secret"] = ""  # the new kind signs nothing
+        if "address" not in given and given.get("kind", row.kind) != row.kind:
+            raise Invalid({"address": [_("Give the address for the new kind.")]})
+        kept = {name: getattr(row, name) for name in FIELDS}
+        for name, value in _checked(kept | given, row).items():
+            setattr(row, name, value)
+        changed = sorted(name for name in given if kept[name] != getattr(row, name))
+        audit.record("alert.change-channel", now, "alert_channel", row.id, row.name, changed=changed)
+    return shown(row)
+
+
+def delete(channel_id: int, now: datetime) -> str:
+    """Delete a channel that no rule uses; returns its name. Raises `NotFound` and `Conflict`."""
+    with transaction() as session:
+        row = get(channel_id)
+        used = [one.name for one in session.scalars(select(AlertRule)) if channel_id in one.channels]
+        if used:
+            raise Conflict(_("Rules send there: %(names)s.", names=", ".join(sorted(used))), code="in-use")
+        session.delete(row)
+        audit.record("alert.delete-channel", now, "alert_channel", row.id, row.name)
+        return row.name
+
+
+def test(channel_id: int, now: datetime) -> AlertMessage:
+    """Send a message that says that it is a test, on the way of all messages; raises `NotFound`."""
+    with transaction() as session:
+        row = get(channel_id)
+        message = message_to(row, {"what": "test", "at": now.isoformat()}, now)
+        session.add(message)
+        audit.record("alert.test-channel", now, "alert_channel", row.id, row.name)
+    return message
+
+
+def _told(row: AlertChannel) -> dict[str, Any]:
+    return {"channel_kind": row.kind, "address": masked(row)}
+
+
+def _is_masked(name: str, value: Any, row: AlertChannel) -> bool:
+    if name == "secret":
+        return bool(value == MASK)
+    return name == "address" and row.kind != EMAIL and value == masked(row)
+
+
+def _checked(values: Mapping[str, Any], row: AlertChannel | None) -> dict[str, Any]:
+    """The values as they are stored; raises `Invalid` with what is wrong with each field."""
+    texts = {name: storable(str(values.get(name) or "")).strip() for name in FIELDS}
+    texts["language"] = texts["language"] or "en"
+    errors: dict[str, list[str]] = {}
+    for name, most in (("name", NAME_MAX), ("address", ADDRESS_MAX)):
+        if not 0 < len(texts[name]) <= most:
+            errors[name] = [_("Give 1 to %(n)s characters.", n=most)]
+    for name, allowed in (("kind", KINDS), ("language", LANGUAGES)):
+        if texts[name] not in allowed:
+            errors[name] = [_("Choose one of: %(all)s.", all=", ".join(allowed))]
+    if len(texts["secret"]) > SECRET_MAX:
+        errors["secret"] = [_("At most %(n)s characters are allowed.", n=SECRET_MAX)]
+    elif texts["secret"] and texts["kind"] not in SIGNED:
+        errors["secret"] = [_("Only these can be signed: %(all)s.", all=", ".join(SIGNED))]
+    readable = not errors.keys() & {"address", "kind"}
+    if readable and (wrong := _address_problem(texts["kind"], texts["address"])):
+        errors["address"] = [wrong]
+    other = db.session.scalar(select(AlertChannel.id).where(AlertChannel.name == texts["name"]))
+    if other is not None and (row is None or other != row.id):
+        errors["name"] = [_("There is a channel of this name.")]
+    if errors:
+        raise Invalid(errors)
+    if texts["kind"] == EMAIL:
+        texts["address"] = ", ".join(recipients(texts["address"]))
+    return texts
+
+
+def recipients(address: str) -> Sequence[str]:
+    """The addresses of an e-mail channel."""
+    return list(dict.fromkeys(one.strip() for one in re.split(r"[,;\s]+", address) if one.strip()))
+
+
+def _address_problem(kind: str, address: str) -> str:
+    if kind == EMAIL:
+        found = recipients(address)
+        wrong = [one for one in found if not _MAIL.fullmatch(one)]
+        if wrong:
+            return _("%(address)s is no e-mail address.", address=wrong[0][:80])
+        return "" if len(found) <= MAILS_MAX else _("At most %(n)s addresses are allowed.", n=MAILS_MAX)
+    try:
+        parts = urlsplit(address)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or an odd bracket
+        fits = False
+    if not fits or not address.isprintable() or " " in address:
+        return _("Give a URL: https://…")
+    try:
+        public = is_public(parts.hostname or "")
+        ip_address((parts.hostname or "").partition("%")[0])
+    except ValueError:  # a name: looked up when a message is sent
+        return ""
+    if public or settings().http_allow_private:
+        return ""
+    return _("This is a private address; the setting HTTP_ALLOW_PRIVATE allows such.")

@@ -1,0 +1,227 @@
+"""What is wrong at a moment, by the kind of a rule: from facts, without changing anything."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from app.alerts.facts import Facts, Unfired
+from app.alerts.kinds import KINDS
+from app.alerts.models import AlertRule, AlertState
+from app.runs import states
+from app.runs.failures import Failure
+
+SUBJECTS_MOST = 200  # of one rule at a time; what is beyond is told when there is room
+EVENTS_END_AFTER = timedelta(days=7)  # a task that never ran again is not wrong for ever
+
+
+@dataclass(frozen=True)
+class Found:
+    """One subject that is wrong. `at` is when it last was; of `facts` the words of messages are made.
+
+    `path` is the page that tells more. `hold` says that it only fires once it has been so for that long.
+    """
+
+    subject: str
+    at: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    path: str = "/"
+    since: datetime | None = None
+    hold: float = 0.0
+
+
+def find(rule: AlertRule, before: Iterable[AlertState], facts: Facts) -> list[Found]:
+    """What is wrong by a rule; `before` is what was. Raises `BrokerUnavailable`: then nobody knows."""
+    found = islice(_FINDERS[rule.kind](rule, list(before), facts), SUBJECTS_MOST)
+    return list({one.subject[:255]: replace(one, subject=one.subject[:255]) for one in found}.values())
+
+
+def is_over(rule: AlertRule, state: AlertState, facts: Facts) -> bool:
+    """Whether an occurrence that was told of once is well again: its task succeeded since, or it is old."""
+    if facts.now - state.last_at > EVENTS_END_AFTER:
+        return True
+    if not KINDS[rule.kind].recovers:  # it has no end of its own; it is shown for as long as a message lasts
+        return facts.now - state.last_at > max(timedelta(seconds=rule.window_seconds), timedelta(minutes=10))
+    ends = facts.last_ends(state.subject, rule.queue, rule.schedule_id)
+    return any(end == states.SUCCESS and at > state.last_at for end, at in ends)
+
+
+def threshold(rule: AlertRule) -> int:
+    """The rule's seconds, or those that are usual for its kind."""
+    return rule.seconds if rule.seconds is not None else KINDS[rule.kind].seconds or 0
+
+
+def number(rule: AlertRule) -> int:
+    """The rule's number, or the one that is usual for its kind."""
+    return rule.number if rule.number is not None else KINDS[rule.kind].number or 0
+
+
+def path(*parts: object, **query: object) -> str:
+    """The address of a page."""
+    given = {name: value for name, value in query.items() if value is not None}
+    address = "/" + "/".join(quote(str(part), safe="") for part in parts)
+    return address + (f"?{urlencode(given)}" if given else "")
+
+
+def _failures(rule: AlertRule, facts: Facts) -> Iterator[Failure]:
+    for one in facts.failures:
+        if (
+            one.at >= rule.since_at
+            and rule.task_name in (None, one.task_name)
+            and rule.queue in (None, one.queue)
+            and rule.schedule_id in (None, one.schedule_id)
+        ):
+            yield one
+
+
+def _failed_runs(rule: AlertRule, task_name: str, error: str | None = None) -> str:
+    return path(
+        "runs",
+        state="failed",
+        task_name=task_name,
+        queue=rule.queue,
+        schedule_id=rule.schedule_id,
+        error=error,
+    )
+
+
+def _run_failed(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    by_task: dict[str, list[Failure]] = defaultdict(list)
+    for one in _failures(rule, facts):
+        by_task[one.task_name].append(one)
+    for task_name, failed in by_task.items():
+        newest = failed[0]
+        told = {"name": task_name, "count": len(failed), "error": newest.error, "run_id": newest.run_id}
+        if facts.failures_are_cut:
+            told["more"] = True
+        where = path("runs", newest.run_id) if len(failed) == 1 else _failed_runs(rule, task_name)
+        yield Found(task_name, newest.at, told, where, since=failed[-1].at)
+
+
+def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    candidates = dict.fromkeys(one.subject for one in before if one.ended_at is None)
+    candidates |= dict.fromkeys(one.task_name for one in _failures(rule, facts))
+    wanted = number(rule)
+    for task_name in candidates:
+        ends = facts.last_ends(task_name, rule.queue, rule.schedule_id)
+        in_row = next((n for n, (end, _at) in enumerate(ends) if end == states.SUCCESS), len(ends))
+        if in_row >= wanted:
+            told = {"name": task_name, "count": in_row}
+            yield Found(task_name, ends[0][1], told, _failed_runs(rule, task_name))
+
+
+def _new_failure(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    away = timedelta(seconds=threshold(rule))
+    seen: set[tuple[str, str]] = set()
+    for one in _failures(rule, facts):
+        key = one.task_name, one.kind[:100]
+        last_at = facts.known_kinds.get(key)
+        if key in seen or (last_at is not None and one.at - last_at < away):
+            continue
+        seen.add(key)
+        told = {"name": one.task_name, "error": one.error, "back": last_at is not None}
+        where = _failed_runs(rule, one.task_name, one.kind or None)
+        yield Found(f"{one.task_name}: {key[1]}"[:255], one.at, told, where)
+
+
+def _schedule_late(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    late = facts.overdue if rule.schedule_id is None else facts.overdue_one(rule.schedule_id)
+    for one in late:
+        seconds = (facts.now - one.due_at).total_seconds()
+        if seconds >= threshold(rule):
+            told = {"name": one.name, "seconds": int(seconds)}
+            where = path("schedules", one.schedule_id)
+            yield Found(str(one.schedule_id), facts.now, told, where, since=one.due_at)
+
+
+def _unfired(rule: AlertRule, fires: list[Unfired], facts: Facts) -> Iterator[Found]:
+    by_schedule: dict[int, list[Unfired]] = defaultdict(list)
+    for one in fires:
+        if one.at >= rule.since_at and rule.schedule_id in (None, one.schedule_id):
+            by_schedule[one.schedule_id].append(one)
+    names = facts.schedule_names(set(by_schedule)) if by_schedule else {}
+    for schedule_id, found in by_schedule.items():
+        told = {"name": names.get(schedule_id, str(schedule_id)), "count": len(found)}
+        yield Found(str(schedule_id), found[0].at, told, path("schedules", schedule_id))
+
+
+def _queue_oldest(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    for one in facts.queues:
+        if rule.queue in (None, one.name) and (one.oldest_seconds or 0) >= threshold(rule):
+            told = {"name": one.name, "seconds": int(one.oldest_seconds or 0), "count": one.waiting}
+            yield Found(one.name, facts.now, told, path("queues", one.name), since=one.oldest_at)
+
+
+def _queue_depth(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    for one in facts.queues:
+        if rule.queue in (None, one.name) and one.waiting >= number(rule):
+            yield Found(
+                one.name, facts.now, {"name": one.name, "count": one.waiting}, path("queues", one.name)
+            )
+
+
+def _queue_paused(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    for one in facts.queues:
+        if one.pause is None or rule.queue not in (None, one.name):
+            continue
+        seconds = (facts.now - one.pause.at).total_seconds()
+        if seconds >= threshold(rule):
+            told = {"name": one.name, "seconds": int(seconds), "by": one.pause.by, "count": one.waiting}
+            yield Found(one.name, facts.now, told, path("queues", one.name), since=one.pause.at)
+
+
+def _queue_unattended(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    for one in facts.queues:
+        if not one.unattended or rule.queue not in (None, one.name):
+            continue
+        waits, least = one.oldest_seconds, threshold(rule)
+        if waits is None or waits >= least:  # where nobody knows since when, it has to be so for as long
+            told = {"name": one.name, "count": one.waiting}
+            hold = least if waits is None else 0
+            yield Found(one.name, facts.now, told, path("queues", one.name), one.oldest_at, hold)
+
+
+def _worker_died(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    for one in facts.workers:
+        seconds = (facts.now - one.heartbeat_at).total_seconds()
+        if not one.online and one.heartbeat_at >= rule.since_at and seconds >= threshold(rule):
+            told = {"name": one.hostname, "seconds": int(seconds), "count": len(one.running)}
+            where = path("workers", one.hostname, app=one.app)
+            yield Found(one.key, facts.now, told, where, since=one.heartbeat_at)
+
+
+def _silent(rule: AlertRule, name: str, heard: Mapping[str, datetime], facts: Facts) -> Iterator[Found]:
+    last = max(heard.values(), default=None)
+    seconds = None if last is None else (facts.now - last).total_seconds()
+    if seconds is None or seconds >= threshold(rule):
+        told = {"name": name} | ({"seconds": int(seconds)} if seconds is not None else {})
+        hold = threshold(rule) if seconds is None else 0
+        yield Found(name, facts.now, told, path("workers"), last, hold)
+
+
+def _share(rule: AlertRule, name: str, used: int, most: int, facts: Facts) -> Iterator[Found]:
+    if most and 100 * used >= number(rule) * most:
+        yield Found(name, facts.now, {"percent": 100 * used // most, "used": used, "most": most})
+
+
+Finder = Callable[[AlertRule, list[AlertState], Facts], Iterable[Found]]
+_FINDERS: dict[str, Finder] = {
+    "run_failed": _run_failed,
+    "failures_in_row": _failures_in_row,
+    "new_failure": _new_failure,
+    "schedule_late": _schedule_late,
+    "schedule_missed": lambda rule, before, facts: _unfired(rule, facts.missed, facts),
+    "schedule_skipped": lambda rule, before, facts: _unfired(rule, facts.skipped, facts),
+    "queue_oldest": _queue_oldest,
+    "queue_depth": _queue_depth,
+    "queue_paused": _queue_paused,
+    "queue_unattended": _queue_unattended,
+    "worker_died": _worker_died,
+    "recorder_silent": lambda rule, before, facts: _silent(rule, "recorder", facts.recorders, facts),
+    "beat_silent": lambda rule, before, facts: _silent(rule, "beat", facts.beats, facts),
+    "redis_memory": lambda rule, before, facts: _share(rule, "redis", *facts.memory, facts),
+    "disk": lambda rule, before, facts: _share(rule, "disk", *facts.disk, facts),
+}

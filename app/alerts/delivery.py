@@ -1,0 +1,155 @@
+"""Messages that wait are delivered: by a run of Celeriac's own where a worker is there, else right here.
+
+A message belongs to who has claimed it, for a while, in SQL: so it is sent once, by however many recorders
+and runs there are. Who dies with a claim leaves the message to the next one, which may then come twice.
+"""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery.exceptions import SoftTimeLimitExceeded
+from flask import Flask, current_app
+from flask_babel import gettext as _
+from sqlalchemy import or_, select, update
+
+from app import broker, heartbeats, runs
+from app.alerts import sending
+from app.alerts.facts import DELIVERY
+from app.alerts.models import FAILED, SENT, WAITING, AlertChannel, AlertMessage
+from app.errors import CeleriacError
+from app.extensions import db, transaction
+from app.library.routes import QUEUES
+
+CLAIMED = timedelta(seconds=120)  # longer than a try can take
+HANDED = timedelta(seconds=60)  # a run that has not even begun by then is not waited for
+BACK_OFF_SECONDS = (30, 60, 120, 300, 600, 900)
+GIVEN_UP_AFTER = timedelta(hours=12)
+AT_ONCE, SIDE_BY_SIDE = 20, 4
+ERROR_MAX = 500
+
+logger = logging.getLogger(__name__)
+
+
+def send_due(now: datetime, patience: timedelta = timedelta(0)) -> int:
+    """Bring on their way the messages that are due; returns how many.
+
+    `patience` is how much longer than due they must have been waiting.
+    """
+    due = db.session.scalars(
+        select(AlertMessage.id)
+        .where(AlertMessage.state == WAITING, AlertMessage.next_at <= now - patience, _unclaimed(now))
+        .order_by(AlertMessage.next_at)
+        .limit(AT_ONCE)
+    ).all()
+    if not due:
+        return 0
+    here = due if patience or not _is_worker_there(now) else [one for one in due if not _hand_over(one, now)]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    db.session.rollback()
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:  # one server that hangs does not keep the others waiting
+        list(pool.map(lambda one: _deliver_in(app, one, now), here))
+    return len(due)
+
+
+def deliver(message_id: int, now: datetime, handed: bool = False) -> AlertMessage | None:
+    """One try at a message that waits; returns it as it stands then, None when it is not for this one.
+
+    `handed` says that a run tries, and will try again by itself. What goes wrong is kept with the message.
+    """
+    if not _claim(message_id, now):
+        return None
+    message = db.session.get_one(AlertMessage, message_id)
+    channel = db.session.get(AlertChannel, message.channel_id)
+    attempts, at = message.attempts, message.at
+    values: dict[str, Any] = {"state": SENT, "sent_at": now, "error": None}
+    try:
+        if channel is None:
+            raise sending.Refused(_("The channel was deleted."))
+        db.session.expunge_all()
+        db.session.rollback()  # nothing is held open while the other side takes its time
+        sending.send(channel, message, now)
+    except sending.Delayed as error:
+        values = _later(str(error), error.after_seconds, attempts, at, now, handed)
+    except SoftTimeLimitExceeded:  # a server that drips
+        values = _later(_("It took too long."), None, attempts, at, now, handed)
+    except Exception as error:
+        if not isinstance(error, sending.Refused):
+            logger.exception("message %s of an alert was not sent", message_id)
+        values = {"state": FAILED, "error": (str(error) or type(error).__name__)[:ERROR_MAX]}
+    with transaction() as session:
+        mine = update(AlertMessage).where(AlertMessage.id == message_id, AlertMessage.attempts == attempts)
+        session.connection().execute(mine.values(claimed_until=None, **values))
+    return db.session.get(AlertMessage, message_id)
+
+
+def seconds_until(message: AlertMessage, now: datetime) -> int:
+    """How long a run waits before it tries again."""
+    return max(1, int((message.next_at - HANDED - now).total_seconds()))
+
+
+def _unclaimed(now: datetime) -> Any:
+    return or_(AlertMessage.claimed_until.is_(None), AlertMessage.claimed_until <= now)
+
+
+def _claim(message_id: int, now: datetime) -> bool:
+    with transaction() as session:
+        free = update(AlertMessage).where(
+            AlertMessage.id == message_id, AlertMessage.state == WAITING, _unclaimed(now)
+        )
+        values = {"claimed_until": now + CLAIMED, "attempts": AlertMessage.attempts + 1}
+        return bool(session.connection().execute(free.values(values)).rowcount)
+
+
+def _later(
+    why: str, wish: int | None, attempts: int, at: datetime, now: datetime, handed: bool
+) -> dict[str, Any]:
+    """What is noted of a try that may work later: when the next is, or that there is none any more."""
+    if now - at >= GIVEN_UP_AFTER:
+        return {"state": FAILED, "error": why[:ERROR_MAX]}
+    wait = max(BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS)) - 1], wish or 0)
+    next_at = now + timedelta(seconds=wait)
+    return {"next_at": next_at + HANDED if handed else next_at, "error": why[:ERROR_MAX]}
+
+
+def _deliver_in(app: Flask, message_id: int, now: datetime) -> None:
+    with app.app_context():
+        deliver(message_id, now)
+
+
+def _is_worker_there(now: datetime) -> bool:
+    """Whether a worker takes what is sent to the queue of deliveries."""
+    queue = QUEUES[DELIVERY]
+    try:
+        if broker.other_app() or broker.paused([queue]):
+            return False
+        found: Sequence[heartbeats.Worker] = heartbeats.workers(broker.client(), now)
+    except CeleriacError:
+        return False
+    return any(one.taking and queue in one.queues for one in found)
+
+
+def _hand_over(message_id: int, now: datetime) -> bool:
+    """Let a run deliver a message; False when that cannot be: then it is delivered here."""
+    with transaction() as session:
+        free = update(AlertMessage).where(
+            AlertMessage.id == message_id,
+            AlertMessage.state == WAITING,
+            AlertMessage.run_id.is_(None),  # once: where a run was of no use, no second one is
+            AlertMessage.next_at <= now,
+        )
+        values = {"next_at": now + HANDED, "run_id": ""}
+        if not session.connection().execute(free.values(values)).rowcount:
+            row = session.get(AlertMessage, message_id)
+            return row is None or row.next_at > now
+    try:
+        run = runs.submit(runs.RunRequest(DELIVERY, kwargs={"message_id": message_id}), now, audited=False)
+    except CeleriacError as error:
+        logger.warning("a message of an alert is not delivered by a run: %s", error.detail)
+        return False
+    with transaction() as session:
+        note = update(AlertMessage).where(AlertMessage.id == message_id).values(run_id=run.id)
+        session.connection().execute(note)
+    return True

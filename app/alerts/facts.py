@@ -1,0 +1,129 @@
+"""What rules are judged by, read once a turn and only when a rule asks for it."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import select
+
+from app import broker, heartbeats, queues, runs, schedules
+from app.alerts.models import AlertFailureKind
+from app.broker.connection import reaches_broker
+from app.config import settings
+from app.extensions import db
+from app.runs import failures, states
+from app.runs.failures import Failure
+
+LOOKED_BACK = timedelta(minutes=10)  # a recorder that is behind by less loses no failure
+FIRES_READ = 500
+ENDS_READ = 100  # of one task, to see whether it works again
+DELIVERY = "alerts.deliver"  # the task that delivers: its own failures tell nobody anything
+
+
+@dataclass(frozen=True)
+class Unfired:
+    """A fire that was missed or skipped."""
+
+    run_id: str
+    schedule_id: int
+    at: datetime
+    due_at: datetime | None
+
+
+class Facts:
+    """The state of the whole at one moment. What Redis is asked for raises `BrokerUnavailable`."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._ends: dict[tuple[Any, ...], list[tuple[str, datetime]]] = {}
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """The newest failures of the last minutes, 2,000 at most."""
+        found = runs.latest_failures(self.now - LOOKED_BACK)
+        return [one for one in found if one.task_name != DELIVERY]
+
+    @property
+    def failures_are_cut(self) -> bool:
+        return len(self.failures) >= failures.READ_AT_MOST
+
+    @cached_property
+    def known_kinds(self) -> dict[tuple[str, str], datetime]:
+        """When each kind of the failures above was seen last, of those that were seen in earlier turns."""
+        tasks = {one.task_name for one in self.failures}
+        rows = db.session.execute(
+            select(AlertFailureKind.task_name, AlertFailureKind.kind, AlertFailureKind.last_at).where(
+                AlertFailureKind.task_name.in_(tasks)
+            )
+        )
+        return {(task, kind): at for task, kind, at in rows}
+
+    def last_ends(
+        self, task_name: str, queue: str | None, schedule_id: int | None
+    ) -> list[tuple[str, datetime]]:
+        """How the newest runs of a task ended, the newest first."""
+        key = (task_name, queue, schedule_id)
+        if key not in self._ends:
+            self._ends[key] = runs.last_ends(*key, ENDS_READ)
+        return self._ends[key]
+
+    def unfired(self, state: str) -> list[Unfired]:
+        """The fires of the last minutes that were missed or skipped."""
+        query = select(runs.Run.id, runs.Run.schedule_id, runs.Run.created_at, runs.Run.due_at)
+        query = query.where(runs.Run.state == state, runs.Run.created_at >= self.now - LOOKED_BACK)
+        rows = db.session.execute(query.order_by(runs.Run.created_at.desc()).limit(FIRES_READ))
+        return [Unfired(run_id, of, at, due_at) for run_id, of, at, due_at in rows if of is not None]
+
+    @cached_property
+    def missed(self) -> list[Unfired]:
+        return self.unfired(states.MISSED)
+
+    @cached_property
+    def skipped(self) -> list[Unfired]:
+        return self.unfired(states.SKIPPED)
+
+    @cached_property
+    def overdue(self) -> list[schedules.Overdue]:
+        return schedules.overdue(self.now)
+
+    def overdue_one(self, schedule_id: int) -> list[schedules.Overdue]:
+        return schedules.overdue(self.now, schedule_id)
+
+    @cached_property
+    def queues(self) -> list[queues.Queue]:
+        return queues.listing(self.now)
+
+    @cached_property
+    def workers(self) -> list[heartbeats.Worker]:
+        client = broker.client()
+        return [*heartbeats.workers(client, self.now), *heartbeats.app_workers(client, self.now)]
+
+    @cached_property
+    def beats(self) -> dict[str, datetime]:
+        """When each beat was last heard of."""
+        return {one.name: one.tick_at for one in heartbeats.beats(broker.client(), self.now)}
+
+    @cached_property
+    def recorders(self) -> dict[str, datetime]:
+        return {one.name: one.told_at for one in heartbeats.recorders(broker.client(), self.now)}
+
+    @cached_property
+    @reaches_broker
+    def memory(self) -> tuple[int, int]:
+        """The bytes that Redis uses, and those it may use: maxmemory, or what its machine has."""
+        told: Any = broker.client().info("memory")
+        most = int(told.get("maxmemory") or told.get("total_system_memory") or 0)
+        return int(told["used_memory"]), most
+
+    @cached_property
+    def disk(self) -> tuple[int, int]:
+        usage = shutil.disk_usage(settings().data_path)
+        return usage.used, usage.used + usage.free  # what only root may fill counts as full
+
+    def schedule_names(self, ids: set[int]) -> dict[int, str]:
+        rows = db.session.execute(
+            select(schedules.Schedule.id, schedules.Schedule.name).where(schedules.Schedule.id.in_(ids))
+        )
+        return {one.id: one.name for one in rows}

@@ -1,0 +1,29 @@
+"""When a rule keeps still though something is wrong: silenced, in quiet hours, or told just now."""
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from app.alerts.models import AlertRule
+
+
+def is_silenced(rule: AlertRule, now: datetime) -> bool:
+    """Whether a person has silenced it for a time that has not ended."""
+    return rule.silenced_until is not None and now < rule.silenced_until
+
+
+def is_quiet(start: str | None, end: str | None, zone: str, now: datetime) -> bool:
+    """Whether a zone's clock stands between two times of day, "HH:MM"; over midnight if `end` is less."""
+    if not start or not end:
+        return False
+    first, last = time.fromisoformat(start), time.fromisoformat(end)
+    clock = now.astimezone(ZoneInfo(zone)).time()
+    return first <= clock < last if first <= last else clock >= first or clock < last
+
+
+def may_tell(rule: AlertRule, now: datetime) -> bool:
+    """Whether a message of the rule may be made now: one in each window, none while it is to keep still."""
+    if not rule.enabled or not rule.channels or is_silenced(rule, now):
+        return False
+    if is_quiet(rule.quiet_from, rule.quiet_until, rule.quiet_zone, now):
+        return False
+    return rule.told_at is None or now >= rule.told_at + timedelta(seconds=rule.window_seconds)

@@ -1,0 +1,249 @@
+"""One look at all rules: what fires and what is well again is noted, and messages are made of it.
+
+Any number of processes may try; one of them has the turn. What it writes it writes in one transaction, and
+only while the turn is still its own.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app import runs
+from app.alerts import conditions, quiet
+from app.alerts.conditions import Found
+from app.alerts.facts import Facts
+from app.alerts.kinds import KINDS
+from app.alerts.models import (
+    AlertChannel,
+    AlertFailureKind,
+    AlertMessage,
+    AlertRule,
+    AlertState,
+    AlertTurn,
+)
+from app.config import settings
+from app.errors import BrokerUnavailable
+from app.extensions import db, transaction
+
+EVERY = timedelta(seconds=5)
+LEASE = timedelta(seconds=60)  # then another takes the turn of one that died with it
+REMEMBERED = timedelta(hours=1)  # longer than failures are looked back for: none is told twice
+KINDS_KEPT = timedelta(days=400)
+ITEMS_MOST = 20  # in one message
+States = dict[str, AlertState]
+
+logger = logging.getLogger(__name__)
+
+
+def take(now: datetime, patience: timedelta = timedelta(0)) -> int:
+    """Look at the rules if it is time and nobody else does; returns how many messages were made.
+
+    `patience` is how much longer than due the turn must have been nobody's.
+    """
+    rules = db.session.scalars(select(AlertRule).where(AlertRule.enabled)).all()
+    rules = [rule for rule in rules if rule.kind in KINDS]  # in SQL anything can be written
+    if not rules:
+        return 0
+    token = _claim(now, patience)
+    if token is None:
+        return 0
+    facts = Facts(now)
+    before = _states([rule.id for rule in rules])
+    found = {rule.id: _found(rule, before[rule.id].values(), facts) for rule in rules}
+    with transaction() as session:
+        released = update(AlertTurn).where(AlertTurn.token == token).values(next_at=now + EVERY)
+        if not session.connection().execute(released).rowcount:
+            logger.warning("looking at the alerts took too long: another process does it")
+            return 0
+        return _write(found, facts, now)
+
+
+def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, now: datetime) -> None:
+    """Bring the states of a rule to what was found; states that are new are added, none is taken away."""
+    kind, wrong = KINDS[rule.kind], set()
+    for one in found:
+        wrong.add(one.subject)
+        state = states.get(one.subject)
+        if state is None:
+            states[one.subject] = _begun(AlertState(rule_id=rule.id, subject=one.subject), one, now)
+        elif state.ended_at is not None:
+            if not kind.event or one.at > state.last_at:
+                _begun(state, one, now)
+        elif kind.event and one.at > state.last_at:
+            state.last_at, state.facts, state.path = one.at, dict(one.facts), one.path
+        elif not kind.event and state.told_of_at is None:
+            state.facts, state.path = dict(one.facts), one.path  # not told yet: as it is now
+    for state in states.values():
+        if state.ended_at is not None:
+            continue
+        # An occurrence is found for a while, though the task has succeeded since.
+        if conditions.is_over(rule, state, facts) if kind.event else state.subject not in wrong:
+            state.ended_at = now
+            if not (kind.recovers and rule.tell_recovery):
+                state.told_of_at = None
+
+
+def compose(rule: AlertRule, states: States, now: datetime) -> dict[str, Any] | None:
+    """The content of the message that is due now, whose subjects are told from then on; None for none."""
+    firing = [state for state in states.values() if state.ended_at is None and state.fires_at <= now]
+    new = [state for state in firing if _is_untold(rule, state)]
+    over = [state for state in states.values() if state.ended_at is not None and state.told_of_at is not None]
+    if not (new or over) or not quiet.may_tell(rule, now):
+        return None
+    content = {
+        "what": "alert" if new else "recovery",
+        "kind": rule.kind,
+        "rule": rule.name,
+        "at": now.isoformat(),
+        "firing": [_item(state) for state in new[:ITEMS_MOST]],
+        "firing_count": len(new),
+        "still": len(firing) - len(new),
+        "recovered": [_item(state) for state in over[:ITEMS_MOST]],
+        "recovered_count": len(over),
+    }
+    for state in new:
+        state.told_of_at = state.last_at
+    for state in over:
+        state.told_of_at = None
+    rule.told_at = now
+    return content
+
+
+def seed_kinds() -> None:
+    """Note the kinds of the newest failures as known, inside the caller's `transaction()`."""
+    _note_kinds(runs.latest_failures(None))
+
+
+def _claim(now: datetime, patience: timedelta) -> str | None:
+    due = db.session.scalar(select(AlertTurn.next_at).where(AlertTurn.id == 1))
+    if due is not None and due > now - patience:
+        return None
+    token = str(uuid4())
+    try:
+        with transaction() as session:
+            if due is None:
+                session.add(AlertTurn(id=1, next_at=now + LEASE, token=token))
+                return token
+            free = update(AlertTurn).where(AlertTurn.id == 1, AlertTurn.next_at <= now - patience)
+            taken = session.connection().execute(free.values(next_at=now + LEASE, token=token))
+            return token if taken.rowcount else None
+    except IntegrityError:  # another made the row in this moment
+        return None
+
+
+def _found(rule: AlertRule, before: Iterable[AlertState], facts: Facts) -> list[Found] | None:
+    try:
+        return conditions.find(rule, before, facts)
+    except BrokerUnavailable:
+        return None
+
+
+def _write(found: Mapping[int, Sequence[Found] | None], facts: Facts, now: datetime) -> int:
+    """Note what was found, of the rules that are still there; returns how many messages were made."""
+    known = db.session.scalars(select(AlertRule).where(AlertRule.enabled, AlertRule.id.in_(found))).all()
+    states = _states([rule.id for rule in known])
+    made = 0
+    for rule in known:
+        seen = found[rule.id]
+        if seen is not None:
+            step(rule, states[rule.id], seen, facts, now)
+        if content := compose(rule, states[rule.id], now):
+            made += _address(rule, content, now)
+        _keep(rule, states[rule.id], now)
+    if any(rule.kind == "new_failure" for rule in known):
+        _note_kinds(facts.failures, facts.known_kinds)
+    if made:
+        _forget(now)
+    return made
+
+
+def _states(rule_ids: Sequence[int]) -> dict[int, States]:
+    found: dict[int, States] = {rule_id: {} for rule_id in rule_ids}
+    for state in db.session.scalars(select(AlertState).where(AlertState.rule_id.in_(rule_ids))):
+        found[state.rule_id][state.subject] = state
+    return found
+
+
+def _begun(state: AlertState, one: Found, now: datetime) -> AlertState:
+    state.since_at, state.last_at, state.ended_at = one.since or one.at, one.at, None
+    state.fires_at = now + timedelta(seconds=one.hold)
+    state.facts, state.path = dict(one.facts), one.path
+    return state
+
+
+def _is_untold(rule: AlertRule, state: AlertState) -> bool:
+    return state.told_of_at is None or (KINDS[rule.kind].event and state.last_at > state.told_of_at)
+
+
+def _item(state: AlertState) -> dict[str, Any]:
+    return {
+        "subject": state.subject,
+        "since": state.since_at.isoformat(),
+        "facts": state.facts,
+        "path": state.path,
+    }
+
+
+def _address(rule: AlertRule, content: dict[str, Any], now: datetime) -> int:
+    """Make a message for each channel of the rule."""
+    channels = db.session.scalars(select(AlertChannel).where(AlertChannel.id.in_(rule.channels))).all()
+    for one in channels:
+        db.session.add(message_to(one, content, now, rule))
+    return len(channels)
+
+
+def message_to(
+    channel: AlertChannel, content: dict[str, Any], now: datetime, rule: AlertRule | None = None
+) -> AlertMessage:
+    """A message that waits to be sent."""
+    return AlertMessage(
+        at=now,
+        rule_id=rule.id if rule else None,
+        rule_name=rule.name if rule else "",
+        channel_id=channel.id,
+        channel_name=channel.name,
+        content=content,
+        next_at=now,
+    )
+
+
+def _keep(rule: AlertRule, states: States, now: datetime) -> None:
+    """Keep what is new, and forget what ended and needs no memory."""
+    for state in states.values():
+        over = state.ended_at is not None and state.told_of_at is None
+        lasts = REMEMBERED if KINDS[rule.kind].event else timedelta(0)
+        if over and state.ended_at is not None and now - state.ended_at >= lasts:
+            if state in db.session:
+                db.session.delete(state)
+        else:
+            db.session.add(state)
+
+
+def _note_kinds(
+    failures: Iterable[runs.Failure], known: Mapping[tuple[str, str], datetime] = MappingProxyType({})
+) -> None:
+    newest: dict[tuple[str, str], datetime] = {}
+    for one in failures:
+        key = one.task_name, one.kind[:100]
+        newest[key] = max(one.at, newest.get(key, one.at))
+    for (task_name, kind), at in newest.items():
+        if (task_name, kind) in known and known[task_name, kind] >= at:
+            continue
+        row = db.session.get(AlertFailureKind, (task_name, kind))
+        if row is None:
+            db.session.add(AlertFailureKind(task_name=task_name, kind=kind, last_at=at))
+        elif at > row.last_at:
+            row.last_at = at
+
+
+def _forget(now: datetime) -> None:
+    """Forget messages that are as old as the oldest runs, and kinds of failures of more than a year ago."""
+    old = now - timedelta(days=settings().retention_days)
+    db.session.execute(delete(AlertMessage).where(AlertMessage.at < old))
+    db.session.execute(delete(AlertFailureKind).where(AlertFailureKind.last_at < now - KINDS_KEPT))

@@ -1,0 +1,233 @@
+"""What fires, what is told of it and when, looked at as the recorder does; a web server listens."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import insert
+
+from app.alerts import delivery, quiet, rules, turns
+from app.alerts.models import AlertMessage, AlertState
+from app.extensions import db, transaction
+from app.runs import Run
+
+
+def test_a_failed_run_is_told_with_its_page(team: Any, client: Any) -> None:
+    team.rule("run_failed", name="Payments")
+    assert team.look(5) == []
+    run_id = team.run(error="KeyError: 'amount'")
+    [told] = team.look(5)
+    assert (told["status"], told["rule"], told["firing_count"]) == ("firing", "Payments", 1)
+    [one] = told["firing"]
+    assert one["text"] == "shop.pay: 1 run failed: KeyError: 'amount'"
+    assert one["url"] == f"http://localhost/runs/{run_id}"
+    assert team.look(5) == []
+
+
+def test_more_failures_wait_for_the_window_and_come_as_one(team: Any) -> None:
+    team.rule("run_failed", window_seconds=300)
+    team.run()
+    assert len(team.look(5)) == 1
+    for _ in range(3):
+        team.run()
+        team.run("shop.ship")
+        assert team.look(60) == []
+    [told] = team.look(150)
+    assert sorted(one["subject"] for one in told["firing"]) == ["shop.pay", "shop.ship"]
+
+
+def test_recovery_is_told_once(team: Any) -> None:
+    team.rule("run_failed", window_seconds=30)
+    team.run()
+    assert len(team.look(5)) == 1
+    team.now += timedelta(seconds=10)
+    team.run(state="SUCCESS", runtime_seconds=1.0)
+    [told] = team.look(60)
+    assert (told["status"], told["recovered"][0]["text"]) == ("recovered", "shop.pay succeeded again")
+    assert team.look(60) == []
+    assert db.session.query(AlertState).filter(AlertState.ended_at.is_(None)).count() == 0
+
+
+def test_no_recovery_is_told_where_nobody_wants_it(team: Any) -> None:
+    team.rule("run_failed", window_seconds=30, tell_recovery=False)
+    team.run()
+    assert len(team.look(5)) == 1
+    team.now += timedelta(seconds=1)
+    team.run(state="SUCCESS")
+    assert team.look(60) == []
+    team.run()  # and the next failure is told again
+    assert len(team.look(60)) == 1
+
+
+def test_what_is_narrowed_tells_only_that(team: Any) -> None:
+    team.rule("run_failed", task_name="shop.pay", queue="billing")
+    team.run(queue="default")
+    team.run("shop.ship", queue="billing")
+    assert team.look(5) == []
+    team.run(queue="billing")
+    assert len(team.look(5)) == 1
+
+
+def test_what_failed_before_the_rule_is_not_told(team: Any) -> None:
+    team.run()
+    team.now += timedelta(seconds=5)
+    team.rule("run_failed")
+    assert team.look(5) == []
+
+
+def test_failures_in_a_row(team: Any) -> None:
+    team.rule("failures_in_row", number=3, window_seconds=30)
+    for state in ("FAILURE", "FAILURE", "SUCCESS", "FAILURE", "LOST"):
+        team.now += timedelta(seconds=1)
+        team.run(state=state)
+    assert team.look(5) == []
+    team.run()
+    [told] = team.look(5)
+    assert told["firing"][0]["text"] == "shop.pay: the last 3 runs failed"
+    team.now += timedelta(seconds=1)
+    team.run(state="SUCCESS")
+    assert [one["status"] for one in team.look(60)] == ["recovered"]
+
+
+def test_a_new_kind_of_failure_and_one_that_came_back(team: Any) -> None:
+    team.run(error="KeyError: 1")
+    team.now += timedelta(minutes=30)
+    team.rule("new_failure", seconds=3600, window_seconds=30)
+    team.run(error="KeyError: 2")  # known from before
+    assert team.look(5) == []
+    team.run(error="ValueError: odd")
+    [told] = team.look(5)
+    assert told["firing"][0]["text"] == "shop.pay: a new kind of failure: ValueError: odd"
+    team.run(error="ValueError: even")
+    assert team.look(60) == []
+    team.now += timedelta(hours=2)
+    team.run(error="ValueError: odd again")
+    [told] = team.look(5)
+    assert "came back" in told["firing"][0]["text"]
+
+
+@pytest.mark.database
+def test_a_storm_of_failures_is_one_message_a_window(team: Any) -> None:
+    """10,000 failures in a minute, of 50 tasks: one message at once, one when the window has passed."""
+    team.rule("run_failed", window_seconds=60)
+    arrived = []
+    for second in range(0, 60, 5):
+        at = team.now + timedelta(seconds=second)
+        rows = [
+            {
+                "id": f"{second}-{number}",
+                "task_name": f"shop.task{number % 50}",
+                "state": "FAILURE",
+                "error": f"KeyError: {number}",
+                "created_at": at,
+                "updated_at": at,
+                "ended_at": at,
+            }
+            for number in range(834)
+        ]
+        with transaction() as session:
+            session.connection().execute(insert(Run), rows)
+        arrived += team.look(5)
+    arrived += team.look(60)
+    assert len(arrived) == 2
+    assert arrived[0]["firing_count"] == arrived[1]["firing_count"] == 50
+    assert len(arrived[0]["firing"]) == turns.ITEMS_MOST
+    assert "and 30 more" in arrived[0]["text"]
+
+
+def test_silence_keeps_still_and_then_tells_what_still_fires(team: Any) -> None:
+    rule = team.rule("run_failed", window_seconds=30)
+    rules.silence(rule.id, team.now + timedelta(hours=1), "we know", "bob", team.now)
+    team.run()
+    assert team.look(600) == []
+    assert [one.state for one in rules.listing(team.now)] == ["silenced"]
+    [told] = team.look(3100)
+    assert told["firing"][0]["subject"] == "shop.pay"
+
+
+def test_quiet_hours_are_those_of_their_zone() -> None:
+    shanghai = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # 23:00 there
+    assert quiet.is_quiet("22:00", "07:00", "Asia/Shanghai", shanghai)
+    assert not quiet.is_quiet("22:00", "07:00", "UTC", shanghai)
+    assert quiet.is_quiet("22:00", "07:00", "Asia/Shanghai", shanghai + timedelta(hours=7, minutes=59))
+    assert not quiet.is_quiet("22:00", "07:00", "Asia/Shanghai", shanghai + timedelta(hours=8))
+    assert quiet.is_quiet("14:00", "16:00", "UTC", shanghai)
+    assert not quiet.is_quiet(None, None, "UTC", shanghai)
+
+
+def test_nothing_is_told_in_quiet_hours(team: Any) -> None:
+    begin = team.now.replace(minute=0, second=0, microsecond=0)
+    team.now = begin + timedelta(minutes=1)
+    end = begin + timedelta(hours=1)
+    team.rule("run_failed", quiet_from=f"{begin:%H:%M}", quiet_until=f"{end:%H:%M}", quiet_zone="UTC")
+    team.run()
+    assert team.look(600) == []
+    assert len(team.look((end - team.now).total_seconds())) == 1
+
+
+@pytest.mark.database
+def test_several_recorders_at_once_make_one_message(team: Any, app: Flask) -> None:
+    team.rule("run_failed")
+    for number in range(20):
+        team.run(f"shop.task{number}")
+    team.now += timedelta(seconds=6)
+    barrier = threading.Barrier(4)
+
+    def recorder() -> None:
+        with app.app_context():
+            barrier.wait()
+            turns.take(team.now)
+            delivery.send_due(team.now)
+
+    threads = [threading.Thread(target=recorder) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.state for one in team.messages()] == ["sent"]
+    assert len(team.receiver.posts) == 1
+
+
+def test_a_turn_that_nobody_ends_is_taken_over(team: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.rule("run_failed")
+    team.run()
+
+    def dies(*args: Any) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(turns, "_write", dies)
+        with pytest.raises(KeyboardInterrupt):
+            team.look(5)
+    assert team.look(5) == []
+    assert len(team.look(60)) == 1
+
+
+def test_who_was_too_slow_writes_nothing(team: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process took the turn over while this one looked: it alone writes."""
+    team.rule("run_failed")
+    team.run()
+    team.now += timedelta(seconds=5)
+    find = turns.conditions.find
+
+    def slowly(*args: Any) -> Any:
+        found = find(*args)
+        with monkeypatch.context() as quick:
+            quick.setattr(turns.conditions, "find", find)
+            assert turns.take(team.now + timedelta(seconds=61)) == 1
+        return found
+
+    monkeypatch.setattr(turns.conditions, "find", slowly)
+    assert turns.take(team.now) == 0
+    assert db.session.query(AlertMessage).count() == 1
+
+
+def test_beat_waits_while_a_recorder_looks(team: Any) -> None:
+    team.rule("run_failed")
+    team.look(5)
+    team.run()
+    patience = timedelta(seconds=30)
+    assert turns.take(team.now + timedelta(seconds=20), patience) == 0
+    assert turns.take(team.now + timedelta(seconds=36), patience) == 1
