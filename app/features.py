@@ -27,6 +27,7 @@ ENTRIES = (
     "app.pages.queues",
     "app.pages.workers",
     "app.pages.workflows",
+    "app.pages.alerts",
     "app.pages.overview",
     "app.pages.health",
     "app.api.frame",

@@ -18,7 +18,6 @@ from app.alerts.turns import message_to
 from app.config import settings
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
-from app.library.web.addresses import is_public
 from app.text import storable
 from celeriac_agent.secrets import MASK
 
@@ -196,6 +195,8 @@ def _address_problem(kind: str, address: str) -> str:
         fits = False
     if not fits or not address.isprintable() or " " in address:
         return _("Give a URL: https://…")
+    from app.library.web.addresses import is_public  # pages do without what sends requests
+
     try:
         public = is_public(parts.hostname or "")
         ip_address((parts.hostname or "").partition("%")[0])

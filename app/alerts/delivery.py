@@ -21,7 +21,7 @@ from app.alerts.facts import DELIVERY
 from app.alerts.models import FAILED, SENT, WAITING, AlertChannel, AlertMessage
 from app.errors import CeleriacError
 from app.extensions import db, transaction
-from app.library.routes import QUEUES
+from app.library.routes import BESIDE
 
 CLAIMED = timedelta(seconds=120)  # longer than a try can take
 HANDED = timedelta(seconds=60)  # a run that has not even begun by then is not waited for
@@ -121,7 +121,7 @@ def _deliver_in(app: Flask, message_id: int, now: datetime) -> None:
 
 def _is_worker_there(now: datetime) -> bool:
     """Whether a worker takes what is sent to the queue of deliveries."""
-    queue = QUEUES[DELIVERY]
+    queue = BESIDE[DELIVERY]
     try:
         if broker.other_app() or broker.paused([queue]):
             return False

@@ -121,10 +121,10 @@ def _of_machines(kind: str, facts: Mapping[str, Any], name: str, count: int, spa
         if not span:
             return _("No %(name)s has been heard of", name=name)
         return _("No %(name)s has been heard of for %(span)s", name=name, span=span)
-    told = {"percent": facts.get("percent", 0), "used": size(facts["used"]), "most": size(facts["most"])}
+    told = {"share": f"{facts.get('percent', 0)} %", "used": size(facts["used"]), "most": size(facts["most"])}
     if kind == "redis_memory":
-        return _("Redis uses %(percent)s %% of its memory (%(used)s of %(most)s)", **told)
-    return _("The disk of the data folder is %(percent)s %% full (%(used)s of %(most)s)", **told)
+        return _("Redis uses %(share)s of its memory (%(used)s of %(most)s)", **told)
+    return _("The disk of the data folder is %(share)s full (%(used)s of %(most)s)", **told)
 
 
 def over(kind: str, facts: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ FILES = (
     "video.convert",
     "video.thumbnail",
 )
-QUEUES = {"mail.send_email": "mail", "alerts.deliver": "mail", **dict.fromkeys(FILES, "files")}
+QUEUES = {"mail.send_email": "mail", **dict.fromkeys(FILES, "files")}
+BESIDE = {"alerts.deliver": "mail"}  # not of the library, but ours too
 EXAMPLES = ("examples.basic.", "examples.advanced.")
 
 
@@ -20,5 +21,5 @@ def route(
     name: str, args: Any, kwargs: Any, options: Any, task: Any = None, **_: Any
 ) -> dict[str, str] | None:
     """Celery's router: the queue of a library task, None for every other task and for the default queue."""
-    queue = "examples" if name.startswith(EXAMPLES) else QUEUES.get(name)
+    queue = "examples" if name.startswith(EXAMPLES) else QUEUES.get(name) or BESIDE.get(name)
     return {"queue": queue} if queue else None

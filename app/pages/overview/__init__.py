@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from app import overview
+from app.alerts import rules, words
 from app.config import settings
 from app.pages.overview import facts, next_hour, search, throughput
 from app.web import live, viewer
@@ -34,8 +35,8 @@ def index() -> str:
 @requires("view")
 def part() -> str | Response:
     """Always read afresh: what waits and who works moves without the history."""
-    summary = _summary()
-    return live.fragment("overview/_live.html", summary.version, lambda: _drawn(summary))
+    shown = _drawn(_summary())
+    return live.fragment("overview/_live.html", shown["version"], lambda: shown)
 
 
 def _summary() -> overview.Summary:
@@ -50,9 +51,13 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
     found, hour = summary.throughput, summary.next_hour
     as_table = request.args.get("table") == "1"
     query = {"last": found.span} if found.span != overview.DEFAULT_SPAN else {}
+    firing = rules.firing(viewer.now())
+    told = [(one.rule.name, [(state.subject, state.facts) for state in one.firing]) for one in firing]
     return {
         "summary": summary,
-        "version": summary.version,
+        "version": live.joined(summary.version, live.version_of(told)),
+        "firing": firing,
+        "alert_line": words.line,
         "shown_failures": SHOWN_FAILURES,
         "query": query,
         "as_table": as_table,
