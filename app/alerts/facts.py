@@ -107,7 +107,7 @@ class Facts:
 
     @cached_property
     def recorders(self) -> dict[str, datetime]:
-        return {one.name: one.told_at for one in heartbeats.recorders(broker.client(), self.now)}
+        return {one.name: one.heartbeat_at for one in heartbeats.recorders(broker.client(), self.now)}
 
     @cached_property
     @reaches_broker

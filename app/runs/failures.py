@@ -105,7 +105,7 @@ def latest_failures(since: datetime | None, limit: int = READ_AT_MOST) -> list[F
     """The newest failures, back to a time: what a look at them costs does not grow with the history."""
     failed = RunFilter(state=states.FAILED, since=since)
     columns = [Run.task_name, Run.queue, Run.schedule_id, Run.error]
-    rows = filters.looked_at(failed, filters.of_states(states.FAILED), limit, None, columns)
+    rows = filters.candidates(failed, filters.of_states(states.FAILED), limit, None, columns)
     start = func.coalesce(func.substr(rows.c.error, 1, _ENOUGH_OF_AN_ERROR), "")
     query = select(rows.c.id, rows.c.at, rows.c.task_name, rows.c.queue, rows.c.schedule_id, start)
     read = db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc()))

@@ -14,7 +14,6 @@ from app.pages.alerts.forms import ChannelForm, refuse
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.htmx import go_to
-from app.web.once import once
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -29,16 +28,12 @@ def new_channel() -> str:
 @requires("administer")
 def create_channel() -> Any:
     form = ChannelForm(request.form)
-
-    def act() -> str:
-        made = channels.create(form.values(), current_user.name, viewer.now())
-        toast(_("The channel %(name)s was made", name=made.name), _("Send a test to see that it works."))
-        return url_for(".index")
-
     try:
-        return go_to(once(act))
+        made = channels.create(form.values(), current_user.name, viewer.now())
     except Invalid as error:
         return _refused(form, error)
+    toast(_("The channel %(name)s was made", name=made.name), _("Send a test to see that it works."))
+    return go_to(url_for(".index"))
 
 
 @bp.get("/channels/<int:channel_id>/edit")

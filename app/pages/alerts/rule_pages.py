@@ -19,7 +19,6 @@ from app.pages.alerts.forms import RuleForm, refuse, rule_form
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.htmx import go_to
-from app.web.once import once
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -41,16 +40,12 @@ def new() -> str:
 @requires("administer")
 def create() -> Any:
     form = rule_form(request.form)
-
-    def act() -> str:
-        row = rules.create(form.values(), current_user.name, viewer.now())
-        toast(_("The alert %(name)s was made", name=row.name))
-        return url_for(".index")
-
     try:
-        return go_to(once(act))
+        row = rules.create(form.values(), current_user.name, viewer.now())
     except Invalid as error:
         return _refused(form, error)
+    toast(_("The alert %(name)s was made", name=row.name))
+    return go_to(url_for(".index"))
 
 
 @bp.get("/<int:rule_id>/edit")

@@ -55,7 +55,7 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
     told = [(one.rule.name, [(state.subject, state.facts) for state in one.firing]) for one in firing]
     return {
         "summary": summary,
-        "version": live.joined(summary.version, live.version_of(told)),
+        "version": live.version_of(summary.version, told),
         "firing": firing,
         "alert_line": words.line,
         "shown_failures": SHOWN_FAILURES,
