@@ -8,6 +8,12 @@ from tests.docs.pages import RUN, SHOWN, Snippet, pages, snippets
 from tests.docs.reader import Reader
 
 NOT_RUN = {
+    "docs/deployment.md": [
+        "installs services",
+        "starts services",
+        "there are no containers here",
+        "a test of its own does, with a Redis",
+    ],
     "docs/developing.md": ["it runs this page too"],
     "docs/existing-project.md": ["there is no project of yours here", "there is no Django project here"],
     "docs/metrics.md": ["a part of Prometheus's own configuration"],

@@ -1,0 +1,104 @@
+"""What deploy/ holds: units for systemd, an image, a compose file, and a script that runs it all."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.config import Settings
+from tests.conftest import RedisServer, wait_until
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEPLOY = PROJECT / "deploy"
+PROCESSES = {"web", "worker", "beat", "recorder"}
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    for path in (DEPLOY / "systemd").iterdir():
+        text = path.read_text().replace("/srv/celeriac/bin", str(PROJECT / "bin"))
+        (tmp_path / path.name).write_text(text)
+    units = sorted(tmp_path.iterdir())
+    assert {unit.stem for unit in units} == {"celeriac", *(f"celeriac-{name}" for name in PROCESSES)}
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True, check=False
+    )
+    said = [line for line in checked.stderr.splitlines() if "celeriac" in line]
+    assert said == []
+
+
+def test_the_compose_file_starts_every_process() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+    assert services.keys() - {"postgres", "valkey", "migrate"} == PROCESSES
+    for name in PROCESSES:
+        assert services[name]["command"][0] == name
+        assert services[name]["restart"] == "unless-stopped"
+        assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    assert services["migrate"]["command"] == ["db", "upgrade"]
+    assert {"healthcheck"} <= services["web"].keys() & services["postgres"].keys() & services["valkey"].keys()
+
+
+def test_what_the_image_copies_is_there() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    for line in re.findall(r"^COPY (\S+) ", text, re.MULTILINE):
+        assert (PROJECT / line).exists(), line
+    assert text.index("USER celeriac") < text.index("ENTRYPOINT")  # never as root
+
+
+def test_every_setting_of_the_files_exists() -> None:
+    known = {f"CELERIAC_{name.upper()}" for name in Settings.model_fields} | {"CELERIAC_PYTHON"}
+    own = {"CELERIAC_ENV", "CELERIAC_RUN", "CELERIAC_BIN"}  # of deploy/processes itself
+    for path in (file for file in DEPLOY.rglob("*") if file.is_file()):
+        used = set(re.findall(r"CELERIAC_[A-Z_]+", path.read_text()))
+        assert used - known - own == set(), path
+
+
+@pytest.mark.process
+def test_one_script_starts_shows_and_stops_the_processes(own_redis: RedisServer, tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    run = Path("/tmp") / f"celeriac-{os.getpid()}"
+    settings = tmp_path / "celeriac.env"
+    settings.write_text(
+        f"CELERIAC_REDIS_URL='{own_redis.url}'\nCELERIAC_DATA_DIR={tmp_path}/data\n"
+        f"CELERIAC_SECRET_KEY=0123456789abcdef0123456789abcdef\nPORT={port}\n"
+    )
+    environment = os.environ | {"CELERIAC_ENV": str(settings), "CELERIAC_RUN": str(run)}
+
+    def call(*words: str) -> str:
+        done = subprocess.run(
+            [DEPLOY / "processes", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    def healthy() -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):
+            return True
+        return False
+
+    call("start")
+    try:
+        wait_until(healthy, 60)
+        states = dict(line.split()[:2] for line in call("status").splitlines())
+        assert states == dict.fromkeys(PROCESSES, "RUNNING")
+        assert (run / "worker.log").stat().st_mode & 0o077 == 0
+    finally:
+        said = call("stop")
+        shutil.rmtree(run, ignore_errors=True)
+    assert "Shut down" in said
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/livez")
+    assert "start | stop | status" in call("bogus")
