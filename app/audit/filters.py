@@ -21,7 +21,7 @@ class AuditFilter(lists.Filter):
     action: str | None = lists.of(Text(metadata={"description": _ACTION}), _l("What"))
     object_kind: str | None = lists.of(Text(), _l("Kind"))
     object_id: str | None = lists.of(Text(), _l("On what"))
-    since: datetime | None = lists.of(QueryMoment(), _l("From"))
+    since: datetime | None = lists.of(QueryMoment(), _l("Since"))
     until: datetime | None = lists.of(QueryMoment(), _l("Until"))
 
 

@@ -25,7 +25,7 @@ _ENOUGH_OF_AN_ERROR = 200
 class FailureFilter(lists.Filter):
     """Which failures are put together."""
 
-    since: datetime | None = lists.of(QueryMoment(), _l("From"))
+    since: datetime | None = lists.of(QueryMoment(), _l("Since"))
 
 
 @dataclass(frozen=True)

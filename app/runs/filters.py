@@ -92,7 +92,7 @@ class RunFilter(lists.Filter):
     schedule_id: int | None = lists.of(Whole(1, INTEGER_MAX), _l("Schedule"))
     requested_by: str | None = lists.of(Text(), _l("Requested by"))
     since: datetime | None = lists.of(
-        QueryMoment(metadata=_doc("Created at this moment or later; of failures alone: failed.")), _l("From")
+        QueryMoment(metadata=_doc("Created at this moment or later; of failures alone: failed.")), _l("Since")
     )
     until: datetime | None = lists.of(
         QueryMoment(metadata=_doc("Created before this moment; of failures alone: failed.")), _l("Until")

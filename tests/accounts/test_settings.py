@@ -54,12 +54,12 @@ def test_first_password_then_another(
     here = signed_in("viewer", "mei")
     elsewhere = signed_in("viewer", "tom")
     enter(elsewhere, users.find("mei"))
-    assert "Present password" not in here.get("/settings").text
+    assert "Current password" not in here.get("/settings").text
     assert submit(here, "/password", password="correct horse", again="correct horse").status_code == 303
     assert "Your password is changed" in here.get("/settings").text
     assert elsewhere.get("/settings").status_code == 302
     assert users.sign_in("mei", "correct horse", utcnow())
-    assert "Present password" in here.get("/settings").text
+    assert "Current password" in here.get("/settings").text
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_the_focus_stays(visit: Visit) -> None:
     page.keyboard.press("Tab")
     put(1, states.PROGRESS, started_at=NOW, progress_current=1, progress_total=4, progress_at=NOW)
     expect(page.locator(".run-progress")).to_contain_text("25 %")
-    assert page.evaluate("document.activeElement.textContent.trim()") == "Rerun with changes"
+    assert page.evaluate("document.activeElement.textContent.trim()") == "Retry with changes"
 
 
 def test_typing_in_a_filter_is_left_alone(visit: Visit, ask: Any) -> None:

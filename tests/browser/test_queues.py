@@ -67,7 +67,7 @@ def test_a_row_is_dragged_to_another_place(visit: Visit, ids: list[str]) -> None
     assert order() == [ids[0], ids[5], ids[1], ids[2], ids[3], ids[4]] == shown(page)
     expect(page.locator(f"#wait-{ids[5]} .priority b")).to_have_text("9")
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#toasts")).to_contain_text("Taken back")
+    expect(page.locator("#toasts")).to_contain_text("Undone")
     assert order() == ids == shown(page)
 
 

@@ -96,10 +96,10 @@ def test_chosen_runs_are_rerun_after_a_dry_run(visit: Visit) -> None:
     put(3, states.STARTED, started_at=NOW)
     page = visit("/runs")
     page.locator("[data-pick-all]").check()
-    page.get_by_role("button", name="Rerun").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("2 will rerun")).to_be_visible()
     expect(page.get_by_text("1 running, left out")).to_be_visible()
-    page.get_by_role("button", name="Rerun 2").click()
+    page.get_by_role("button", name="Retry 2").click()
     expect(page.get_by_text("2 of 2 runs done")).to_be_visible()
     page.reload()
     expect(page.get_by_text("2 of 2 runs done")).to_be_visible()
@@ -137,7 +137,7 @@ def test_what_is_copied_stands_in_the_clipboard(visit: Visit, secure: bool) -> N
 def test_a_rerun_with_changes_starts_from_what_was_given(visit: Visit) -> None:
     put(1, states.FAILURE, task_name="sample_tasks.resize", args=["in"], kwargs={"width": 320, "fmt": "jpeg"})
     page = visit("/runs/row-1")
-    page.get_by_role("link", name="Rerun with changes").click()
+    page.get_by_role("link", name="Retry with changes").click()
     expect(page.get_by_text("Filled in from the run")).to_be_visible()
     assert page.locator("[name='p-folder']").input_value() == "in"
     assert page.locator("[name='p-width']").input_value() == "320"
@@ -145,7 +145,7 @@ def test_a_rerun_with_changes_starts_from_what_was_given(visit: Visit) -> None:
     page.locator("[name='p-width']").fill("640")
     page.locator("#run-form").get_by_role("button", name="Run now").click()
     expect(page).to_have_url(re.compile("/runs/(?!row-1)"))
-    expect(page.get_by_text("rerun of")).to_be_visible()
+    expect(page.get_by_text("retry of")).to_be_visible()
     expect(page.get_by_text("640", exact=True)).to_be_visible()
 
 

@@ -41,7 +41,7 @@ def test_the_keyboard_opens_moves_and_closes(visit: Visit) -> None:
     assert button.get_attribute("aria-expanded") == "true"
     expect(menu.get_by_role("link", name="Open")).to_be_focused()
     page.keyboard.press("ArrowDown")
-    expect(menu.get_by_role("button", name="Rerun with the same arguments")).to_be_focused()
+    expect(menu.get_by_role("button", name="Retry with the same arguments")).to_be_focused()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
     expect(menu.get_by_role("link", name="Delete")).to_be_focused()
@@ -90,10 +90,10 @@ def test_one_menu_serves_all_rows(visit: Visit) -> None:
     page = visit("/runs")
     menu = page.locator("#run-menu")
     page.locator(f"{first} .row-more").click()
-    expect(menu.get_by_role("button", name="Rerun with the same arguments")).to_be_visible()
+    expect(menu.get_by_role("button", name="Retry with the same arguments")).to_be_visible()
     page.locator(f"{second} .row-more").click()
     expect(menu.get_by_role("link", name="Terminate")).to_be_visible()
-    expect(menu.get_by_role("button", name="Rerun with the same arguments")).to_have_count(0)
+    expect(menu.get_by_role("button", name="Retry with the same arguments")).to_have_count(0)
     assert page.locator("#run-menu-of").get_attribute("data-run") == "row-2"
     expect(page.locator(".row-more[aria-expanded]")).to_have_attribute("id", "more-row-2")
 
@@ -102,9 +102,9 @@ def test_a_run_is_repeated_from_its_row(visit: Visit) -> None:
     row = put(1, states.FAILURE, args=[41], error="KeyError: 1")
     page = visit("/runs")
     page.locator(f"{row} .row-more").click()
-    page.get_by_role("button", name="Rerun with the same arguments").click()
+    page.get_by_role("button", name="Retry with the same arguments").click()
     expect(page).to_have_url(re.compile("/runs/(?!row-1)"))
-    expect(page.get_by_text("rerun of")).to_be_visible()
+    expect(page.get_by_text("retry of")).to_be_visible()
     assert runs.get(page.url.rsplit("/", 1)[1]).args == [41]
 
 
@@ -246,5 +246,5 @@ def test_buttons_of_the_bar_name_how_many_they_touch(visit: Visit) -> None:
     page = visit("/runs", role="admin")
     page.locator("[data-pick-all]").check()
     bar = page.locator("#bulk")
-    for words in ("Rerun 1", "Cancel 1 waiting", "Terminate 1 running", "Delete 1 finished"):
+    for words in ("Retry 1", "Cancel 1 waiting", "Terminate 1 running", "Delete 1 finished"):
         expect(bar.get_by_role("button", name=words)).to_be_visible()

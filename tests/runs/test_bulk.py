@@ -252,9 +252,9 @@ def test_from_the_page_to_the_outcome(
     answer = post(browser, "/runs/bulk", {"action": "rerun", "id": ids})
     assert answer.status_code == 303
     page = browser.get(answer.location).text
-    assert re.search(r"<b>2</b> will rerun", page)
+    assert re.search(r"<b>2</b> will be retried", page)
     assert re.search(r"<b>1</b> running, left out", page)
-    assert "Rerun 2" in page
+    assert "Retry 2" in page
     assert post(browser, f"{answer.location}/confirm").status_code == 303
     bulk_id = answer.location.rsplit("/", 1)[1]
     eventually(lambda: many.get(bulk_id).state == "finished", 20)

@@ -39,17 +39,17 @@ def entries(fragment: str) -> list[str]:
         (
             "operator",
             states.SUCCESS,
-            ["Open", "Rerun with the same arguments", "Rerun with changes", *ALWAYS[1:]],
+            ["Open", "Retry with the same arguments", "Retry with changes", *ALWAYS[1:]],
         ),
-        ("operator", states.STARTED, ["Open", "Rerun with changes", *ALWAYS[1:], "Terminate"]),
-        ("operator", states.PENDING, ["Open", "Rerun with changes", *ALWAYS[1:], "Cancel"]),
-        ("operator", states.RETRY, ["Open", "Rerun with changes", *ALWAYS[1:], "Cancel"]),
+        ("operator", states.STARTED, ["Open", "Retry with changes", *ALWAYS[1:], "Terminate"]),
+        ("operator", states.PENDING, ["Open", "Retry with changes", *ALWAYS[1:], "Cancel"]),
+        ("operator", states.RETRY, ["Open", "Retry with changes", *ALWAYS[1:], "Cancel"]),
         (
             "admin",
             states.FAILURE,
-            ["Open", "Rerun with the same arguments", "Rerun with changes", *ALWAYS[1:], "Delete"],
+            ["Open", "Retry with the same arguments", "Retry with changes", *ALWAYS[1:], "Delete"],
         ),
-        ("admin", states.STARTED, ["Open", "Rerun with changes", *ALWAYS[1:], "Terminate"]),
+        ("admin", states.STARTED, ["Open", "Retry with changes", *ALWAYS[1:], "Terminate"]),
     ],
 )
 def test_it_offers_what_state_and_role_allow(
@@ -73,8 +73,8 @@ def test_a_run_that_cannot_be_repeated_as_it_was_is_not_offered(
 ) -> None:
     add(**fields)
     offered = entries(signed_in("operator").get("/runs/run-0001/menu").text)
-    assert "Rerun with the same arguments" not in offered
-    assert ("Rerun with changes" in offered) is changes
+    assert "Retry with the same arguments" not in offered
+    assert ("Retry with changes" in offered) is changes
 
 
 def test_a_run_that_is_gone_has_no_menu(app: Flask, signed_in: SignedIn) -> None:

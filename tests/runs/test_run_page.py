@@ -145,7 +145,7 @@ def test_the_line_ends_where_it_is_likely_to() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "word"), [(states.SUCCESS, "Rerun"), (states.FAILURE, "Retry"), (states.SKIPPED, "Rerun")]
+    ("state", "word"), [(states.SUCCESS, "Retry"), (states.FAILURE, "Retry"), (states.SKIPPED, "Retry")]
 )
 def test_an_ended_run_is_run_again_with_one_click(
     app: Flask, signed_in: SignedIn, state: str, word: str

@@ -182,7 +182,7 @@ def test_a_run_of_a_task_that_is_gone_still_has_a_page(app: Flask, signed_in: Si
     run_id = add(1, states.FAILURE, task_name="old.gone", args=None, kwargs=None, ended_at=NOW)
     page = signed_in("operator").get(f"/runs/{run_id}").text
     assert "old.gone" in page
-    assert "Rerun with changes" not in page
+    assert "Retry with changes" not in page
 
 
 def test_the_live_part_of_a_run(app: Flask, signed_in: SignedIn) -> None:

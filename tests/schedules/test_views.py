@@ -313,7 +313,8 @@ def test_the_page_of_a_schedule(app: Flask, signed_in: SignedIn, new: Make, now:
     for text in (
         "Daily report", "month end", "of 12", "Queue one", "30 min", "Day before the fire", "+2.5 s",
         "missed fires of this schedule are skipped", "An earlier run of this schedule had not finished.",
-        "by hand", "goes out", "Changed it", "<del>Report</del>", "<ins>Daily report</ins>", "tom", "Made it",
+        "by hand", "goes out", "Changed it", "<del>Report</del>", "<ins>Daily report</ins>", "tom",
+        "Created it",
     ):  # fmt: skip
         assert text in page, text
     assert "s3cret" not in page

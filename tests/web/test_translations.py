@@ -248,3 +248,9 @@ def test_the_messages_of_a_language_are_read_once(
         assert 'lang="zh-CN"' in browser.get("/runs").text
     assert 'lang="zh-CN"' in first
     assert read == [["zh_Hans_CN"]]
+
+
+@pytest.mark.parametrize("word", ["您", "回溯", "引发", "软时限", "。 ", "(?<!消息)代理(?![码程])"])
+def test_one_thing_has_one_word_in_chinese(chinese: Catalog, word: str) -> None:
+    texts = [one.string if isinstance(one.string, str) else " ".join(one.string) for one in chinese if one.id]
+    assert [text for text in texts if re.search(word, text)] == []

@@ -158,7 +158,7 @@ def test_what_cannot_be_done_is_refused(theirs: Any, told: Any, signed_in: Any, 
     assert dry["verdicts"] == {"another-app": 1}
     page = signed_in("admin").get("/runs/r1").text
     assert "Terminate" not in page
-    assert "Rerun" not in page
+    assert "Retry" not in page
     assert "/runs?app=shop" in page
 
 

@@ -26,7 +26,7 @@ class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    current = PasswordField(_l("Present password"))
+    current = PasswordField(_l("Current password"))
     password = PasswordField(_l("New password"), [InputRequired(_l("Enter the new password."))])
     again = PasswordField(_l("New password again"), [InputRequired(_l("Enter the new password once more."))])
 

@@ -153,9 +153,9 @@ def _preferences_form() -> PreferencesForm:
         ("dark", _("Dark")),
         ("system", _("As the system")),
     )
-    form.locale.choices = choices(("", _("As the browser asks")), *viewer.languages().items())
+    form.locale.choices = choices(("", _("Follow the browser")), *viewer.languages().items())
     zones = sorted(viewer.zones())
-    form.timezone.choices = choices(("", _("As the browser says")), *zip(zones, zones, strict=True))
+    form.timezone.choices = choices(("", _("Follow the browser")), *zip(zones, zones, strict=True))
     for field in (form.theme, form.locale, form.timezone):
         field.data = field.data or ""
     return form

@@ -41,7 +41,7 @@ def place(queue: str) -> Any:
     """Undo of a move or of a change of priority."""
     position, priority = forms.number("position", 1, 10**9), forms.number("priority", 0, 9)
     change = queues.undo_move(queue, forms.run_id(), position, priority, viewer.now())
-    say(_("Taken back"), _where(queue, change))
+    say(_("Undone"), _where(queue, change))
     return _answer(queue)
 
 
@@ -87,7 +87,7 @@ def send_back(queue: str) -> Any:
     change = queues.send_to(queue, run_id, home, viewer.now())
     if position:
         change = queues.undo_move(home, run_id, position, None, viewer.now())
-    say(_("Taken back"), _where(home, change))
+    say(_("Undone"), _where(home, change))
     return back_to(home)
 
 

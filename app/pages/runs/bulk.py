@@ -99,7 +99,7 @@ def _parts(bulk_id: str) -> dict[str, Any]:
 
 
 TITLES = {
-    states.RERUN: (_l("Rerun many runs"), _l("will rerun"), _l("Rerun %(n)s"), _l("Rerunning…")),
+    states.RERUN: (_l("Retry many runs"), _l("will be retried"), _l("Retry %(n)s"), _l("Retrying…")),
     states.CANCEL: (_l("Cancel many runs"), _l("will be cancelled"), _l("Cancel %(n)s"), _l("Cancelling…")),
     states.TERMINATE: (
         _l("Terminate many runs"),

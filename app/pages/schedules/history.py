@@ -14,7 +14,7 @@ from app.web.words import duration, full, one_line
 
 SHOWN = 50
 ACTIONS: dict[str, Any] = {
-    "create": _l("Made it"),
+    "create": _l("Created it"),
     "update": _l("Changed it"),
     "enable": _l("Turned it on"),
     "disable": _l("Turned it off"),

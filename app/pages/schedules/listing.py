@@ -70,7 +70,7 @@ def bulk() -> Any:
 def undo() -> Response:
     done_at = moment("done_at")
     outcomes = schedules.undo(done_at, current_user.name, viewer.now())
-    tell(outcomes, _("Taken back"))
+    tell(outcomes, _("Undone"))
     return back(url_for(".index"))
 
 
