@@ -104,6 +104,7 @@ def build_celery(app: Flask, settings: Settings) -> None:
         app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
         adopt_others(celery_app)
     catalog.declare_queues(celery_app, settings)
+    catalog.restrict(celery_app, settings.admin_tasks)
     app.extensions["ignored_configuration"] = catalog.ignored(celery_app, settings)
 
 

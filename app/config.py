@@ -211,6 +211,10 @@ class Settings(BaseSettings):
     tasks: CommaList = Field(
         [], description="Comma-separated modules of your own tasks, importable from the working folder."
     )
+    admin_tasks: CommaList = Field(
+        [],
+        description="Comma-separated tasks that need the role admin, with * for any letters: billing.*",
+    )
     queues: Annotated[list[QueueName], NoDecode, BeforeValidator(_split)] = Field(
         [], description="Comma-separated queues to declare beside default, files, mail and examples."
     )

@@ -6,7 +6,7 @@ from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load, own_modules
 from app.catalog.forms import ParameterForm, build_form
-from app.catalog.info import TaskInfo, find, listing, lookup, matching
+from app.catalog.info import TaskInfo, find, listing, lookup, matching, restrict
 from app.catalog.json_text import parse_json, parse_raw, to_raw
 from app.catalog.masking import hide, mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
@@ -47,6 +47,7 @@ __all__ = [
     "parse_json",
     "parse_raw",
     "require_size",
+    "restrict",
     "schema",
     "secrets_of",
     "to_raw",

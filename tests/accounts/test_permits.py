@@ -301,6 +301,30 @@ def test_a_task_names_its_role(celery_app: Celery, caller: Callable[[str], Any])
         celery_app.tasks.pop("permits.odd")
 
 
+def test_a_setting_names_tasks_that_need_admin(
+    app: Flask, celery_app: Celery, caller: Callable[[str], Any], signed_in: Any, post: Any
+) -> None:
+    @shared_task(name="billing.refund")
+    def refund(order: int) -> None:
+        """Its code says nothing of a role."""
+
+    before = getattr(celery_app, "celeriac_admin_tasks", ())
+    catalog.restrict(celery_app, ["billing.*", "shop.refund"])
+    try:
+        assert catalog.find("billing.refund").role == "admin"
+        assert catalog.find(PLAIN).role == "operator"
+        body = {"task_name": "billing.refund", "args": [1]}
+        assert caller("operator").post("/runs", json=body).status_code == 403
+        assert caller("admin").post("/runs", json=body).status_code == 202
+        data = {"mode": "fields", "order": "1", "queue": "default", "priority": "5"}
+        assert post(signed_in("operator"), "/tasks/billing.refund/run", data).status_code == 403
+        definition = {"name": "s", "task_type": "interval", "interval_seconds": 60} | body
+        assert caller("operator").post("/schedules", json=definition).status_code == 403
+    finally:
+        catalog.restrict(celery_app, before)
+        celery_app.tasks.pop("billing.refund")
+
+
 def test_a_demoted_admin_is_an_operator(app: Flask, signed_in: Any, post: Any) -> None:
     browser = signed_in("admin", "boss")
     signed_in("admin", "other")
