@@ -17,10 +17,11 @@ from sqlalchemy.pool import NullPool
 
 from app import audit, runs
 from app.config import settings
-from app.extensions import db
+from app.extensions import db, transaction
 from app.library.maintenance import backup_database, clean_history
 from app.library.maintenance.backup import BackupFailed, back_up, keep_newest
 from app.runs.models import Run
+from app.runs.statistics.models import TaskHour
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
@@ -228,3 +229,17 @@ def test_many_runs_are_removed_in_batches(run: Any, app: Flask) -> None:
     db.session.commit()
     assert run(clean_history, older_than_days=1)["deleted"] == 2500
     assert left() == []
+
+
+@pytest.mark.database
+def test_the_audit_log_keeps_how_many_hours_of_tasks_were_removed(run: Any, app: Flask) -> None:
+    with transaction() as session:
+        for days in (500, 499, 1):
+            at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
+            session.add(TaskHour(task_name="examples.basic.add", hour_at=at, run_times={}, waits={}))
+    for expected in (2, None):
+        run(clean_history)
+        db.session.rollback()  # the task worked in a session of its own
+        entry = audit.page(audit.AuditFilter(action="run.delete")).items[0]
+        assert entry.details is not None
+        assert entry.details.get("hours_of_tasks") == expected

@@ -86,13 +86,13 @@ def clean_history(
     rule = runs.rule_of(utcnow(), older_than_days, states, keep_newest, task_name)
     before = runs.boundary(rule)
     oldest = before.isoformat() if before else None
-    deleted = 0
-    limits = {"before": oldest, "states": states or "any", "task_name": task_name}
+    deleted = hours = 0
+    limits = {"before": oldest, "states": states or "any", "task_name": task_name, "keep_newest": keep_newest}
     try:
+        hours = runs.forget_before(utcnow())
         while before and (count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name)):
             deleted += count
             self.progress(deleted, None, f"{deleted:,} runs removed")
     finally:  # also when it is stopped halfway
-        runs.note_clean_up(deleted, utcnow(), self.request.id or "", keep_newest=keep_newest, **limits)
-    runs.forget_before(utcnow())
+        runs.note_clean_up(deleted, utcnow(), self.request.id or "", hours_of_tasks=hours or None, **limits)
     return {"deleted": deleted, "before": oldest, "states": states or "any"}
