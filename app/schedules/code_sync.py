@@ -137,7 +137,7 @@ def _apply(row: Schedule, wanted: Mapping[str, Any], by: str | None, now: dateti
     new = edits.merged(old, wanted, now)
     if not (diff := history.difference(old, new)):
         return row
-    edits.write(row, new, by, now)
+    edits.write(row, old, new, by, now)
     if not keeping.unchanged(old, new):
         row.secrets_by = None
     history.record(row, action, by, now, diff)

@@ -68,7 +68,7 @@ class Definition:
     @classmethod
     def of(cls, row: Schedule) -> "Definition":
         """The definition of a stored schedule."""
-        return cls(**{name: getattr(row, name) for name in FIELDS})
+        return cls(**dict(zip(FIELDS, _definition(row), strict=True)))
 
     def write(self, row: Schedule) -> None:
         """Put every field into a row."""
@@ -96,6 +96,7 @@ WINDOW = ("starts_at", "ends_at")
 ARGUMENTS = ("task_name", "args", "kwargs")
 
 
+_definition = attrgetter(*FIELDS)
 _timing = attrgetter(*TIMING_FIELDS)
 _policies = attrgetter(*POLICY_FIELDS)
 

@@ -241,16 +241,17 @@ def _carry_out(row: Schedule, one: Edit, by: str | None, now: datetime, note: st
         _permit(one.old, one.new)
     if one.new.name != one.old.name:
         _require_free(one.new.name)
-    write(row, one.new, by, now, note)
+    write(row, one.old, one.new, by, now, note)
     if not one.same_call:
         row.secrets_by = keeping.person(by)
     if not set(ARGUMENTS).isdisjoint(one.diff):
         row.checked_signature = drift.signature(row.task_name)
 
 
-def write(row: Schedule, new: Definition, by: str | None, now: datetime, note: str | None = None) -> None:
-    """Put a changed definition into a locked row and move its next fire where that follows."""
-    old = Definition.of(row)
+def write(
+    row: Schedule, old: Definition, new: Definition, by: str | None, now: datetime, note: str | None = None
+) -> None:
+    """Put a new definition into a locked row in place of its old; move its next fire where that follows."""
     new.write(row)
     rows.touched(row, by, now)
     if any(getattr(row, name) != getattr(old, name) for name in ARGUMENTS):

@@ -64,7 +64,7 @@ def apply(wanted: Sequence[Mapping[str, Any]], by: str | None, now: datetime) ->
         planned = []
         for one, step in zip(wanted, steps, strict=True):
             row = known.get(step.name)
-            if row is not None and step.change is not None and step.stood == _stands(row):
+            if row is not None and step.change is not None and step.stood == _stands(row, Definition.of(row)):
                 planned.append((row, step.change))
             elif row is not None:  # somebody else made or changed it meanwhile
                 edits.change(row, one, by, now, "import")
@@ -84,12 +84,12 @@ def _addition(one: Mapping[str, Any], now: datetime, completed: dict[Any, Defini
 
 def _change(row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
     change = edits.checked(row, one, by, now)
-    return Step(change.new.name, False, change.diff, change.new, change, _stands(row))
+    return Step(change.new.name, False, change.diff, change.new, change, _stands(row, change.old))
 
 
-def _stands(row: Any) -> tuple[Any, ...]:
+def _stands(row: Any, definition: Definition) -> tuple[Any, ...]:
     """What a change of a schedule was checked against."""
-    return row.version, row.run_count, row.secrets_by, Definition.of(row)
+    return row.version, row.run_count, row.secrets_by, definition
 
 
 def _refuse_twice(wanted: Sequence[Mapping[str, Any]]) -> None:
