@@ -42,7 +42,7 @@ def _split(value: Any) -> Any:
 
 
 def _timezone(value: str) -> str:
-    if value not in available_timezones():
+    if value != "UTC" and value not in available_timezones():  # which walks the disk
         raise ValueError("allowed: an IANA time zone name such as UTC, Europe/London or Asia/Shanghai")
     return value
 

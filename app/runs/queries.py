@@ -1,5 +1,6 @@
 """Finds runs: one by its id, pages of them newest first, counts by state."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,19 @@ from operator import itemgetter
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import CompoundSelect, String, column, func, literal, select, tuple_, union_all, values
+from sqlalchemy import (
+    CompoundSelect,
+    String,
+    TableValuedAlias,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import undefer
 
 from app import lists
@@ -190,10 +203,10 @@ def latest(task_names: Sequence[str]) -> dict[str, Run]:
     """The newest run of each task that has one: one look into the index for each name."""
     if not task_names:
         return {}
-    names = values(column("name", String), name="names").data([(name,) for name in task_names]).cte("names")
+    names = _each_of(task_names)
     newest = (
         select(Run.id)
-        .where(Run.task_name == names.c.name)
+        .where(Run.task_name == names.c.value)
         .order_by(Run.created_at.desc(), Run.id.desc())
         .limit(1)
         .correlate(names)
@@ -201,6 +214,14 @@ def latest(task_names: Sequence[str]) -> dict[str, Run]:
     )
     found = db.session.scalars(select(Run).where(Run.id.in_(select(newest).select_from(names))))
     return {run.task_name: run for run in found}
+
+
+def _each_of(names: Sequence[str]) -> TableValuedAlias:
+    """A row for each name. They are one value: SQLAlchemy writes the SQL of a query once for any of them."""
+    if db.engine.dialect.name == "postgresql":
+        array = func.unnest(cast(list(names), postgresql.ARRAY(String)))
+        return array.table_valued(column("value", String), name="names").render_derived()
+    return func.json_each(json.dumps(list(names))).table_valued(column("value", String), name="names")
 
 
 def reruns(run_id: str) -> list[Run]:
