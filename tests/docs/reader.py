@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -202,6 +203,8 @@ def copy(folder: Path) -> None:
         if (PROJECT / name).is_file() and not name.startswith("tests/"):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((PROJECT / name).read_bytes())
-            target.chmod((PROJECT / name).stat().st_mode)
+            shutil.copy2(PROJECT / name, target)
+    for compiled in (PROJECT / "app").rglob("__pycache__"):  # else each process compiles it all at once
+        half_written = shutil.ignore_patterns("*.pyc.*")
+        shutil.copytree(compiled, folder / compiled.relative_to(PROJECT), ignore=half_written)
     (folder / ".venv").symlink_to(sys.prefix)
