@@ -235,10 +235,9 @@ def test_a_request_that_is_on_its_way_is_answered_while_the_process_is_replaced(
             time.sleep(0.01)
 
 
-@pytest.mark.parametrize("named", [["-c", "app/web/gunicorn.py"], []])
-def test_the_web_process_itself(processes: Any, eventually: Callable[..., Any], named: list[str]) -> None:
+def test_the_web_process_itself(processes: Any, eventually: Callable[..., Any]) -> None:
     port = free_port()
-    web = ["gunicorn", *named, "wsgi:app", "--bind", f"127.0.0.1:{port}"]
+    web = ["gunicorn", "-c", "app/web/gunicorn.py", "wsgi:app", "--bind", f"127.0.0.1:{port}"]
     processes.start("web", *web, "--no-control-socket")
     _wait_for(port)
     seconds_for(port, "/livez")
