@@ -149,6 +149,14 @@ def test_a_library_is_used_only_in_its_rooms(name: str, allowed: set[str]) -> No
                 assert room in allowed, f"{path} uses {name}"
 
 
+def test_the_top_level_is_what_was_chosen() -> None:
+    chosen = (
+        "app templates static tests wsgi.py celery_worker.py requirements.txt README.md bin docs deploy bench"
+    )
+    chosen += " celeriac_agent .ci .gitignore pyproject.toml requirements.in requirements-dev.txt"
+    assert {str(path.relative_to(PROJECT)).split("/")[0] for path in tracked("*")} == set(chosen.split())
+
+
 def test_every_setting_is_in_the_readme() -> None:
     text = README.read_text()
     missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in text]
