@@ -17,7 +17,7 @@ __all__ = ["channel_pages", "listing", "rule_pages"]
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
-    register(app, Entry("alerts.index", _l("Alerts"), "signal", 70, count=_count))
+    register(app, Entry("alerts.index", _l("Alerts"), "bell", 70, count=_count))
 
 
 def _count() -> Any:
