@@ -33,7 +33,7 @@ from sqlalchemy import Select, Table, exists, select
 from werkzeug.test import TestResponse
 from xdist.scheduler import LoadScopeScheduling
 
-from app import broker, create_app, embedded_redis
+from app import broker, create_app, embedded_redis, runs
 from app.accounts import passwords, tokens, users
 from app.broker import ownership
 from app.celery import factory
@@ -41,6 +41,7 @@ from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db, limiter
 from app.recorder import recorder
+from app.runs import Run, RunRequest
 from tests.launcher import Launched, Launcher
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -367,6 +368,39 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def celery_app(app: Flask) -> Any:
     return app.extensions["celery"]
+
+
+@pytest.fixture
+def submit(app: Flask) -> Callable[..., str]:
+    """Submit a run: `submit("weekday", priority=7, day="2026-11-20")`; returns its id."""
+
+    def make(
+        task_name: str,
+        /,
+        queue: str | None = None,
+        priority: int | None = None,
+        by: str | None = "mei",
+        **kwargs: Any,
+    ) -> str:
+        request = RunRequest(
+            f"sample_tasks.{task_name}", kwargs=kwargs, requested_by=by, queue=queue, priority=priority
+        )
+        return runs.submit(request, utcnow()).id
+
+    return make
+
+
+@pytest.fixture
+def row(app: Flask) -> Callable[[str], Run]:
+    """The row of a run, as it is in the database now."""
+
+    def read(run_id: str) -> Run:
+        db.session.rollback()
+        found = db.session.get(Run, run_id)
+        assert found is not None
+        return found
+
+    return read
 
 
 @pytest.fixture(scope="session")

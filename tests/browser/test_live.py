@@ -9,30 +9,20 @@ from playwright.sync_api import Page, expect
 
 from app import broker
 from app.broker import topics
-from app.extensions import transaction
 from app.runs import states
-from app.runs.models import Run
 from app.web import words
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 Visit = Callable[..., Page]
 
 
 def put(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
-    """Write a run into the history, or change it, as the recorder does."""
+    """Write a run into the history, or change it, and tell of it."""
     at = NOW - timedelta(minutes=90) + timedelta(seconds=number)
-    values: dict[str, Any] = {
-        "task_name": "sample_tasks.plain",
-        "queue": "default",
-        "args": [number],
-        "kwargs": {},
-    }
-    with transaction() as session:
-        session.merge(
-            Run(id=f"run-{number}", created_at=at, updated_at=at, state=state, attempt=0, **values | fields)
-        )
-    topics.touch(broker.client(), ["runs", f"run:run-{number}"])
-    return f"run-{number}"
+    run_id = make_run(f"run-{number}", at, state, **{"args": [number]} | fields)
+    topics.touch(broker.client(), ["runs", f"run:{run_id}"])
+    return run_id
 
 
 def test_new_runs_come_in_by_themselves_while_nobody_touches_the_list(visit: Visit) -> None:

@@ -10,30 +10,20 @@ from playwright.sync_api import Page, expect
 
 from app import broker
 from app.broker import topics
-from app.extensions import transaction
 from app.runs import states
 from app.runs.history import record
-from app.runs.models import Run
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 Visit = Callable[..., Page]
 
 
 def put(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
-    """Write a run into the history, or change it, as the recorder does."""
+    """Write a run into the history, or change it, and tell of it; returns its row's selector."""
     at = NOW - timedelta(minutes=90) + timedelta(seconds=number)
-    values: dict[str, Any] = {
-        "task_name": "sample_tasks.plain",
-        "queue": "default",
-        "args": [number],
-        "kwargs": {},
-    }
-    with transaction() as session:
-        session.merge(
-            Run(id=f"row-{number}", created_at=at, updated_at=at, state=state, attempt=0, **values | fields)
-        )
-    topics.touch(broker.client(), ["runs", f"run:row-{number}"])
-    return f"#run-row-{number}"
+    run_id = make_run(f"row-{number}", at, state, **{"args": [number]} | fields)
+    topics.touch(broker.client(), ["runs", f"run:{run_id}"])
+    return f"#run-{run_id}"
 
 
 def test_chosen_rows_stay_chosen_and_in_place_while_runs_come_in(visit: Visit) -> None:

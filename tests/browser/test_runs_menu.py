@@ -15,20 +15,18 @@ from app.broker import topics
 from app.extensions import db, transaction
 from app.runs import states
 from app.runs.models import Run
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 Visit = Callable[..., Page]
 
 
 def put(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
-    """Write a run into the history, or change it, as the recorder does; returns its row's selector."""
+    """Write a run into the history, or change it, and tell of it; returns its row's selector."""
     at = NOW - timedelta(minutes=90) + timedelta(seconds=number)
-    values: dict[str, Any] = {"task_name": "sample_tasks.plain", "queue": "default", "args": [number]}
-    values |= {"kwargs": {}, "attempt": 0, "created_at": at, "updated_at": at}
-    with transaction() as session:
-        session.merge(Run(id=f"row-{number}", state=state, **values | fields))
-    topics.touch(broker.client(), ["runs", f"run:row-{number}"])
-    return f"#run-row-{number}"
+    run_id = make_run(f"row-{number}", at, state, **{"args": [number]} | fields)
+    topics.touch(broker.client(), ["runs", f"run:{run_id}"])
+    return f"#run-{run_id}"
 
 
 def test_the_keyboard_opens_moves_and_closes(visit: Visit) -> None:

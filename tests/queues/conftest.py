@@ -8,8 +8,6 @@ from flask import Flask
 
 from app import broker, runs
 from app.clock import utcnow
-from app.extensions import db
-from app.runs import Run
 
 
 @pytest.fixture
@@ -33,16 +31,3 @@ def nothing_known(app: Any) -> None:
 def order() -> Callable[..., list[str]]:
     """The ids of a queue's line, the next first."""
     return lambda queue="default": [message.id for message in broker.page(queue, 0, 1000)]
-
-
-@pytest.fixture
-def row(app: Any) -> Callable[[str], Run]:
-    """The row of a run, as it is in the database now."""
-
-    def read(run_id: str) -> Run:
-        db.session.rollback()
-        found = db.session.get(Run, run_id)
-        assert found is not None
-        return found
-
-    return read

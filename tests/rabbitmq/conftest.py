@@ -14,12 +14,10 @@ import pytest
 from flask import Flask
 from kombu import Connection
 
-from app import broker, create_app, runs
+from app import broker, create_app
 from app.broker.rabbitmq import server
-from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
-from app.runs import Run, RunRequest
 
 DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in the PATH changes to a user of its own
 START_SECONDS = 240
@@ -148,36 +146,3 @@ def processes(processes: Any, rabbitmq_server: Server) -> Any:
     """Workers and recorders that find their queues in RabbitMQ."""
     processes.environment |= {"CELERIAC_BROKER_URL": rabbitmq_server.url}
     return processes
-
-
-@pytest.fixture
-def submit(app: Flask) -> Callable[..., str]:
-    """Submit a run: `submit("weekday", priority=7, day="2026-11-20")`; returns its id."""
-
-    def make(
-        task_name: str,
-        /,
-        queue: str | None = None,
-        priority: int | None = None,
-        by: str | None = "mei",
-        **kwargs: Any,
-    ) -> str:
-        request = RunRequest(
-            f"sample_tasks.{task_name}", kwargs=kwargs, requested_by=by, queue=queue, priority=priority
-        )
-        return runs.submit(request, utcnow()).id
-
-    return make
-
-
-@pytest.fixture
-def row(app: Flask) -> Callable[[str], Run]:
-    """The row of a run, as it is in the database now."""
-
-    def read(run_id: str) -> Run:
-        db.session.rollback()
-        found = db.session.get(Run, run_id)
-        assert found is not None
-        return found
-
-    return read

@@ -19,6 +19,7 @@ from app.runs import states
 from app.runs.bulk import execution, selection
 from app.runs.filters import RunFilter
 from app.runs.models import Run
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 SignedIn = Callable[[str], FlaskClient]
@@ -28,17 +29,7 @@ Eventually = Callable[..., Any]
 
 def add(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
     at = NOW - timedelta(hours=1) + timedelta(seconds=number)
-    values: dict[str, Any] = {
-        "task_name": "sample_tasks.plain",
-        "queue": "default",
-        "args": [number],
-        "kwargs": {},
-    }
-    with transaction() as session:
-        session.add(
-            Run(id=f"b{number:04}", created_at=at, updated_at=at, state=state, attempt=0, **values | fields)
-        )
-    return f"b{number:04}"
+    return make_run(f"b{number:04}", at, state, **{"args": [number]} | fields)
 
 
 def work(bulk: many.Bulk, now: datetime = NOW) -> many.Bulk:

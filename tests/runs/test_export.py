@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.extensions import db, transaction
+from app.extensions import db
 from app.runs import export, queries, states
 from app.runs.filters import RunFilter
-from app.runs.models import Run
 from app.runs.queries import Budget
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 SignedIn = Callable[[str], FlaskClient]
@@ -27,11 +27,8 @@ SignedIn = Callable[[str], FlaskClient]
 def add(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
     """A run of the history; the higher the number, the newer."""
     at = NOW - timedelta(hours=1) + timedelta(milliseconds=number)
-    values: dict[str, Any] = {"task_name": "t.a", "queue": "default", "args": [number], "kwargs": {}}
-    values |= {"attempt": 0, "priority": 5}
-    with transaction() as session:
-        session.add(Run(id=f"run-{number:04}", created_at=at, updated_at=at, state=state, **values | fields))
-    return f"run-{number:04}"
+    values: dict[str, Any] = {"task_name": "t.a", "args": [number], "priority": 5}
+    return make_run(f"run-{number:04}", at, state, **values | fields)
 
 
 def as_table(answer: bytes) -> list[dict[str, str]]:

@@ -10,9 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import runs
-from app.extensions import transaction
 from app.runs import states
-from app.runs.models import Run
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 SignedIn = Callable[[str], FlaskClient]
@@ -20,11 +19,7 @@ ALWAYS = ["Open", "Code and message", "Copy id"]
 
 
 def add(run_id: str = "run-0001", state: str = states.SUCCESS, **fields: Any) -> str:
-    values: dict[str, Any] = {"task_name": "sample_tasks.plain", "queue": "default", "args": [1]}
-    values |= {"kwargs": {}, "attempt": 0, "created_at": NOW, "updated_at": NOW}
-    with transaction() as session:
-        session.add(Run(id=run_id, state=state, **values | fields))
-    return run_id
+    return make_run(run_id, NOW, state, **{"args": [1]} | fields)
 
 
 def entries(fragment: str) -> list[str]:

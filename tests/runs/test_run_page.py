@@ -14,6 +14,7 @@ from app.extensions import transaction
 from app.runs import states
 from app.runs.models import Run
 from app.runs.timeline import Leg, Stage, Step, seconds_left, timeline
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 SignedIn = Callable[[str], FlaskClient]
@@ -21,16 +22,7 @@ HUGE = 2**70 + 1
 
 
 def add(run_id: str, state: str = states.SUCCESS, **fields: Any) -> str:
-    values: dict[str, Any] = {
-        "task_name": "sample_tasks.plain",
-        "queue": "default",
-        "args": [1],
-        "kwargs": {},
-    }
-    values |= {"attempt": 0, "priority": 5}
-    with transaction() as session:
-        session.add(Run(id=run_id, created_at=NOW, updated_at=NOW, state=state, **values | fields))
-    return run_id
+    return make_run(run_id, NOW, state, **{"args": [1], "priority": 5} | fields)
 
 
 def test_the_message_of_a_waiting_run_is_shown_and_of_an_ended_one_gone(

@@ -12,11 +12,11 @@ from werkzeug.test import TestResponse
 
 from app import broker, runs
 from app.broker import topics
-from app.extensions import db, transaction
+from app.extensions import db
 from app.lists import COUNT_CAP
 from app.pages.runs import presentation
 from app.runs import states
-from app.runs.models import Run
+from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 TRACEBACK = """Traceback (most recent call last):
@@ -32,15 +32,7 @@ Post = Callable[..., TestResponse]
 def add(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
     """A run of the history; the higher the number, the newer."""
     at = NOW - timedelta(hours=1) + timedelta(seconds=number)
-    values: dict[str, Any] = {
-        "task_name": "sample_tasks.plain",
-        "queue": "default",
-        "args": [number],
-        "kwargs": {},
-        "attempt": 0,
-    }
-    with transaction() as session:
-        session.add(Run(id=f"run-{number:04}", created_at=at, updated_at=at, state=state, **values | fields))
+    make_run(f"run-{number:04}", at, state, **{"args": [number]} | fields)
     topics.touch(broker.client(), ["runs"])
     return f"run-{number:04}"
 

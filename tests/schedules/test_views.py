@@ -20,8 +20,8 @@ from app.heartbeats import BEATS
 from app.heartbeats.beat import BeatHeartbeat
 from app.pages.schedules.listing import PAGE_SIZE
 from app.runs import states
-from app.runs.models import Run
 from app.schedules.models import Schedule
+from tests.rows import make_run
 
 SignedIn = Callable[..., FlaskClient]
 Post = Callable[..., TestResponse]
@@ -54,20 +54,8 @@ def put(schedule: Schedule, **values: Any) -> None:
 
 def add_run(schedule: Schedule, state: str, at: datetime, **fields: Any) -> str:
     run_id = f"{schedule.id}-{state}-{at:%d%H%M%S%f}"
-    values = {"task_name": schedule.task_name, "queue": "default", "args": [], "kwargs": {}, "due_at": at}
-    with transaction() as session:
-        session.add(
-            Run(
-                id=run_id,
-                created_at=at,
-                updated_at=at,
-                state=state,
-                attempt=0,
-                schedule_id=schedule.id,
-                **values | fields,
-            )
-        )
-    return run_id
+    values = {"task_name": schedule.task_name, "due_at": at, "schedule_id": schedule.id}
+    return make_run(run_id, at, state, **values | fields)
 
 
 def fresh(schedule: Schedule | int) -> Schedule:

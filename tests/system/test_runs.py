@@ -13,20 +13,11 @@ from flask import Flask
 from app import broker, runs
 from app.clock import utcnow
 from app.extensions import db
-from app.runs import RunRequest, queries, states
+from app.runs import queries, states
 from app.runs.explanation import explain
 from app.runs.models import Run
 
 Eventually = Callable[..., Any]
-
-
-@pytest.fixture
-def submit(app: Flask) -> Callable[..., str]:
-    def make(task_name: str, /, queue: str | None = None, **kwargs: Any) -> str:
-        request = RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs, requested_by="mei", queue=queue)
-        return runs.submit(request, utcnow()).id
-
-    return make
 
 
 def ended(run_id: str) -> Run | None:

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import audit, broker, runs
-from app.clock import utcnow
+from app import audit, broker
 
 W1 = "/workers/w1@test"
 
@@ -15,15 +14,6 @@ W1 = "/workers/w1@test"
 @pytest.fixture
 def admin(caller: Callable[[str], Any]) -> Any:
     return caller("admin")
-
-
-@pytest.fixture
-def submit(app: Flask) -> Callable[..., str]:
-    def make(task_name: str, queue: str | None = None, **kwargs: Any) -> str:
-        request = runs.RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs, queue=queue)
-        return runs.submit(request, utcnow()).id
-
-    return make
 
 
 def test_a_prefork_worker_does_what_it_is_told_and_says_so(

@@ -10,20 +10,11 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app import broker, runs
+from app import broker
 from app.clock import utcnow
 from app.heartbeats import WORKERS
 
 Submit = Callable[..., str]
-
-
-@pytest.fixture
-def submit(app: Flask) -> Submit:
-    def make(task_name: str, **kwargs: Any) -> str:
-        request = runs.RunRequest(f"sample_tasks.{task_name}", kwargs=kwargs)
-        return runs.submit(request, utcnow()).id
-
-    return make
 
 
 def told(redis: Redis, hostname: str = "w1@test") -> dict[str, Any]:
