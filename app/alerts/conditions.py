@@ -106,7 +106,7 @@ def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) ->
     candidates |= dict.fromkeys(one.task_name for one in _failures(rule, facts))
     wanted = number(rule)
     for task_name in candidates:
-        ends = facts.last_ends(task_name, rule.queue, rule.schedule_id)
+        ends = facts.last_ends(task_name, rule.queue, rule.schedule_id, wanted)
         in_row = next((n for n, (end, _at) in enumerate(ends) if end == states.SUCCESS), len(ends))
         if in_row >= wanted:
             told = {"name": task_name, "count": in_row}

@@ -16,7 +16,6 @@ from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
 from app import broker, heartbeats, runs
-from app.alerts import sending
 from app.alerts.facts import DELIVERY
 from app.alerts.models import FAILED, SENT, WAITING, AlertChannel, AlertMessage
 from app.errors import CeleriacError
@@ -59,6 +58,8 @@ def deliver(message_id: int, now: datetime, handed: bool = False) -> AlertMessag
 
     `handed` says that a run tries, and will try again by itself. What goes wrong is kept with the message.
     """
+    from app.alerts import sending  # a beat or recorder that sends nothing does without
+
     if not _claim(message_id, now):
         return None
     message = db.session.get_one(AlertMessage, message_id)

@@ -18,7 +18,7 @@ from app.runs.failures import Failure
 
 LOOKED_BACK = timedelta(minutes=10)  # a recorder that is behind by less loses no failure
 FIRES_READ = 500
-ENDS_READ = 100  # of one task, to see whether it works again
+UNENDED_READ, OTHERS_READ = 20, 200  # of one task: runs that have not ended, those of other queues
 DELIVERY = "alerts.deliver"  # the task that delivers: its own failures tell nobody anything
 
 
@@ -61,13 +61,16 @@ class Facts:
         return {(task, kind): at for task, kind, at in rows}
 
     def last_ends(
-        self, task_name: str, queue: str | None, schedule_id: int | None
+        self, task_name: str, queue: str | None, schedule_id: int | None, number: int = 10
     ) -> list[tuple[str, datetime]]:
-        """How the newest runs of a task ended, the newest first."""
+        """How the newest runs of a task ended, the newest first: so many of them, if not too many others lie
+        between.
+        """
         key = (task_name, queue, schedule_id)
-        if key not in self._ends:
-            self._ends[key] = runs.last_ends(*key, ENDS_READ)
-        return self._ends[key]
+        others = UNENDED_READ if queue is None and schedule_id is None else OTHERS_READ
+        if (*key, number) not in self._ends:
+            self._ends[*key, number] = runs.last_ends(*key, number + others)
+        return self._ends[*key, number]
 
     def unfired(self, state: str) -> list[Unfired]:
         """The fires of the last minutes that were missed or skipped."""

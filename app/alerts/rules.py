@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -21,6 +20,7 @@ from app.errors import Invalid, NotFound
 from app.extensions import db, transaction
 from app.lists.fields import Choice, QueryMoment, Whole
 from app.text import storable
+from app.web import viewer
 
 NAME_MAX, NOTE_MAX, TEXT_MAX = 100, 500, 255
 WINDOW_LEAST, WINDOW_MOST = 30, 86400
@@ -360,7 +360,7 @@ def _clock(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> str 
 
 
 def _zone(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> str:
-    if given not in available_timezones():
+    if given not in viewer.zones():
         raise ValueError(
             _("There is no time zone %(name)s; give one such as Asia/Shanghai.", name=str(given)[:80])
         )

@@ -14,17 +14,16 @@ from app.runs.parts import Part
 
 EVERY_SECONDS = 5.0
 LOOK_SECONDS = 1.0
-PATIENCE = timedelta(seconds=30)
+PATIENCE_SECONDS = 30.0
 
 
 class Watch:
     """Takes turns until `stopped` says so; what fails is logged, told by `part`, and tried again later."""
 
-    def __init__(
-        self, app: Flask, stopped: Callable[[float], bool], patience: timedelta = timedelta(0)
-    ) -> None:
+    def __init__(self, app: Flask, stopped: Callable[[float], bool], patient: bool = False) -> None:
         self.part = Part("looking at the alerts", self._look, EVERY_SECONDS)
-        self._app, self._stopped, self._patience = app, stopped, patience
+        self._app, self._stopped = app, stopped
+        self._patience = timedelta(seconds=PATIENCE_SECONDS if patient else 0)
 
     def start(self) -> None:
         """Begin, in a thread that ends with the process."""

@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 from sqlalchemy.exc import OperationalError
 
 from app import broker
-from app.alerts.watch import PATIENCE, Watch
+from app.alerts.watch import Watch
 from app.beat import notifications
 from app.broker import wakeups
 from app.clock import utcnow
@@ -164,7 +164,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         self._prepared = True
         gc.freeze()  # what is loaded by now stays: a burst need not look through it again and again
         self._listener("drift", self._check_drift)
-        Watch(self._flask, self._closed.wait, PATIENCE).start()
+        Watch(self._flask, self._closed.wait, patient=True).start()
 
     def _back_off(self) -> float:
         wait = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]

@@ -145,22 +145,23 @@ def _next_tasks(queue: str) -> list[str | None]:
 
 
 def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
-    depths, oldest = broker.depths(wanted), broker.oldest_sent_at(wanted)
+    depths = broker.depths(wanted)
+    oldest = broker.oldest_sent_at([name for name in wanted if depths[name].waiting])
     pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: service_rates(now))
     went = cache(lambda: trends.read({name: depths[name].waiting for name in wanted}, now))
-    details = settings().queue_details
+    details, declared = settings().queue_details, set(settings().declared_queues)
     return [
         Queue(
             name=name,
             description=details[name].description if name in details else "",
-            declared=name in settings().declared_queues,
+            declared=name in declared,
             waiting=depths[name].waiting,
             held=depths[name].held,
             by_priority=depths[name].by_priority,
             pause=pauses.get(name),
             holding_new=modes.get(name),
             listening=[worker for worker in alive if worker.online and name in worker.queues],
-            oldest_at=oldest[name],
+            oldest_at=oldest.get(name),
             service_rates=known,
             trends=went,
             next_tasks=cache(partial(_next_tasks, name)),

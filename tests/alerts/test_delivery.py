@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import itertools
+import signal
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.alerts import bodies, channels, delivery, sending, tasks
+from app.alerts import bodies, channels, delivery, rules, sending, tasks
 from app.extensions import db
 from app.library.mail import smtp
 from app.runs import Run
@@ -235,6 +236,26 @@ def test_a_worker_delivers_and_tries_again(team: Any, processes: Any, eventually
     run = eventually(lambda: (run := db.session.get(Run, run_id)) and run.state == "SUCCESS" and run)
     assert run.task_name == "alerts.deliver"
     assert run.attempt >= 1
+
+
+@pytest.mark.process
+def test_beat_tells_that_no_recorder_works(team: Any, processes: Any, eventually: Any) -> None:
+    """It looks at the rules and delivers when nobody else has done so for a while."""
+    from app.clock import utcnow
+
+    processes.environment["CELERIAC_HTTP_ALLOW_PRIVATE"] = "1"
+    processes.constants["app.alerts.watch.PATIENCE_SECONDS"] = 1.0
+    team.now = utcnow()
+    team.rule("recorder_silent", seconds=1)
+    recorder = processes.recorder()
+    processes.start("beat", "celery", "-A", "celery_worker", "beat", "-l", "INFO")
+    processes.kill(recorder, signal.SIGKILL)
+    eventually(lambda: team.receiver.posts)
+    assert team.receiver.bodies[0]["firing"][0]["text"].startswith("No recorder has been heard of")
+    processes.recorder()
+    recovered = {"status": "recovered", "kind": "recorder_silent"}
+    rules.update(team.messages()[0].rule_id, {"window_seconds": 30}, "ann", utcnow())
+    eventually(lambda: team.receiver.bodies[-1].items() >= recovered.items(), 90)
 
 
 @pytest.mark.process

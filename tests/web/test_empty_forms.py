@@ -11,14 +11,15 @@ from werkzeug.test import TestResponse
 
 from app import schedules
 from app.accounts import tokens, users
+from app.alerts import channels, rules
 from app.clock import utcnow
 from app.runs import bulk
 
 
 def posts(app: Flask) -> list[tuple[str, set[str]]]:
     """Every address of the pages that takes a form, with the names of its places."""
-    rules = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
-    return [(rule.rule, set(rule.arguments)) for rule in rules if not rule.rule.startswith("/api/")]
+    routes = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
+    return [(rule.rule, set(rule.arguments)) for rule in routes if not rule.rule.startswith("/api/")]
 
 
 @pytest.fixture
@@ -43,6 +44,11 @@ def place(app: Flask) -> Callable[[str, str], Any]:
                 return bulk.freeze("cancel", [make("run_id", text)], "mei", now).id
             case "user_id":
                 return users.create(text, "operator", now).id
+            case "channel_id":
+                hook = {"name": text, "kind": "webhook", "address": "https://chat.example/hook"}
+                return channels.create(hook, "mei", now).id
+            case "rule_id":
+                return rules.create({"name": text, "kind": "disk"}, "mei", now).id
             case "token_id":
                 return tokens.create(users.create(text, "operator", now), "laptop", now)[0].id
         known = {"task_name": "sample_tasks.resize", "queue": "default", "hostname": "w1@nowhere"}
