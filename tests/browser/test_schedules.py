@@ -44,8 +44,41 @@ def runs_of(row: Schedule) -> int:
     return len(runs.page(runs.RunFilter(schedule_id=row.id)).items)
 
 
+@pytest.mark.parametrize("width", [1440, 380])
+def test_a_picker_writes_the_expression_for_who_reads_none(app: Flask, visit: Visit, width: int) -> None:
+    page = visit("/schedules/new?task_name=sample_tasks.plain", width=width)
+    page.locator("[name=task_type][value=cron]").check(force=True)
+    whole, said = page.locator("#cron_schedule"), page.locator("#timing-said")
+    kind = page.locator("#pick-kind")
+    for choice, expression, words in (
+        ("minutes", "*/15 * * * *", "Every 15 minutes"),
+        ("weekdays", "0 9 * * 1-5", "Weekdays at 09:00"),
+        ("last", "0 9 L * *", "last day"),
+        ("nth", "0 9 * * 1#1", "first Monday"),
+    ):
+        kind.select_option(choice)
+        expect(whole).to_have_value(expression)
+        expect(said).to_contain_text(re.compile(words, re.IGNORECASE))
+    kind.select_option("days")
+    page.get_by_label("Monday", exact=True).check()
+    page.get_by_label("Thursday").check()
+    page.locator("[data-time]").first.fill("08:30")
+    page.get_by_role("button", name="Another time").click()
+    expect(whole).to_have_value("30 8,9 * * 1,4")
+    expect(said).to_contain_text("Next:")
+    expect(said).to_be_in_viewport()
+    page.locator(".cron-raw summary").click()
+    whole.fill("99 * * * *")
+    expect(said.locator(".field-error")).to_be_visible()
+    expect(kind).to_have_value("own")
+    whole.fill("0 7 1 * *")
+    expect(kind).to_have_value("date")
+    expect(said.locator(".field-error")).to_have_count(0)
+
+
 def test_five_columns_and_the_whole_expression_stay_in_step(app: Flask, visit: Visit) -> None:
     page = visit("/schedules/new")
+    page.locator(".cron-raw summary").click()
     whole, hour = page.get_by_label("Whole expression"), page.get_by_label("Hour", exact=True)
     expect(hour).to_have_value("9")
     hour.fill("7,19")
@@ -68,6 +101,7 @@ def test_five_columns_and_the_whole_expression_stay_in_step(app: Flask, visit: V
 
 def test_the_preview_follows_what_is_typed(app: Flask, visit: Visit) -> None:
     page = visit("/schedules/new", timezone_id="Asia/Shanghai")
+    page.locator(".cron-raw summary").click()
     preview = page.locator("#preview")
     page.get_by_label("Time zone").fill("America/New_York")
     expect(preview).to_contain_text("for you")

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from babel.dates import get_day_names
 from flask import render_template, request
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -117,10 +119,17 @@ def _drawn(form: ScheduleForm, **more: Any) -> str:
         form=form,
         tasks=_tasks(),
         zones=sorted(viewer.zones()),
+        weekdays=_weekdays(),
         parts=[(part, timing.allowed(part)) for part in PARTS],
         **_previewed(form),
         **more,
     )
+
+
+def _weekdays() -> list[tuple[str, str]]:
+    """The days of the week as cron counts them and as the viewer calls them, Monday first."""
+    names = get_day_names("wide", locale=get_locale())
+    return [(str((number + 1) % 7), names[number]) for number in range(7)]
 
 
 def _refused(form: ScheduleForm, error: Invalid | Conflict) -> Any:
@@ -169,11 +178,13 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
         preview = schedules.preview(shape, now, fires.SHOWN, start)
     except Invalid as error:
         messages = [f"{form.label_of(name)}: {' '.join(said)}" for name, said in error.errors.items()]
-        return {"unknown": messages, "fires": [], "resolved": []}
+        wrong = [" ".join(said) for name, said in error.errors.items() if name == "cron_schedule"]
+        return {"unknown": messages, "timing_errors": wrong, "fires": [], "resolved": []}
     listed = preview.fires
     arguments = _resolved(form, shape, listed)
     return {
         "unknown": [],
+        "timing_errors": [],
         "form_enabled": form.fields.enabled.data,
         "resolved": _at_fields(form, arguments[0] if arguments else {}),
         "words": preview.words,
