@@ -99,6 +99,21 @@ def _broker_url(value: str | None) -> str | None:
     return _readable(value)
 
 
+def _brokers(value: Any) -> Any:
+    """`app=URL` pairs, divided by commas, as a dictionary."""
+    if not isinstance(value, str):
+        return value
+    brokers = {}
+    for pair in re.split(r",(?=[^,=/@]+=[a-z+]+://)", value):
+        name, is_pair, url = pair.strip().partition("=")
+        if not is_pair or not re.match(r"(redis|rediss|redis\+socket|sentinel|amqp|amqps)://", url):
+            raise ValueError(
+                "allowed: app=URL, divided by commas; URL with redis, rediss, sentinel, amqp or amqps"
+            )
+        brokers[name.strip()] = ";".join(map(_readable, url.split(";")))  # Sentinels are several
+    return brokers
+
+
 def _database_url(value: str | None) -> str | None:
     """PostgreSQL is always reached through psycopg 3, whatever way the URL spells it."""
     if not value:
@@ -207,6 +222,11 @@ class Settings(BaseSettings):
         None,
         min_length=16,
         description="Signs sessions and links; unset: made once and kept in the data folder.",
+    )
+    brokers: Annotated[dict[str, str], NoDecode, BeforeValidator(_brokers)] = Field(
+        {},
+        description="Brokers of other apps with the agent, to which Celeriac may send: "
+        "`shop=redis://10.0.0.5/0,mail=amqp://USER:PASSWORD@HOST/VHOST`.",
     )
     tasks: CommaList = Field(
         [], description="Comma-separated modules of your own tasks, importable from the working folder."
@@ -356,6 +376,8 @@ def without_secrets(name: str, value: str) -> str:
     """A setting's value as it may be shown when it is wrong: no key, and no URL's user and password."""
     if name.endswith(("_KEY", "_TOKEN")):
         return "***"
+    if name.endswith("_BROKERS"):
+        return re.sub(r"//[^/,]*@", "//***@", value)
     if not name.endswith(("_URL", "_URLS")):
         return value
     value = re.sub(r"^(\w[\w+.-]*:/*)?.*@", r"\1***@", value, flags=re.DOTALL)

@@ -8,6 +8,7 @@ import os
 import platform
 import threading
 import time
+import zlib
 from typing import Any
 
 import celery
@@ -15,10 +16,14 @@ import redis
 from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
+from celeriac_agent import tasks
 from celeriac_agent.stream import CONNECT_SECONDS, to_json
 from celeriac_agent.worker import pool_name
 
 APP_WORKERS = "celeriac:app-workers"  # hash: app and hostname → what the worker told last
+CATALOG_PREFIX = "celeriac:catalog:"  # and a digest: what the tasks of a version are
+CATALOG_SECONDS = 3600
+CATALOG_MAX = 8 * 1024 * 1024
 VERSION = 1  # of an entry
 BEAT_SECONDS = 2.0
 RUNNING_MAX = 100
@@ -50,6 +55,7 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
         self._behind: float | None = None  # by so many seconds this clock is behind that of Redis
         self._reached = False
         self._same: dict[str, Any] = {}
+        self._catalog = b""
         self._last: dict[str, Any] = {}
 
     def start(self, consumer: Any) -> None:
@@ -73,6 +79,7 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
             self._tell(self._last | {"state": "offline", "running": []})
 
     def _tell_on(self, consumer: Any) -> None:
+        self._read_tasks(consumer.app)
         while not self._gone.is_set():
             try:
                 self._last = entry(consumer)
@@ -81,6 +88,19 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
                 logger.warning("Celeriac is told nothing of this worker", exc_info=True)
                 return
             self._gone.wait(BEAT_SECONDS)
+
+    def _read_tasks(self, app: Celery) -> None:
+        """Make the catalog ready, which others of the same version share."""
+        try:
+            told = {"app": _home[1]} | tasks.document(app)
+            packed = zlib.compress(to_json(told).encode("utf-8", "replace"))
+        except Exception:  # tasks are anybody's code
+            logger.warning("Celeriac is told nothing of this worker's tasks", exc_info=True)
+            return
+        if len(packed) > CATALOG_MAX:
+            logger.error("Celeriac is told nothing of this worker's tasks: they take %d bytes", len(packed))
+            return
+        self._catalog, self._same["catalog"] = packed, tasks.digest(told)
 
     def _tell(self, told: dict[str, Any]) -> None:
         """By the clock of Redis; while that is away nothing is told, which the stream logs."""
@@ -97,7 +117,11 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
             pipe = self._client.pipeline(transaction=False)
             pipe.hset(APP_WORKERS, f"{_home[1]} {told['hostname']}", to_json(told))
             pipe.time()
-            self._behind = _behind(pipe.execute()[1])
+            pipe.expire(CATALOG_PREFIX + str(told.get("catalog")), CATALOG_SECONDS)
+            _, at, is_known = pipe.execute()
+            self._behind = _behind(at)
+            if self._catalog and not is_known:
+                self._client.set(CATALOG_PREFIX + told["catalog"], self._catalog, ex=CATALOG_SECONDS)
             self._reached = True
         except redis.RedisError:
             self._reached = False

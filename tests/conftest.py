@@ -66,7 +66,10 @@ KINDS = {
     "rabbitmq": {"rabbitmq_server"},
 }
 # What an app read from Redis and remembers for a while.
-READINGS = ("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at")
+READINGS = (
+    *("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at"),
+    *("published_tasks", "app_senders"),
+)
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = (
     "tests/docs/test_docs.py::test_what_a_page_says",

@@ -12,9 +12,25 @@ from app.api.fields import Moment, PageQuery, Schema, page_of
 from app.clock import utcnow
 from app.config import settings
 from app.web.permissions import requires
+from celeriac_agent.settings import APP_MAX, OWN_APP
 
 bp = frame.ApiBlueprint("tasks", __name__, description="Tasks that can be run")
-_CURSOR = lists.Cursor(str)
+_CURSOR = lists.Cursor(str, str)
+
+
+class TaskQuery(Schema):
+    app = fields.String(
+        validate=validate.Length(1, APP_MAX),
+        metadata={"description": "Whose task, where several other apps have one of this name."},
+    )
+
+
+class KnowledgeSchema(Schema):
+    """The online workers that know a task of another app; only of a single task."""
+
+    same = fields.List(fields.String(), metadata={"description": "In the version that is shown."})
+    other = fields.List(fields.String(), metadata={"description": "In another version."})
+    none = fields.List(fields.String(), metadata={"description": "Not at all."})
 
 
 class TaskSchema(Schema):
@@ -22,7 +38,9 @@ class TaskSchema(Schema):
     summary = fields.String(metadata={"description": "The first sentence of the docstring."})
     queue = fields.String()
     priority = fields.Integer(metadata={"minimum": 0, "maximum": 9, "description": "9 is the most urgent."})
-    origin = fields.String(metadata={"enum": ["library", "own"]})
+    origin = fields.String(metadata={"enum": ["library", "own", "app"]})
+    app = fields.String(metadata={"description": f"The Celery app; {OWN_APP} for Celeriac's own."})
+    known_by = fields.Nested(KnowledgeSchema, allow_none=True)
     role = fields.String(
         metadata={"enum": ["operator", "admin"], "description": "The role that running it takes, at least."}
     )
@@ -110,20 +128,22 @@ def init_app(app: Flask) -> None:
 @bp.arguments(PageQuery, location="query")
 @bp.response(200, page_of(TaskSchema))
 def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
-    """Every task, by name"""
-    (after,) = _CURSOR.read(query["cursor"]) if query["cursor"] else ("",)
-    rest = [task for task in catalog.listing() if task.name > after]
-    page = lists.Page.of(rest, query["limit"], lambda task: _CURSOR.write(task.name))
+    """Every task by name: Celeriac's own, then those of other apps"""
+    after = tuple(_CURSOR.read(query["cursor"])) if query["cursor"] else ("", "")
+    rest = [task for task in catalog.listing() if (task.app or "", task.name) > after]
+    page = lists.Page.of(rest, query["limit"], lambda task: _CURSOR.write(task.app or "", task.name))
     shown = [_shown(info) for info in workers.all_in_force(page.items)]
     return {"items": shown, "next_cursor": page.next_cursor}
 
 
 @bp.route("/tasks/<task_name>")
 @requires("view")
+@bp.arguments(TaskQuery, location="query")
 @bp.response(200, TaskSchema)
-def get_task(task_name: str) -> dict[str, Any]:
+def get_task(query: dict[str, str], task_name: str) -> dict[str, Any]:
     """One task, with the JSON Schema of its parameters"""
-    return _shown(workers.in_force(catalog.find(task_name)))
+    info = catalog.find(task_name, app=query.get("app"))
+    return _shown(workers.in_force(info)) | {"known_by": workers.knowledge(info, utcnow())}
 
 
 @bp.route("/tasks/<task_name>/numbers")
@@ -148,7 +168,8 @@ def _interval(one: runs.Bucket) -> dict[str, Any]:
 
 def _shown(info: catalog.TaskInfo) -> dict[str, Any]:
     doc = "\n\n".join(part for part in (info.summary, info.doc) if part)
-    return vars(info) | {"doc": doc, "parameters": catalog.schema(info)}
+    app = info.app or OWN_APP
+    return vars(info) | {"doc": doc, "parameters": catalog.schema(info), "app": app}
 
 
 @bp.route("/tasks/<task_name>/limits", methods=["POST"])

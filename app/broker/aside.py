@@ -9,8 +9,8 @@ import redis
 
 from app.broker.connection import reaches_broker
 
-EVENT, HEARTBEAT, MESSAGE = "event", "heartbeat", "message"
-KINDS = (EVENT, HEARTBEAT, MESSAGE)
+CATALOG, EVENT, HEARTBEAT, MESSAGE = "catalog", "event", "heartbeat", "message"
+KINDS = (CATALOG, EVENT, HEARTBEAT, MESSAGE)
 COUNTS = "celeriac:set-aside"  # hash: kind → how many there have ever been
 KEPT = "celeriac:set-aside:kept"  # stream of the newest: kind, why, what
 KEPT_MAX = 10_000

@@ -6,8 +6,9 @@ from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load, own_modules
 from app.catalog.forms import ParameterForm, build_form
-from app.catalog.info import TaskInfo, find, listing, lookup, matching, restrict
+from app.catalog.info import TaskInfo, matching, own, own_listing, restrict
 from app.catalog.json_text import parse_json, parse_raw, to_raw
+from app.catalog.lookup import find, listing, lookup, namesakes
 from app.catalog.masking import hide, mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.queues import declare_queues
@@ -43,6 +44,9 @@ __all__ = [
     "mask",
     "mask_text",
     "matching",
+    "namesakes",
+    "own",
+    "own_listing",
     "own_modules",
     "parse_json",
     "parse_raw",

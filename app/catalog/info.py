@@ -11,12 +11,10 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from celery import Celery, Task
-from flask_babel import gettext as _
 
 from app.broker.priority import DEFAULT_PRIORITY
 from app.catalog.docstrings import read_docstring
 from app.catalog.parameters import Parameter, docstring_of, parameters_of
-from app.errors import NotFound
 from app.extensions import celery_app
 
 BUILT_IN_PREFIX = "celery."
@@ -37,7 +35,7 @@ class TaskInfo:
     line: int | None
     summary: str
     doc: str  # what follows the summary in the docstring, without the parameters
-    parameters: tuple[Parameter, ...]
+    parameters: Sequence[Parameter]
     queue: str
     priority: int
     time_limit: float | None
@@ -48,8 +46,11 @@ class TaskInfo:
     default_retry_delay: float
     acks_late: bool
     ignore_result: bool
-    origin: Literal["library", "own"]
+    origin: Literal["library", "own", "app"]
     role: Literal["operator", "admin"]  # who may run and schedule it: this role, and those above
+    app: str | None = None  # of another app, whose workers published it
+    serializer: str = "json"
+    prioritised: bool = True  # whether a run that is asked for without a priority is sent with this one
 
     def parameter(self, name: str) -> Parameter | None:
         return next((p for p in self.parameters if p.name == name), None)
@@ -68,8 +69,8 @@ class TaskInfo:
 _cache: WeakKeyDictionary[Task, TaskInfo] = WeakKeyDictionary()
 
 
-def listing() -> list[TaskInfo]:
-    """Every task but Celery's own, by name."""
+def own_listing() -> list[TaskInfo]:
+    """Every task of our own but Celery's, by name."""
     names = sorted(name for name in celery_app.tasks if not name.startswith(BUILT_IN_PREFIX))
     return [_info(celery_app, celery_app.tasks[name]) for name in names]
 
@@ -84,20 +85,10 @@ def _searched(info: TaskInfo) -> str:
     return f"{info.name} {info.summary} {info.queue}".casefold()
 
 
-def find(name: str, among: Celery = celery_app) -> TaskInfo:
-    """The task of that name; raises `NotFound`. Without a current Flask app, say among which app's tasks."""
+def own(name: str, among: Celery = celery_app) -> TaskInfo | None:
+    """Our own task of that name. Without a current Flask app, say among which app's tasks."""
     task = None if name.startswith(BUILT_IN_PREFIX) else among.tasks.get(name)
-    if task is None:
-        raise NotFound(_("There is no task named %(name)s.", name=name))
-    return _info(among, task)
-
-
-def lookup(name: str, among: Celery = celery_app) -> TaskInfo | None:
-    """The task of that name, or None: history holds runs of tasks that are no longer known."""
-    try:
-        return find(name, among)
-    except NotFound:
-        return None
+    return None if task is None else _info(among, task)
 
 
 def _info(among: Celery, task: Task) -> TaskInfo:
@@ -141,9 +132,14 @@ def restrict(among: Celery, patterns: Iterable[str]) -> None:
 
 
 def _role(among: Celery, task: Task) -> Literal["operator", "admin"]:
+    says_nothing = getattr(task, ROLE, None) in (None, "operator")
+    return "operator" if says_nothing and not restricted(among, task.name) else "admin"
+
+
+def restricted(among: Celery, task_name: str) -> bool:
+    """Whether `restrict` named a task, which may be another app's."""
     patterns = getattr(among, "celeriac_admin_tasks", ())
-    restricted = any(fnmatchcase(task.name, pattern) for pattern in patterns)
-    return "operator" if getattr(task, ROLE, None) in (None, "operator") and not restricted else "admin"
+    return any(fnmatchcase(task_name, pattern) for pattern in patterns)
 
 
 def _retries(task: Task) -> bool:

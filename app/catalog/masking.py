@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from celery import Task
 
-from app.catalog.info import TaskInfo, lookup
+from app.catalog.info import TaskInfo, own
 from app.catalog.parameters import parameters_of
 from celeriac_agent import masking
 from celeriac_agent.masking import suspicious
@@ -36,7 +36,7 @@ def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> li
     """The texts and numbers among a task's arguments that `mask` would hide, as text, with their names."""
     if not _may_hold_secrets(task, args, kwargs):
         return []
-    info = lookup(task.name, task.app)
+    info = own(task.name, task.app)
     return masking.secrets_in(_places(info, args), args, kwargs, _knows(info))
 
 

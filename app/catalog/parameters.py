@@ -151,12 +151,13 @@ def read_parameters(function: Callable[..., Any], doc: Doc) -> tuple[Parameter, 
         signature = inspect.signature(lambda *args, **kwargs: None)
     hints = hints_of(function)
     return tuple(
-        _parameter(item, hints.get(item.name, EMPTY), doc.parameters.get(item.name, ""))
+        parameter_of(item, hints.get(item.name, EMPTY), doc.parameters.get(item.name, ""))
         for item in signature.parameters.values()
     )
 
 
-def _parameter(item: inspect.Parameter, hint: Any, meaning: str) -> Parameter:
+def parameter_of(item: inspect.Parameter, hint: Any, meaning: str) -> Parameter:
+    """One parameter of a signature; `meaning` is what a docstring says of it."""
     annotation = _collected(item, hint)
     adapter = None if hint is EMPTY or isinstance(hint, Unresolved) else adapter_of(annotation)
     try:

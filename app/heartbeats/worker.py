@@ -55,6 +55,7 @@ class AppWorkerEntry(WorkerEntry):
     acks_late: bool = False
     acks_otherwise: list[str] = []
     returns_after: float | None = None
+    catalog: str = Field("", max_length=64)
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Worker:
     acks_late: bool = False
     acks_otherwise: list[str] = field(default_factory=list)
     returns_after: float | None = None
+    catalog: str = ""  # the digest of what it knows
 
     @property
     def key(self) -> str:

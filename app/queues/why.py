@@ -31,6 +31,11 @@ def diagnose_elsewhere(run: Run, workers: Sequence[Worker], now: datetime) -> Di
     """The same for a run of another app, of which only its `workers` tell."""
     if run.is_finished:
         return Diagnosis("finished", _("It has finished."))
+    if run.outbox is not None and run.send_at is not None and run.send_at <= now:
+        words = _(
+            "The broker of the app %(name)s did not take it yet. It is sent again by itself.", name=run.app
+        )
+        return Diagnosis("not-sent", words)
     if run.state in (states.SCHEDULED, states.RETRY) and (run.eta_at is None or run.eta_at > now):
         return later(run)
     holder = next((one for one in workers if one.hostname == run.worker), None)

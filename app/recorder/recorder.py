@@ -25,7 +25,7 @@ from app.heartbeats.beat import BeatEntry
 from app.heartbeats.recorder import RecorderEntry
 from app.heartbeats.strangers import Listener
 from app.heartbeats.worker import AppWorkerEntry, WorkerEntry
-from app.recorder import held_runs
+from app.recorder import catalogs, held_runs
 from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
 from app.runs import adoption, bulk, history, outbox
 from app.runs.parts import Part, first_line, is_outage
@@ -42,6 +42,7 @@ BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 TELL_SECONDS = 1.0
 OTHER_APP_SECONDS = 1.0
 STRANGERS_SECONDS = 5.0
+CATALOGS_SECONDS = 2.0
 _HEARTBEATS = (
     (hashes.WORKERS, WorkerEntry),
     (hashes.APP_WORKERS, AppWorkerEntry),
@@ -67,6 +68,7 @@ class Recorder:
         self._parts = [
             Part("sending", self._send, SWEEP_SECONDS),
             Part("looking for other apps' workers", self._look_for_strangers, STRANGERS_SECONDS),
+            Part("reading of other apps' tasks", catalogs.Reader().look, CATALOGS_SECONDS),
             Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
             Part("keeping of held runs", held_runs.HeldRunSync().tick, SWEEP_SECONDS),
             Part("changes of many runs", self._resume_bulks, SWEEP_SECONDS),

@@ -1,15 +1,20 @@
 """The Celery apps beside Celeriac's own whose runs are told here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import String, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app import catalog
+from app.catalog.published import published
+from app.celery import elsewhere
+from app.celery.elsewhere import NotSendable
+from app.config import settings
 from app.errors import Conflict
 from app.extensions import Base, db
-from app.runs.models import Run
 
 
 class App(Base):
@@ -35,13 +40,36 @@ def known() -> list[str]:
     return list(db.session.scalars(select(App.name).order_by(App.name)))
 
 
-def require_own(run: Run) -> None:
-    """Raises `Conflict` (code "another-app") for a run that another app runs: nothing can be done with it."""
-    if run.app is not None:
+def reachable(app: str | None) -> bool:
+    """Whether Celeriac may send to the app's workers and tell them what to do."""
+    return app is None or (app in settings().brokers and app in published().delivery)
+
+
+def require_reachable(app: str | None) -> None:
+    """Raises `Conflict` (code "another-app") for an app whose broker is not known."""
+    if not reachable(app):
         raise Conflict(
             _(
-                "The app %(name)s runs it on a broker that Celeriac does not know. Do this there.",
-                name=run.app,
+                "The app %(name)s runs it on a broker that Celeriac does not know. Do this there, or name "
+                "that broker in CELERIAC_BROKERS.",
+                name=app,
             ),
             code="another-app",
         )
+
+
+def delivery(app: str) -> Mapping[str, Any]:
+    """How a message must be for the app's workers to read it."""
+    return published().delivery.get(app, {})
+
+
+def send(app: str, task_name: str, queue: str | None, **message: Any) -> None:
+    """Publish a message to the app's workers. Raises `NotSendable` and kombu's `OperationalError`."""
+    info = catalog.lookup(task_name, app=app)
+    if app not in settings().brokers:
+        raise NotSendable(_("CELERIAC_BROKERS does not name the broker of the app %(name)s.", name=app))
+    if info is None and queue is None:
+        raise NotSendable(_("There is no task named %(name)s.", name=task_name))
+    where = queue or (info.queue if info else "")
+    serializer = info.serializer if info else "json"
+    elsewhere.publish(app, delivery(app), task_name=task_name, queue=where, serializer=serializer, **message)

@@ -3,12 +3,14 @@
 from datetime import datetime
 
 from flask_babel import gettext as _
+from kombu.exceptions import OperationalError
 from sqlalchemy import update
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app import audit, broker
 from app.broker import topics
-from app.errors import Conflict, NotFound
+from app.celery import elsewhere
+from app.errors import BrokerUnavailable, Conflict, NotFound
 from app.extensions import celery_app, transaction
 from app.runs import apps, states
 from app.runs.models import Run
@@ -40,7 +42,7 @@ def cancel(
     Raises `Conflict` (code "finished") for a run that has ended, or ("another-app") of another app. Not
     `audited` is one of many runs, which have one entry together.
     """
-    apps.require_own(run)
+    apps.require_reachable(run.app)
     if run.is_finished:
         raise Conflict(_("This run has already finished."), code="finished")
     client = broker.client()
@@ -50,10 +52,21 @@ def cancel(
     else:
         running = run.state in states.RUNNING
         outcome = TERMINATED if terminate and running else REVOKED
-        celery_app.control.revoke(run.id, terminate=terminate and running, signal=signal)
+        _revoke(run, terminate and running, signal)
     _record(run, outcome, by, now, audited)
     topics.touch(client, ["runs", f"run:{run.id}"])
     return outcome
+
+
+def _revoke(run: Run, terminate: bool, signal: str) -> None:
+    if run.app is None:
+        celery_app.control.revoke(run.id, terminate=terminate, signal=signal)
+        return
+    try:
+        elsewhere.revoke(run.app, apps.delivery(run.app), run.id, terminate, signal)
+    except OperationalError as error:
+        words = _("The broker of the app %(name)s does not answer: %(error)s", name=run.app, error=error)
+        raise BrokerUnavailable(words) from error
 
 
 def _unsent(run: Run, now: datetime) -> bool:
@@ -72,7 +85,7 @@ def _unsent(run: Run, now: datetime) -> bool:
 
 def _removed(run: Run) -> bool:
     """Take the message out of its queue; False when a worker has it, or it is in no queue."""
-    if run.queue is None or run.state not in (states.PENDING, states.HELD):
+    if run.app is not None or run.queue is None or run.state not in (states.PENDING, states.HELD):
         return False
     try:
         broker.remove(run.queue, run.id)

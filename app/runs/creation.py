@@ -15,7 +15,7 @@ Row = dict[str, Any]
 COLUMNS = (
     *("id", "created_at", "updated_at", "task_name", "state", "queue", "priority", "attempt"),
     *("requested_by", "schedule_id", "due_at", "rerun_of", "root_id", "send_at", "ended_at", "expires_at"),
-    *("error", "args", "kwargs", "masked", "notices", "outbox"),
+    *("error", "args", "kwargs", "masked", "notices", "outbox", "app"),
 )
 
 
@@ -48,7 +48,8 @@ def new_run(
     args, kwargs, masked = catalog.mask(info, arguments.args, arguments.kwargs)
     row = new_row(run_id or str(uuid.uuid4()), task_name, at)
     row |= {"queue": _queue(info, queue, rerun_of), "rerun_of": rerun_of, "root_id": row["id"]}
-    row |= {"priority": info.priority if info and priority is None else priority}
+    own_priority = info.priority if info and info.prioritised else None
+    row |= {"priority": own_priority if priority is None else priority, "app": info.app if info else None}
     row |= {"args": args, "kwargs": kwargs, "masked": masked or None}
     row |= known
     row |= begin

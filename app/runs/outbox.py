@@ -20,11 +20,12 @@ from app import broker
 from app.broker import aside
 from app.broker.rabbitmq import dedup
 from app.broker.transport import publishing_held
+from app.celery import elsewhere
 from app.clock import utcnow
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import celery_app, db, transaction
-from app.runs import states, statistics
+from app.runs import apps, states, statistics
 from app.runs.models import Run
 from app.runs.statistics import totals
 from app.text import storable
@@ -36,7 +37,7 @@ FRESH_SECONDS = PATIENCE_SECONDS / 2
 BATCH = 200
 REPR_MAX = 1024  # Celery's own limit
 BROKER_DOWN = (OperationalError, BatchPublishError, RedisError, OSError)
-_MESSAGE = ("id", "task_name", "queue", "priority", "root_id", "outbox")
+_MESSAGE = ("id", "task_name", "queue", "priority", "root_id", "app", "outbox")
 _READ = (
     *(getattr(Run, name) for name in _MESSAGE[:-1]),
     cast(Run.outbox, Text).label("outbox"),  # as text, so that one row with a broken value fails alone
@@ -62,6 +63,7 @@ class Message(NamedTuple):
     expires: str | None
     ttl_seconds: int | None = None
     hold: dict[str, str] | None = None
+    app: str | None = None
 
 
 @dataclass
@@ -100,6 +102,7 @@ def message(row: Mapping[str, Any]) -> Message:
         expires=kept["expires"],
         ttl_seconds=kept.get("ttl_seconds"),
         hold=kept.get("hold"),
+        app=row["app"],
     )
 
 
@@ -108,6 +111,10 @@ def send(run: Run) -> bool:
 
     The recorder clears the row's outbox when it reads of the message in the stream.
     """
+    if run.app is not None:
+        sent = send_many([message({name: getattr(run, name) for name in _MESSAGE})], time.monotonic())
+        fail(sent.failed, utcnow())
+        return bool(sent.count)
     if _left_alone():
         return False
     try:
@@ -126,7 +133,10 @@ def send_many(messages: Sequence[Message], claimed: float) -> Sent:
     never can be is in the answer.
     """
     sent = Sent()
-    if _left_alone():
+    for app in sorted({one.app for one in messages if one.app is not None}):
+        _send_elsewhere(app, [one for one in messages if one.app == app], claimed, sent)
+    messages = [one for one in messages if one.app is None]
+    if not messages or _left_alone():
         return sent
     for start in range(0, len(messages), BATCH):
         if time.monotonic() - claimed > FRESH_SECONDS:
@@ -138,6 +148,36 @@ def send_many(messages: Sequence[Message], claimed: float) -> Sent:
             logger.warning("up to %d runs are sent later: %s", len(messages) - start, error)
             break
     return sent
+
+
+def _send_elsewhere(app: str, messages: Sequence[Message], claimed: float, sent: Sent) -> None:
+    """To the workers of another app, one by one; while its broker does not answer the rest is sent later."""
+    ids, sent_at = [], utcnow()
+    for one in messages:
+        if time.monotonic() - claimed > FRESH_SECONDS:
+            break
+        try:
+            apps.send(
+                app,
+                one.task_name,
+                one.queue,
+                run_id=one.id,
+                args=one.args,
+                kwargs=one.kwargs,
+                priority=one.priority,
+                root_id=one.root_id,
+                expires=one.ttl_seconds or one.expires,
+            )
+        except BROKER_DOWN as error:
+            logger.warning("runs of the app %s are sent later, its broker does not answer: %s", app, error)
+            break
+        except Exception as error:  # what cannot be encoded, and a broker that refuses it
+            logger.exception("run %s cannot be sent", one.id)
+            sent.failed[one.id] = f"{type(error).__name__}: {error}"
+        else:
+            ids.append(one.id)
+    sent.count += len(ids)
+    _settle(ids, sent_at)
 
 
 def _publish_batch(messages: Sequence[Message], sent: Sent) -> None:
@@ -237,14 +277,27 @@ def fail(errors: dict[str, str], now: datetime) -> None:
 
 
 def _due(now: datetime) -> Sequence[Any]:
-    query = select(Run.id, Run.state, Run.queue).where(Run.outbox.is_not(None), Run.send_at <= now)
+    columns = (Run.id, Run.state, Run.queue, Run.app)
+    query = select(*columns).where(Run.outbox.is_not(None), Run.send_at <= now)
     return db.session.execute(query.order_by(Run.send_at).limit(BATCH)).all()
 
 
 def _out(due: Sequence[Any]) -> set[str]:
     """Which of the runs have a message in the broker."""
-    queues = {row.queue for row in due if row.queue} | set(settings().declared_queues)
-    return broker.out([row.id for row in due], sorted(queues)) if due else set()
+    ours = [row for row in due if row.app is None]
+    queues = {row.queue for row in ours if row.queue} | set(settings().declared_queues)
+    out = broker.out([row.id for row in ours], sorted(queues)) if ours else set()
+    return out | {row.id for row in due if row.app is not None and _is_out_elsewhere(row)}
+
+
+def _is_out_elsewhere(row: Any) -> bool:
+    """Also while that cannot be known: then it is asked again."""
+    if not row.queue or not apps.reachable(row.app):
+        return False
+    try:
+        return elsewhere.is_out(row.app, apps.delivery(row.app), row.id, row.queue)
+    except BROKER_DOWN:
+        return False
 
 
 def _left_alone() -> bool:
@@ -258,21 +311,23 @@ def _left_alone() -> bool:
 
 
 def _send_claimed(run_ids: Collection[str], now: datetime, buffered: bool = False) -> int:
-    if not run_ids or _left_alone():
+    if not run_ids:
         return 0
-    claimed = time.monotonic()
-    messages, unreadable = _claim(run_ids, now, buffered)
+    claimed, left_alone = time.monotonic(), _left_alone()
+    messages, unreadable = _claim(run_ids, now, buffered, left_alone)
     unknown = {
         one.id: f"NotRegistered: this version knows no task named {one.task_name}"
         for one in messages
-        if one.task_name not in celery_app.tasks
+        if one.app is None and one.task_name not in celery_app.tasks
     }
     sent = send_many([one for one in messages if one.id not in unknown], claimed)
     fail(unknown | unreadable | sent.failed, now)
     return sent.count
 
 
-def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> tuple[list[Message], dict[str, str]]:
+def _claim(
+    run_ids: Collection[str], now: datetime, buffered: bool, elsewhere_only: bool
+) -> tuple[list[Message], dict[str, str]]:
     """Take due rows for this process: nobody else looks at them for the next five seconds.
 
     Returns their messages, and by run id why others never can be sent.
@@ -283,6 +338,8 @@ def _claim(run_ids: Collection[str], now: datetime, buffered: bool) -> tuple[lis
     query = select(*_READ).where(
         Run.id.in_(run_ids), Run.outbox.is_not(None), Run.state.in_(states.NOT_TAKEN), due
     )
+    if elsewhere_only:
+        query = query.where(Run.app.is_not(None))
     patience = now + timedelta(seconds=PATIENCE_SECONDS)
     with transaction() as session:
         rows = session.execute(query.order_by(Run.id).with_for_update(skip_locked=True)).all()

@@ -16,12 +16,13 @@ from app import audit, broker, catalog, queue_names
 from app.accounts import permits
 from app.broker import topics, wakeups
 from app.config import secret_key, settings
-from app.errors import BrokerUnavailable, Conflict, Invalid
+from app.errors import BrokerUnavailable, Conflict, Invalid, NotFound
 from app.extensions import db, transaction
 from app.runs import apps, outbox, states
 from app.runs.creation import new_run, waiting
 from app.runs.models import Run
 from app.text import storable
+from celeriac_agent.settings import OWN_APP
 
 CLOCKS_DIFFER_SECONDS = 60.0
 
@@ -41,6 +42,7 @@ class RunRequest:
     requested_by: str | None = None
     rerun_of: str | None = None
     idempotency_key: str | None = None
+    app: str | None = None  # whose task it is, where two apps have one of that name
     asked: Mapping[str, Any] | None = None  # the request as it came in, to tell a repeated one by
 
 
@@ -92,8 +94,8 @@ def rerun(
     Raises `Conflict` when the old arguments are not all known (masked, or too large to be kept), or another
     app ran it.
     """
-    apps.require_own(old)
-    info = catalog.find(old.task_name)
+    apps.require_reachable(old.app)
+    info = catalog.find(old.task_name, app=old.app)
     arguments = _changed(info, old, args, kwargs)
     if (old.args is None and (args is None or kwargs is None)) or catalog.is_masked(
         [arguments.args, arguments.kwargs]
@@ -107,6 +109,7 @@ def rerun(
         priority=old.priority,
         requested_by=by,
         rerun_of=old.id,
+        app=old.app_name,
         idempotency_key=idempotency_key,
         asked=asked,
     )
@@ -141,9 +144,10 @@ def _unknown_words(old: Run) -> str:
 
 
 def _row(request: RunRequest, now: datetime) -> Run:
-    info = catalog.find(request.task_name)
+    info = _task(request)
+    apps.require_reachable(info.app)
     permits.require(info.name, request.args, request.kwargs)
-    if request.hold and not broker.capabilities().hold:
+    if request.hold and (info.app is not None or not broker.capabilities().hold):
         raise broker.NotSupported
     arguments = catalog.validate(info, list(request.args), dict(request.kwargs))
     catalog.require_size(arguments.args, arguments.kwargs)
@@ -165,6 +169,22 @@ def _row(request: RunRequest, now: datetime) -> Run:
         request_digest=_digest(request),
     )
     return Run(**row)
+
+
+def _task(request: RunRequest) -> catalog.TaskInfo:
+    """The task that is meant; raises `Invalid` where two other apps have one of that name."""
+    if request.app == OWN_APP:
+        found = catalog.own(request.task_name)
+        if found is None:
+            raise NotFound(_("There is no task named %(name)s.", name=request.task_name))
+        return found
+    info = catalog.find(request.task_name, app=request.app)
+    if request.app is None and info.app is not None and len(catalog.namesakes(info.name)) > 1:
+        names = ", ".join(catalog.namesakes(info.name))
+        raise Invalid(
+            {"app": [_("Several apps have a task of this name: %(names)s. Say which.", names=names)]}
+        )
+    return info
 
 
 def _hold(request: RunRequest, now: datetime) -> dict[str, str] | None:

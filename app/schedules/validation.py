@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app import catalog, queue_names
 from app.errors import Invalid, NotFound
+from app.runs import apps
 from app.schedules import due_arguments, policies, stored_arguments, timing
 from app.schedules.decisions import kinds
 from app.schedules.definition import (
@@ -129,6 +130,14 @@ def _with_checked_arguments(
         info = catalog.find(new.task_name)
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
+    if info.app and len(namesakes := catalog.namesakes(info.name)) > 1:
+        words = _("Several apps have a task of this name: %(names)s.", names=", ".join(namesakes))
+        raise Invalid({"task_name": [words]})
+    if not apps.reachable(info.app):
+        words = _(
+            "It is a task of the app %(name)s, whose broker CELERIAC_BROKERS does not name.", name=info.app
+        )
+        raise Invalid({"task_name": [words]})
     sample_at: datetime | None = None
     if not errors and due_arguments.has_markers(new.args, new.kwargs):
         sample_at = timing.first_fire(timing_of(new, schedule_id), now)

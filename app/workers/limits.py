@@ -12,7 +12,7 @@ from app import audit, broker, catalog
 from app.broker.connection import reaches_broker
 from app.celery import limits
 from app.celery.remote import LIMIT
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.extensions import transaction
 from app.heartbeats import workers
 from app.workers.remote_control import call_all
@@ -37,6 +37,11 @@ class Limited:
 def limits_of(task_name: str) -> dict[str, Any]:
     """The limits of a task by name: those that people set, else its own. Raises `NotFound`."""
     info = catalog.find(task_name)
+    if info.app:
+        words = _(
+            "%(task)s is a task of the app %(name)s: its limits are set there.", task=task_name, name=info.app
+        )
+        raise Conflict(words, "another-app")
     own = {name: getattr(info, name) for name in NAMES}
     return own | limits.kept(broker.client()).get(task_name, {})
 
@@ -44,14 +49,14 @@ def limits_of(task_name: str) -> dict[str, Any]:
 @reaches_broker
 def in_force(task: catalog.TaskInfo) -> catalog.TaskInfo:
     """The task with the limits that people set in place of its own."""
-    return replace(task, **limits.kept(broker.client()).get(task.name, {}))
+    return task if task.app else replace(task, **limits.kept(broker.client()).get(task.name, {}))
 
 
 @reaches_broker
 def all_in_force(tasks: Sequence[catalog.TaskInfo]) -> list[catalog.TaskInfo]:
     """The same for many tasks, with one question."""
     kept = limits.kept(broker.client())
-    return [replace(task, **kept.get(task.name, {})) for task in tasks]
+    return [task if task.app else replace(task, **kept.get(task.name, {})) for task in tasks]
 
 
 def set_limits(task_name: str, given: dict[str, Any], now: datetime) -> Limited:

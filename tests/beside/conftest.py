@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from flask import Flask
 from app import broker, create_app
 from app.config import Settings
 from app.extensions import db, limiter
-from tests.conftest import FASTER, Processes, RedisServer, wait_until
+from tests.conftest import FASTER, PROJECT, Processes, RedisServer, wait_until
 from tests.launcher import Launcher
 
 SHOP = """
@@ -27,6 +28,7 @@ app = Celery("shop", broker=os.environ["SHOP_BROKER"])
 app.conf.task_default_queue = os.environ["SHOP_QUEUE"]
 app.conf.task_acks_late = True
 app.conf.worker_prefetch_multiplier = 4
+app.conf.broker_transport_options = {"global_keyprefix": os.environ.get("SHOP_PREFIX", "")}
 
 
 @app.task(name="shop.note")
@@ -71,8 +73,16 @@ if __name__ == "__main__":
 class Shop:
     """A plain Celery project; each of its runs writes its number on a line."""
 
-    def __init__(self, folder: Path, url: str, queue: str = "celery", sender: Any = (), **more: str) -> None:
-        self.folder, self.url, self.queue = folder, url, queue
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        queue: str = "celery",
+        sender: Any = (),
+        python: Path = Path(sys.executable),
+        **more: str,
+    ) -> None:
+        self.folder, self.url, self.queue, self.python = folder, url, queue, python
         self.notes = folder / "notes"
         folder.mkdir()
         self.notes.touch()
@@ -83,7 +93,7 @@ class Shop:
         self._environment = kept | {"SHOP_BROKER": url, "SHOP_QUEUE": queue, "SHOP_NOTES": str(self.notes)}
         self._environment |= more
         self._sender = subprocess.Popen(
-            [sys.executable, "shop.py"],
+            [python, "shop.py"],
             cwd=folder, env=self._environment | dict(sender),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -91,7 +101,7 @@ class Shop:
     def worker(self, *options: str, name: str = "shop@here") -> subprocess.Popen[bytes]:
         """A worker that is ready."""
         log = self.folder / f"worker-{len(self._running)}.log"
-        command = [str(Path(sys.executable).with_name("celery")), "-A", "shop", "worker", "-n", name]
+        command = [str(self.python.with_name("celery")), "-A", "shop", "worker", "-n", name]
         with log.open("wb") as output:
             worker = subprocess.Popen(
                 [*command, "-l", "INFO", *(options or ("-c", "2"))],
@@ -229,3 +239,36 @@ def contents(own_redis: RedisServer) -> Callable[[], dict[str, Any]]:
         return found
 
     return read
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agent's wheel."""
+    folder = tmp_path_factory.mktemp("agent")
+    shutil.copytree(PROJECT / "celeriac_agent", folder / "source")
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    built = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(folder / "source")]
+    subprocess.run([*pip, *built], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def agent(wheel: Path) -> Path:
+    """The folder into which the agent's wheel was installed, and nothing else."""
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    site = wheel.parent / "site"
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    return site
+
+
+@pytest.fixture(scope="session")
+def old_python(wheel: Path) -> Path:
+    """The Python of an environment with Celery 5.3 and the agent, as a team may have had it for years."""
+    folder = wheel.parent / "old"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    pip = [str(python), "-m", "pip", "-q", "--disable-pip-version-check", "install"]
+    # What there was at its time: its own requirements have no upper end, and newer ones do not fit it.
+    subprocess.run([*pip, "celery==5.3.6", "kombu==5.3.7", "redis<5.1", "setuptools", str(wheel)], check=True)
+    return python

@@ -1,8 +1,5 @@
 """The agent in a Celery project that knows nothing else of Celeriac: its runs are here as they were there."""
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,23 +15,10 @@ from app.runs import logs, states
 from app.runs.models import Run
 from celeriac_agent.secrets import MASK
 from celeriac_agent.stream import STREAM
-from tests.conftest import PROJECT, wait_until
+from tests.conftest import wait_until
 
 Make = Callable[..., Any]
 SECRETS = ("4711-0815", "sk-live-abcdef", "FREE-BEER", "hunter2-hunter2")
-
-
-@pytest.fixture(scope="session")
-def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which the agent's wheel was installed, and nothing else."""
-    folder = tmp_path_factory.mktemp("agent")
-    shutil.copytree(PROJECT / "celeriac_agent", folder / "source")
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-    built = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(folder / "source")]
-    subprocess.run([*pip, *built], check=True)
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(folder / "site"), str(wheel)], check=True)
-    return folder / "site"
 
 
 def runs_of(task_name: str) -> list[Run]:

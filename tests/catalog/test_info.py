@@ -3,12 +3,12 @@
 import pytest
 from kombu import Queue
 
-from app.catalog import find, listing
+from app.catalog import find, own_listing
 from app.errors import NotFound
 
 
 def names() -> list[str]:
-    return [info.name for info in listing()]
+    return [info.name for info in own_listing()]
 
 
 def test_listing_is_sorted_and_without_celerys_own(celery_app, make_task):
@@ -25,7 +25,7 @@ def test_listing_is_sorted_and_without_celerys_own(celery_app, make_task):
 @pytest.mark.parametrize("name", ["nowhere.task", "celery.chain", ""])
 def test_unknown_task(celery_app, name):
     with pytest.raises(NotFound):
-        find(name)
+        find(name, celery_app)
 
 
 def test_docstring_and_source(info_of):

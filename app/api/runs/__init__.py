@@ -15,6 +15,7 @@ from app.errors import Invalid, NotFound
 from app.runs import logs, states
 from app.runs.models import Run
 from app.web.permissions import requires
+from celeriac_agent.settings import OWN_APP
 
 bp = frame.ApiBlueprint("runs", __name__, description="Requested executions of tasks")
 _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of the run."}}
@@ -33,7 +34,7 @@ def init_app(app: Flask) -> None:
 def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
     """Run a task: now, later or when released"""
     now = utcnow()
-    _require_task(wanted["task_name"])
+    _require_task(wanted["task_name"], wanted.get("app"))
     asked = dict(wanted)
     countdown = wanted.pop("countdown", None)
     if countdown is not None:
@@ -125,10 +126,10 @@ def delete_runs(query: dict[str, Any]) -> dict[str, int]:
     return {"deleted": runs.clean_up(query.get("state") or states.FINISHED, before, now)}
 
 
-def _require_task(name: str) -> None:
+def _require_task(name: str, app: str | None = None) -> None:
     """A task that does not exist is a wrong value of the field, not a wrong address."""
     try:
-        catalog.find(name)
+        catalog.find(name, app=None if app == OWN_APP else app)
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
 

@@ -19,7 +19,7 @@ from app.runs import states
 from app.runs.cancel import SIGNALS
 from app.runs.explanation import explain
 from app.runs.models import Run
-from celeriac_agent.settings import OWN_APP
+from celeriac_agent.settings import APP_MAX, OWN_APP
 
 LOG_LIMIT_MAX = 10_000
 TEN_YEARS_SECONDS = 10 * 366 * 86400
@@ -123,6 +123,10 @@ class SubmitSchema(Schema):
     """What to run, with which arguments, and how; what is left out takes the task's own defaults."""
 
     task_name = fields.String(required=True, validate=validate.Length(min=1, max=255))
+    app = fields.String(
+        validate=validate.Length(1, APP_MAX),
+        metadata={"description": "Whose task it is, where several apps have one of that name."},
+    )
     args = fields.List(fields.Raw(allow_none=True), load_default=list)
     kwargs = fields.Dict(keys=fields.String(), load_default=dict)
     queue = fields.String(validate=QueueName())

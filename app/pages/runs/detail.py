@@ -14,7 +14,7 @@ from app.config import PROJECT_DIR, settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.runs import presentation
 from app.pages.runs.blueprint import bp
-from app.runs import states, tracebacks
+from app.runs import apps, states, tracebacks
 from app.runs.cancel import SIGNALS
 from app.runs.explanation import explain
 from app.runs.raw_message import raw_message
@@ -131,6 +131,7 @@ def _one(run_id: str) -> dict[str, Any]:
         "version": version,
         "run": run,
         "known_task": info is not None,
+        "reachable": apps.reachable(run.app),
         "line": timeline(run, viewer.now(), _typical_seconds(run)),
         "why": _why(run),
         "explanation": explain(run),
@@ -184,9 +185,7 @@ def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
 
 
 def _info(run: runs.Run) -> catalog.TaskInfo | None:
-    if run.app is not None:  # its task may have the name of one of ours
-        return None
-    return next((one for one in catalog.listing() if one.name == run.task_name), None)
+    return catalog.lookup(run.task_name, app=run.app)
 
 
 def _version(run_id: str) -> str:

@@ -4,7 +4,7 @@ from flask import render_template, request
 
 from app import catalog, runs
 from app.pages.runs.blueprint import bp
-from app.runs import states
+from app.runs import apps, states
 from app.runs.bulk import verdicts
 from app.web.htmx import safe_return
 from app.web.permissions import requires
@@ -20,6 +20,6 @@ def menu(run_id: str) -> str:
         "runs/_menu.html",
         run=run,
         fits=fits,
-        known_task=run.app is None and catalog.lookup(run.task_name) is not None,
+        known_task=apps.reachable(run.app) and catalog.lookup(run.task_name, app=run.app) is not None,
         back=safe_return(request.args.get("next"), ""),
     )

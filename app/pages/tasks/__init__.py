@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from app import catalog, runs, schedules, workers
+from app import broker, catalog, heartbeats, runs, schedules, workers
 from app.accounts import permits
 from app.catalog import type_words
 from app.catalog.binding import Arguments
@@ -22,11 +22,13 @@ from app.pages.tasks import effects, presentation
 from app.pages.tasks import statistics as charted
 from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
 from app.pages.tasks.start_form import AT, NOW, Start
+from app.runs import apps
 from app.web import viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
 from app.web.toasts import toast
+from celeriac_agent.settings import OWN_APP
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 RECENT = 6
@@ -66,17 +68,17 @@ def index() -> str:
 @bp.get("/<path:task_name>")
 @requires("view")
 def show(task_name: str) -> str:
-    info = catalog.find(task_name)
+    info = _find(task_name)
     mode = RAW if request.args.get("input") == RAW else FIELDS
     rerun_of = request.args.get("rerun", "")
     values = _earlier(rerun_of or request.args.get("run", ""))
-    return _drawn(empty_form(info, settings().declared_queues, mode, values, rerun_of if values else ""))
+    return _drawn(empty_form(info, _queues(info), mode, values, rerun_of if values else ""))
 
 
 @bp.get("/<path:task_name>/numbers")
 @requires("view")
 def numbers(task_name: str) -> str:
-    info = catalog.find(task_name)
+    info = _find(task_name)
     return render_template("tasks/_numbers.html", info=info, **_numbers(info))
 
 
@@ -117,8 +119,25 @@ def _count() -> Count:
     return Count(str(number), _("%(n)s tasks", n=number))
 
 
+def _find(task_name: str) -> catalog.TaskInfo:
+    """The task; the address says of which other app, where several have one of that name."""
+    return catalog.find(task_name, app=request.args.get("app") or None)
+
+
+def _queues(info: catalog.TaskInfo) -> list[str]:
+    """Where its runs may go: of another app, where its workers listen."""
+    if info.app is None:
+        return settings().declared_queues
+    try:
+        theirs = heartbeats.app_workers(broker.client(), viewer.now(), info.app)
+    except BrokerUnavailable:
+        return []
+    return sorted({queue for worker in theirs if worker.online for queue in worker.queues})
+
+
 def _submitted(task_name: str) -> RunForm:
-    form = read_form(catalog.find(task_name), settings().declared_queues, request.form)
+    info = _find(task_name)
+    form = read_form(info, _queues(info), request.form)
     return replace(form, start=Start(request.form))
 
 
@@ -134,6 +153,7 @@ def _started(form: RunForm) -> str:
         return url_for("schedules.show", schedule_id=row.id)
     request = runs.RunRequest(
         task_name=form.info.name,
+        app=form.info.app or OWN_APP,
         args=arguments.args,
         kwargs=arguments.kwargs,
         run_at=run_at,
@@ -217,13 +237,22 @@ def _drawn(form: RunForm) -> str:
         "form": form,
         "rows": presentation.parameter_rows(info),
         "last_run": runs.last_arguments(info.name),
+        "reachable": apps.reachable(info.app),
     } | _told(form)
     if wants_fragment():
         return render_template("tasks/_run_form.html", **shown)
     shown |= _numbers(info)
-    recent = runs.page(runs.RunFilter(task_name=info.name), limit=RECENT).items
+    recent = runs.page(runs.RunFilter(task_name=info.name, app=info.app), limit=RECENT).items
+    shown |= {"knowledge": _knowledge(info)}
     shown |= {"paragraphs": presentation.paragraphs(info.doc), "recent": recent} | _limits(info)
     return render_template("tasks/show.html", **shown)
+
+
+def _knowledge(info: catalog.TaskInfo) -> workers.Knowledge | None:
+    try:
+        return workers.knowledge(info, viewer.now())
+    except BrokerUnavailable:
+        return None
 
 
 def _limits(info: catalog.TaskInfo) -> dict[str, Any]:

@@ -38,8 +38,12 @@ class Paragraph:
 
 
 def groups(tasks: Iterable[TaskInfo]) -> list[tuple[str, list[TaskInfo]]]:
-    """The tasks by the first part of their name, in the order they come."""
-    return [(name, list(members)) for name, members in groupby(tasks, lambda info: info.name.split(".")[0])]
+    """The tasks by the first part of their name, those of another app together, in the order they come."""
+    return [(name, list(members)) for name, members in groupby(tasks, _group)]
+
+
+def _group(info: TaskInfo) -> str:
+    return _("App %(name)s", name=info.app) if info.app else info.name.split(".")[0]
 
 
 def parameter_rows(info: TaskInfo) -> list[ParameterRow]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app import catalog
 from app.accounts import permits
 from app.errors import Invalid
-from app.runs import states
+from app.runs import apps, states
 from app.runs.making_good import Families
 from app.runs.models import Run
 from app.runs.states import DELETE, RERUN
@@ -48,13 +48,13 @@ def judge(action: str, run: Run | None, ran_again: Collection[str] = ()) -> Verd
         return Verdict(state.phase)
     if run.id in ran_again:
         return Verdict(ALREADY_RERUN)
-    if run.app is not None and action != DELETE:
+    if action != DELETE and not apps.reachable(run.app):
         return Verdict(OTHER_APP)
     return _rerun(run) if action == RERUN else Verdict(ACT)
 
 
 def _rerun(run: Run) -> Verdict:
-    info = catalog.lookup(run.task_name)
+    info = catalog.lookup(run.task_name, app=run.app)
     if info is None:
         return Verdict(UNKNOWN)
     if not permits.may_run(run.task_name):

@@ -1,0 +1,67 @@
+"""Takes in what workers of other apps publish of their tasks, when one starts with what nobody knew."""
+
+import json
+import logging
+import zlib
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from app import broker, heartbeats
+from app.broker import aside
+from app.broker.connection import reaches_broker
+from app.catalog import published
+from app.heartbeats import Worker
+from celeriac_agent.presence import CATALOG_PREFIX
+
+DOCUMENT_MAX = 64 * 1024 * 1024  # bytes of JSON
+
+logger = logging.getLogger(__name__)
+
+
+class Reader:
+    """One a recorder; it remembers which start of which worker it has seen."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, datetime]] = set()
+
+    def look(self, now: datetime) -> None:
+        """Take in what is new. Raises `BrokerUnavailable`."""
+        client = broker.client()
+        online = [one for one in heartbeats.app_workers(client, now) if one.online and one.catalog]
+        for worker in online:
+            if (worker.key, worker.started_at) not in self._seen and self._take_in(client, worker):
+                self._seen.add((worker.key, worker.started_at))
+        if len(self._seen) > 10_000:
+            self._seen = {(one.key, one.started_at) for one in online}
+
+    def _take_in(self, client: redis.Redis, worker: Worker) -> bool:
+        """Whether that is done; not while the worker has yet to say it again, as after a loss of Redis."""
+        if published.note_seen(worker.catalog, worker.started_at):
+            return True
+        raw = _read(client, worker.catalog)
+        if raw is None:
+            return False
+        try:
+            document = json.loads(_unpacked(raw))
+            refused = published.take_in(worker.app or "", worker.catalog, document, worker.started_at)
+        except (ValueError, zlib.error, RecursionError) as error:
+            refused = [str(error)]
+        for why in refused:
+            logger.error("what %s says of its tasks is not taken in: %s", worker.key, why)
+            aside.set_aside(client, aside.CATALOG, worker.key, f"{worker.key} of {worker.app}: {why}")
+        return True
+
+
+@reaches_broker
+def _read(client: redis.Redis, digest: str) -> Any:
+    return client.get(CATALOG_PREFIX + digest)
+
+
+def _unpacked(raw: bytes) -> bytes:
+    unpacking = zlib.decompressobj()
+    text = unpacking.decompress(raw, DOCUMENT_MAX)
+    if unpacking.unconsumed_tail:
+        raise ValueError("it is larger than 64 MB")
+    return text

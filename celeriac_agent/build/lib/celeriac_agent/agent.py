@@ -1,0 +1,155 @@
+"""The three ways in: a loader, a module that workers include, and a call. They all end in `install`."""
+
+import inspect
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+from celery import Celery, Task
+from celery.app.base import Celery as BaseCelery
+from celery.loaders.app import AppLoader
+from celery.signals import worker_init
+
+from celeriac_agent import logs, masking, presence, recording, scrubbing, settings
+from celeriac_agent.secrets import MASK
+from celeriac_agent.stream import EventStream
+from celeriac_agent.worker import Telling
+
+MAX_EVENTS = 1_000_000  # in the stream; Celeriac's own cap
+RESULT_MAX_BYTES = 262_144
+ARGUMENTS_MAX_BYTES = 1_048_576
+LOG_MAX_BYTES = 262_144
+HIGHEST = 9
+
+logger = logging.getLogger(__name__)
+
+
+class Loader(AppLoader):  # type: ignore[misc]  # Celery ships no types
+    """Celery's own loader, which installs the agent: `CELERY_LOADER=celeriac_agent:Loader`."""
+
+    def __init__(self, app: Celery, **options: Any) -> None:
+        super().__init__(app, **options)
+        install(app)
+
+
+def install(app: Celery) -> bool:
+    """Tell Celeriac of the app's runs from now on; whether that is so.
+
+    Never raises: a wrong setting is logged, once. The first app of a process counts.
+    """
+    if recording.connected():
+        return False
+    try:
+        given = settings.read(os.environ)
+        name = settings.app_name(given.app, app.main) if given else ""
+    except settings.WrongSetting as error:
+        logger.error("Celeriac is told nothing: %s", error)
+        return False
+    if given is None:
+        return False
+    stream = EventStream(given.url, MAX_EVENTS, name)
+    secrets = Secrets(app, given.mask)
+    rules = recording.Rules(
+        RESULT_MAX_BYTES, ARGUMENTS_MAX_BYTES, priority=Priorities(app).ours, mask=secrets.hidden
+    )
+    recording.connect(stream, rules)
+    logs.install(stream, LOG_MAX_BYTES, scrubs_own_log=False)
+    scrubbing.install(secrets.of_running)
+    app.steps["consumer"].add(Telling)
+    presence.install(app, given.url, name)
+    if app.log_cls == BaseCelery.log_cls:
+        app.log_cls = "celeriac_agent.logs:LineLogging"
+    _tell_progress()
+    return True
+
+
+def _on_worker(sender: Any, **_: Any) -> None:
+    """A worker that includes this package (`CELERY_WORKER_INCLUDE=celeriac_agent`) has the agent."""
+    install(sender.app)
+
+
+worker_init.connect(_on_worker, dispatch_uid="celeriac.agent", weak=False)
+
+
+class Priorities:
+    """A message's priority as Celeriac counts: 9 goes first. Redis counts the other way round."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._driver: str | None = None
+
+    def ours(self, number: Any) -> "int | None":
+        """None where the broker has no such thing."""
+        if self._driver is None:
+            with self._app.connection_for_write() as connection:
+                self._driver = str(connection.transport.driver_type)
+        try:
+            known = min(max(int(number or 0), 0), HIGHEST)
+        except (TypeError, ValueError):
+            return None
+        return {"redis": HIGHEST - known, "amqp": known}.get(self._driver)
+
+
+class Secrets:
+    """Which arguments are secret: by the names of a task's parameters and by the keys in what they hold."""
+
+    def __init__(self, app: Celery, names: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+        self._signatures: dict[str, tuple[list[str], str, frozenset[str]]] = {}
+
+    def hidden(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The arguments as they may be told. What cannot be looked through is not told."""
+        try:
+            new_args, new_kwargs, _ = masking.mask(*self._places(task_name, args, kwargs))
+        except Exception as error:  # anybody's values
+            logger.warning("the arguments of a run of %s are not told: %s", task_name, type(error).__name__)
+            return [MASK] * len(args), dict.fromkeys(map(str, kwargs), MASK)
+        return new_args, new_kwargs
+
+    def of_running(self, task: Task) -> list[scrubbing.Secret]:
+        """The secrets among the arguments of the run that a task is running."""
+        found = self._places(task.name, task.request.args or (), task.request.kwargs or {})
+        return masking.secrets_in(*found)
+
+    def _places(
+        self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[str], Sequence[Any], Mapping[str, Any], masking.Knows]:
+        if task_name not in self._signatures:
+            self._signatures[task_name] = _signature(self._app.tasks.get(task_name))
+        names, rest, secret = self._signatures[task_name]
+        places = [*names[: len(args)], *([rest] * (len(args) - len(names)))]
+        return places, args, kwargs, lambda name: (name in secret or name in self._names, frozenset())
+
+
+def _signature(task: Any) -> tuple[list[str], str, frozenset[str]]:
+    """The names of a task's positional parameters, of the one that takes more, and those secret by type."""
+    try:
+        parameters = inspect.signature(task.run).parameters.values()
+    except (AttributeError, TypeError, ValueError):  # unknown here, or its code says nothing
+        return [], "", frozenset()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [one.name for one in parameters if one.kind in positional]
+    rest = next((one.name for one in parameters if one.kind is inspect.Parameter.VAR_POSITIONAL), "")
+    typed = (one.name for one in parameters if any(kind in str(one.annotation) for kind in _SECRET_TYPES))
+    return names, rest, frozenset(typed)
+
+
+_SECRET_TYPES = ("SecretStr", "SecretBytes", "Secret[")
+
+
+def _tell_progress() -> None:
+    """A custom state of the running task counts as progress; Celery has no signal for it."""
+    original: Callable[..., Any] = Task.update_state
+
+    @wraps(original)
+    def update_state(
+        self: Task, task_id: "str | None" = None, state: "str | None" = None, meta: Any = None, **more: Any
+    ) -> None:
+        original(self, task_id=task_id, state=state, meta=meta, **more)
+        if state is not None and self.request.id and task_id in (None, self.request.id):
+            recording.record_progress(self, state, meta)
+
+    Task.update_state = update_state

@@ -1,0 +1,104 @@
+"""The arguments of a run with their secrets hidden, and the texts that were hidden."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from celeriac_agent.scrubbing import URL_PASSWORD, Secret
+from celeriac_agent.secrets import MASK, is_masked, is_secret, mask_text
+
+MAX_DEPTH = 100
+# Of the parameter that takes a name or stands in a place: whether it is secret, and keys in it that are.
+Knows = Callable[[str], tuple[bool, frozenset[str]]]
+
+
+def mask(
+    places: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any], knows: Knows
+) -> tuple[list[Any], dict[str, Any], list[str]]:
+    """The arguments with secrets replaced by `MASK`, and the names of the parameters that hold one.
+
+    `places` names the parameter of each positional argument, "" where that is not known. Works on whatever a
+    message carried, valid or not. Something is masked only when there is a value to hide: None, booleans and
+    what is empty stay.
+    """
+    masked: list[str] = []
+
+    def hidden(name: str, label: str, value: Any) -> Any:
+        secret, keys = knows(name)
+        result = _hide(value) if secret or is_secret(name) else _hide_keys(value, keys)
+        if is_masked(result):
+            masked.append(label)
+        return result
+
+    new_args = [
+        hidden(place, place or f"args[{index}]", value)
+        for index, (place, value) in enumerate(zip(places, args, strict=True))
+    ]
+    new_kwargs = {name: hidden(name, name, value) for name, value in kwargs.items()}
+    return new_args, new_kwargs, list(dict.fromkeys(masked))
+
+
+def secrets_in(
+    places: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any], knows: Knows
+) -> list[Secret]:
+    """The texts and numbers among the arguments that `mask` would hide, as text, with their names."""
+    new_args, new_kwargs, masked = mask(places, args, kwargs, knows)
+    if not masked:
+        return []
+    pairs: list[tuple[str, Any, Any]] = list(zip(places, args, new_args, strict=True))
+    pairs += [(name, value, new_kwargs[name]) for name, value in kwargs.items()]
+    found: list[Secret] = []
+    while pairs:
+        name, value, shown = pairs.pop()
+        if shown == MASK:
+            found += [(name, str(one)) for one in _leaves(value)]
+        elif isinstance(shown, Mapping):
+            pairs += [(str(key), value[key], shown[key]) for key in shown]
+        elif isinstance(shown, list):
+            pairs += [(name, *both) for both in zip(value, shown, strict=True)]
+        elif isinstance(shown, str) and shown != value:
+            passwords = [match["password"] for match in URL_PASSWORD.finditer(value)]
+            found += [(name, text) for one in passwords for text in {one, unquote(one)}]
+    return found
+
+
+def suspicious(value: Any, keys: frozenset[str], depth: int = 0) -> bool:
+    """Whether a value may hold a secret by its keys, or the password of a URL."""
+    if isinstance(value, str):
+        return "://" in value and "@" in value
+    if isinstance(value, Mapping):
+        return depth > MAX_DEPTH or any(
+            str(key) in keys or is_secret(str(key)) or suspicious(item, keys, depth + 1)
+            for key, item in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return depth > MAX_DEPTH or any(suspicious(item, keys, depth + 1) for item in value)
+    return False
+
+
+def _leaves(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, list | tuple):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [] if value is None or isinstance(value, bool) else [value]
+
+
+def _hide(value: Any) -> Any:
+    return value if isinstance(value, bool) or value in (None, "", [], {}) else MASK
+
+
+def _hide_keys(value: Any, keys: frozenset[str], depth: int = 0) -> Any:
+    """The same value with what lies under secret keys hidden; what is nested too deep is hidden whole."""
+    if isinstance(value, str):
+        return mask_text(value) if "://" in value else value
+    if value is None or isinstance(value, int | float) or not isinstance(value, Mapping | list | tuple):
+        return value
+    if depth > MAX_DEPTH:
+        return MASK
+    if isinstance(value, Mapping):
+        return {
+            key: _hide(item) if str(key) in keys or is_secret(str(key)) else _hide_keys(item, keys, depth + 1)
+            for key, item in value.items()
+        }
+    return [_hide_keys(item, keys, depth + 1) for item in value]

@@ -1,0 +1,188 @@
+"""A worker says every two seconds that it is alive and what it does, in one Redis hash that Celeriac reads.
+
+A thread of its main process says so: Celeriac's Redis may be away or slow, and the worker does not wait.
+"""
+
+import logging
+import os
+import platform
+import threading
+import time
+import zlib
+from typing import Any
+
+import celery
+import redis
+from celery import Celery, bootsteps
+from celery.worker import state as worker_state
+
+from celeriac_agent import tasks
+from celeriac_agent.stream import CONNECT_SECONDS, to_json
+from celeriac_agent.worker import pool_name
+
+APP_WORKERS = "celeriac:app-workers"  # hash: app and hostname → what the worker told last
+CATALOG_PREFIX = "celeriac:catalog:"  # and a digest: what the tasks of a version are
+CATALOG_SECONDS = 3600
+CATALOG_MAX = 8 * 1024 * 1024
+VERSION = 1  # of an entry
+BEAT_SECONDS = 2.0
+RUNNING_MAX = 100
+OTHERWISE_MAX = 1000
+VISIBILITY_SECONDS = 3600.0  # kombu's, where the app says nothing
+
+logger = logging.getLogger(__name__)
+_home = ("", "")  # Celeriac's Redis, and the name of the app
+
+
+def install(app: Celery, url: str, name: str) -> None:
+    """Make every worker of the app tell of itself there."""
+    global _home
+    _home = (url, name)
+    app.steps["consumer"].add(AppPresence)
+
+
+class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
+    """Tells of a worker of an app that is not Celeriac's own."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._started_at = time.time()
+        self._teller: threading.Thread | None = None
+        self._gone = threading.Event()
+        self._client: redis.Redis | None = None
+        self._behind: float | None = None  # by so many seconds this clock is behind that of Redis
+        self._reached = False
+        self._same: dict[str, Any] = {}
+        self._catalog = b""
+        self._last: dict[str, Any] = {}
+
+    def start(self, consumer: Any) -> None:
+        """Called whenever the worker has reached its broker."""
+        if self._teller is None:
+            self._same = {"v": VERSION, "app": _home[1]} | _delivery(consumer.app)
+            self._teller = threading.Thread(
+                target=self._tell_on, args=(consumer,), name="celeriac-presence", daemon=True
+            )
+            self._teller.start()
+
+    def stop(self, consumer: Any) -> None:
+        """The worker leaves, or looks for its broker; what runs goes on, and so does the thread."""
+
+    def shutdown(self, consumer: Any) -> None:
+        """Say goodbye, unless nobody listens; the pool has ended, so the rest is as it was last told."""
+        self._gone.set()
+        if self._teller is not None:
+            self._teller.join(2 * CONNECT_SECONDS)
+        if self._reached:
+            self._tell(self._last | {"state": "offline", "running": []})
+
+    def _tell_on(self, consumer: Any) -> None:
+        self._read_tasks(consumer.app)
+        while not self._gone.is_set():
+            try:
+                self._last = entry(consumer)
+                self._tell(self._last)
+            except Exception:  # whatever this worker's pool and broker are made of
+                logger.warning("Celeriac is told nothing of this worker", exc_info=True)
+                return
+            self._gone.wait(BEAT_SECONDS)
+
+    def _read_tasks(self, app: Celery) -> None:
+        """Make the catalog ready, which others of the same version share."""
+        try:
+            told = {"app": _home[1]} | tasks.document(app)
+            packed = zlib.compress(to_json(told).encode("utf-8", "replace"))
+        except Exception:  # tasks are anybody's code
+            logger.warning("Celeriac is told nothing of this worker's tasks", exc_info=True)
+            return
+        if len(packed) > CATALOG_MAX:
+            logger.error("Celeriac is told nothing of this worker's tasks: they take %d bytes", len(packed))
+            return
+        self._catalog, self._same["catalog"] = packed, tasks.digest(told)
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        """By the clock of Redis; while that is away nothing is told, which the stream logs."""
+        try:
+            if self._client is None:
+                self._client = redis.Redis.from_url(
+                    _home[0], socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS
+                )
+            if self._behind is None:
+                self._behind = _behind(self._client.time())
+            told |= self._same | {"clock_seconds": round(-self._behind, 1)}
+            told["started_at"] = self._started_at + self._behind
+            told["heartbeat_at"] = time.time() + self._behind
+            pipe = self._client.pipeline(transaction=False)
+            pipe.hset(APP_WORKERS, f"{_home[1]} {told['hostname']}", to_json(told))
+            pipe.time()
+            pipe.expire(CATALOG_PREFIX + str(told.get("catalog")), CATALOG_SECONDS)
+            _, at, is_known = pipe.execute()
+            self._behind = _behind(at)
+            if self._catalog and not is_known:
+                self._client.set(CATALOG_PREFIX + told["catalog"], self._catalog, ex=CATALOG_SECONDS)
+            self._reached = True
+        except redis.RedisError:
+            self._reached = False
+
+
+def entry(consumer: Any) -> dict[str, Any]:
+    """What every worker tells of itself, Celeriac's own as well."""
+    pool, scaler = consumer.pool, consumer.controller.autoscaler
+    return {
+        "hostname": consumer.hostname,
+        "state": "online",
+        "heartbeat_at": time.time(),
+        "pid": os.getpid(),
+        "pool": pool_name(pool),
+        "slots": pool.num_processes,
+        "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
+        "queues": [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else [],
+        "running": running(),
+        "finished": sum(worker_state.total_count.values()),
+        "load": os.getloadavg()[0],
+        "versions": {"celery": celery.__version__, "python": platform.python_version()},
+    }
+
+
+def running() -> list[dict[str, Any]]:
+    """What the worker runs, the first hundred."""
+    return [
+        {"id": request.id, "task": request.name, "started_at": request.time_start}
+        for request in _active()[:RUNNING_MAX]
+    ]
+
+
+def _active() -> list[Any]:
+    """The requests that run now; another thread may change the set while it is read."""
+    while True:
+        try:
+            return list(worker_state.active_requests)
+        except RuntimeError:
+            continue
+
+
+def _behind(redis_time: Any) -> float:
+    seconds, micros = redis_time
+    return float(seconds + micros / 1e6 - time.time())
+
+
+def _delivery(app: Celery) -> dict[str, Any]:
+    """What becomes of a message whose worker dies.
+
+    A task that acknowledges late has it delivered again, `returns_after` so many seconds; `acks_otherwise`
+    names those that differ from the app's default.
+    """
+    late = bool(app.conf.task_acks_late)
+    otherwise = [name for name, task in app.tasks.items() if bool(task.acks_late) != late]
+    with app.connection_for_read() as connection:
+        driver = str(connection.transport.driver_type)
+        options = connection.transport_options or {}
+    seconds = {"redis": options.get("visibility_timeout", VISIBILITY_SECONDS), "amqp": 0.0}.get(driver)
+    return {
+        "acks_late": late,
+        "acks_otherwise": sorted(otherwise)[:OTHERWISE_MAX],
+        "returns_after": seconds,
+        "broker": driver,
+    }
