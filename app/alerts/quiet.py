@@ -1,9 +1,12 @@
 """When a rule keeps still though something is wrong: silenced, in quiet hours, or told just now."""
 
+import logging
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from app.alerts.models import AlertRule
+
+logger = logging.getLogger(__name__)
 
 
 def is_silenced(rule: AlertRule, now: datetime) -> bool:
@@ -15,8 +18,12 @@ def is_quiet(start: str | None, end: str | None, zone: str, now: datetime) -> bo
     """Whether a zone's clock stands between two times of day, "HH:MM"; over midnight if `end` is less."""
     if not start or not end:
         return False
-    first, last = time.fromisoformat(start), time.fromisoformat(end)
-    clock = now.astimezone(ZoneInfo(zone)).time()
+    try:
+        first, last = time.fromisoformat(start), time.fromisoformat(end)
+        clock = now.astimezone(ZoneInfo(zone)).time()
+    except (ValueError, KeyError):  # written in SQL: better a message too many than none from any rule
+        logger.warning("quiet hours cannot be read: %s to %s in %s", start, end, zone)
+        return False
     return first <= clock < last if first <= last else clock >= first or clock < last
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from app.alerts import delivery, quiet, rules, turns
 from app.alerts.models import AlertMessage, AlertState
@@ -155,6 +155,21 @@ def test_quiet_hours_are_those_of_their_zone() -> None:
     assert not quiet.is_quiet("22:00", "07:00", "Asia/Shanghai", shanghai + timedelta(hours=8))
     assert quiet.is_quiet("14:00", "16:00", "UTC", shanghai)
     assert not quiet.is_quiet(None, None, "UTC", shanghai)
+
+
+def test_a_rule_written_in_sql_that_cannot_be_read_stops_no_other(team: Any, signed_in: Any) -> None:
+    team.rule("run_failed")
+    wrong = "INSERT INTO alert_rules (name, kind, quiet_from, quiet_until, quiet_zone) VALUES "
+    with transaction() as session:
+        session.execute(text(wrong + "('odd kind', 'nothing', NULL, NULL, 'UTC')"))
+        session.execute(text(wrong + "('odd hours', 'run_failed', 'late', '07:00', 'UTC')"))
+        session.execute(text(wrong + "('odd zone', 'disk', '22:00', '07:00', 'Mars')"))
+        session.execute(text("INSERT INTO alert_rules (name, kind) VALUES ('plain', 'run_failed')"))
+    team.run()
+    assert [one["rule"] for one in team.look(5)] == ["run_failed"]
+    page = signed_in("viewer").get("/alerts")
+    assert page.status_code == 200
+    assert "odd kind" in page.get_data(True)
 
 
 def test_nothing_is_told_in_quiet_hours(team: Any) -> None:
