@@ -17,7 +17,7 @@ def ended(app: Flask) -> Callable[..., None]:
 
     def run(at: datetime, state: str) -> dict[str, Any]:
         times = dict.fromkeys(("sent_at", "eta_at", "started_at", "runtime_seconds"))
-        return {"task_name": "t.a", "state": state, "attempt": 0, "ended_at": at, **times}
+        return {"task_name": "t.a", "state": state, "attempt": 0, "queue": "default", "ended_at": at, **times}
 
     def count(at: datetime, succeeded: int = 0, failed: int = 0) -> None:
         with transaction():
