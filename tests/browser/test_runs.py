@@ -87,7 +87,7 @@ def test_chosen_runs_are_rerun_after_a_dry_run(visit: Visit) -> None:
     page = visit("/runs")
     page.locator("[data-pick-all]").check()
     page.get_by_role("button", name="Retry").click()
-    expect(page.get_by_text("2 will rerun")).to_be_visible()
+    expect(page.get_by_text("2 will be retried")).to_be_visible()
     expect(page.get_by_text("1 running, left out")).to_be_visible()
     page.get_by_role("button", name="Retry 2").click()
     expect(page.get_by_text("2 of 2 runs done")).to_be_visible()
