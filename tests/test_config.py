@@ -5,6 +5,25 @@ import pytest
 from app.config import ConfigError, load_settings, without_secrets
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "http://x"),
+        ("DATABASE_URL", "mysql://x"),
+        ("CONCURRENCY", "0"),
+        ("QUEUES", "good,bad name"),
+        ("QUEUES", "unacked"),
+        ("TIMEZONE", "Mars/Olympus"),
+        ("TRUSTED_PROXIES", "eleven"),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"CELERIAC_{name}", value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert f"CELERIAC_{name}={value}" in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "BROKER_URL", "SMTP_URL", "DATA_URLS"])
 @pytest.mark.parametrize(
     "value",

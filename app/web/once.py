@@ -22,6 +22,7 @@ from app.web.toasts import toast
 FIELD = "form_key"
 FORM_FIELDS = ("csrf_token", FIELD)  # what a form says beside what it is about
 KEPT_SECONDS = 86_400
+CLAIMED_SECONDS = 300  # longer than any form takes; then who did it is gone, and it may come again
 PATIENCE_SECONDS = 10.0
 _SHOWN_ONCE = "201 "
 _KEY = re.compile(r"[\w-]{16,64}")
@@ -97,7 +98,7 @@ def _address(response: Response) -> str | None:
 def _claim(name: str) -> str | None:
     """None when this request is the first to come with the form, else where the first one led to."""
     until = time.monotonic() + PATIENCE_SECONDS
-    while not broker.client().set(name, "", nx=True, ex=KEPT_SECONDS):
+    while not broker.client().set(name, "", nx=True, ex=CLAIMED_SECONDS):
         address: Any = broker.client().get(name)
         if address:
             return str(address, "utf-8")
