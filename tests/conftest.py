@@ -182,8 +182,9 @@ def make_ready(common: Path) -> Callable[[Flask], None]:
                 return
             with app.app_context():
                 upgrade()
-            with closing(sqlite3.connect(file)) as made, closing(sqlite3.connect(tables)) as kept:
-                made.backup(kept)
+            if not tables.exists():  # what was there before may hold rows of another test
+                with closing(sqlite3.connect(file)) as made, closing(sqlite3.connect(tables)) as kept:
+                    made.backup(kept)
 
     return ready
 

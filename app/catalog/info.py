@@ -18,7 +18,7 @@ from app.catalog.parameters import Parameter, docstring_of, parameters_of
 from app.extensions import celery_app
 
 BUILT_IN_PREFIX = "celery."
-LIBRARY = "app.library"
+OURS = "app"  # the package whose tasks come along
 ROLE = "celeriac_role"  # the task's attribute; a role that is not known means admin
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def _read(among: Celery, task: Task) -> TaskInfo:
         default_retry_delay=task.default_retry_delay,
         acks_late=bool(task.acks_late),
         ignore_result=bool(task.ignore_result),
-        origin="library" if f"{module}.".startswith(f"{LIBRARY}.") else "own",
+        origin="library" if module.split(".")[0] == OURS else "own",
         role=_role(among, task),
     )
 

@@ -50,6 +50,7 @@ def _message(run: Run) -> outbox.Message:
             "priority": run.priority,
             "root_id": run.root_id,
             "outbox": kept,
+            "app": run.app,
         }
     )
 

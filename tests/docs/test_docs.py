@@ -15,7 +15,11 @@ NOT_RUN = {
         "a test of its own does, with a Redis",
     ],
     "docs/developing.md": ["it runs this page too"],
-    "docs/existing-project.md": ["there is no project of yours here", "there is no Django project here"],
+    "docs/existing-project.md": [
+        "there is no project of yours here",
+        "there is no project of yours here",
+        "there is no Django project here",
+    ],
     "docs/metrics.md": ["a part of Prometheus's own configuration"],
     "docs/operation.md": ["there is no systemd here", "shows what was set aside, if anything"],
     "docs/own-tasks.md": ["fetches from the package index"],
