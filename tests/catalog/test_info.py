@@ -172,7 +172,8 @@ def test_the_library_is_told_from_own_tasks(info_of):
     for module, origin in (
         ("app.library.mail", "library"),
         ("app.library", "library"),
-        ("app.tasksfoo", "own"),
+        ("app.alerts.tasks", "library"),  # it comes along as well
+        ("application.jobs", "own"),
     ):
         work.__module__ = module
         assert info_of(work).origin == origin
