@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
 from flask_babel import gettext as _
-from sqlalchemy import Table, select
+from sqlalchemy import Table, func, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import insert as insert_rows
 from sqlalchemy import update as sql_update
@@ -166,9 +166,11 @@ def insert_all(
         values = [_columns(one, signatures[one.task_name], by, now) for one, _diff in batch]
         filled = [name for name in _EMPTY if any(value[name] is not None for value in values)]
         some = [{name: value[name] for name in filled} for value in values]  # half of the columns are empty
+        last_id = db.session.scalar(select(func.max(Schedule.id))) or 0
         db.session.connection().execute(insert_rows(_TABLE), some)
         names = [value["name"] for value in values]
-        made_as = {name: id for id, name in db.session.execute(_IDS.where(Schedule.name.in_(names)))}
+        # Not by names: PostgreSQL has no statistics of a table that grows, and compares all with all.
+        made_as = {name: id for id, name in db.session.execute(_IDS.where(Schedule.id > last_id))}
         ids = [made_as[name] for name in names]
         jittered = [one for one, value in zip(ids, values, strict=True) if value["jitter_seconds"]]
         for row in db.session.scalars(select(Schedule).where(Schedule.id.in_(jittered))) if jittered else ():
