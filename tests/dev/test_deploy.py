@@ -34,6 +34,27 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     assert said == []
 
 
+@pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
+def test_nginx_takes_its_file(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a", "-days", "1"]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    site = (DEPLOY / "nginx.conf").read_text()
+    for name, path in (("privkey", key), ("fullchain", certificate)):
+        site = re.sub(rf"/etc/letsencrypt/\S+/{name}\.pem", str(path), site)
+    whole = tmp_path / "nginx.conf"
+    whole.write_text(f"pid {tmp_path}/pid;\nerror_log {tmp_path}/log;\nevents {{}}\nhttp {{\n{site}\n}}\n")
+    checked = subprocess.run(["nginx", "-t", "-c", whole], capture_output=True, text=True, check=False)
+    assert "syntax is ok" in checked.stderr, checked.stderr
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="Caddy is not installed")
+def test_caddy_takes_its_file() -> None:
+    command = ["caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "Caddyfile"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_the_compose_file_starts_every_process() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
     assert services.keys() - {"postgres", "valkey", "migrate"} == PROCESSES
