@@ -34,12 +34,12 @@ def each(ids: Iterable[Id], act: Callable[[Id], str], most: int, field: str) -> 
     if not 0 < len(chosen) <= most:
         raise Invalid({field: [_("Choose 1 to %(most)s.", most=most)]})
     results: list[Result] = []
-    for number, one in enumerate(chosen):
+    for number, item in enumerate(chosen):
         try:
-            results.append(Result(one, act(one)))
+            results.append(Result(item, act(item)))
         except CeleriacError as error:
             if error.status < 500:
-                results.append(Result(one, problem=error.detail))
+                results.append(Result(item, problem=error.detail))
                 continue
             if not any(result.done for result in results):
                 raise

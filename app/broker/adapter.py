@@ -22,11 +22,11 @@ R = TypeVar("R")
 
 def _adapter(app: Flask | None = None) -> Any:
     flask_app = app or current_app
-    found = flask_app.extensions.get("queues")
-    if found is None:
+    chosen = flask_app.extensions.get("queues")
+    if chosen is None:
         name = "rabbitmq" if flask_app.config["SETTINGS"].uses_rabbitmq else "redis"
-        found = flask_app.extensions.setdefault("queues", import_module(f"app.broker.{name}.queues"))
-    return found
+        chosen = flask_app.extensions.setdefault("queues", import_module(f"app.broker.{name}.queues"))
+    return chosen
 
 
 def capabilities(app: Flask | None = None) -> Capabilities:

@@ -50,9 +50,9 @@ def aside(client: redis.Redis) -> SetAside:
     pipe.hgetall(COUNTS)
     pipe.xrevrange(KEPT, count=1)
     counts, last = pipe.execute()
-    found = {kind.decode("utf-8", "replace"): int(number) for kind, number in counts.items()}
+    by_kind = {kind.decode("utf-8", "replace"): int(number) for kind, number in counts.items()}
     if not last:
-        return SetAside(found)
+        return SetAside(by_kind)
     entry_id, fields = last[0]
     at = datetime.fromtimestamp(int(entry_id.split(b"-")[0]) / 1000, UTC)
-    return SetAside(found, at, fields.get(b"why", b"").decode("utf-8", "replace"))
+    return SetAside(by_kind, at, fields.get(b"why", b"").decode("utf-8", "replace"))

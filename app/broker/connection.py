@@ -77,19 +77,19 @@ def keys(app: Flask | None = None) -> Keys:
 
 def broker(app: Flask | None = None) -> Broker:
     flask_app = app or current_app
-    found = flask_app.extensions.get("broker")
-    if found is None:
-        found = flask_app.extensions.setdefault("broker", _connect(_to_redis(flask_app)))
-    assert isinstance(found, Broker)  # noqa: S101 -- extensions are untyped; only this module sets the entry
-    return found
+    connection = flask_app.extensions.get("broker")
+    if connection is None:
+        connection = flask_app.extensions.setdefault("broker", _connect(_to_redis(flask_app)))
+    assert isinstance(connection, Broker)  # noqa: S101 -- extensions are untyped; only this module sets the entry
+    return connection
 
 
 def reset(app: Flask | None = None) -> None:
     """Close the connections and forget them; the next use makes new ones (after a fork, between tests)."""
     flask_app = app or current_app
-    found = flask_app.extensions.pop("broker", None)
-    if found is not None:
-        found.redis.connection_pool.disconnect()
+    connection = flask_app.extensions.pop("broker", None)
+    if connection is not None:
+        connection.redis.connection_pool.disconnect()
 
 
 def reaches_broker(function: Callable[P, R]) -> Callable[P, R]:
@@ -118,12 +118,12 @@ def other_app() -> ownership.OtherApp | None:
     What was ours stays ours while this process lives. Raises `BrokerUnavailable`.
     """
     extensions: dict[str, Any] = current_app.extensions
-    look_at, found = extensions.get("broker_other_app", (float("-inf"), None))
+    look_at, stranger = extensions.get("broker_other_app", (float("-inf"), None))
     if time.monotonic() >= look_at:
-        found = ownership.look(client(), keys(), current_app.config["SETTINGS"])
-        look_at = time.monotonic() + LOOK_AGAIN_SECONDS if found else float("inf")
-        extensions["broker_other_app"] = look_at, found
-    other: ownership.OtherApp | None = found
+        stranger = ownership.look(client(), keys(), current_app.config["SETTINGS"])
+        look_at = time.monotonic() + LOOK_AGAIN_SECONDS if stranger else float("inf")
+        extensions["broker_other_app"] = look_at, stranger
+    other: ownership.OtherApp | None = stranger
     return other
 
 

@@ -36,9 +36,9 @@ def slot_of(moment: datetime) -> int:
 @reaches_broker
 def sample(queues: Sequence[str], now: datetime) -> None:
     """Note how deep the queues are; costs the same however long they are. Raises `BrokerUnavailable`."""
-    found, slot = adapter.depths(queues), slot_of(now)
+    depths, slot = adapter.depths(queues), slot_of(now)
     pipe = client().pipeline(transaction=False)
-    for queue, depth in found.items():
+    for queue, depth in depths.items():
         pipe.hset(keys().samples(queue), str(slot % SLOTS), f"{slot} {depth.waiting} {depth.held}")
         pipe.expire(keys().samples(queue), KEPT)
     pipe.execute()
@@ -51,23 +51,23 @@ def samples(queues: Sequence[str], since: datetime, now: datetime) -> dict[str, 
     Half minutes in which nothing was sampled are missing.
     """
     last = slot_of(now)
-    wanted = range(max(slot_of(since), last - SLOTS + 1), last + 1)
-    if not wanted:
+    slots = range(max(slot_of(since), last - SLOTS + 1), last + 1)
+    if not slots:
         return {queue: [] for queue in queues}
     pipe = client().pipeline(transaction=False)
     for queue in queues:
-        pipe.hmget(keys().samples(queue), [str(slot % SLOTS) for slot in wanted])
+        pipe.hmget(keys().samples(queue), [str(slot % SLOTS) for slot in slots])
     answers: Any = pipe.execute()
-    return {queue: _read(wanted, found) for queue, found in zip(queues, answers, strict=True)}
+    return {queue: _read(slots, values) for queue, values in zip(queues, answers, strict=True)}
 
 
-def _read(wanted: range, found: Sequence[bytes | None]) -> list[Sample]:
+def _read(slots: range, values: Sequence[bytes | None]) -> list[Sample]:
     """The samples of the wanted slots; what is left of two hours ago is not among them."""
     counted = [
-        tuple(map(int, value.split())) for value in found if value is not None and _SAMPLE.fullmatch(value)
+        tuple(map(int, value.split())) for value in values if value is not None and _SAMPLE.fullmatch(value)
     ]
     return [
         Sample(datetime.fromtimestamp(slot * SLOT_SECONDS, UTC), waiting, held)
         for slot, waiting, held in counted
-        if slot in wanted
+        if slot in slots
     ]

@@ -28,10 +28,10 @@ class Keys:
     def step_of(self, step: Any) -> int:
         """The level that kombu puts a message of this `properties.priority` into (bad values count as 0)."""
         try:
-            wanted = min(max(int(step), 0), 9)
+            level = min(max(int(step), 0), 9)
         except (TypeError, ValueError, OverflowError):
-            wanted = 0
-        lower = [known for known in self.steps if known <= wanted]
+            level = 0
+        lower = [known for known in self.steps if known <= level]
         return lower[-1] if lower else self.steps[-1]
 
     def level(self, queue: str, step: int) -> Level:

@@ -54,16 +54,16 @@ class Look:
 
         `run(script, keys, *arguments)` runs a script in Redis.
         """
-        wanted = frozenset(tasks)
+        names = frozenset(tasks)
         if time.monotonic() >= self._afresh_at or not self._marks:
-            self._marks, self._passed = {}, wanted
-        remembers = self._passed <= wanted  # what was passed then is passed now as well
+            self._marks, self._passed = {}, names
+        remembers = self._passed <= names  # what was passed then is passed now as well
         marks = [self._marks.get(name, b"") if remembers else b"" for name in lists]
         needles = [f'"task":{space}{json.dumps(name)}' for name in tasks for space in (" ", "")]
         waiting, index, raw, looked, marks = run(NEXT, lists, len(needles), *needles, *marks)
         if remembers or not index:
             if not remembers or not self._marks:
                 self._afresh_at = time.monotonic() + max(AFRESH_SECONDS, looked / LOOKED_A_SECOND)
-            self._passed = wanted
+            self._passed = names
             self._marks = {name: mark for name, mark in zip(lists, marks, strict=True) if mark}
         return Match(waiting, index, raw)

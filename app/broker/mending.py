@@ -41,11 +41,11 @@ def mend(client: redis.Redis, names: Keys) -> bool:
 
 def set_aside_ids(client: redis.Redis, names: Keys) -> set[str]:
     """The ids of the messages that were set aside in the last days: nobody will run them."""
-    found: set[str] = set()
+    ids: set[str] = set()
     for key in client.scan_iter(f"{names.aside('')}*", count=SCAN_COUNT, _type="list"):
         raws: Any = client.lrange(key, 0, -1)
-        found |= {id_of(raw) for raw in raws}
-    return found
+        ids |= {id_of(raw) for raw in raws}
+    return ids
 
 
 def _misplaced(client: redis.Redis, names: Keys) -> Iterator[bytes]:

@@ -219,12 +219,12 @@ def _arguments(body: Any, unread: str) -> tuple[list[Any] | None, dict[str, Any]
     if unread:
         return None, None, unread
     if isinstance(body, dict):
-        found = body.get("args", []), body.get("kwargs", {})
+        pair = body.get("args", []), body.get("kwargs", {})
     elif isinstance(body, list) and len(body) >= 2:
-        found = body[0], body[1]
+        pair = body[0], body[1]
     else:
         return None, None, "undecodable"
-    args, kwargs = found
+    args, kwargs = pair
     if not isinstance(args, list | None) or not isinstance(kwargs, dict | None):
         return None, None, "undecodable"
     return args or [], kwargs or {}, ""

@@ -88,10 +88,10 @@ def look(client: redis.Redis, names: Keys, settings: Settings) -> OtherApp | Non
     if settings.uses_rabbitmq:
         return _look_at_rabbitmq(settings)
     if not client.exists(*SIGNS_OF_OURS):
-        found = _on_redis(client, names, settings)
+        other = _on_redis(client, names, settings)
         # Another process of ours may have come first: it noted so before it bound a queue.
-        if found and not client.exists(*SIGNS_OF_OURS) and not _may_share(found, settings):
-            return found
+        if other and not client.exists(*SIGNS_OF_OURS) and not _may_share(other, settings):
+            return other
     client.set(HOME, "1")
     return None
 
@@ -106,8 +106,8 @@ def workers_seen(client: redis.Redis, names: Keys) -> set[str]:
     }
 
 
-def _may_share(found: OtherApp, settings: Settings) -> bool:
-    return settings.shared_broker and not found.clash
+def _may_share(other: OtherApp, settings: Settings) -> bool:
+    return settings.shared_broker and not other.clash
 
 
 def _on_redis(client: redis.Redis, names: Keys, settings: Settings) -> OtherApp | None:
@@ -131,13 +131,13 @@ def _queues_of(members: Iterable[bytes], names: Keys) -> Iterator[str]:
 def _look_at_rabbitmq(settings: Settings) -> OtherApp | None:
     if rabbitmq.has_exchange(RABBITMQ_HOME):
         return None
-    asked = dict.fromkeys(["celery", *settings.declared_queues])
-    queues = {queue for queue in asked if rabbitmq.exists(queue)}
+    names = dict.fromkeys(["celery", *settings.declared_queues])
+    queues = {queue for queue in names if rabbitmq.exists(queue)}
     is_ours = queues >= set(LIBRARY_QUEUES)  # of a version before the mark
     if not is_ours and (queues or any(map(rabbitmq.has_exchange, OF_ANY_APP))):
-        found = _other(queues, (), settings, "RabbitMQ", "CELERIAC_BROKER_URL")
-        if not rabbitmq.has_exchange(RABBITMQ_HOME) and not _may_share(found, settings):
-            return found
+        other = _other(queues, (), settings, "RabbitMQ", "CELERIAC_BROKER_URL")
+        if not rabbitmq.has_exchange(RABBITMQ_HOME) and not _may_share(other, settings):
+            return other
     rabbitmq.make_exchange(RABBITMQ_HOME)
     return None
 
@@ -146,7 +146,7 @@ def _other(
     queues: Iterable[str], workers: Iterable[str], settings: Settings, server: str, setting: str
 ) -> OtherApp:
     clash = set(queues) & set(settings.declared_queues)
-    return OtherApp(server, setting, *(tuple(sorted(one)) for one in (queues, workers, clash)))
+    return OtherApp(server, setting, *(tuple(sorted(names)) for names in (queues, workers, clash)))
 
 
 def _named(names: Iterable[str]) -> str:

@@ -44,8 +44,8 @@ def resume(queue: str) -> bool:
 @reaches_broker
 def paused(queues: Sequence[str] | None = None) -> dict[str, Pause]:
     """The paused queues (None: all of them) by name. Cheap enough to ask once a second."""
-    found: Any = client().hgetall(keys().paused)
-    pauses = {name: Pause(name, *_read(value)) for key, value in found.items() if (name := _text(key))}
+    notes: Any = client().hgetall(keys().paused)
+    pauses = {name: Pause(name, *_read(value)) for key, value in notes.items() if (name := _text(key))}
     return {name: pauses[name] for name in pauses if queues is None or name in queues}
 
 
@@ -64,8 +64,8 @@ def resume_worker(hostname: str) -> bool:
 @reaches_broker
 def paused_workers() -> dict[str, WorkerPause]:
     """The paused workers by hostname."""
-    found: Any = client().hgetall(keys().paused_workers)
-    return {name: WorkerPause(name, *_read(value)) for key, value in found.items() if (name := _text(key))}
+    notes: Any = client().hgetall(keys().paused_workers)
+    return {name: WorkerPause(name, *_read(value)) for key, value in notes.items() if (name := _text(key))}
 
 
 def _text(name: bytes) -> str:

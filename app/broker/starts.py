@@ -45,9 +45,9 @@ def ended(client: redis.Redis, mark: str) -> None:
 @reaches_broker
 def again_and_again(client: redis.Redis, now: datetime) -> list[Restarting]:
     """What started more than `TOO_OFTEN` times in the last ten minutes. Raises `BrokerUnavailable`."""
-    found: Any = client.zrangebyscore(STARTS, (now - WITHIN).timestamp(), "+inf")
+    members: Any = client.zrangebyscore(STARTS, (now - WITHIN).timestamp(), "+inf")
     counts: dict[tuple[str, str], int] = {}
-    for mark in found:
+    for mark in members:
         kind, _, rest = mark.decode("utf-8", "replace").partition(" ")
         name = rest.partition(" ")[2]
         counts[kind, name] = counts.get((kind, name), 0) + 1

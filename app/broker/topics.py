@@ -26,7 +26,7 @@ def touch(client: redis.Redis, names: Iterable[str]) -> None:
 def version(client: redis.Redis, name: str) -> str:
     """The topic's version: any change gives another. Empty, never the same as another, while Redis is off."""
     try:
-        found = client.get(PREFIX + name)
+        value = client.get(PREFIX + name)
     except redis.RedisError:
         return ""
-    return found.decode() if isinstance(found, bytes) else "0"
+    return value.decode() if isinstance(value, bytes) else "0"

@@ -93,8 +93,8 @@ class Message(virtual.Message):
             self.properties = self.properties | {"priority": from_broker(step)}
 
     def serializable(self) -> dict[str, Any]:
-        found: dict[str, Any] = super().serializable()
-        return found | {"properties": self._raw["properties"]}
+        values: dict[str, Any] = super().serializable()
+        return values | {"properties": self._raw["properties"]}
 
 
 class Channel(kombu_redis.Channel):
@@ -122,10 +122,10 @@ class Channel(kombu_redis.Channel):
         """As kombu's; and of a channel whose connection is lost: what it took is acknowledged later."""
         if self._address and getattr(self.connection, "client", None) is None:
             return dict(self._address)
-        found: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
+        params: dict[str, Any] = super()._connparams(asynchronous=asynchronous)
         if not asynchronous:
-            self._address = dict(found)
-        return found
+            self._address = dict(params)
+        return params
 
     @cached_property
     def _names(self) -> Keys:
@@ -224,21 +224,21 @@ class Channel(kombu_redis.Channel):
 
         Returns in how many seconds to look again, or None when nothing waits.
         """
-        queues = [one for one in self._queue_cycle.consume(len(self.active_queues)) if not is_key(one)]
+        queues = [queue for queue in self._queue_cycle.consume(len(self.active_queues)) if not is_key(queue)]
         if not queues:
             return limited.LOOK_SECONDS
-        places = [(queue, step) for step in self.priority_steps for queue in queues]
-        lists = [self._names.level(queue, step).key for queue, step in places]
+        lines = [(queue, step) for step in self.priority_steps for queue in queues]
+        lists = [self._names.level(queue, step).key for queue, step in lines]
         waits = limited.now()
-        found = look.at(self._run, lists, list(waits))
-        if not found.waiting:
+        hit = look.at(self._run, lists, list(waits))
+        if not hit.waiting:
             return None
-        if found.index:
-            queue = places[found.index - 1][0]
+        if hit.index:
+            queue = lines[hit.index - 1][0]
             self._queue_cycle.rotate(queue)
-            standing = (lists[found.index - 1], found.raw)
-            if (message := self._readable(queue, found.raw, standing)) is not None:
-                self.connection._callbacks[queue](message, standing)
+            waiting = (lists[hit.index - 1], hit.raw)
+            if (message := self._readable(queue, hit.raw, waiting)) is not None:
+                self.connection._callbacks[queue](message, waiting)
             return LEAST_SECONDS
         return max(min([limited.LOOK_SECONDS, *waits.values()]), LEAST_SECONDS)
 
@@ -272,7 +272,7 @@ class Channel(kombu_redis.Channel):
         raise Empty()
 
     def _readable(
-        self, queue: str, raw: bytes, standing: tuple[str, bytes] | None = None
+        self, queue: str, raw: bytes, waiting: tuple[str, bytes] | None = None
     ) -> dict[str, Any] | None:
         """What lay in a list as kombu wrote it; None for anything else, which is set aside."""
         try:
@@ -280,28 +280,28 @@ class Channel(kombu_redis.Channel):
             if why := _not_kombus(message):
                 raise ValueError(why)
         except (ValueError, RecursionError) as error:
-            self._set_aside(queue, raw, f"{type(error).__name__}: {error}", standing)
+            self._set_aside(queue, raw, f"{type(error).__name__}: {error}", waiting)
             return None
-        found: dict[str, Any] = message
-        return found
+        values: dict[str, Any] = message
+        return values
 
-    def _set_aside(self, queue: str, raw: bytes, why: str, standing: tuple[str, bytes] | None = None) -> None:
+    def _set_aside(self, queue: str, raw: bytes, why: str, waiting: tuple[str, bytes] | None = None) -> None:
         logger.error("what lay in the queue %s is no message and is set aside: %s", queue, why)
         with self.conn_or_acquire() as client:
             aside.set_aside(client, aside.MESSAGE, raw, f"{queue}: no message of kombu's: {why}")
-            if standing:
-                client.lrem(standing[0], -1, standing[1])
+            if waiting:
+                client.lrem(waiting[0], -1, waiting[1])
 
     def _deliver_taken(
         self,
         queue: str,
         callback: Callable[[Any], Any],
         raw_message: dict[str, Any],
-        standing: tuple[str, bytes] | None = None,
+        waiting: tuple[str, bytes] | None = None,
     ) -> Any:
-        """Deliver what was popped, or what is still `standing` in a list; unless it may not be run now."""
+        """Deliver what was popped, or what `waiting` is still in its list; unless it may not run now."""
         task = (raw_message.get("headers") or {}).get("task")
-        if not standing and isinstance(task, str) and task in limited.now():
+        if not waiting and isinstance(task, str) and task in limited.now():
             self._give_back(queue, raw_message)
             return None
         delivery = raw_message["properties"].get("delivery_info") or {}
@@ -310,9 +310,9 @@ class Channel(kombu_redis.Channel):
         try:
             message = self.Message(raw_message, channel=self)
         except Exception as error:  # whatever it is, it must not end the worker
-            self._set_aside(queue, dumps(raw_message).encode(), f"{type(error).__name__}: {error}", standing)
+            self._set_aside(queue, dumps(raw_message).encode(), f"{type(error).__name__}: {error}", waiting)
             return None
-        outcome = self._take(queue, raw_message, message, standing)
+        outcome = self._take(queue, raw_message, message, waiting)
         if outcome == b"paused":
             self._read_pauses()  # or it would be taken again at once
         if outcome != b"taken":
@@ -327,11 +327,11 @@ class Channel(kombu_redis.Channel):
         self._looks = limited.Look()
 
     def _take(
-        self, queue: str, raw_message: dict[str, Any], message: Any, standing: tuple[str, bytes] | None
+        self, queue: str, raw_message: dict[str, Any], message: Any, waiting: tuple[str, bytes] | None
     ) -> Any:
         names, raw = self._names, dumps(raw_message)
         level = names.level(queue, names.step_of(self._get_message_priority(raw_message)))
-        source, left = standing or (level.key, b"")
+        source, left = waiting or (level.key, b"")
         modes = [names.paused, source, names.hold_new, names.allowed(queue)]
         lists = [names.unacked, names.unacked_index, *modes, names.held(queue), names.held_facts(queue)]
         lists.append(names.paused_workers)
@@ -348,9 +348,9 @@ class Channel(kombu_redis.Channel):
             pipe.execute_command("HKEYS", names.paused)
             pipe.execute_command("HEXISTS", names.paused_workers, _worker)
             queues, worker = pipe.execute()
-        found = frozenset(name.decode() for name in queues), bool(worker)
-        if found != (self._paused, self._worker_paused):
-            self._paused, self._worker_paused = found
+        pauses = frozenset(name.decode() for name in queues), bool(worker)
+        if pauses != (self._paused, self._worker_paused):
+            self._paused, self._worker_paused = pauses
             self._update_queue_cycle()
 
 

@@ -113,9 +113,9 @@ def adopted(base: type[Task], kind: type[Task], **attributes: Any) -> type[Task]
     ours = [name for name in vars(CeleriacTask) if not name.startswith("_") and not hasattr(Task, name)]
     ours += CeleriacTask.__annotations__
     kept = {
-        name: next(vars(one)[name] for one in theirs if name in vars(one))
+        name: next(vars(base_class)[name] for base_class in theirs if name in vars(base_class))
         for name in ours
-        if any(name in vars(one) for one in theirs)
+        if any(name in vars(base_class) for base_class in theirs)
     }
     return type(kind.__name__, (base, kind), _looks(kind) | {"__bound__": False} | kept | attributes)
 
@@ -148,7 +148,7 @@ def adopt_others(app: CeleriacApp) -> None:
 
     What they share with all is this app's already.
     """
-    for other in sorted(_state._get_active_apps(), key=lambda one: str(one.main)):
+    for other in sorted(_state._get_active_apps(), key=lambda app: str(app.main)):
         if isinstance(other, CeleriacApp):
             continue
         try:

@@ -75,7 +75,7 @@ def routes(settings: Settings) -> list[tuple[str, dict[str, str]]]:
 def default_priority(settings: Settings, task_name: str) -> int:
     """The priority of a task that names none: what the settings give to the tasks of its queue, or 5."""
     for detail in settings.queue_details.values():
-        if detail.priority is not None and any(fnmatchcase(task_name, one) for one in detail.tasks):
+        if detail.priority is not None and any(fnmatchcase(task_name, pattern) for pattern in detail.tasks):
             return detail.priority
     return DEFAULT_PRIORITY
 

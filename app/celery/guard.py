@@ -48,7 +48,7 @@ def _problem(headers: Any) -> str:
             return f"its {name} is no text"
     limits = headers.get("timelimit")
     pair = isinstance(limits, list) and len(limits) == 2
-    if limits is not None and not (pair and all(isinstance(one, int | float | None) for one in limits)):
+    if limits is not None and not (pair and all(isinstance(limit, int | float | None) for limit in limits)):
         return "its timelimit is no pair of numbers"  # a pool would keep a slot for it
     return ""
 

@@ -40,23 +40,25 @@ def _on_start(sender: Any, **_: Any) -> None:
 
 def _wait_for_our_own(app: Celery) -> None:
     """Before anything is taken or told: a worker waits as long as the broker belongs to another app."""
-    said = ""
+    refusal = ""
     with app.Task.flask_app.app_context():
         while True:
             try:
                 require_own()
                 return
             except (BelongsToAnother, BrokerUnavailable) as error:
-                if error.detail != said:
+                if error.detail != refusal:
                     logger.error("the worker waits. %s", error.detail)
-                said = error.detail
+                refusal = error.detail
             time.sleep(OTHER_APP_SECONDS)
 
 
 def _on_end(sender: Any, **_: Any) -> None:
     """A worker that was told to stop has ended as it should; one that crashed also gets here."""
     stopping = (worker_state.should_stop, worker_state.should_terminate)
-    if any(one is not None and one is not False for one in stopping) and hasattr(sender, "celeriac_start"):
+    if any(
+        stopping_event is not None and stopping_event is not False for stopping_event in stopping
+    ) and hasattr(sender, "celeriac_start"):
         starts.ended(_client(sender.app), sender.celeriac_start)
 
 

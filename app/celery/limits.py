@@ -11,8 +11,8 @@ LIMITS = "celeriac:limits"  # hash: task → {"rate_limit": "10/m", "time_limit"
 
 def kept(client: redis.Redis) -> dict[str, dict[str, Any]]:
     """The limits that were set, by task; a limit of None was lifted, a missing one is the task's own."""
-    found: Any = client.hgetall(LIMITS)
-    return {name.decode(): json.loads(value) for name, value in found.items()}
+    entries: Any = client.hgetall(LIMITS)
+    return {name.decode(): json.loads(value) for name, value in entries.items()}
 
 
 def keep(client: redis.Redis, task_name: str, limits: dict[str, Any]) -> None:
@@ -38,13 +38,13 @@ def adopt(consumer: Any, client: redis.Redis) -> None:
 
 def exhausted(consumer: Any) -> dict[str, float]:
     """The tasks that the worker may not start now by their rate limit, and in how many seconds it may."""
-    found = {}
+    limits = {}
     for name, bucket in consumer.task_buckets.items():
         if bucket is not None:
             seconds = bucket.expected_time(1 + len(bucket.contents))
             if seconds > 0:
-                found[name] = seconds
-    return {} if consumer.disable_rate_limits else found
+                limits[name] = seconds
+    return {} if consumer.disable_rate_limits else limits
 
 
 def rates(consumer: Any) -> dict[str, dict[str, Any]]:

@@ -121,7 +121,7 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
             if self._worker_paused or queue.name in queues:
                 self._aside[queue.name] = queue
                 tasks.cancel_by_queue(queue.name)
-        for name in [one for one in self._aside if not self._worker_paused and one not in queues]:
+        for name in [name for name in self._aside if not self._worker_paused and name not in queues]:
             queue = self._aside.pop(name)
             if name in consumer.app.amqp.queues.consume_from:  # else told meanwhile to listen no longer
                 tasks.add_queue(queue)

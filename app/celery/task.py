@@ -29,7 +29,7 @@ class CeleriacTask(Task):  # type: ignore[misc]  # Celery ships no types
         """A task's own hooks have the Flask app's context as its body has; its own `__call__` is kept."""
         super().__init_subclass__(**options)
         rest = cls.__mro__[cls.__mro__.index(CeleriacTask) + 1 :]
-        cls._has_own_call = any("__call__" in vars(one) for one in rest[: rest.index(Task)])
+        cls._has_own_call = any("__call__" in vars(base) for base in rest[: rest.index(Task)])
         for name in HOOKS:
             hook = getattr_static(cls, name)
             if isfunction(hook) and hook is not vars(Task)[name] and not hasattr(hook, "celeriac_hook"):

@@ -34,8 +34,8 @@ def export(path: str, kind: str | None) -> None:
     rows = []
     for row in schedules.everything():
         if wrong := stored_arguments.problems(row.args, row.kwargs):
-            said = " ".join(f"{name}: {' '.join(texts)}" for name, texts in wrong.items())
-            click.echo(f"left out: {row.name}: {said}", err=True)
+            problems = " ".join(f"{name}: {' '.join(texts)}" for name, texts in wrong.items())
+            click.echo(f"left out: {row.name}: {problems}", err=True)
         else:
             rows.append(row)
     items = [readable(Definition.of(row)) for row in rows]
@@ -58,12 +58,12 @@ def import_(path: str, dry_run: bool) -> None:
     gc.disable()  # nothing of very much can go yet: to look for what can would take half the time
     try:
         with click.open_file(path, encoding="utf-8") as file:
-            wanted = _load(files.read(file.read()))
+            items = _load(files.read(file.read()))
         if dry_run:
-            steps = exchange.plan(wanted, now)
+            steps = exchange.plan(items, now)
         else:
             with audit.acting(audit.Origin(_person(), "cli")):
-                steps = exchange.apply(wanted, _person() or None, now)
+                steps = exchange.apply(items, _person() or None, now)
     except Invalid as error:
         for field, texts in error.errors.items():
             click.echo(f"{field}: {' '.join(texts)}", err=True)
@@ -82,8 +82,8 @@ def sync() -> None:
     """Take over what code defines (beats do so when they start)."""
     now = utcnow()
     with audit.acting(audit.Origin("", "system")):
-        said = schedules.sync_code(now)
-    for sentence in said or ["Nothing has changed."]:
+        sentences = schedules.sync_code(now)
+    for sentence in sentences or ["Nothing has changed."]:
         click.echo(sentence)
     for problem in schedules.code_entries(now).problems:
         click.echo(f"left out: {problem.key}: {problem.message}", err=True)
@@ -92,9 +92,9 @@ def sync() -> None:
 @group.command("check")
 def check() -> None:
     """Check saved arguments against the tasks' present signatures; exits 1 when some do not fit."""
-    found = schedules.check_drift(utcnow(), everything=True)
-    click.echo(f"{found} schedules have arguments that do not fit their task.")
-    sys.exit(1 if found else 0)
+    misfits = schedules.check_drift(utcnow(), everything=True)
+    click.echo(f"{misfits} schedules have arguments that do not fit their task.")
+    sys.exit(1 if misfits else 0)
 
 
 def init_app(app: Flask) -> None:
@@ -111,16 +111,16 @@ def _load(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
             loaded.append(read(item))
         except ValidationError as error:
             name = item.get("name") if isinstance(item.get("name"), str) else f"schedule {number}"
-            errors |= {f"{name}: {field}": _texts(said) for field, said in error.messages_dict.items()}
+            errors |= {f"{name}: {field}": _texts(texts) for field, texts in error.messages_dict.items()}
     if errors:
         raise Invalid(errors)
     return loaded
 
 
-def _texts(said: Any) -> list[str]:
-    if isinstance(said, dict):
-        return [text for inner in said.values() for text in _texts(inner)]
-    return [str(one) for one in said]
+def _texts(texts: Any) -> list[str]:
+    if isinstance(texts, dict):
+        return [text for inner in texts.values() for text in _texts(inner)]
+    return [str(text) for text in texts]
 
 
 def _tidy(item: dict[str, Any]) -> dict[str, Any]:

@@ -126,19 +126,19 @@ def _announce(host: str, port: int, link: str) -> None:
 
 def _wait(supervisor: subprocess.Popen[bytes]) -> int:
     """Pass a request to stop on to supervisor, once; returns the exit status."""
-    asked = False
+    stop_asked = False
 
     def stop(number: int, frame: object) -> None:
-        nonlocal asked
-        if not asked:
+        nonlocal stop_asked
+        if not stop_asked:
             print("\nStopping.", flush=True)
             supervisor.send_signal(signal.SIGTERM)
-        asked = True
+        stop_asked = True
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     status = supervisor.wait()
-    return 0 if asked else status or 1
+    return 0 if stop_asked else status or 1
 
 
 if __name__ == "__main__":

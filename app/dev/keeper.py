@@ -77,15 +77,15 @@ class Keeper:
         """One that has its tasks takes the place of those that started before it."""
         for pid, hearing in list(self._heard.items()):
             try:
-                said = os.read(hearing, 65_536)
+                message = os.read(hearing, 65_536)
             except BlockingIOError:
                 continue
-            if not said:  # it has ended
+            if not message:  # it has ended
                 continue
             os.close(self._heard.pop(pid))
-            self._lacking[pid] = set(json.loads(said))
+            self._lacking[pid] = set(json.loads(message))
             living = list(self._living)
-            older = [one for one in living[: living.index(pid)] if one not in self._leaving]
+            older = [earlier for earlier in living[: living.index(pid)] if earlier not in self._leaving]
             self._leaving.update(older)
             _send(older, signal.SIGTERM)
 
@@ -131,13 +131,13 @@ def _take_over(
     **_others: Any,
 ) -> None:
     """Say that the tasks are there; or end, when one goes on that lacks fewer modules (`lacking`)."""
-    lost = [one for one in failures if lacking is not None and one.module not in lacking]
+    lost = [failure for failure in failures if lacking is not None and failure.module not in lacking]
     if lost:
-        for one in lost if tells else ():
-            line = f"{one.module}: {one.error}. Tasks go on as they were until it can be imported"
+        for failure in lost if tells else ():
+            line = f"{failure.module}: {failure.error}. Tasks go on as they were until it can be imported"
             print(f"bin/dev: {line}", flush=True)
         os._exit(BROKEN)
-    os.write(saying, json.dumps([one.module for one in failures]).encode())
+    os.write(saying, json.dumps([failure.module for failure in failures]).encode())
     os.close(saying)
     os.kill(os.getppid(), signal.SIGUSR1)
 

@@ -21,12 +21,12 @@ def stop(data_path: Path) -> int:
 
 
 def marked(data_path: Path) -> list[psutil.Process]:
-    found = []
+    pids = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == str(data_path):
                 process.cmdline()
-                found.append(process)
+                pids.append(process)
         except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-    return found
+    return pids

@@ -30,10 +30,10 @@ class Sources:
         stamps = {}
         for file in self._files():
             try:
-                found = os.stat(file)
+                status = os.stat(file)
             except OSError:
                 continue  # removed meanwhile
-            stamps[file] = (found.st_mtime_ns, found.st_size)
+            stamps[file] = (status.st_mtime_ns, status.st_size)
         return stamps
 
     def _files(self) -> Iterator[str]:
@@ -57,9 +57,9 @@ class Sources:
             made = os.stat(folder).st_mtime_ns
             if folder not in self._listed or self._listed[folder][0] != made:
                 with os.scandir(folder) as entries:
-                    kept = [one for one in entries if one.name not in LEFT_OUT and one.name[0] != "."]
-                folders = [one.path for one in kept if one.is_dir(follow_symlinks=False)]
-                files = [one.path for one in kept if one.name.endswith(".py")]
+                    kept = [entry for entry in entries if entry.name not in LEFT_OUT and entry.name[0] != "."]
+                folders = [entry.path for entry in kept if entry.is_dir(follow_symlinks=False)]
+                files = [entry.path for entry in kept if entry.name.endswith(".py")]
                 self._listed[folder] = (made, folders, files)
         except OSError:
             return [], []

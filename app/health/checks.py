@@ -88,18 +88,18 @@ def rabbitmq_answers(now: datetime) -> Check:
 def _answers(name: str, version: Callable[[], str], hint: str) -> Check:
     started = time.perf_counter()
     try:
-        found = version()
+        answer = version()
     except (BrokerUnavailable, NotFound) as error:
         return Check(name, False, error.detail, hint)
-    return Check(name, True, f"{found}, {(time.perf_counter() - started) * 1000:.0f} ms")
+    return Check(name, True, f"{answer}, {(time.perf_counter() - started) * 1000:.0f} ms")
 
 
 def beat(now: datetime) -> Check:
     try:
-        heard = {one.name: one.tick_at for one in heartbeats.beats(broker.client(), now)}
+        last_heard = {beat.name: beat.tick_at for beat in heartbeats.beats(broker.client(), now)}
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("beat", False, _first_line(error), _("Start one: bin/celeriac beat"))
-    return _heard("beat", heard, now, _("Start one: bin/celeriac beat"))
+    return _heard("beat", last_heard, now, _("Start one: bin/celeriac beat"))
 
 
 def recorder(now: datetime) -> Check:
@@ -109,50 +109,62 @@ def recorder(now: datetime) -> Check:
         words = heartbeats.recorders(broker.client(), now)
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("recorder", False, _first_line(error), hint)
-    found = _heard("recorder", {one.name: one.heartbeat_at for one in words}, now, hint)
-    failing = {part: why for one in words if one.alive for part, why in one.failing.items()}
-    if not found.ok or not failing:
-        return found
+    check = _heard("recorder", {recorder.name: recorder.heartbeat_at for recorder in words}, now, hint)
+    failing = {part: why for recorder in words if recorder.alive for part, why in recorder.failing.items()}
+    if not check.ok or not failing:
+        return check
     detail = "; ".join(f"{part}: {why}" for part, why in sorted(failing.items()))
-    return Check("recorder", False, f"{found.detail}; {detail}", _("Its log says more. The rest goes on."))
+    return Check("recorder", False, f"{check.detail}; {detail}", _("Its log says more. The rest goes on."))
 
 
 def restarts(now: datetime) -> Check:
     """Whether a process dies and is started again and again."""
     hint = _("Look into its log for why it ends. This heals by itself after ten quiet minutes.")
     try:
-        found = starts.again_and_again(broker.client(), now)
+        restarting = starts.again_and_again(broker.client(), now)
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("restarts", False, _first_line(error))
     detail = ", ".join(
-        _("%(kind)s %(name)s started %(n)s times in 10 minutes", kind=one.kind, name=one.name, n=one.starts)
-        for one in found
+        _(
+            "%(kind)s %(name)s started %(n)s times in 10 minutes",
+            kind=process.kind,
+            name=process.name,
+            n=process.starts,
+        )
+        for process in restarting
     )
     return Check(
-        "restarts", not found, detail or _("no process starts again and again"), hint if found else ""
+        "restarts",
+        not restarting,
+        detail or _("no process starts again and again"),
+        hint if restarting else "",
     )
 
 
 def set_aside(now: datetime) -> Check:
     """What could not be worked with; it stands in nobody's way, so it is told, not a failure."""
     try:
-        found = aside(broker.client())
+        kept_aside = aside(broker.client())
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("set aside", False, _first_line(error))
-    if not found.total:
+    if not kept_aside.total:
         return Check("set aside", True, _("nothing"))
-    counts = ", ".join(f"{kind} {number}" for kind, number in sorted(found.counts.items()))
+    counts = ", ".join(f"{kind} {number}" for kind, number in sorted(kept_aside.counts.items()))
     last = (
-        _("; the last at %(at)s: %(why)s", at=f"{found.last_at:%Y-%m-%d %H:%M:%S} UTC", why=found.last_why)
-        if found.last_at
+        _(
+            "; the last at %(at)s: %(why)s",
+            at=f"{kept_aside.last_at:%Y-%m-%d %H:%M:%S} UTC",
+            why=kept_aside.last_why,
+        )
+        if kept_aside.last_at
         else ""
     )
     return Check("set aside", True, counts + last)
 
 
-def _heard(name: str, heard: Mapping[str, datetime], now: datetime, hint: str) -> Check:
+def _heard(name: str, last_heard: Mapping[str, datetime], now: datetime, hint: str) -> Check:
     """Whether one of a kind of process said within 15 s that it works; each is named with its last word."""
-    ages = {process: (now - at).total_seconds() for process, at in heard.items()}
+    ages = {process: (now - at).total_seconds() for process, at in last_heard.items()}
     words = ", ".join(
         _("%(name)s %(age).1f s ago", name=process, age=max(age, 0.0))
         for process, age in sorted(ages.items())
@@ -165,7 +177,7 @@ def _heard(name: str, heard: Mapping[str, datetime], now: datetime, hint: str) -
 def worker(now: datetime) -> Check:
     hint = _("Start one: bin/celeriac worker")
     try:
-        online = [one.hostname for one in heartbeats.workers(broker.client(), now) if one.online]
+        online = [worker.hostname for worker in heartbeats.workers(broker.client(), now) if worker.online]
     except BrokerUnavailable as error:
         return Check("worker", False, error.detail, hint)
     return Check("worker", bool(online), ", ".join(online) or _("none is online"), "" if online else hint)
@@ -173,14 +185,14 @@ def worker(now: datetime) -> Check:
 
 def migrations(now: datetime) -> Check:
     folder = current_app.extensions["migrate"].directory
-    wanted = ScriptDirectory(folder).get_current_head()
+    head = ScriptDirectory(folder).get_current_head()
     try:
         with db.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
+            revision = MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
         return Check("migrations", False, _first_line(error))
-    hint = "" if found == wanted else _("Run: bin/celeriac db upgrade")
-    return Check("migrations", found == wanted, found or _("no tables yet"), hint)
+    hint = "" if revision == head else _("Run: bin/celeriac db upgrade")
+    return Check("migrations", revision == head, revision or _("no tables yet"), hint)
 
 
 def eviction(now: datetime) -> Check:
@@ -235,20 +247,21 @@ def imports(now: datetime) -> Check:
 def adoption(now: datetime) -> Check:
     """Tasks that lack what every other task has: types, context, progress, or their place in the catalog."""
     missing = celery_app.not_taken_over
-    detail = "; ".join(f"{one.task_name} ({one.module}): {one.reason}" for one in missing)
+    detail = "; ".join(f"{task.task_name} ({task.module}): {task.reason}" for task in missing)
     hint = _("Give it another class or name; until then it is as plain Celery has it.") if missing else ""
     return Check("tasks", not missing, detail or _("all are taken over"), hint)
 
 
 def celery_objects(now: datetime) -> Check:
     """Celery objects of the team's modules whose configuration does not count here."""
-    found = current_app.extensions["ignored_configuration"]
+    ignored = current_app.extensions["ignored_configuration"]
     detail = "; ".join(
-        _("%(settings)s of %(name)s", name=one.name, settings=", ".join(one.settings)) for one in found
+        _("%(settings)s of %(name)s", name=celery_object.name, settings=", ".join(celery_object.settings))
+        for celery_object in ignored
     )
-    matters = any(one.matters for one in found)
+    matters = any(celery_object.matters for celery_object in ignored)
     hint = ignored_advice() if matters else ""
-    text = _("not used here: %(what)s", what=detail) if found else _("none has a configuration of its own")
+    text = _("not used here: %(what)s", what=detail) if ignored else _("none has a configuration of its own")
     return Check("celery objects", not matters, text, hint)
 
 
@@ -262,7 +275,7 @@ def ignored_advice() -> str:
 
 def code_schedules(now: datetime) -> Check:
     problems = schedules.code_entries(now).problems
-    detail = "; ".join(f"{one.key}: {one.message}" for one in problems)
+    detail = "; ".join(f"{problem.key}: {problem.message}" for problem in problems)
     hint = _("Change the entry of beat_schedule, or run it with a beat of its own.") if problems else ""
     return Check("beat_schedule", not problems, detail or _("all entries are taken over"), hint)
 

@@ -59,7 +59,7 @@ def _single(name: str, words: str, number: float) -> Metric:
 
 def _schedules(now: datetime) -> Iterable[Metric]:
     late = schedules.overdue(now)
-    longest = max(((now - one.due_at).total_seconds() for one in late), default=0.0)
+    longest = max(((now - lateness.due_at).total_seconds() for lateness in late), default=0.0)
     yield _single("celeriac_schedules_enabled", "Schedules that are on", schedules.enabled_count())
     yield _single("celeriac_schedules_late", "Schedules with a late fire", schedules.late_count(now))
     yield _single("celeriac_schedule_lateness_seconds", "How late the latest fire is", longest)
@@ -69,19 +69,19 @@ def _queues(now: datetime) -> Iterable[Metric]:
     """The queues, at most 200, and whether the RabbitMQ that holds them answers."""
     answers = 1
     try:
-        found = {queue.name: queue for queue in queues.listing(now)[:QUEUES_AT_MOST]}
-        waiting = {name: queue.waiting for name, queue in found.items()}
+        by_name = {queue.name: queue for queue in queues.listing(now)[:QUEUES_AT_MOST]}
+        waiting = {name: queue.waiting for name, queue in by_name.items()}
         yield _gauge("celery_queue_length", "Runs that wait in a queue", waiting)
         yield _gauge("celeriac_queue_waiting", "The same by an older name", waiting, "queue")
-        held = {name: queue.held for name, queue in found.items()}
+        held = {name: queue.held for name, queue in by_name.items()}
         yield _gauge("celeriac_queue_held", "Runs that are held in a queue", held)
-        oldest = {name: queue.oldest_seconds or 0.0 for name, queue in found.items()}
+        oldest = {name: queue.oldest_seconds or 0.0 for name, queue in by_name.items()}
         yield _gauge("celeriac_queue_oldest_seconds", "How long the one that waits longest does", oldest)
-        paused = {name: float(queue.paused) for name, queue in found.items()}
+        paused = {name: float(queue.paused) for name, queue in by_name.items()}
         yield _gauge("celeriac_queue_paused", "1 when the queue is paused", paused)
-        listen = {name: queue.consumers for name, queue in found.items()}
+        listen = {name: queue.consumers for name, queue in by_name.items()}
         yield _gauge("celery_active_consumer_count", "Workers that listen to a queue", listen)
-        slots = {name: queue.slots for name, queue in found.items()}
+        slots = {name: queue.slots for name, queue in by_name.items()}
         yield _gauge("celery_active_process_count", "Slots of the workers that take from a queue", slots)
     except BrokerUnavailable:
         answers = 0
@@ -105,25 +105,25 @@ def _redis(now: datetime) -> Iterable[Metric]:
 
 
 def _workers(now: datetime) -> Iterable[Metric]:
-    found = heartbeats.workers(broker.client(), now)
-    online = [worker for worker in found if worker.online]
-    up = {worker.hostname: float(worker.online) for worker in found}
+    known = heartbeats.workers(broker.client(), now)
+    online = [worker for worker in known if worker.online]
+    up = {worker.hostname: float(worker.online) for worker in known}
     yield _gauge("celery_worker_up", "1 when the worker's heartbeat was heard within 10 s", up, "hostname")
     active = {worker.hostname: len(worker.running) for worker in online}
     yield _gauge("celery_worker_tasks_active", "Runs that a worker is running", active, "hostname")
     yield _single("celeriac_workers_online", "Workers whose heartbeat was heard within 10 s", len(online))
-    slots, busy = sum(one.slots for one in online), sum(one.busy for one in online)
+    slots, busy = sum(worker.slots for worker in online), sum(worker.busy for worker in online)
     yield _single("celeriac_worker_slots", "Runs the online workers can take at once", slots)
     yield _single("celeriac_worker_busy", "Slots of the online workers that run something", busy)
 
 
 def _processes(now: datetime) -> Iterable[Metric]:
     """What beat and the recorders last said; no line where none was ever heard of."""
-    recorders = [one for one in heartbeats.recorders(broker.client(), now) if one.alive]
+    recorders = [recorder for recorder in heartbeats.recorders(broker.client(), now) if recorder.alive]
     yield _single("celeriac_recorders_alive", "Recorders heard within 15 s", len(recorders))
     if recorders:
-        behind = max(one.behind_seconds for one in recorders)
+        behind = max(recorder.behind_seconds for recorder in recorders)
         yield _single("celeriac_recorder_lag_seconds", "How far the history is behind", behind)
     if beats := heartbeats.beats(broker.client(), now):
-        tick = max(one.tick_at for one in beats).timestamp()
+        tick = max(beat.tick_at for beat in beats).timestamp()
         yield _single("celeriac_beat_last_tick_timestamp_seconds", "When a beat last looked", tick)

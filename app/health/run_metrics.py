@@ -30,21 +30,21 @@ _COUNTERS = {
 
 def collect() -> Iterable[Metric]:
     """Every family; those of a task and queue that had no runs have no line."""
-    found = totals.totals()
+    by_task = totals.totals()
     for counted, (name, words) in _COUNTERS.items():
         counter = CounterMetricFamily(name, words, labels=_LABELS)
-        for one in found:
-            if counted in one.counts:
-                counter.add_metric([one.task_name, one.queue], one.counts[counted])
+        for task in by_task:
+            if counted in task.counts:
+                counter.add_metric([task.task_name, task.queue], task.counts[counted])
         yield counter
     run_time = HistogramMetricFamily("celery_task_runtime", "Seconds from start to end", labels=_LABELS)
     wait = HistogramMetricFamily(
         "celeriac_task_wait_seconds", "Seconds from when a run could start until it did", labels=_LABELS
     )
-    for one in found:
-        for family, durations in ((run_time, one.run_time), (wait, one.wait)):
+    for task in by_task:
+        for family, durations in ((run_time, task.run_time), (wait, task.wait)):
             if any(durations.counts):
-                family.add_metric([one.task_name, one.queue], _buckets(durations), durations.seconds)
+                family.add_metric([task.task_name, task.queue], _buckets(durations), durations.seconds)
     yield run_time
     yield wait
     yield _in_history()

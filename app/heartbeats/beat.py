@@ -81,8 +81,8 @@ class BeatHeartbeat:
 def beats(client: redis.Redis, now: datetime) -> list[Beat]:
     """Every beat that was heard of in the last ten minutes, those alive first. Raises `BrokerUnavailable`."""
     entries = hashes.read(client, hashes.BEATS, BeatEntry)
-    found = [_beat(name, entry, now) for name, entry in entries.items()]
-    return sorted(found, key=lambda beat: (not beat.alive, beat.name))
+    heard = [_beat(name, entry, now) for name, entry in entries.items()]
+    return sorted(heard, key=lambda beat: (not beat.alive, beat.name))
 
 
 def _beat(name: str, entry: dict[str, Any], now: datetime) -> Beat:

@@ -61,7 +61,7 @@ class Listener:
             self._heard = None
 
     def _hostnames(self) -> set[str]:
-        found = set()
+        hostnames = set()
         for _ in range(READ_AT_MOST):
             try:
                 message = self._heard.get_message(timeout=0)
@@ -70,8 +70,8 @@ class Listener:
                 raise
             if message is None:
                 break
-            found.add(_hostname(message["data"]))
-        return found - {""}
+            hostnames.add(_hostname(message["data"]))
+        return hostnames - {""}
 
 
 def _hostname(raw: bytes) -> str:

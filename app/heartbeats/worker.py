@@ -129,8 +129,8 @@ def workers(client: redis.Redis, now: datetime) -> list[Worker]:
 def app_workers(client: redis.Redis, now: datetime, app: str | None = None) -> list[Worker]:
     """The same of other apps that have the agent, or of one `app`: by app and name."""
     entries = hashes.read(client, hashes.APP_WORKERS, AppWorkerEntry)
-    found = (read(entry, None, now) for entry in entries.values() if app in (None, entry["app"]))
-    return sorted(found, key=lambda worker: (worker.app or "", worker.hostname))
+    workers_of_apps = (read(entry, None, now) for entry in entries.values() if app in (None, entry["app"]))
+    return sorted(workers_of_apps, key=lambda worker: (worker.app or "", worker.hostname))
 
 
 def find_worker(client: redis.Redis, hostname: str, now: datetime, app: str | None = None) -> Worker:
@@ -150,10 +150,10 @@ def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Wor
     state = "offline" if gone else "paused" if pause else "online"
     known = {name: value for name, value in entry.items() if name in _FIELDS}
     known["running"] = [  # what is no id makes no link
-        one | ({} if is_run_id(one.get("id")) else {"id": None}) for one in entry.get("running", [])
+        run | ({} if is_run_id(run.get("id")) else {"id": None}) for run in entry.get("running", [])
     ]
     times = {"heartbeat_at": heartbeat_at, "started_at": datetime.fromtimestamp(entry["started_at"], UTC)}
     return Worker(**known | {"state": state, "pause": pause} | times)
 
 
-_FIELDS = {one.name for one in fields(Worker)}
+_FIELDS = {field.name for field in fields(Worker)}

@@ -119,10 +119,10 @@ def _old_files(
             if not fnmatch(name, pattern):
                 continue
             try:
-                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            if S_ISREG(found.st_mode) and found.st_mtime < before:
-                yield os.path.relpath(os.path.join(path, name), folder), directory, name, found.st_size
+            if S_ISREG(status.st_mode) and status.st_mtime < before:
+                yield os.path.relpath(os.path.join(path, name), folder), directory, name, status.st_size
         if not recursive:
             break

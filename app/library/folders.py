@@ -32,7 +32,7 @@ def resolve(path: Path | str, *, write: bool = False) -> Path:
 def resolve_under(path: Path | str, roots: Sequence[Path]) -> Path:
     """`path`, which may be relative to any of the roots, as a real path under one of them."""
     paths = [root / path for root in roots]  # an absolute path stays as it is
-    existing = next((one for one in paths if os.path.lexists(one)), paths[0])
+    existing = next((path for path in paths if os.path.lexists(path)), paths[0])
     real = Path(os.path.realpath(existing))
     if not any(real.is_relative_to(os.path.realpath(root)) for root in roots):
         allowed = ", ".join(str(root) for root in roots)

@@ -37,7 +37,7 @@ class Tag:
 
 
 def chips(
-    asked: ListQuery[Any],
+    query: ListQuery[Any],
     name: str,
     groups: Iterable[tuple[str, Any, str, str]],
     current: str | None,
@@ -47,7 +47,7 @@ def chips(
 
     They lead to the other filters' rows of that group.
     """
-    others = asked.without(name)
+    others = query.without(name)
     row = [Chip(_("All"), others, current is None, count)]
     return row + [
         Chip(word, others | {name: value}, value == current, number, kind)
@@ -56,21 +56,21 @@ def chips(
 
 
 def tags(
-    asked: ListQuery[Any], elsewhere: Collection[str] = (), words: Callable[[str, str], Any] | None = None
+    query: ListQuery[Any], elsewhere: Collection[str] = (), words: Callable[[str, str], Any] | None = None
 ) -> list[Tag]:
     """The filters in force, each of which can be taken away, but those that stand `elsewhere` on the page.
 
     `words` says a field's value for reading. What is wrong is always there.
     """
-    found = []
-    for name, text in asked.texts.items():
-        if name in elsewhere and name not in asked.errors:
+    shown = []
+    for name, text in query.texts.items():
+        if name in elsewhere and name not in query.errors:
             continue
-        said = _(", ").join(text) if isinstance(text, list) else text
-        value = words(name, said) if words else said
-        found.append(Tag(asked.label(name), value, asked.without(name), asked.errors.get(name, "")))
-    unknown = [name for name in asked.errors if name not in asked.texts]
-    return found + [Tag(asked.label(name), "", asked.texts, asked.errors[name]) for name in unknown]
+        shown_value = _(", ").join(text) if isinstance(text, list) else text
+        value = words(name, shown_value) if words else shown_value
+        shown.append(Tag(query.label(name), value, query.without(name), query.errors.get(name, "")))
+    unknown = [name for name in query.errors if name not in query.texts]
+    return shown + [Tag(query.label(name), "", query.texts, query.errors[name]) for name in unknown]
 
 
 def capped(*numbers: int) -> str:

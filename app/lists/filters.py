@@ -60,7 +60,7 @@ def schema(kind: type[Filter], *more: type[Schema]) -> type[FilterSchema]:
     """The schema of a filter, alone or with the fields of others (where a page begins)."""
     if (kind, more) in _schemas:
         return _schemas[kind, more]
-    read_as = {one.name: one.metadata["read_as"] for one in dataclasses.fields(kind) if one.metadata}
+    read_as = {field.name: field.metadata["read_as"] for field in dataclasses.fields(kind) if field.metadata}
     if _SINCE in read_as:
         description = "A time that ends now, in place of since; of both, the later beginning counts."
         read_as[_LAST] = Span(metadata={"description": description})
@@ -71,7 +71,7 @@ def schema(kind: type[Filter], *more: type[Schema]) -> type[FilterSchema]:
 
 def meant(kind: type[F], values: Mapping[str, Any], now: datetime) -> F:
     """The filter that the values which a schema has read mean; other values are left aside."""
-    names = {one.name for one in dataclasses.fields(kind)}
+    names = {field.name for field in dataclasses.fields(kind)}
     own = {name: value for name, value in values.items() if name in names}
     if "at" in names:
         own["at"] = now
@@ -109,7 +109,9 @@ class ListQuery(Generic[F]):
 
     def label(self, name: str) -> Any:
         """What pages call a field."""
-        labels = {one.name: one.metadata["label"] for one in dataclasses.fields(self.kind) if one.metadata}
+        labels = {
+            field.name: field.metadata["label"] for field in dataclasses.fields(self.kind) if field.metadata
+        }
         return {_LAST: _l("Time"), **labels}.get(name, name)
 
     def usable(self) -> F:
@@ -134,15 +136,15 @@ def read(
     texts: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for name, sent in arguments.lists():
-        given = [text for value in sent if (text := storable(value.strip())[:_TEXT_MAX])]
-        if not given or name in beside:
+        sent_texts = [text for value in sent if (text := storable(value.strip())[:_TEXT_MAX])]
+        if not sent_texts or name in beside:
             continue
         if name not in reader.fields:
             errors[name[:_NAME_MAX]] = str(reader.error_messages["unknown"])
             continue
         several = isinstance(reader.fields[name], Several)
-        texts[name] = given if several and len(given) > 1 else given[0]
-        if len(given) > 1 and not several:
+        texts[name] = sent_texts if several and len(sent_texts) > 1 else sent_texts[0]
+        if len(sent_texts) > 1 and not several:
             errors[name] = _("This is given more than once.")
     try:
         values = reader.load(texts | _with_zones(reader, texts, zone))

@@ -45,20 +45,23 @@ def next_hour(late: Sequence[Overdue], now: datetime) -> NextHour:
     """The next hour, with those late schedules on top of it."""
     from_at = now.replace(second=0, microsecond=0)
     window = schedules.coming(from_at, from_at + _HOUR)
-    fires = {one.schedule_id: one for one in window.schedules}
-    lines = [ScheduleFires(one.schedule_id, one.name, one.due_at, fires.get(one.schedule_id)) for one in late]
+    fires = {schedule.schedule_id: schedule for schedule in window.schedules}
+    lines = [
+        ScheduleFires(schedule.schedule_id, schedule.name, schedule.due_at, fires.get(schedule.schedule_id))
+        for schedule in late
+    ]
     known = {line.schedule_id for line in lines}
     lines += [
-        ScheduleFires(one.schedule_id, one.name, None, one)
-        for one in window.schedules
-        if one.schedule_id not in known
+        ScheduleFires(schedule.schedule_id, schedule.name, None, schedule)
+        for schedule in window.schedules
+        if schedule.schedule_id not in known
     ]
     return NextHour(
         from_at,
         window.until_at,
         lines[:SHOWN],
         more=len(lines[SHOWN:]),
-        fires=sum(one.count for one in window.schedules),
+        fires=sum(schedule.count for schedule in window.schedules),
         number=len(window.schedules),
         whole=window.whole,
         fullest=_fullest(window.schedules),
@@ -68,9 +71,11 @@ def next_hour(late: Sequence[Overdue], now: datetime) -> NextHour:
 def _fullest(coming: Sequence[Coming]) -> tuple[datetime, int] | None:
     """The first minute in which most schedules start; None when they are fewer than 3."""
     minutes = Counter(
-        minute for one in coming for minute in {at.replace(second=0, microsecond=0) for at in one.fires}
+        minute
+        for schedule in coming
+        for minute in {at.replace(second=0, microsecond=0) for at in schedule.fires}
     )
     if not minutes:
         return None
-    at, number = min(minutes.items(), key=lambda found: (-found[1], found[0]))
+    at, number = min(minutes.items(), key=lambda item: (-item[1], item[0]))
     return (at, number) if number >= TOGETHER_FROM else None

@@ -43,13 +43,13 @@ def search(text: str, now: datetime, with_users: bool = False) -> SearchResults:
     except NotFound:
         tasks = catalog.matching(catalog.listing(), text)[:SHOWN]
         planned = schedules.page(schedules.ScheduleFilter(q=text), limit=SHOWN).items
-        found = runs.page(runs.RunFilter(q=text), limit=SHOWN).items
+        matching = runs.page(runs.RunFilter(q=text), limit=SHOWN).items
         names, workers = _queues_and_workers(now)
         return SearchResults(
             tasks,
             planned,
             [name for name in names if matches(text, name)][:SHOWN],
-            found,
+            matching,
             [worker for worker in workers if matches(text, worker.hostname)][:SHOWN],
             [user for user in users.listing() if matches(text, user.name)][:SHOWN] if with_users else [],
         )

@@ -82,8 +82,8 @@ class Summary:
             ],
             self.line,
             [
-                (one.hostname, one.state, one.slots, len(one.running), one.queues)
-                for one in self.workers or []
+                (worker.hostname, worker.state, worker.slots, len(worker.running), worker.queues)
+                for worker in self.workers or []
             ],
             self.workers is None,
             self.other_app,
@@ -152,7 +152,7 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
         throughput=throughput(span, now, zone),
         next_hour=next_hour(late.schedules, now),
         line=line,
-        workers=sorted(listed, key=lambda one: not one.online) if listed is not None else None,
+        workers=sorted(listed, key=lambda worker: not worker.online) if listed is not None else None,
         other_app=other,
         strangers=strangers,
     )
@@ -167,9 +167,9 @@ def _day(now: datetime) -> Day:
 
 
 def _late(now: datetime) -> LateSchedules:
-    found = schedules.overdue(now)
-    count = len(found) if len(found) < schedules.READ_AT_MOST else schedules.late_count(now)
-    return LateSchedules(found, count, schedules.enabled_count())
+    overdue = schedules.overdue(now)
+    count = len(overdue) if len(overdue) < schedules.READ_AT_MOST else schedules.late_count(now)
+    return LateSchedules(overdue, count, schedules.enabled_count())
 
 
 def _line(queues: Sequence[str]) -> Waiting:

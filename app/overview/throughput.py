@@ -46,21 +46,21 @@ class Throughput:
 
     @cached_property
     def whole(self) -> Ended:
-        return Ended(sum(one.succeeded for one in self.ended), sum(one.failed for one in self.ended))
+        return Ended(sum(ended.succeeded for ended in self.ended), sum(ended.failed for ended in self.ended))
 
     @cached_property
     def cluster(self) -> Cluster | None:
         """The neighbouring steps with by far more failures than usual in this span; most have none."""
         usual = STANDS_OUT * self.whole.failed / len(self.ended)
-        found: list[Cluster] = []
-        for index, one in enumerate(self.ended):
-            if one.failed < 2 or one.failed <= usual:
+        clusters: list[Cluster] = []
+        for index, ended in enumerate(self.ended):
+            if ended.failed < 2 or ended.failed <= usual:
                 continue
-            if found and found[-1].last == index - 1:
-                found[-1] = Cluster(found[-1].first, index, found[-1].failed + one.failed)
+            if clusters and clusters[-1].last == index - 1:
+                clusters[-1] = Cluster(clusters[-1].first, index, clusters[-1].failed + ended.failed)
             else:
-                found.append(Cluster(index, index, one.failed))
-        largest = max(found, key=lambda one: one.failed, default=None)
+                clusters.append(Cluster(index, index, ended.failed))
+        largest = max(clusters, key=lambda cluster: cluster.failed, default=None)
         return largest if largest and largest.failed >= CLUSTER_FROM else None
 
 

@@ -36,8 +36,8 @@ def healthz() -> tuple[Response, int]:
 @bp.get("/metrics")
 def metrics_page() -> Response:
     token = settings().metrics_token
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if token and not hmac.compare_digest(given.encode(), token.encode()):
+    bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and not hmac.compare_digest(bearer.encode(), token.encode()):
         abort(401)
     text = kept("metrics", lambda: generate_latest(metrics.registry(utcnow())))
     return Response(text, content_type=CONTENT_TYPE_LATEST)
@@ -69,9 +69,9 @@ def _inside(here: str) -> tuple[str, Markup]:
     return live.version_of(shown), Markup(shown)  # noqa: S704 -- what a template made
 
 
-def _answer(found: list[checks.Check]) -> tuple[Response, int]:
-    ok = all(check.ok for check in found)
-    parts = {check.name: {"ok": check.ok, "detail": check.detail} for check in found}
+def _answer(checked: list[checks.Check]) -> tuple[Response, int]:
+    ok = all(check.ok for check in checked)
+    parts = {check.name: {"ok": check.ok, "detail": check.detail} for check in checked}
     return jsonify(status="ok" if ok else "failing", parts=parts), 200 if ok else 503
 
 

@@ -115,8 +115,8 @@ def _scheduler(reading: Reading, now: datetime, amount: Amount) -> Indicator:
     alive = [beat.name for beat in reading.beats if beat.alive]
     if not alive:
         detail = _("No beat is at work, so no schedule fires.")
-        heard = [beat.tick_at for beat in reading.beats]
-        return _silent(Indicator(label, "failed", "", detail, to), heard, now, amount)
+        last_heard = [beat.tick_at for beat in reading.beats]
+        return _silent(Indicator(label, "failed", "", detail, to), last_heard, now, amount)
     if reading.unfired:
         detail = ngettext(
             "%(num)d schedule is due for more than a minute, and beat has not fired it",
@@ -134,8 +134,8 @@ def _events(reading: Reading, now: datetime, amount: Amount) -> Indicator:
     alive = [word for word in reading.recorders if word.alive]
     if not alive:
         detail = _("No recorder is at work: what happens is recorded when one runs again.")
-        heard = [word.heartbeat_at for word in reading.recorders]
-        return _silent(Indicator(label, "failed", "", detail, to), heard, now, amount)
+        last_heard = [word.heartbeat_at for word in reading.recorders]
+        return _silent(Indicator(label, "failed", "", detail, to), last_heard, now, amount)
     behind = alive[0].behind_seconds  # the latest word
     if behind > BEHIND_SECONDS:
         detail = _("The history is %(amount)s behind what happens.", amount=amount(behind))
@@ -156,9 +156,9 @@ def _events(reading: Reading, now: datetime, amount: Amount) -> Indicator:
     return Indicator(label, "", _("%(n)s / min", n=number), detail, to)
 
 
-def _silent(sign: Indicator, heard: list[datetime], now: datetime, amount: Amount) -> Indicator:
+def _silent(indicator: Indicator, last_heard: list[datetime], now: datetime, amount: Amount) -> Indicator:
     """The sign of a process that is not at work, with its word: since when, where one was ever heard of."""
-    if not heard:
-        return replace(sign, word=_("Not running"))
-    silent = amount((now - max(heard)).total_seconds())
-    return replace(sign, word=_("Silent %(amount)s", amount=silent))
+    if not last_heard:
+        return replace(indicator, word=_("Not running"))
+    silent = amount((now - max(last_heard)).total_seconds())
+    return replace(indicator, word=_("Silent %(amount)s", amount=silent))

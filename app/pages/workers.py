@@ -133,10 +133,10 @@ def clear(hostname: str) -> Response:
 @bp.get("/-/limits/<task_name>")
 @requires("administer")
 def ask_limits(task_name: str) -> str:
-    found = workers.limits_of(task_name)
+    in_force = workers.limits_of(task_name)
     shown = {
         name: "" if value is None else f"{value:.10g}" if name != "rate_limit" else value
-        for name, value in found.items()
+        for name, value in in_force.items()
     }
     return _limits_form(task_name, shown, {})
 
@@ -158,13 +158,13 @@ def limits(task_name: str) -> Any:
 
 def _limits(sent: dict[str, str]) -> dict[str, Any]:
     """The limits that a form sends; an empty field lifts one. Raises `Invalid`."""
-    given: dict[str, Any] = {"rate_limit": sent["rate_limit"] or None}
+    limits: dict[str, Any] = {"rate_limit": sent["rate_limit"] or None}
     for name in ("time_limit", "soft_time_limit"):
         try:
-            given[name] = float(sent[name]) if sent[name] else None
+            limits[name] = float(sent[name]) if sent[name] else None
         except ValueError:
             raise Invalid({name: [_("Give a number of seconds, such as 90 or 0.5.")]}) from None
-    return given
+    return limits
 
 
 def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
@@ -187,9 +187,9 @@ def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list
 
 def _all() -> dict[str, Any]:
     client, now = broker.client(), viewer.now()
-    found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
-    order = sorted(found, key=lambda one: (not one.online, one.app or "", one.hostname))
-    return {"workers": order, "usual": _usual(found), "version": _version(found)}
+    listed = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+    order = sorted(listed, key=lambda worker: (not worker.online, worker.app or "", worker.hostname))
+    return {"workers": order, "usual": _usual(listed), "version": _version(listed)}
 
 
 def _one(hostname: str) -> dict[str, Any]:
@@ -208,19 +208,32 @@ def _one(hostname: str) -> dict[str, Any]:
     }
 
 
-def _usual(found: list[Worker]) -> dict[str, float]:
+def _usual(listed: list[Worker]) -> dict[str, float]:
     """The usual seconds of each task that runs now, where enough of its runs are known."""
-    return runs.typical_seconds({run["task"] for worker in found for run in worker.running}, viewer.now())
+    return runs.typical_seconds({run["task"] for worker in listed for run in worker.running}, viewer.now())
 
 
-def _version(found: list[Worker], *more: Any) -> str:
+def _version(listed: list[Worker], *more: Any) -> str:
     """Moves with what is shown, but not for a heartbeat or a few bytes of memory alone."""
     shown = [
         (
-            *(one.hostname, one.state, one.stopping, one.slots, one.autoscale, one.queues, one.pause),
-            *([run["id"] for run in one.running], round(one.memory_bytes, -7), round(one.load, 1), one.app),
+            *(
+                worker.hostname,
+                worker.state,
+                worker.stopping,
+                worker.slots,
+                worker.autoscale,
+                worker.queues,
+                worker.pause,
+            ),
+            *(
+                [run["id"] for run in worker.running],
+                round(worker.memory_bytes, -7),
+                round(worker.load, 1),
+                worker.app,
+            ),
         )
-        for one in found
+        for worker in listed
     ]
     return live.version_of(shown, more)
 
@@ -242,11 +255,11 @@ def _count() -> Count | None:
     """How many of the known workers are online, for the sidebar; nothing while Redis does not answer."""
     try:
         client, now = broker.client(), viewer.now()
-        found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+        listed = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
     except BrokerUnavailable:
         return None
-    online = sum(worker.online for worker in found)
-    if not found:
+    online = sum(worker.online for worker in listed)
+    if not listed:
         return None
-    name = _("%(online)s of %(all)s workers online", online=online, all=len(found))
-    return Count(f"{online}/{len(found)}" if online < len(found) else str(online), name)
+    name = _("%(online)s of %(all)s workers online", online=online, all=len(listed))
+    return Count(f"{online}/{len(listed)}" if online < len(listed) else str(online), name)

@@ -36,6 +36,6 @@ def table() -> str | Response:
 def _shown() -> dict[str, Any]:
     """One page; the version is read first: a change meanwhile is seen next time."""
     version = runs.version()
-    asked = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone(), ("cursor", "version"))
-    page = workflows.latest(asked.cursor)
-    return {"version": version, "asked": asked, "page": page, "tags": lists.tags(asked)}
+    query = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone(), ("cursor", "version"))
+    page = workflows.latest(query.cursor)
+    return {"version": version, "asked": query, "page": page, "tags": lists.tags(query)}

@@ -144,11 +144,11 @@ def _next_tasks(queue: str) -> list[str | None]:
     return [message.task_name for message in broker.page(queue, 0, LOOKED_AHEAD, body_limit=0)]
 
 
-def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
-    depths = broker.depths(wanted)
-    oldest = broker.oldest_sent_at([name for name in wanted if depths[name].waiting])
+def _read(names: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
+    depths = broker.depths(names)
+    oldest = broker.oldest_sent_at([name for name in names if depths[name].waiting])
     pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: service_rates(now))
-    went = cache(lambda: trends.read({name: depths[name].waiting for name in wanted}, now))
+    went = cache(lambda: trends.read({name: depths[name].waiting for name in names}, now))
     details, declared = settings().queue_details, set(settings().declared_queues)
     return [
         Queue(
@@ -168,5 +168,5 @@ def _read(wanted: Sequence[str], alive: Sequence[Worker], now: datetime) -> list
             at=now,
             supports_order=broker.capabilities().order,
         )
-        for name in wanted
+        for name in names
     ]

@@ -99,7 +99,7 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
     taking = _taking(queue, consumers)
     likely, rates = forecast.service_rates(now).get(queue, forecast.ServiceRate()), Rates(taking, now)
     page = broker.page(queue, 0, min(ahead, forecast.LOOKED_AHEAD), body_limit=0) if ahead else []
-    nexts = [one.task_name for one in page]
+    nexts = [message_ahead.task_name for message_ahead in page]
     same = round(nexts.count(message.task_name) * ahead / len(nexts)) if nexts else 0
     passed = round(rates.passed(nexts) * ahead / len(nexts)) if nexts else 0
     allowed = rates.start(message.task_name, same)
@@ -111,8 +111,8 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
     starts = forecast.estimated_start(likely, ahead, seconds, taking, now)
     if allowed is not None and allowed > (starts or now):
         return _rate_limited(rates.words(message.task_name), same, allowed, ruled_out)
-    found = _behind_others(message, ahead, taking)
-    return replace(found, estimated_start=starts, ruled_out=ruled_out)
+    diagnosis = _behind_others(message, ahead, taking)
+    return replace(diagnosis, estimated_start=starts, ruled_out=ruled_out)
 
 
 def _others_wait(count: int) -> str:
@@ -134,7 +134,7 @@ def _rate_limited(limit: str, same: int, starts: datetime, ruled_out: list[str])
 
 
 def _taking(queue: str, consumers: Sequence[Consumer]) -> list[Consumer]:
-    return [one for one in consumers if one.online and one.taking and queue in one.queues]
+    return [worker for worker in consumers if worker.online and worker.taking and queue in worker.queues]
 
 
 def _obstacle(queue: str, consumers: Sequence[Consumer], ruled_out: list[str]) -> Diagnosis | None:
@@ -143,12 +143,12 @@ def _obstacle(queue: str, consumers: Sequence[Consumer], ruled_out: list[str]) -
     if pause := broker.paused([queue]).get(queue):
         return Diagnosis("paused", _paused(pause), ruled_out=ruled_out)
     ruled_out.append(_("The queue is not paused."))
-    listening = [one for one in consumers if one.online and queue in one.queues]
+    listening = [worker for worker in consumers if worker.online and queue in worker.queues]
     if not listening:
         return Diagnosis("no-worker", _nobody(queue, consumers), ruled_out=ruled_out)
     taking = _taking(queue, consumers)
     if not taking:
-        names = ", ".join(one.hostname for one in listening)
+        names = ", ".join(worker.hostname for worker in listening)
         words = _(
             "Every worker that listens to %(queue)s is paused or about to stop: %(names)s.",
             queue=queue,
@@ -166,7 +166,7 @@ def _behind_others(message: Message, ahead: int, taking: Sequence[Consumer]) -> 
     causes = [Cause(_heading(first), " ".join(filter(None, [urgent, equal])))]
     words = _("%(first)s %(more)s", first=first, more=urgent) if urgent else first
     if full := all_busy(message.queue, taking):
-        slots = sum(one.slots for one in taking)
+        slots = sum(worker.slots for worker in taking)
         causes.insert(0, Cause(ngettext("The only slot is busy", "All %(num)s slots are busy", slots)))
         return Diagnosis("busy", _("%(full)s %(first)s", full=full, first=words), ahead, causes=causes)
     return Diagnosis("next" if not ahead else "behind-others", words, ahead, causes=causes)
@@ -178,8 +178,8 @@ def _heading(sentence: str) -> str:
 
 def all_busy(queue: str, taking: Sequence[Consumer]) -> str:
     """That every slot is busy; empty when one is free."""
-    slots = sum(one.slots for one in taking)
-    if sum(min(one.slots, len(one.running)) for one in taking) < slots:
+    slots = sum(worker.slots for worker in taking)
+    if sum(min(worker.slots, len(worker.running)) for worker in taking) < slots:
         return ""
     return str(
         ngettext(
@@ -209,9 +209,9 @@ def _first(message: Message, ahead: int) -> tuple[str, str, str]:
 
 def _nowhere(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
     """The message is in no line of its queue: not sent yet, with a worker, in another queue, or lost."""
-    if found := _unsent_or_at_work(run, consumers, now):
-        return found
-    queues = {run.queue or "", *(queue for one in consumers for queue in one.queues)} - {""}
+    if diagnosis := _unsent_or_at_work(run, consumers, now):
+        return diagnosis
+    queues = {run.queue or "", *(queue for worker in consumers for queue in worker.queues)} - {""}
     location = broker.locate(run.id, sorted(queues))
     if location and location.where == "waiting":
         return _in_line(run, location.message, consumers, now)
@@ -232,8 +232,8 @@ def _unsent_or_at_work(run: Run, consumers: Sequence[Consumer], now: datetime) -
 
 def _unseen(run: Run, consumers: Sequence[Consumer], now: datetime) -> Diagnosis:
     """RabbitMQ tells how much waits, not what."""
-    if found := _unsent_or_at_work(run, consumers, now):
-        return found
+    if diagnosis := _unsent_or_at_work(run, consumers, now):
+        return diagnosis
     if run.state == states.RECEIVED or broker.is_out(run.id, []):
         return _with_worker(run, consumers)
     queue, ruled_out = run.queue or "", list[str]()
@@ -276,13 +276,13 @@ def _vanished(run: Run, now: datetime) -> Diagnosis:
 
 def _is_of_others(run: Run) -> bool:
     """Whether it was only heard of, and is a task that nobody here knows."""
-    asked = run.requested_by is not None or run.schedule_id is not None
-    return not asked and catalog.lookup(run.task_name) is None
+    is_ours = run.requested_by is not None or run.schedule_id is not None
+    return not is_ours and catalog.lookup(run.task_name) is None
 
 
 def _with_worker(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
     name = run.worker
-    if name and any(one.hostname == name and not one.online for one in consumers):
+    if name and any(worker.hostname == name and not worker.online for worker in consumers):
         words = _(
             "%(worker)s took it and has been silent since. It is put back in under a minute.", worker=name
         )
@@ -295,13 +295,17 @@ def _with_worker(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:
 
 def _at_work(run: Run, consumers: Sequence[Consumer]) -> Consumer | None:
     return next(
-        (one for one in consumers if one.online and any(item.get("id") == run.id for item in one.running)),
+        (
+            worker
+            for worker in consumers
+            if worker.online and any(item.get("id") == run.id for item in worker.running)
+        ),
         None,
     )
 
 
 def _nobody(queue: str, consumers: Sequence[Consumer]) -> str:
-    listened = sorted({name for one in consumers if one.online for name in one.queues})
+    listened = sorted({name for worker in consumers if worker.online for name in worker.queues})
     if not listened:
         return _("No worker is online, so nothing takes runs from the queue %(queue)s.", queue=queue)
     return _(

@@ -45,12 +45,12 @@ def _unknown(queue: str) -> NotFound:
 
 def _ever_known() -> set[str]:
     """Queues that any process has declared on this broker; looked for every ten seconds or more rarely."""
-    look_at, found = current_app.extensions.get("celeriac_known_queues", (float("-inf"), set()))
+    look_at, names = current_app.extensions.get("celeriac_known_queues", (float("-inf"), set()))
     started = time.monotonic()
     if started >= look_at:
-        found = broker.known_queues()
+        names = broker.known_queues()
         took = time.monotonic() - started
         look_at = started + min(max(KNOWN_FOR_SECONDS, took * KNOWN_SHARE), KNOWN_FOR_AT_MOST)
-        current_app.extensions["celeriac_known_queues"] = (look_at, found)
-    known: set[str] = found
+        current_app.extensions["celeriac_known_queues"] = (look_at, names)
+    known: set[str] = names
     return known

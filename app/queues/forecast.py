@@ -94,8 +94,8 @@ class Forecast:
 
     def __init__(self, rate: ServiceRate, consumers: Sequence[Consumer], now: datetime) -> None:
         self._now, self._enough = now, rate.runs >= ENOUGH
-        self._free_in = sorted(seconds for one in consumers for seconds in _free_in(rate, one, now))
-        self._idle = sum(max(0, one.slots - len(one.running)) for one in consumers)
+        self._free_in = sorted(seconds for worker in consumers for seconds in _free_in(rate, worker, now))
+        self._idle = sum(max(0, worker.slots - len(worker.running)) for worker in consumers)
 
     def start(self, ahead: int, ahead_seconds: float) -> datetime | None:
         """When a run is likely to start that `ahead` others (of so many seconds in all) go before.
@@ -164,7 +164,7 @@ def _pace(
     for row in sample:
         if row.runtime_seconds is not None:
             by_task.setdefault(row.task_name, []).append(row.runtime_seconds)
-    times = [seconds for found in by_task.values() for seconds in found]
+    times = [seconds for runtimes in by_task.values() for seconds in runtimes]
     minutes = WINDOW.total_seconds() / 60
     ended = [row.ended_at for row in sample if row.ended_at]
     if (
@@ -175,7 +175,7 @@ def _pace(
     return ServiceRate(
         runs=len(times),
         mean_seconds=sum(times) / len(times) if times else 0.0,
-        by_task={**usual, **{name: sum(found) / len(found) for name, found in by_task.items()}},
+        by_task={**usual, **{name: sum(runtimes) / len(runtimes) for name, runtimes in by_task.items()}},
         in_per_minute=in_per_minute,
         out_per_minute=out / minutes,
     )

@@ -77,9 +77,9 @@ def line(queue: Queue, offset: int, limit: int) -> list[Waiting]:
 
 def held(queue: Queue, offset: int, limit: int) -> list[Waiting]:
     """Held runs, those that are held longest first."""
-    found = broker.held(queue.name, offset, limit)
-    joined = _joined([one.message for one in found], queue.at, {})
-    return [replace(run, held=fact) for run, fact in zip(joined, found, strict=True)]
+    facts = broker.held(queue.name, offset, limit)
+    joined = _joined([fact.message for fact in facts], queue.at, {})
+    return [replace(run, held=fact) for run, fact in zip(joined, facts, strict=True)]
 
 
 def one(queue: Queue, run_id: str, hint: int | None = None) -> Waiting:
@@ -104,9 +104,9 @@ def tasks_at_front(queue: str, most: int) -> dict[str, int]:
 
 def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
     """The likely start of each."""
-    found: dict[str, datetime] = {}
+    starts: dict[str, datetime] = {}
     if not messages or not queue.taking:
-        return found
+        return starts
     ahead = (messages[0].position or 1) - 1
     seconds = seconds_ahead(queue.service_rate, ahead, queue.next_tasks() if ahead else [])
     forecast, rates = Forecast(queue.service_rate, queue.taking, queue.at), Rates(queue.taking, queue.at)
@@ -117,14 +117,14 @@ def _starts(queue: Queue, messages: Sequence[Message]) -> dict[str, datetime]:
         at = forecast.start(max(0, ahead - round(passed)), seconds)
         allowed = rates.start(message.task_name, before.get(message.task_name, 0))
         before[message.task_name] = before.get(message.task_name, 0) + 1
-        moments = [one for one in (at, allowed, message.eta) if one is not None]
+        moments = [moment for moment in (at, allowed, message.eta) if moment is not None]
         if at is not None or allowed is not None:
-            found[message.id] = max(moments)
+            starts[message.id] = max(moments)
         if allowed is not None and allowed > (at or queue.at):
             continue  # others go past it
         ahead += 1
         seconds += queue.service_rate.seconds_of(message.task_name)
-    return found
+    return starts
 
 
 def _joined(messages: Sequence[Message], now: datetime, starts: dict[str, datetime]) -> list[Waiting]:

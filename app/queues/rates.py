@@ -15,16 +15,16 @@ class Rates:
 
     def words(self, task_name: str | None) -> str:
         """The limit as it was written: 10/m; empty where a worker has none."""
-        found = self._of(task_name)
-        return str(found[0]["limit"]) if found else ""
+        limits = self._of(task_name)
+        return str(limits[0]["limit"]) if limits else ""
 
     def start(self, task_name: str | None, before: float) -> datetime | None:
         """The earliest start of a run that so many of its task go before; None where no limit holds it up."""
-        found = self._of(task_name)
-        if not found:
+        limits = self._of(task_name)
+        if not limits:
             return None
-        first = min(max(self._at(one), self._now) for one in found)
-        return first + timedelta(seconds=before / sum(one["per_second"] for one in found))
+        first = min(max(self._at(limit), self._now) for limit in limits)
+        return first + timedelta(seconds=before / sum(limit["per_second"] for limit in limits))
 
     def waits(self, task_name: str | None) -> bool:
         """Whether no worker may start a run of the task right now."""
@@ -43,9 +43,9 @@ class Rates:
 
     def _of(self, task_name: str | None) -> list[dict[str, Any]]:
         """The limit of each worker; nothing if one of them has none."""
-        found = [one.rates.get(task_name or "") for one in self._consumers]
-        limits = [one for one in found if one is not None]
-        return limits if len(limits) == len(found) else []
+        rates = [worker.rates.get(task_name or "") for worker in self._consumers]
+        limits = [limit for limit in rates if limit is not None]
+        return limits if len(limits) == len(rates) else []
 
     def _at(self, limit: dict[str, Any]) -> datetime:
         return datetime.fromtimestamp(limit["next_at"], UTC) if limit["next_at"] else self._now

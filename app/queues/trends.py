@@ -43,18 +43,18 @@ class Trend:
 
     @property
     def most(self) -> int:
-        return max([self.waiting, *(one.waiting for one in self.samples)])
+        return max([self.waiting, *(sample.waiting for sample in self.samples)])
 
     @property
     def points(self) -> list[tuple[float, float]]:
         """(seconds ago as a negative number, how much waited), up to now."""
-        past = [((one.at - self.now).total_seconds(), float(one.waiting)) for one in self.samples]
+        past = [((sample.at - self.now).total_seconds(), float(sample.waiting)) for sample in self.samples]
         return [*past, (0.0, float(self.waiting))]
 
     @property
     def lately(self) -> int | None:
         """How many more wait than five minutes ago; None where nobody sampled then."""
-        before = [one for one in self.samples if one.at <= self.now - LATELY]
+        before = [sample for sample in self.samples if sample.at <= self.now - LATELY]
         if not before or before[-1].at < self.now - 2 * LATELY:
             return None
         return self.waiting - before[-1].waiting
@@ -62,8 +62,8 @@ class Trend:
 
 def read(waiting: Mapping[str, int], now: datetime) -> dict[str, Trend]:
     """The trends of queues of which so many wait now; one round trip. Raises `BrokerUnavailable`."""
-    found = broker.samples(list(waiting), now - SPAN, now)
-    return {queue: Trend(found[queue], waiting[queue], now) for queue in waiting}
+    samples = broker.samples(list(waiting), now - SPAN, now)
+    return {queue: Trend(samples[queue], waiting[queue], now) for queue in waiting}
 
 
 def history(queue: str, now: datetime) -> list[Sample]:

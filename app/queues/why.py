@@ -38,7 +38,7 @@ def diagnose_elsewhere(run: Run, workers: Sequence[Worker], now: datetime) -> Di
         return Diagnosis("not-sent", words)
     if run.state in (states.SCHEDULED, states.RETRY) and (run.eta_at is None or run.eta_at > now):
         return later(run)
-    holder = next((one for one in workers if one.hostname == run.worker), None)
+    holder = next((worker for worker in workers if worker.hostname == run.worker), None)
     if holder and not holder.online and run.state != states.RETRY:
         return _silent(run, holder)
     if run.state in states.RUNNING or run.state == states.RECEIVED:
@@ -63,7 +63,7 @@ def _silent(run: Run, holder: Worker) -> Diagnosis:
 
 def _in_their_broker(run: Run, workers: Sequence[Worker]) -> Diagnosis:
     queue, app = run.queue or "", run.app or ""
-    listening = [one for one in workers if one.taking and queue in one.queues]
+    listening = [worker for worker in workers if worker.taking and queue in worker.queues]
     where = _("It waits in the broker of the app %(app)s, where Celeriac does not look.", app=app)
     if not listening:
         words = _(

@@ -29,12 +29,14 @@ class Reader:
     def look(self, now: datetime) -> None:
         """Take in what is new. Raises `BrokerUnavailable`."""
         client = broker.client()
-        online = [one for one in heartbeats.app_workers(client, now) if one.online and one.catalog]
+        online = [
+            worker for worker in heartbeats.app_workers(client, now) if worker.online and worker.catalog
+        ]
         for worker in online:
             if (worker.key, worker.started_at) not in self._seen and self._take_in(client, worker):
                 self._seen.add((worker.key, worker.started_at))
         if len(self._seen) > 10_000:
-            self._seen = {(one.key, one.started_at) for one in online}
+            self._seen = {(worker.key, worker.started_at) for worker in online}
 
     def _take_in(self, client: redis.Redis, worker: Worker) -> bool:
         """Whether that is done; not while the worker has yet to say it again, as after a loss of Redis."""

@@ -186,8 +186,10 @@ class Recorder:
         if heartbeats.strangers(self._redis, now):
             return  # they may have what waits, and would tell nothing of what became of it
         ours = settings().declared_queues
-        heard = heartbeats.workers(self._redis, now)
-        names = sorted({*ours, *(queue for one in heard if one.online for queue in one.queues)})
+        workers_heard = heartbeats.workers(self._redis, now)
+        names = sorted(
+            {*ours, *(queue for worker in workers_heard if worker.online for queue in worker.queues)}
+        )
         if ids := adoption.adopt(self._newcomers.look(names), self._mask, now):
             topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in ids)])
 

@@ -61,23 +61,23 @@ class EventReader:
 
     def claim(self, count: int) -> list[Entry]:
         """Take over up to `count` entries of members that died before they acknowledged them."""
-        found: list[Entry] = []
+        entries: list[Entry] = []
         for member in self._dead_members():
-            if len(found) < count:
-                found += self._claimed(member, count - len(found))
-        return found
+            if len(entries) < count:
+                entries += self._claimed(member, count - len(entries))
+        return entries
 
     def _dead_members(self) -> list[str]:
         """Members that hold entries and have not said that they live."""
         consumers: Any = self._redis.xinfo_consumers(STREAM, GROUP)
-        holding = [_text(one["name"]) for one in consumers if one["pending"]]
+        holding = [_text(consumer["name"]) for consumer in consumers if consumer["pending"]]
         return [
             name for name in holding if name != self._name and not self._redis.exists(ALIVE_PREFIX + name)
         ]
 
     def _claimed(self, member: str, count: int) -> list[Entry]:
         pending: Any = self._redis.xpending_range(STREAM, GROUP, "-", "+", count, consumername=member)
-        ids = [one["message_id"] for one in pending]
+        ids = [entry["message_id"] for entry in pending]
         if not ids:
             return []
         claimed: Any = self._redis.xclaim(STREAM, GROUP, self._name, CLAIM_IDLE_MS, ids)

@@ -21,11 +21,13 @@ def adopt(messages: Sequence[Message], mask: Mask, now: datetime) -> list[str]:
     adopted: list[str] = []
     for start in range(0, len(messages), CHUNK):
         waiting = {
-            one.id: one for one in messages[start : start + CHUNK] if one.task_name and not one.foreign
+            message.id: message
+            for message in messages[start : start + CHUNK]
+            if message.task_name and not message.foreign
         }
         known = set(db.session.scalars(select(Run.id).where(Run.id.in_(waiting))))
-        events = [_event(one, now) for one in waiting.values() if one.id not in known]
-        adopted += history.record([one for one in events if not event_shape.problem(one)], mask)
+        events = [_event(message, now) for message in waiting.values() if message.id not in known]
+        adopted += history.record([event for event in events if not event_shape.problem(event)], mask)
     return adopted
 
 

@@ -88,9 +88,9 @@ def ended(state: str, now: datetime, error: str, notices: dict[str, Any]) -> Row
     return {"state": state, "ended_at": now, "error": error, "notices": notices}
 
 
-def _queue(info: catalog.TaskInfo | None, asked: str | None, rerun_of: str | None) -> str | None:
+def _queue(info: catalog.TaskInfo | None, name: str | None, rerun_of: str | None) -> str | None:
     own = info.queue if info else None
-    queue = asked or own
+    queue = name or own
     in_use = queue == own or rerun_of is not None
     if queue is not None and (wrong := queue_names.problem(queue, in_use)):
         raise Invalid({"queue": [wrong]})

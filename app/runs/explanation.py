@@ -86,7 +86,7 @@ _SPECIAL: tuple[tuple[Callable[[Run], bool], Explanation], ...] = (
 
 def explain(run: Run) -> Explanation:
     """What the state of a run means and what to do about it."""
-    if special := next((found for fits, found in _SPECIAL if fits(run)), None):
+    if special := next((explanation for fits, explanation in _SPECIAL if fits(run)), None):
         return special
     state = states.of(run.state)
     return Explanation(state.code, state.meaning, state.advice)

@@ -72,8 +72,8 @@ class States(Several):
         super().__init__(StateName(metadata={"enum": [*states.ALL, *GROUPS]}), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        found = super()._deserialize(value, attr, data, **kwargs)
-        return list(dict.fromkeys(chain.from_iterable(found)))
+        loaded = super()._deserialize(value, attr, data, **kwargs)
+        return list(dict.fromkeys(chain.from_iterable(loaded)))
 
 
 def _doc(text: str) -> dict[str, Any]:
@@ -139,18 +139,18 @@ def access_paths(criteria: RunFilter) -> list[AccessPath]:
     """The indexes that can path to the runs; the one of time alone when there is no other."""
     if criteria.of_failures:  # few among many runs; their indexes alone know when they failed
         names, covers = (states.FAILED, "") if criteria.error else (criteria.state, "state")
-        found = [of_states(names, covers)]
+        paths = [of_states(names, covers)]
         if criteria.task_name:
-            found.append(AccessPath("task_name", [and_(Run.task_name == criteria.task_name, _IS_FAILED)]))
-        return found
-    found = [
+            paths.append(AccessPath("task_name", [and_(Run.task_name == criteria.task_name, _IS_FAILED)]))
+        return paths
+    paths = [
         AccessPath(name, [getattr(Run, name) == value])
         for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app")
         if (value := getattr(criteria, name)) and (name, value) != ("app", OWN_APP)
     ]
     if criteria.state:
-        found.append(of_states(criteria.state))
-    return found or [AccessPath("created_at")]
+        paths.append(of_states(criteria.state))
+    return paths or [AccessPath("created_at")]
 
 
 def of_states(names: Sequence[str], covers: str = "state") -> AccessPath:
@@ -272,8 +272,8 @@ def _text_matches(row: Any, typed: str) -> ColumnElement[bool]:
 
 def _word_matches(row: Any, word: str) -> ColumnElement[bool]:
     columns = [row.task_name, row.id, row.error, cast(row.args, String), cast(row.kwargs, String)]
-    found = [column.icontains(word, autoescape=True) for column in columns]
+    conditions = [column.icontains(word, autoescape=True) for column in columns]
     as_kept = json.dumps(word)[1:-1]  # arguments are kept as JSON: ü as \u00fc, a quote as \"
     if as_kept != word:
-        found += [column.icontains(as_kept, autoescape=True) for column in columns[3:]]
-    return or_(*found)
+        conditions += [column.icontains(as_kept, autoescape=True) for column in columns[3:]]
+    return or_(*conditions)

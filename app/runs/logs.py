@@ -100,19 +100,19 @@ class Log:
 
 def read(run_id: str, after: int = 0, limit: int = 1000) -> Log:
     """Up to `limit` lines behind number `after`, oldest first."""
-    found: list[LogLine] = []
+    lines: list[LogLine] = []
     seen = after
     for base, piece in _pieces(run_id, after):
         for number, at, level, text in piece.lines:
             if base + number <= seen:
                 continue
-            if len(found) == limit:
-                return Log(found, seen)
-            found.append(
+            if len(lines) == limit:
+                return Log(lines, seen)
+            lines.append(
                 LogLine(base + number, datetime.fromtimestamp(at, UTC), level, text, base + number - seen - 1)
             )
             seen = base + number
-    return Log(found, seen)
+    return Log(lines, seen)
 
 
 def _pieces(run_id: str, after: int) -> list[tuple[int, LogPiece]]:
@@ -123,13 +123,13 @@ def _pieces(run_id: str, after: int) -> list[tuple[int, LogPiece]]:
         .group_by(LogPiece.started_at)
         .order_by(LogPiece.started_at)
     ).all()
-    found: list[tuple[int, LogPiece]] = []
+    pieces: list[tuple[int, LogPiece]] = []
     base = 0
     for started_at, last in ends:
         if base + last > after:
             query = select(LogPiece).where(
                 LogPiece.run_id == run_id, LogPiece.started_at == started_at, LogPiece.last > after - base
             )
-            found += [(base, piece) for piece in db.session.scalars(query.order_by(LogPiece.piece))]
+            pieces += [(base, piece) for piece in db.session.scalars(query.order_by(LogPiece.piece))]
         base += last
-    return found
+    return pieces

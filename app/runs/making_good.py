@@ -36,10 +36,10 @@ class Families:
         succeeded: it needs none.
         """
         family = self._of.get(run_id, ())
-        run = next((one for one in family if one.id == run_id), None)
+        run = next((member for member in family if member.id == run_id), None)
         if run is None or run.state == states.SUCCESS:
             return None
-        later = {one.state for one in family if _age(one) > _age(run)}
+        later = {member.state for member in family if _age(member) > _age(run)}
         if states.SUCCESS in later:
             return MADE_GOOD
         if later & set(states.UNFINISHED):
@@ -48,13 +48,15 @@ class Families:
 
     def left_out(self, run_ids: Collection[str]) -> set[str]:
         """Those of a set not to be run again: made good, open, or tried later by another of the set."""
-        asked = set(run_ids)
+        chosen = set(run_ids)
         return {
-            one for one in asked if self.outcome(one) in (MADE_GOOD, OPEN) or self._is_superseded(one, asked)
+            run_id
+            for run_id in chosen
+            if self.outcome(run_id) in (MADE_GOOD, OPEN) or self._is_superseded(run_id, chosen)
         }
 
-    def _is_superseded(self, run_id: str, asked: set[str]) -> bool:
-        family = [run for run in self._of.get(run_id, ()) if run.id in asked and run.state != states.SUCCESS]
+    def _is_superseded(self, run_id: str, chosen: set[str]) -> bool:
+        family = [run for run in self._of.get(run_id, ()) if run.id in chosen and run.state != states.SUCCESS]
         return bool(family) and run_id in {run.id for run in sorted(family, key=_age)[:-1]}
 
 
@@ -90,10 +92,10 @@ def _first(run: _Try, known: Mapping[str, _Try]) -> str:
 
 
 def _read(column: object, values: Iterable[str]) -> dict[str, _Try]:
-    wanted = sorted(values)
-    found: dict[str, _Try] = {}
-    for start in range(0, len(wanted), _READ):
+    keys = sorted(values)
+    tries: dict[str, _Try] = {}
+    for start in range(0, len(keys), _READ):
         query = select(Run.id, Run.rerun_of, Run.state, Run.created_at)
-        rows = db.session.execute(query.where(column.in_(wanted[start : start + _READ])))  # type: ignore[attr-defined]
-        found |= {row[0]: _Try(*row) for row in rows}
-    return found
+        rows = db.session.execute(query.where(column.in_(keys[start : start + _READ])))  # type: ignore[attr-defined]
+        tries |= {row[0]: _Try(*row) for row in rows}
+    return tries

@@ -133,9 +133,9 @@ def send_many(messages: Sequence[Message], claimed: float) -> Sent:
     never can be is in the answer.
     """
     sent = Sent()
-    for app in sorted({one.app for one in messages if one.app is not None}):
-        _send_elsewhere(app, [one for one in messages if one.app == app], claimed, sent)
-    messages = [one for one in messages if one.app is None]
+    for app in sorted({message.app for message in messages if message.app is not None}):
+        _send_elsewhere(app, [message for message in messages if message.app == app], claimed, sent)
+    messages = [message for message in messages if message.app is None]
     if not messages or _left_alone():
         return sent
     for start in range(0, len(messages), BATCH):
@@ -153,29 +153,29 @@ def send_many(messages: Sequence[Message], claimed: float) -> Sent:
 def _send_elsewhere(app: str, messages: Sequence[Message], claimed: float, sent: Sent) -> None:
     """To the workers of another app, one by one; while its broker does not answer the rest is sent later."""
     ids, sent_at = [], utcnow()
-    for one in messages:
+    for message in messages:
         if time.monotonic() - claimed > FRESH_SECONDS:
             break
         try:
             apps.send(
                 app,
-                one.task_name,
-                one.queue,
-                run_id=one.id,
-                args=one.args,
-                kwargs=one.kwargs,
-                priority=one.priority,
-                root_id=one.root_id,
-                expires=one.ttl_seconds or one.expires,
+                message.task_name,
+                message.queue,
+                run_id=message.id,
+                args=message.args,
+                kwargs=message.kwargs,
+                priority=message.priority,
+                root_id=message.root_id,
+                expires=message.ttl_seconds or message.expires,
             )
         except BROKER_DOWN as error:
             logger.warning("runs of the app %s are sent later, its broker does not answer: %s", app, error)
             break
         except Exception as error:  # what cannot be encoded, and a broker that refuses it
-            logger.exception("run %s cannot be sent", one.id)
-            sent.failed[one.id] = f"{type(error).__name__}: {error}"
+            logger.exception("run %s cannot be sent", message.id)
+            sent.failed[message.id] = f"{type(error).__name__}: {error}"
         else:
-            ids.append(one.id)
+            ids.append(message.id)
     sent.count += len(ids)
     _settle(ids, sent_at)
 
@@ -316,11 +316,11 @@ def _send_claimed(run_ids: Collection[str], now: datetime, buffered: bool = Fals
     claimed, left_alone = time.monotonic(), _left_alone()
     messages, unreadable = _claim(run_ids, now, buffered, left_alone)
     unknown = {
-        one.id: f"NotRegistered: this version knows no task named {one.task_name}"
-        for one in messages
-        if one.app is None and one.task_name not in celery_app.tasks
+        message.id: f"NotRegistered: this version knows no task named {message.task_name}"
+        for message in messages
+        if message.app is None and message.task_name not in celery_app.tasks
     }
-    sent = send_many([one for one in messages if one.id not in unknown], claimed)
+    sent = send_many([message for message in messages if message.id not in unknown], claimed)
     fail(unknown | unreadable | sent.failed, now)
     return sent.count
 
@@ -355,7 +355,7 @@ def _claim(
             except BAD_PAYLOAD as error:
                 why = f"{type(error).__name__}: {error}"
                 unreadable[row.id] = _("What was kept of its message cannot be read: %(why)s", why=why)
-        if held := [one.id for one in messages if one.hold]:
+        if held := [waiting.id for waiting in messages if waiting.hold]:
             session.execute(update(Run).where(Run.id.in_(held)).values(state=states.HELD))
     for run_id, why in unreadable.items():
         logger.error("run %s cannot be sent: %s", run_id, why)

@@ -95,13 +95,13 @@ def get(run_id: str) -> Run:
 
 def page(criteria: RunFilter, limit: int = 50, cursor: str | None = None) -> RunPage:
     """Runs that match, newest first, by keyset over (moment, id); raises `Invalid` for a bad cursor."""
-    found = matching_keys(criteria, limit + 1, key_of(cursor))
-    shown = found.keys[:limit]
+    matches = matching_keys(criteria, limit + 1, key_of(cursor))
+    shown = matches.keys[:limit]
     items = _rows([run_id for _at, run_id in shown])
-    if len(found.keys) > limit:
+    if len(matches.keys) > limit:
         return RunPage(items, CURSOR.write(*shown[-1]))
-    if found.stopped_at:
-        return RunPage(items, CURSOR.write(*found.stopped_at), found.looked)
+    if matches.stopped_at:
+        return RunPage(items, CURSOR.write(*matches.stopped_at), matches.looked)
     return RunPage(items)
 
 
@@ -118,23 +118,23 @@ def matching_keys(
     path = _best_path(criteria, after)
     columns = filters.residual_columns(criteria, path)
     size = limit if not columns else max(_FIRST_LOOK, limit)
-    found: list[Key] = []
+    keys: list[Key] = []
     looked, started = 0, time.monotonic()
     while True:
         rows = filters.candidates(criteria, path, size, after, columns)
         checks = filters.residual(criteria, path, rows.c)
         matching = select(rows.c.at, rows.c.id).where(*checks)
-        newest = matching.order_by(rows.c.at.desc(), rows.c.id.desc()).limit(limit - len(found))
-        found += [(at, run_id) for at, run_id in db.session.execute(newest)]
-        if not checks or len(found) >= limit:
-            return Matches(found)
+        newest = matching.order_by(rows.c.at.desc(), rows.c.id.desc()).limit(limit - len(keys))
+        keys += [(at, run_id) for at, run_id in db.session.execute(newest)]
+        if not checks or len(keys) >= limit:
+            return Matches(keys)
         after = _last_of(criteria, path, size, after)
         looked += size
         if after is None:
-            return Matches(found)
+            return Matches(keys)
         size = _next_size(budget, looked, size, time.monotonic() - started)
         if not size:
-            return Matches(found, ScanExtent(looked, after[0]), after)
+            return Matches(keys, ScanExtent(looked, after[0]), after)
 
 
 def newer_than(criteria: RunFilter, first: str) -> int:
@@ -185,11 +185,11 @@ def _few_counts(criteria: RunFilter) -> dict[str, int] | None:
         criteria, path, _PROBE, None, [*filters.residual_columns(criteria, path), Run.state]
     )
     query = select(rows.c.state, func.count()).where(*filters.residual(criteria, path, rows.c))
-    found = {state: number for state, number in db.session.execute(query.group_by(rows.c.state))}  # noqa: C416
+    counted = {state: number for state, number in db.session.execute(query.group_by(rows.c.state))}  # noqa: C416
     if criteria.of_failures or not (criteria.since or criteria.until):
-        return found
+        return counted
     failed = _few_counts(replace(criteria, state=states.FAILED))  # dated otherwise
-    others = {state: number for state, number in found.items() if state not in states.FAILED}
+    others = {state: number for state, number in counted.items() if state not in states.FAILED}
     return None if failed is None else others | failed
 
 
@@ -212,8 +212,8 @@ def latest(task_names: Sequence[str]) -> dict[str, Run]:
         .correlate(names)
         .scalar_subquery()
     )
-    found = db.session.scalars(select(Run).where(Run.id.in_(select(newest).select_from(names))))
-    return {run.task_name: run for run in found}
+    runs = db.session.scalars(select(Run).where(Run.id.in_(select(newest).select_from(names))))
+    return {run.task_name: run for run in runs}
 
 
 def _each_of(names: Sequence[str]) -> TableValuedAlias:
@@ -269,8 +269,8 @@ def _by_id(criteria: RunFilter, limit: int, after: Key | None) -> Matches | None
 
 def _best_path(criteria: RunFilter, after: Key | None) -> AccessPath:
     """The index that access_paths to the fewest runs; each is asked for no more than a look can read."""
-    found = filters.access_paths(criteria)
-    return found[0] if len(found) == 1 else _smallest(criteria, found, after)[1]
+    paths = filters.access_paths(criteria)
+    return paths[0] if len(paths) == 1 else _smallest(criteria, paths, after)[1]
 
 
 def _next_size(budget: Budget, looked: int, size: int, spent: float) -> int:
@@ -299,5 +299,5 @@ def _last_of(criteria: RunFilter, path: AccessPath, size: int, after: Key | None
 def _rows(ids: Sequence[str]) -> list[Run]:
     if not ids:
         return []
-    found = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(ids)))}
-    return [found[run_id] for run_id in ids if run_id in found]
+    runs = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(ids)))}
+    return [runs[run_id] for run_id in ids if run_id in runs]

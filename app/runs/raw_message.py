@@ -14,8 +14,8 @@ def raw_message(run: Run, info: catalog.TaskInfo | None) -> tuple[str, dict[str,
 
     Raises `BrokerUnavailable`.
     """
-    found = broker.locate(run.id, [run.queue] if run.queue else [])
-    return (found.where, readable(found.message, info)) if found else None
+    location = broker.locate(run.id, [run.queue] if run.queue else [])
+    return (location.where, readable(location.message, info)) if location else None
 
 
 def readable(message: Message, info: catalog.TaskInfo | None) -> dict[str, Any]:

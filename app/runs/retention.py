@@ -61,8 +61,8 @@ def count_old(rule: Rule) -> int:
     before = boundary(rule)
     if before is None:
         return 0
-    found = _matching(rule).where(Run.created_at < before).with_only_columns(func.count())
-    return int(db.session.scalar(found.order_by(None)) or 0)
+    count = _matching(rule).where(Run.created_at < before).with_only_columns(func.count())
+    return int(db.session.scalar(count.order_by(None)) or 0)
 
 
 def _matching(rule: Rule) -> Select[Run]:
@@ -70,16 +70,16 @@ def _matching(rule: Rule) -> Select[Run]:
     return query.where(Run.task_name == rule.task_name) if rule.task_name else query
 
 
-def delete_finished(wanted: Sequence[str], before: datetime, limit: int, task_name: str = "") -> int:
-    """Delete up to `limit` finished runs in one of the `wanted` states that were created before a time.
+def delete_finished(state_names: Sequence[str], before: datetime, limit: int, task_name: str = "") -> int:
+    """Delete up to `limit` finished runs in one of some states that were created before a time.
 
     With `task_name` only runs of that task.
 
     Returns how many were deleted; callers loop until it is 0, so that nobody waits long for a lock.
     """
-    if unknown := set(wanted) - set(states.FINISHED):
+    if unknown := set(state_names) - set(states.FINISHED):
         raise ValueError(f"only finished runs can be deleted, not {', '.join(sorted(unknown))}")
-    oldest = select(Run.id).where(Run.state.in_(wanted), Run.created_at < before).limit(limit)
+    oldest = select(Run.id).where(Run.state.in_(state_names), Run.created_at < before).limit(limit)
     if task_name:
         oldest = oldest.where(Run.task_name == task_name)
     with transaction() as session:

@@ -61,11 +61,11 @@ def update_all(rows: Sequence[Row]) -> None:
 
 def _arrays(names: Sequence[str]) -> Select[Any]:
     """Rows from one array a column: psycopg parses one parameter a column, however many rows there are."""
-    wanted = [_TABLE.c[name] for name in names]
-    arrays = (bindparam(f"all_{one.name}", type_=ARRAY(_wire(one.type))) for one in wanted)
-    columns = (column(one.name, _wire(one.type)) for one in wanted)
+    table_columns = [_TABLE.c[name] for name in names]
+    arrays = (bindparam(f"all_{col.name}", type_=ARRAY(_wire(col.type))) for col in table_columns)
+    columns = (column(col.name, _wire(col.type)) for col in table_columns)
     source = func.unnest(*arrays).table_valued(*columns, name="source").render_derived()
-    return select(*(_stored(source.c[one.name], one.type).label(one.name) for one in wanted))
+    return select(*(_stored(source.c[col.name], col.type).label(col.name) for col in table_columns))
 
 
 def _wire(kind: TypeEngine[Any]) -> TypeEngine[Any]:

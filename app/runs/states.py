@@ -147,17 +147,17 @@ _STATES = (
         _l("Change the rule on the page of the schedule if it should have run."),
     ),
 )
-_BY_NAME = {one.name: one for one in _STATES}
-_RANKS = {one.name: one.rank for one in _STATES}
+_BY_NAME = {state.name: state for state in _STATES}
+_RANKS = {state.name: state.rank for state in _STATES}
 
 ALL = tuple(_BY_NAME)
-FINISHED = tuple(one.name for one in _STATES if one.phase == ENDED)
-UNFINISHED = tuple(one.name for one in _STATES if one.phase != ENDED)
-RUNNING = tuple(one.name for one in _STATES if one.phase == RUNS)
-NOT_TAKEN = tuple(one.name for one in _STATES if one.rank == _NOT_TAKEN)
-NOT_STARTED = tuple(one.name for one in _STATES if one.rank <= _TAKEN)
+FINISHED = tuple(state.name for state in _STATES if state.phase == ENDED)
+UNFINISHED = tuple(state.name for state in _STATES if state.phase != ENDED)
+RUNNING = tuple(state.name for state in _STATES if state.phase == RUNS)
+NOT_TAKEN = tuple(state.name for state in _STATES if state.rank == _NOT_TAKEN)
+NOT_STARTED = tuple(state.name for state in _STATES if state.rank <= _TAKEN)
 FAILED = (FAILURE, LOST)  # as they are counted
-BAD = tuple(one.name for one in _STATES if one.kind == "failed")
+BAD = tuple(state.name for state in _STATES if state.kind == "failed")
 
 
 def of(name: str) -> State:

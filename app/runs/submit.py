@@ -174,10 +174,10 @@ def _row(request: RunRequest, now: datetime) -> Run:
 def _task(request: RunRequest) -> catalog.TaskInfo:
     """The task that is meant; raises `Invalid` where two other apps have one of that name."""
     if request.app == OWN_APP:
-        found = catalog.own(request.task_name)
-        if found is None:
+        own = catalog.own(request.task_name)
+        if own is None:
             raise NotFound(_("There is no task named %(name)s.", name=request.task_name))
-        return found
+        return own
     info = catalog.find(request.task_name, app=request.app)
     if request.app is None and info.app is not None and len(catalog.namesakes(info.name)) > 1:
         names = ", ".join(catalog.namesakes(info.name))

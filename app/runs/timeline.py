@@ -145,8 +145,8 @@ def _between(start: datetime | None, end: datetime | None) -> float | None:
 
 
 def _first_step(line: list[Step | Leg]) -> Step:
-    return next(one for one in line if isinstance(one, Step))
+    return next(step for step in line if isinstance(step, Step))
 
 
 def _last_step(line: list[Step | Leg]) -> Step:
-    return next(one for one in reversed(line) if isinstance(one, Step))
+    return next(step for step in reversed(line) if isinstance(step, Step))

@@ -53,7 +53,8 @@ class Raised:
     def groups(self) -> list[tuple[bool, list[Frame]]]:
         """The frames in order, neighbours within Celery put together: `(is_internal, frames)`."""
         return [
-            (internal, list(frames)) for internal, frames in groupby(self.frames, lambda one: one.is_internal)
+            (internal, list(frames))
+            for internal, frames in groupby(self.frames, lambda frame: frame.is_internal)
         ]
 
 
@@ -62,8 +63,8 @@ def parse(text: str, folders: Sequence[str] = ()) -> list[Raised]:
 
     `folders` are left out of the paths, as is the one of installed packages.
     """
-    found = (_parse_one(part, folders) for part in _parts(text))
-    return [raised for raised in found if raised and raised.frames]
+    errors = (_parse_one(part, folders) for part in _parts(text))
+    return [raised for raised in errors if raised and raised.frames]
 
 
 def _parts(text: str) -> Iterator[list[str]]:
@@ -138,7 +139,11 @@ def _lines(frame: Frame, folders: Sequence[Path]) -> tuple[tuple[int, str], ...]
     """Numbers and texts, without the indentation that all of them share; empty when they are not known."""
     try:
         path = Path(frame.file).resolve()
-        if frame.installed or path.suffix != ".py" or not any(path.is_relative_to(one) for one in folders):
+        if (
+            frame.installed
+            or path.suffix != ".py"
+            or not any(path.is_relative_to(folder) for folder in folders)
+        ):
             return ()
         if path.stat().st_size > LARGEST_BYTES:
             return ()

@@ -25,43 +25,43 @@ def of_ids(ids: Sequence[int]) -> list[Schedule]:
 
 
 def apply(
-    action: str, ids: Sequence[int], by: str | None, now: datetime, given: Mapping[str, Any]
+    action: str, ids: Sequence[int], by: str | None, now: datetime, values: Mapping[str, Any]
 ) -> list[Result]:
     """Do one of `ACTIONS` with each; what cannot be done is said, the others are done. At most 500.
 
-    Of what is `given`, an action takes what it needs: `note` to switch, `queue` to send elsewhere (None:
+    Of `values`, an action takes what it needs: `note` to switch, `queue` to send elsewhere (None:
     the queue of each one's task). Raises `Invalid`.
     """
     if action not in ACTIONS:
         raise Invalid({"action": [_("Choose one of: %(choices)s.", choices=", ".join(ACTIONS))]})
     act = ACTIONS[action]
-    return each(ids, lambda schedule_id: act(schedule_id, by, now, given), BULK_MAX, "ids")
+    return each(ids, lambda schedule_id: act(schedule_id, by, now, values), BULK_MAX, "ids")
 
 
-def _run(schedule_id: int, by: str | None, now: datetime, given: Mapping[str, Any]) -> str:
+def _run(schedule_id: int, by: str | None, now: datetime, values: Mapping[str, Any]) -> str:
     """By its own overlap policy."""
     name = get(schedule_id).name
     run_now(schedule_id, by, now)
     return name
 
 
-def _enable(schedule_id: int, by: str | None, now: datetime, given: Mapping[str, Any]) -> str:
-    return enable(schedule_id, by, now, given.get("note", "")).name
+def _enable(schedule_id: int, by: str | None, now: datetime, values: Mapping[str, Any]) -> str:
+    return enable(schedule_id, by, now, values.get("note", "")).name
 
 
-def _disable(schedule_id: int, by: str | None, now: datetime, given: Mapping[str, Any]) -> str:
-    return disable(schedule_id, by, now, given.get("note", "")).name
+def _disable(schedule_id: int, by: str | None, now: datetime, values: Mapping[str, Any]) -> str:
+    return disable(schedule_id, by, now, values.get("note", "")).name
 
 
-def _change_queue(schedule_id: int, by: str | None, now: datetime, given: Mapping[str, Any]) -> str:
-    return update(schedule_id, {"queue": given.get("queue")}, by, now).name
+def _change_queue(schedule_id: int, by: str | None, now: datetime, values: Mapping[str, Any]) -> str:
+    return update(schedule_id, {"queue": values.get("queue")}, by, now).name
 
 
-def _delete(schedule_id: int, by: str | None, now: datetime, given: Mapping[str, Any]) -> str:
+def _delete(schedule_id: int, by: str | None, now: datetime, values: Mapping[str, Any]) -> str:
     return delete(schedule_id, by, now)
 
 
-def _undelete(schedule_id: int, by: str | None, now: datetime, given: Mapping[str, Any]) -> str:
+def _undelete(schedule_id: int, by: str | None, now: datetime, values: Mapping[str, Any]) -> str:
     return undelete(schedule_id, by, now).name
 
 
@@ -89,8 +89,8 @@ def undo(done_at: datetime, by: str | None, now: datetime) -> list[Result]:
     query = select(ScheduleChange).where(
         ScheduleChange.at == done_at, ScheduleChange.by == by, ScheduleChange.action.in_(_TAKEN_BACK)
     )
-    found = {change.schedule_id: change for change in db.session.scalars(query)}
-    steps = {one: step for one, change in found.items() if (step := _step(change, by, now))}
+    changes = {change.schedule_id: change for change in db.session.scalars(query)}
+    steps = {schedule_id: step for schedule_id, change in changes.items() if (step := _step(change, by, now))}
     if not steps or now - done_at > WITHIN:
         raise NotFound(_("There is nothing left to take back."))
     return each(steps, lambda schedule_id: steps[schedule_id](), BULK_MAX, "done_at")

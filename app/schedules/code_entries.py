@@ -51,14 +51,14 @@ def read(
 
     An entry of a module takes the place of one of the configuration with the same name.
     """
-    found: dict[str, Any] = dict(celery_app.conf.beat_schedule or {})
+    beat_schedule: dict[str, Any] = dict(celery_app.conf.beat_schedule or {})
     for module in modules:
         for variable in VARIABLES:
             entries = getattr(module, variable, None)
             if isinstance(entries, Mapping):
-                found |= {str(key): entry for key, entry in entries.items()}
+                beat_schedule |= {str(key): entry for key, entry in entries.items()}
     definitions, problems = {}, []
-    for key, entry in found.items():
+    for key, entry in beat_schedule.items():
         try:
             definitions[key] = _definition(key, entry, timezone, now)
         except (_Refused, TimingError) as refused:
@@ -139,14 +139,14 @@ def _priority(value: Any) -> int:
 def _options(options: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(options) - set(_OPTIONS)):
         raise _Refused(_("These options are not known here: %(names)s.", names=", ".join(map(str, unknown))))
-    found: dict[str, Any] = {"queue": options.get("queue")}
-    if found["queue"] is not None and (wrong := queue_names.problem(found["queue"])):
+    own_options: dict[str, Any] = {"queue": options.get("queue")}
+    if own_options["queue"] is not None and (wrong := queue_names.problem(own_options["queue"])):
         raise _Refused(wrong)
     if options.get("priority") is not None:
-        found["priority"] = _priority(options["priority"])
+        own_options["priority"] = _priority(options["priority"])
     expires = options.get("expires")
     if isinstance(expires, timedelta):
         expires = expires.total_seconds()
     if expires is not None and (isinstance(expires, bool) or not isinstance(expires, int | float)):
         raise _Refused(_("expires takes a number of seconds here."))
-    return found | ({"message_ttl_seconds": int(expires)} if expires else {})
+    return own_options | ({"message_ttl_seconds": int(expires)} if expires else {})

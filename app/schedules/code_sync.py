@@ -44,20 +44,20 @@ def sync_code(now: datetime) -> list[str]:
     Any number of beats may do so at once. While a module cannot be imported nothing is retired: its entries
     have not vanished.
     """
-    found = code_entries(now)
-    for problem in found.problems:
+    in_code = code_entries(now)
+    for problem in in_code.problems:
         logger.warning("beat_schedule entry %s is left out: %s", problem.key, problem.message)
-    said = []
-    for key, definition in found.definitions.items():
+    sentences = []
+    for key, definition in in_code.definitions.items():
         try:
-            said += _sync_one(key, definition, now)
+            sentences += _sync_one(key, definition, now)
         except IntegrityError:
             continue  # another beat was faster
-    if found.whole:
-        said += _retire(set(found.definitions), now)
-    if said:
+    if in_code.whole:
+        sentences += _retire(set(in_code.definitions), now)
+    if sentences:
         rows.announce()
-    return said
+    return sentences
 
 
 def overridden(row: Schedule) -> list[str]:
@@ -112,29 +112,29 @@ def _make(key: str, definition: Definition, code: dict[str, Any], now: datetime)
 
 def _update(row: Schedule, code: dict[str, Any], now: datetime) -> list[str]:
     """Move what nobody changed here, and bring a retired one back."""
-    said = []
+    sentences = []
     new, old = _read(code), _read(row.code_definition or {})
     kept = set(_overridden(row, old))
     if kept & set(_TOGETHER):
         kept |= set(_TOGETHER)
-    wanted = {name: new[name] for name in OWNED if name not in kept and new[name] != old.get(name)}
+    changes = {name: new[name] for name in OWNED if name not in kept and new[name] != old.get(name)}
     row.code_definition = code
     if row.retired_at is not None:
         row.retired_at = None
         rows.touched(row, None, now)
         rows.start(row, now)
         history.record(row, "return", None, now)
-        said.append(f"{row.code_key}: back")
-    if wanted:
-        _apply(row, wanted, None, now, "sync")
-        said.append(f"{row.code_key}: {', '.join(wanted)}")
-    return said
+        sentences.append(f"{row.code_key}: back")
+    if changes:
+        _apply(row, changes, None, now, "sync")
+        sentences.append(f"{row.code_key}: {', '.join(changes)}")
+    return sentences
 
 
-def _apply(row: Schedule, wanted: Mapping[str, Any], by: str | None, now: datetime, action: str) -> Schedule:
+def _apply(row: Schedule, changes: Mapping[str, Any], by: str | None, now: datetime, action: str) -> Schedule:
     """Write fields that come from code, unchecked: the task may not have been deployed yet."""
     old = Definition.of(row)
-    new = edits.merged(old, wanted, now)
+    new = edits.merged(old, changes, now)
     if not (diff := history.difference(old, new)):
         return row
     edits.write(row, old, new, by, now)
@@ -149,7 +149,7 @@ def _retire(keys: set[str], now: datetime) -> list[str]:
     query = select(Schedule.id, Schedule.code_key).where(
         Schedule.origin == CODE, Schedule.retired_at.is_(None), Schedule.code_key.not_in(keys)
     )
-    said = []
+    sentences = []
     for schedule_id, key in db.session.execute(query).all():
         with transaction():
             row = rows.locked(schedule_id)
@@ -158,8 +158,8 @@ def _retire(keys: set[str], now: datetime) -> list[str]:
                 rows.touched(row, None, now)
                 rows.start(row, now)
                 history.record(row, "retire", None, now)
-                said.append(f"{key}: retired")
-    return said
+                sentences.append(f"{key}: retired")
+    return sentences
 
 
 def _overridden(row: Schedule, code: Mapping[str, Any]) -> list[str]:

@@ -184,24 +184,24 @@ class _RunMaker:
     def _resolved(self, due_at: datetime) -> catalog.Arguments:
         if not self._relative:
             return self._arguments
-        given, tz = self._arguments, zone(self.row.timezone)
+        arguments, tz = self._arguments, zone(self.row.timezone)
         return catalog.Arguments(
-            *due_arguments.resolve(given.args, given.kwargs, due_at, tz, kinds(self.info))
+            *due_arguments.resolve(arguments.args, arguments.kwargs, due_at, tz, kinds(self.info))
         )
 
 
 def kinds(info: catalog.TaskInfo | None) -> dict[str, due_arguments.Kind]:
     """Which parameters take dates, by name and by place, for resolving arguments that refer to the fire."""
-    found: dict[str, due_arguments.Kind] = {}
+    marker_kinds: dict[str, due_arguments.Kind] = {}
     index = 0
     for parameter in info.parameters if info else ():
         kind = _date_kind(parameter)
         if kind:
-            found[parameter.name] = kind
+            marker_kinds[parameter.name] = kind
             if parameter.positional:
-                found[f"args.{index}"] = kind
+                marker_kinds[f"args.{index}"] = kind
         index += parameter.positional
-    return found
+    return marker_kinds
 
 
 def _date_kind(parameter: catalog.Parameter) -> due_arguments.Kind | None:

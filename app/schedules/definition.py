@@ -77,11 +77,11 @@ class Definition:
                 setattr(row, name, value)
 
 
-FIELDS = tuple(one.name for one in fields(Definition))
+FIELDS = tuple(field.name for field in fields(Definition))
 HINTS: Mapping[str, Any] = {name: hint for name, hint in get_type_hints(Definition).items() if name in FIELDS}
 # Those that time it, and those that say what becomes of its fires.
-TIMING_FIELDS = tuple(one.name for one in fields(Timing) if one.name in FIELDS)
-POLICY_FIELDS = tuple(one.name for one in fields(Policies))
+TIMING_FIELDS = tuple(field.name for field in fields(Timing) if field.name in FIELDS)
+POLICY_FIELDS = tuple(field.name for field in fields(Policies))
 MOMENTS = tuple(name for name in FIELDS if datetime in get_args(HINTS[name]))
 NULLABLE = frozenset(name for name in FIELDS if NoneType in get_args(HINTS[name]))
 TASK_TYPES = get_args(TaskType)

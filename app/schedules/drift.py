@@ -62,18 +62,18 @@ def check_drift(now: datetime, rest: float = 0.0, everything: bool = False) -> i
     Only those whose task has another signature than when they were checked, unless `everything`. `rest`: how
     many seconds it rests for each one that it works, where something else is to go on beside it.
     """
-    found, changed = 0, False
+    misfits, changed = 0, False
     started = time.monotonic()
     for batch in _batches(everything):
         new = {row.id: drift_of(row, now) for row in batch}
-        found += sum(bool(said) for said in new.values())
+        misfits += sum(bool(problems) for problems in new.values())
         changed = changed or any((row.drift or {}) != new[row.id] for row in batch)
         _keep(batch, new, signature(batch[0].task_name))
         time.sleep((time.monotonic() - started) * rest)
         started = time.monotonic()
     if changed:
         announce()
-    return found
+    return misfits
 
 
 @lru_cache(maxsize=10_000)
@@ -106,13 +106,13 @@ def _group(task_name: str, checked: str | None) -> Iterator[Sequence[Any]]:
         yield rows
 
 
-def _keep(batch: Sequence[Any], found: Mapping[int, Problems], fingerprint: str) -> None:
+def _keep(batch: Sequence[Any], problems: Mapping[int, Problems], fingerprint: str) -> None:
     """Write what was found; what was edited meanwhile is left alone, for that checked it too."""
     with transaction() as session:
         for row in batch:
             session.execute(
                 update(Schedule)
                 .where(Schedule.id == row.id, Schedule.version == row.version)
-                .values(drift=found[row.id] or None, checked_signature=fingerprint)
+                .values(drift=problems[row.id] or None, checked_signature=fingerprint)
                 .execution_options(synchronize_session=False)
             )

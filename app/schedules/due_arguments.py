@@ -67,9 +67,9 @@ def has_markers(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Whether any argument refers to the fire, so that its value differs from fire to fire."""
     if _is_flat(args, kwargs):
         return False
-    found: list[str] = []
-    _walk_call(args, kwargs, lambda _marker, path: found.append(path), {})
-    return bool(found)
+    markers: list[str] = []
+    _walk_call(args, kwargs, lambda _marker, path: markers.append(path), {})
+    return bool(markers)
 
 
 def resolve(
@@ -147,11 +147,11 @@ def _read(marker: dict[str, Any]) -> tuple[relativedelta, timedelta, str | None,
 
 def _duration(text: Any) -> tuple[relativedelta, timedelta]:
     """The calendar part and the clock part of an ISO 8601 duration. Raises _Problem."""
-    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if found is None or text[-1] in "PT":
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None or text[-1] in "PT":
         raise _Problem(_("$due takes an ISO 8601 duration: -P1D, P0D, -P1M, PT12H."))
-    sign = -1 if found["sign"] == "-" else 1
-    number = {unit: sign * int(digits or 0) for unit, digits in found.groupdict().items() if unit != "sign"}
+    sign = -1 if match["sign"] == "-" else 1
+    number = {unit: sign * int(digits or 0) for unit, digits in match.groupdict().items() if unit != "sign"}
     calendar = relativedelta(
         years=number["years"], months=number["months"], weeks=number["weeks"], days=number["days"]
     )

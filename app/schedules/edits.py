@@ -55,7 +55,7 @@ def create(definition: Definition, by: str | None, now: datetime, unread: Errors
 
 def update(
     schedule_id: int,
-    wanted: Mapping[str, Any],
+    changes: Mapping[str, Any],
     by: str | None,
     now: datetime,
     if_version: int | None = None,
@@ -66,7 +66,7 @@ def update(
     Only a changed timing moves the next fire. Masked arguments stay what they are. `unread`: see `create`.
     Raises `NotFound`, `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
     """
-    return changing(lambda: change(rows.locked(schedule_id, if_version), wanted, by, now, unread=unread))
+    return changing(lambda: change(rows.locked(schedule_id, if_version), changes, by, now, unread=unread))
 
 
 def delete(schedule_id: int, by: str | None, now: datetime, if_version: int | None = None) -> str:
@@ -163,7 +163,9 @@ def insert_all(
     signatures = {name: drift.signature(name) for name in tasks}
     for start in range(0, len(made), INSERTED_AT_ONCE):
         batch = made[start : start + INSERTED_AT_ONCE]
-        values = [_columns(one, signatures[one.task_name], by, now) for one, _diff in batch]
+        values = [
+            _columns(definition, signatures[definition.task_name], by, now) for definition, _diff in batch
+        ]
         filled = [name for name in _EMPTY if any(value[name] is not None for value in values)]
         some = [{name: value[name] for name in filled} for value in values]  # half of the columns are empty
         last_id = db.session.scalar(select(func.max(Schedule.id))) or 0
@@ -172,7 +174,9 @@ def insert_all(
         # Not by names: PostgreSQL has no statistics of a table that grows, and compares all with all.
         made_as = {name: id for id, name in db.session.execute(_IDS.where(Schedule.id > last_id))}
         ids = [made_as[name] for name in names]
-        jittered = [one for one, value in zip(ids, values, strict=True) if value["jitter_seconds"]]
+        jittered = [
+            schedule_id for schedule_id, value in zip(ids, values, strict=True) if value["jitter_seconds"]
+        ]
         for row in db.session.scalars(select(Schedule).where(Schedule.id.in_(jittered))) if jittered else ():
             rows.retime(row)
         entries = zip(ids, names, (diff for _definition, diff in batch), strict=True)
@@ -200,7 +204,7 @@ def completed(
 
 def change(
     row: Schedule,
-    wanted: Mapping[str, Any],
+    changes: Mapping[str, Any],
     by: str | None,
     now: datetime,
     action: str = "update",
@@ -208,7 +212,7 @@ def change(
     unread: Errors = NO_ERRORS,
 ) -> Schedule:
     """`update` of a locked row inside the caller's transaction."""
-    wanted_change = checked(row, wanted, by, now, unread)
+    wanted_change = checked(row, changes, by, now, unread)
     if wanted_change.diff:
         _carry_out(row, wanted_change, by, now, note)
         history.record(row, action, by, now, wanted_change.diff, note)
@@ -217,36 +221,36 @@ def change(
 
 def change_all(changes: Sequence[tuple[Schedule, Edit]], by: str | None, now: datetime, action: str) -> None:
     """Carry out `checked` changes of locked rows inside the caller's transaction."""
-    for row, one in changes:
-        _carry_out(row, one, by, now)
-    entries = [(row.id, row.name, row.version, one.diff) for row, one in changes]
+    for row, edit in changes:
+        _carry_out(row, edit, by, now)
+    entries = [(row.id, row.name, row.version, edit.diff) for row, edit in changes]
     history.record_all(entries, action, by, now)
 
 
 def checked(
     row: Any,
-    wanted: Mapping[str, Any],
+    changes: Mapping[str, Any],
     by: str | None,
     now: datetime,
     unread: Errors = NO_ERRORS,
 ) -> Edit:
     """What `change` would do to a row, or to what has its columns; raises `Invalid` by field."""
     old = Definition.of(row)
-    given = merged(old, wanted, now)
-    secrets = keeping.not_entered(old, wanted, given, by, row.secrets_by)
-    new = check(given, old, now, row.id, row.run_count, secrets | unread)
-    return Edit(old, new, history.difference(old, new), keeping.unchanged(old, given))
+    new_values = merged(old, changes, now)
+    secrets = keeping.not_entered(old, changes, new_values, by, row.secrets_by)
+    new = check(new_values, old, now, row.id, row.run_count, secrets | unread)
+    return Edit(old, new, history.difference(old, new), keeping.unchanged(old, new_values))
 
 
-def _carry_out(row: Schedule, one: Edit, by: str | None, now: datetime, note: str | None = None) -> None:
-    if set(one.diff) != {"enabled"} or one.new.enabled:  # switching off takes nothing from anybody
-        _permit(one.old, one.new)
-    if one.new.name != one.old.name:
-        _require_free(one.new.name)
-    write(row, one.old, one.new, by, now, note)
-    if not one.same_call:
+def _carry_out(row: Schedule, edit: Edit, by: str | None, now: datetime, note: str | None = None) -> None:
+    if set(edit.diff) != {"enabled"} or edit.new.enabled:  # switching off takes nothing from anybody
+        _permit(edit.old, edit.new)
+    if edit.new.name != edit.old.name:
+        _require_free(edit.new.name)
+    write(row, edit.old, edit.new, by, now, note)
+    if not edit.same_call:
         row.secrets_by = keeping.person(by)
-    if not set(ARGUMENTS).isdisjoint(one.diff):
+    if not set(ARGUMENTS).isdisjoint(edit.diff):
         row.checked_signature = drift.signature(row.task_name)
 
 
@@ -264,9 +268,9 @@ def write(
     _moved(row, old, now)
 
 
-def merged(old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definition:
+def merged(old: Definition, changes: Mapping[str, Any], now: datetime) -> Definition:
     """The old definition with the wanted changes, secrets kept, other types' timing let go."""
-    values = dict(wanted)
+    values = dict(changes)
     if "args" in values:
         values["args"] = with_secrets(values["args"], old.args)
     if "kwargs" in values:
@@ -275,7 +279,7 @@ def merged(old: Definition, wanted: Mapping[str, Any], now: datetime) -> Definit
     if new.task_type != old.task_type:
         gone: dict[str, Any] = {name: None for name in OWN_TIMING[old.task_type] if name not in values}
         new = replace(new, **gone)
-    return _anchored(new, old, now, given="anchor_at" in values and values["anchor_at"] is not None)
+    return _anchored(new, old, now, anchor_given="anchor_at" in values and values["anchor_at"] is not None)
 
 
 def _named(old: Definition) -> dict[str, Any]:
@@ -310,8 +314,8 @@ def remove(row: Schedule, by: str | None, now: datetime) -> str:
 
 def _permit(*definitions: Definition) -> None:
     """Raise `Forbidden` when who acts may not run the task of one of them."""
-    for one in definitions:
-        permits.require(one.task_name, one.args, one.kwargs)
+    for definition in definitions:
+        permits.require(definition.task_name, definition.args, definition.kwargs)
 
 
 def _new_row(definition: Definition, by: str | None, now: datetime) -> Schedule:
@@ -353,12 +357,16 @@ def _moved(row: Schedule, old: Definition, now: datetime) -> None:
         rows.retime(row)
     if retimed and row.skips:
         shape = timing_of(row, row.id)
-        row.skips = [one for one in row.skips if timing.is_fire(shape, datetime.fromisoformat(one))] or None
+        row.skips = [
+            skip for skip in row.skips if timing.is_fire(shape, datetime.fromisoformat(skip))
+        ] or None
 
 
-def _anchored(new: Definition, old: Definition | None, now: datetime, given: bool = False) -> Definition:
+def _anchored(
+    new: Definition, old: Definition | None, now: datetime, anchor_given: bool = False
+) -> Definition:
     """An interval counts from when its period was set, unless told otherwise; nothing else moves it."""
-    if new.task_type != "interval" or given:
+    if new.task_type != "interval" or anchor_given:
         return new
     if old is not None and old.task_type == "interval" and old.interval_seconds == new.interval_seconds:
         return replace(new, anchor_at=old.anchor_at)

@@ -33,57 +33,57 @@ class Step:
     stood: tuple[Any, ...] = ()
 
 
-def plan(wanted: Sequence[Mapping[str, Any]], now: datetime, by: str | None = None) -> list[Step]:
+def plan(items: Sequence[Mapping[str, Any]], now: datetime, by: str | None = None) -> list[Step]:
     """What `apply` would do; raises `Invalid` with messages under `NAME: FIELD`."""
-    _refuse_twice(wanted)
-    known = queries.by_name([one["name"].strip() for one in wanted])
+    _refuse_twice(items)
+    known = queries.by_name([item["name"].strip() for item in items])
     errors: dict[str, list[str]] = {}
     steps = []
     completed: dict[Any, Definition] = {}
-    for one in wanted:
-        row = known.get(one["name"].strip())
+    for item in items:
+        row = known.get(item["name"].strip())
         try:
-            steps.append(_change(row, one, now, by) if row else _addition(one, now, completed))
+            steps.append(_change(row, item, now, by) if row else _addition(item, now, completed))
         except Invalid as error:
-            errors |= {f"{one['name']}: {field}": texts for field, texts in error.errors.items()}
+            errors |= {f"{item['name']}: {field}": texts for field, texts in error.errors.items()}
     if errors:
         raise Invalid(errors)
     return steps
 
 
-def apply(wanted: Sequence[Mapping[str, Any]], by: str | None, now: datetime) -> list[Step]:
+def apply(items: Sequence[Mapping[str, Any]], by: str | None, now: datetime) -> list[Step]:
     """Make what is not there and change what differs, in one transaction; returns what was done.
 
     Schedules that the file does not name stay as they are. Raises as `plan` does, then nothing has changed.
     """
-    steps = plan(wanted, now, by)
+    steps = plan(items, now, by)
     with transaction():
         known = queries.locked_by_name([step.name for step in steps if step.diff])
         new = [(step.definition, step.diff) for step in steps if step.diff and step.name not in known]
         edits.insert_all(new, by, now, "import")
         planned = []
-        for one, step in zip(wanted, steps, strict=True):
+        for item, step in zip(items, steps, strict=True):
             row = known.get(step.name)
             if row is not None and step.change is not None and step.stood == _stands(row, Definition.of(row)):
                 planned.append((row, step.change))
             elif row is not None:  # somebody else made or changed it meanwhile
-                edits.change(row, one, by, now, "import")
+                edits.change(row, item, by, now, "import")
         edits.change_all(planned, by, now, "import")
     rows.announce()
     return steps
 
 
-def _addition(one: Mapping[str, Any], now: datetime, completed: dict[Any, Definition]) -> Step:
+def _addition(item: Mapping[str, Any], now: datetime, completed: dict[Any, Definition]) -> Step:
     """What is made; `completed` are earlier ones, by all that is not each one's own."""
-    wanted = Definition(**one)
-    company = _company(wanted)
-    new = edits.completed(wanted, now, like=completed.get(company))
+    definition = Definition(**item)
+    company = _company(definition)
+    new = edits.completed(definition, now, like=completed.get(company))
     completed[company] = new
     return Step(new.name, True, history.difference(None, new), new)
 
 
-def _change(row: Any, one: Mapping[str, Any], now: datetime, by: str | None) -> Step:
-    change = edits.checked(row, one, by, now)
+def _change(row: Any, item: Mapping[str, Any], now: datetime, by: str | None) -> Step:
+    change = edits.checked(row, item, by, now)
     return Step(change.new.name, False, change.diff, change.new, change, _stands(row, change.old))
 
 
@@ -92,8 +92,8 @@ def _stands(row: Any, definition: Definition) -> tuple[Any, ...]:
     return row.version, row.run_count, row.secrets_by, definition
 
 
-def _refuse_twice(wanted: Sequence[Mapping[str, Any]]) -> None:
-    times = Counter(one["name"].strip() for one in wanted)
+def _refuse_twice(items: Sequence[Mapping[str, Any]]) -> None:
+    times = Counter(item["name"].strip() for item in items)
     twice = sorted(name for name, number in times.items() if number > 1)
     if twice:
         raise Invalid({name: [_("This name stands in the file more than once.")] for name in twice})

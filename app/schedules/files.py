@@ -156,8 +156,8 @@ def read(text: str) -> list[dict[str, Any]]:
     for number, item in enumerate(value["schedules"], 1):
         if not isinstance(item, dict):
             raise _invalid(_("Schedule %(n)s is not an object.", n=number))
-    found: list[dict[str, Any]] = value["schedules"]
-    return found
+    items: list[dict[str, Any]] = value["schedules"]
+    return items
 
 
 def _invalid(message: str) -> Invalid:

@@ -61,4 +61,6 @@ def _text_matches(text: str) -> Any:
     """Every word is somewhere in the name, the task or the note."""
     columns = (Schedule.name, Schedule.task_name, Schedule.note)
     words = text.split()[:10]
-    return and_(true(), *(or_(*(one.icontains(word, autoescape=True) for one in columns)) for word in words))
+    return and_(
+        true(), *(or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in words)
+    )

@@ -78,7 +78,7 @@ def readable(definition: Definition, names: Sequence[str] = FIELDS) -> dict[str,
     if "args" in values or "kwargs" in values:
         info = catalog.lookup(definition.task_name)
         args, kwargs = catalog.hide(info, definition.args, definition.kwargs)
-        values |= {name: one for name, one in (("args", args), ("kwargs", kwargs)) if name in values}
+        values |= {name: part for name, part in (("args", args), ("kwargs", kwargs)) if name in values}
     return values | {name: values[name].isoformat() for name in MOMENTS if values.get(name) is not None}
 
 
@@ -93,9 +93,9 @@ def last_deletion(schedule_id: int) -> ScheduleChange:
     query = select(ScheduleChange).where(
         ScheduleChange.schedule_id == schedule_id, ScheduleChange.action == "delete"
     )
-    found = db.session.scalars(
+    change = db.session.scalars(
         query.order_by(ScheduleChange.id.desc()).limit(1).options(undefer(ScheduleChange.snapshot))
     ).first()
-    if found is None or found.snapshot is None:
+    if change is None or change.snapshot is None:
         raise NotFound
-    return found
+    return change

@@ -28,38 +28,38 @@ def unchanged(old: Definition, new: Definition) -> bool:
 
 def not_entered(
     old: Definition,
-    wanted: Mapping[str, Any],
+    changes: Mapping[str, Any],
     new: Definition,
     by: str | None,
     entered_by: str | None,
 ) -> dict[str, list[str]]:
     """Messages by parameter where a secret that somebody else entered would come into other company.
 
-    `wanted` is what was sent, `new` the same with the stored secrets in their places.
+    `changes` is what was sent, `new` the same with the stored secrets in their places.
     """
     if unchanged(old, new) or (by is not None and person(by) == entered_by):
         return {}
-    kept = _kept(catalog.lookup(old.task_name), old, wanted)
+    kept = _kept(catalog.lookup(old.task_name), old, changes)
     message = _("Enter this secret again: the task or other arguments change, and somebody else entered it.")
     return {field_of(name): [message] for name in kept}
 
 
-def _kept(info: catalog.TaskInfo | None, old: Definition, wanted: Mapping[str, Any]) -> list[str]:
+def _kept(info: catalog.TaskInfo | None, old: Definition, changes: Mapping[str, Any]) -> list[str]:
     """The parameters whose stored secrets are not among what was sent."""
-    if "args" in wanted:
-        places = info.places(len(wanted["args"])) if info else [""] * len(wanted["args"])
-        masked = enumerate(zip(places, wanted["args"], strict=True))
-        names = [name or f"args[{index}]" for index, (name, one) in masked if catalog.is_masked(one)]
+    if "args" in changes:
+        labels = info.places(len(changes["args"])) if info else [""] * len(changes["args"])
+        masked = enumerate(zip(labels, changes["args"], strict=True))
+        names = [name or f"args[{index}]" for index, (name, value) in masked if catalog.is_masked(value)]
     else:
         names = catalog.mask(info, old.args, {})[2]
-    if "kwargs" in wanted:
-        return names + [name for name, one in wanted["kwargs"].items() if catalog.is_masked(one)]
+    if "kwargs" in changes:
+        return names + [name for name, value in changes["kwargs"].items() if catalog.is_masked(value)]
     return names + catalog.mask(info, [], old.kwargs)[2]
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(value: Any, other: Any) -> bool:
     """1, 1.0 and true are equal, but not the same; the order of keys says nothing."""
-    return repr(one) == repr(other) or _text(one) == _text(other)  # the first is quick, and mostly enough
+    return repr(value) == repr(other) or _text(value) == _text(other)  # the first is quick, and mostly enough
 
 
 def _text(value: Any) -> str:

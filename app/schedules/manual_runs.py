@@ -106,16 +106,16 @@ def _called(task_name: str, run_at: datetime, timezone: str) -> str:
 
 
 def _resolved(info: catalog.TaskInfo, row: Schedule, now: datetime) -> catalog.Arguments:
-    found = checked_arguments(info, row.args, row.kwargs, row.timezone, now)
+    checked = checked_arguments(info, row.args, row.kwargs, row.timezone, now)
     return catalog.Arguments(
-        *due_arguments.resolve(found.args, found.kwargs, now, zone(row.timezone), kinds(info))
+        *due_arguments.resolve(checked.args, checked.kwargs, now, zone(row.timezone), kinds(info))
     )
 
 
 def _begin(row: Schedule, resolved: catalog.Arguments, overlap: Any, now: datetime) -> creation.Row:
     """Whether it is sent or buffered; raises `Conflict` when it is neither."""
-    found = unfinished([row.id]).get(row.id, Unfinished())
-    match decide_overlap(overlap, found.sent, found.buffered):
+    open_runs = unfinished([row.id]).get(row.id, Unfinished())
+    match decide_overlap(overlap, open_runs.sent, open_runs.buffered):
         case "run":
             return creation.waiting(resolved, now, row.message_ttl_seconds)
         case "buffer" | "cancel":

@@ -102,10 +102,12 @@ class Schedule(Base):
 
 def columns(*names: str, json_as_text: bool = False) -> list[Any]:
     """Columns by their names, to be selected."""
-    found = [getattr(Schedule, name) for name in names]
+    attributes = [getattr(Schedule, name) for name in names]
     if not json_as_text:
-        return found
-    return [cast(one, Text).label(one.key) if _is_json(one.type) else one for one in found]
+        return attributes
+    return [
+        cast(column, Text).label(column.key) if _is_json(column.type) else column for column in attributes
+    ]
 
 
 def _is_json(kind: Any) -> bool:
@@ -114,7 +116,7 @@ def _is_json(kind: Any) -> bool:
 
 def snapshot(row: Schedule) -> dict[str, Any]:
     """Every column of a row by its name, as JSON."""
-    return to_json({one.name: getattr(row, one.name) for one in Schedule.__table__.columns})
+    return to_json({column.name: getattr(row, column.name) for column in Schedule.__table__.columns})
 
 
 def to_json(values: Mapping[str, Any]) -> dict[str, Any]:

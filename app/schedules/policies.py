@@ -208,8 +208,8 @@ class _Line:
 
     def count(self, low: datetime, high: datetime) -> int:
         low, high = max(low, self.first), min(high, self.last)
-        found = count_between(self.timing, low, high) + int(self.off_grid and low <= self.first <= high)
-        return found - sum(low <= skip <= high for skip in self.skips)
+        count = count_between(self.timing, low, high) + int(self.off_grid and low <= self.first <= high)
+        return count - sum(low <= skip <= high for skip in self.skips)
 
     def oldest(self, low: datetime, high: datetime, limit: int) -> list[datetime]:
         return list(islice(self._forth(max(low, self.first), min(high, self.last)), limit))
@@ -306,16 +306,18 @@ def _carry_out(due: ScheduleState, entries: Sequence[PlannedFire]) -> tuple[list
 
 def errors(policies: Policies) -> dict[str, list[str]]:
     """Messages by field; empty when every policy field is in range."""
-    found: dict[str, list[str]] = {}
+    messages: dict[str, list[str]] = {}
     if policies.on_missed not in (None, *get_args(OnMissed)):
-        found["on_missed"] = [_("Missed fires are treated by skip, run_once or run_all.")]
+        messages["on_missed"] = [_("Missed fires are treated by skip, run_once or run_all.")]
     if policies.overlap not in get_args(Overlap):
-        found["overlap"] = [_("Overlap is treated by skip, allow, buffer_one or cancel_running.")]
+        messages["overlap"] = [_("Overlap is treated by skip, allow, buffer_one or cancel_running.")]
     for name, value, least, most in (
         ("grace_seconds", policies.grace_seconds, 0, LONGEST_GRACE_SECONDS),
         ("max_runs", policies.max_runs, 1, MOST_RUNS),
         ("message_ttl_seconds", policies.message_ttl_seconds, 1, LONGEST_TTL_SECONDS),
     ):
         if value is not None and not least <= value <= most:
-            found[name] = [_("This takes a whole number from %(least)s to %(most)s.", least=least, most=most)]
-    return found
+            messages[name] = [
+                _("This takes a whole number from %(least)s to %(most)s.", least=least, most=most)
+            ]
+    return messages

@@ -50,20 +50,20 @@ def get(schedule_id: int) -> Schedule:
 
 def by_name(names: Sequence[str]) -> dict[str, Any]:
     """What the schedules of these names have been told to do: rows with the columns of a definition."""
-    found: dict[str, Any] = {}
+    rows: dict[str, Any] = {}
     for some in _batches(names):
-        found |= {row.name: row for row in db.session.execute(_TOLD.where(Schedule.name.in_(some)))}
-    return found
+        rows |= {row.name: row for row in db.session.execute(_TOLD.where(Schedule.name.in_(some)))}
+    return rows
 
 
 def locked_by_name(names: Sequence[str]) -> dict[str, Schedule]:
     """The schedules of these names, locked until the end of the caller's `transaction()`."""
-    found: dict[str, Schedule] = {}
+    locked: dict[str, Schedule] = {}
     for some in _batches(names):
         query = select(Schedule).where(Schedule.name.in_(some)).order_by(Schedule.id).with_for_update()
         rows = db.session.scalars(query.execution_options(populate_existing=True))
-        found |= {row.name: row for row in rows}
-    return found
+        locked |= {row.name: row for row in rows}
+    return locked
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -110,13 +110,13 @@ def strips(schedule_ids: Sequence[int], length: int = STRIP) -> dict[int, list[L
     """The last runs of each schedule, oldest first: one look into the index for each."""
     if not schedule_ids:
         return {}
-    found: dict[int, list[LastRun]] = {schedule_id: [] for schedule_id in schedule_ids}
+    strips_by_id: dict[int, list[LastRun]] = {schedule_id: [] for schedule_id in schedule_ids}
     parameters = {f"id_{index}": schedule_id for index, schedule_id in enumerate(schedule_ids)}
     for row in db.session.execute(_newest_of_each(len(parameters), length), parameters):
-        found[row.schedule_id].append(LastRun(*row[1:]))
-    for outcomes in found.values():
-        outcomes.sort(key=lambda one: (one.created_at, one.run_id))
-    return found
+        strips_by_id[row.schedule_id].append(LastRun(*row[1:]))
+    for outcomes in strips_by_id.values():
+        outcomes.sort(key=lambda last_run: (last_run.created_at, last_run.run_id))
+    return strips_by_id
 
 
 @lru_cache(maxsize=200)

@@ -64,13 +64,13 @@ def retime(row: Any) -> None:
         row.next_run_at = timing.actual_at(timing_of(row, row.id), row.next_due_at)
 
 
-def free_name(wanted: str) -> str:
+def free_name(base: str) -> str:
     """The name, or with the lowest number behind it that makes it free: "Report", "Report 2", …"""
-    number, name = 1, wanted[:NAME_LENGTH]
+    number, name = 1, base[:NAME_LENGTH]
     while db.session.scalar(select(Schedule.id).where(Schedule.name == name)) is not None:
         number += 1
         suffix = f" {number}"
-        name = wanted[: NAME_LENGTH - len(suffix)] + suffix
+        name = base[: NAME_LENGTH - len(suffix)] + suffix
     return name
 
 

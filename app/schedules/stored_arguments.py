@@ -53,34 +53,34 @@ class StoredArguments(TypeDecorator[Any]):
 
         def read(value: Any) -> Any:
             try:
-                found = inner(value) if inner else value
+                loaded = inner(value) if inner else value
             except (ValueError, TypeError, RecursionError):
-                found = None
-            return found if isinstance(found, self.stand_in.kind) else self.stand_in()
+                loaded = None
+            return loaded if isinstance(loaded, self.stand_in.kind) else self.stand_in()
 
         return read
 
 
 def problems(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, list[str]]:
     """What is wrong with the columns of a row, by column; empty when both could be read."""
-    found = {}
+    messages = {}
     if isinstance(args, UnreadableArgs):
-        found["args"] = [_("The column args holds no JSON list.")]
+        messages["args"] = [_("The column args holds no JSON list.")]
     if isinstance(kwargs, UnreadableKwargs):
-        found["kwargs"] = [_("The column kwargs holds no JSON object.")]
-    return found
+        messages["kwargs"] = [_("The column kwargs holds no JSON object.")]
+    return messages
 
 
 def parse(args: str, kwargs: str) -> tuple[list[Any], dict[str, Any]]:
     """The columns from their texts; raises `Unreadable`."""
-    found = {}
+    parsed = {}
     for name, text, stand_in in (("args", args, UnreadableArgs), ("kwargs", kwargs, UnreadableKwargs)):
         try:
-            found[name] = json.loads(text)
+            parsed[name] = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise Unreadable(_("The column %(name)s holds no JSON: %(why)s", name=name, why=error)) from None
-        if not isinstance(found[name], stand_in.kind):
-            found[name] = stand_in()
-    if wrong := problems(found["args"], found["kwargs"]):
+        if not isinstance(parsed[name], stand_in.kind):
+            parsed[name] = stand_in()
+    if wrong := problems(parsed["args"], parsed["kwargs"]):
         raise Unreadable(" ".join(text for texts in wrong.values() for text in texts))
-    return found["args"], found["kwargs"]
+    return parsed["args"], parsed["kwargs"]

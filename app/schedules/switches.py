@@ -102,7 +102,7 @@ def restore(
         at, skips = due_at.astimezone(UTC), skipped_moments(row)
         if at not in skips:
             raise Invalid({"due_at": [_("The fire at that moment was not skipped.")]})
-        _keep(row, [one for one in skips if one != at])
+        _keep(row, [moment for moment in skips if moment != at])
         rows.touched(row, by, now)
         history.record(row, "restore", by, now, {"skips": [at.isoformat(), None]})
         return row

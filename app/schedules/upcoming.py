@@ -64,8 +64,10 @@ def coming(from_at: datetime, until_at: datetime, limit: int = READ_AT_MOST) -> 
     """
     query = select(*_COLUMNS).where(Schedule.enabled, Schedule.next_run_at <= until_at)
     rows = db.session.execute(query.order_by(Schedule.next_run_at, Schedule.id).limit(limit + 1)).all()
-    found = [_coming(row, from_at, until_at) for row in rows[:limit]]
-    return Window(from_at, until_at, [one for one in found if one.count], len(rows) <= limit)
+    schedules = [_coming(row, from_at, until_at) for row in rows[:limit]]
+    return Window(
+        from_at, until_at, [schedule for schedule in schedules if schedule.count], len(rows) <= limit
+    )
 
 
 def overdue(now: datetime, schedule_id: int | None = None) -> list[Overdue]:
@@ -76,10 +78,10 @@ def overdue(now: datetime, schedule_id: int | None = None) -> list[Overdue]:
         query = query.where(Schedule.id == schedule_id)
     rows = db.session.execute(query.limit(READ_AT_MOST)).all()
     waits = lateness.waiting_since([row.id for row in rows], now) if rows else {}
-    found = [
+    late = [
         Overdue(row.id, row.name, waits.get(row.id) or row.next_due_at or row.next_run_at) for row in rows
     ]
-    return sorted(found, key=lambda one: (one.due_at, one.schedule_id))
+    return sorted(late, key=lambda overdue_schedule: (overdue_schedule.due_at, overdue_schedule.schedule_id))
 
 
 def enabled_count() -> int:

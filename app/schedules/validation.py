@@ -51,8 +51,8 @@ def check(
     `Invalid` by field, with what is `known` to be wrong: it comes first where a field has both. Nor is a new
     one objected to for what it has in common with another that was checked, `like`, but for its arguments.
     """
-    said, before = vars(new), vars(old or like) if old or like else None
-    changed = {name for name, value in said.items() if before is None or value != before[name]}
+    values, before = vars(new), vars(old or like) if old or like else None
+    changed = {name for name, value in values.items() if before is None or value != before[name]}
     name, note = new.name.strip(), new.note.strip()
     if (name, note) != (new.name, new.note):
         new = replace(new, name=name, note=note)
@@ -92,8 +92,8 @@ def _range_errors(new: Definition, changed: set[str]) -> Errors:
 def _policy_errors(new: Definition, changed: set[str], run_count: int) -> Errors:
     errors = {}
     if not changed.isdisjoint(POLICY_FIELDS):
-        found = policies.errors(policies_of(new))
-        errors = {name: texts for name, texts in found.items() if name in changed}
+        policy_errors = policies.errors(policies_of(new))
+        errors = {name: texts for name, texts in policy_errors.items() if name in changed}
     used_up = new.max_runs is not None and run_count >= new.max_runs
     if new.enabled and used_up and changed & {"max_runs", "enabled"}:
         errors.setdefault("max_runs", [_("It has run %(n)s times already.", n=run_count)])
@@ -142,8 +142,8 @@ def _with_checked_arguments(
     if not errors and due_arguments.has_markers(new.args, new.kwargs):
         sample_at = timing.first_fire(timing_of(new, schedule_id), now)
     zone = "UTC" if "timezone" in errors else new.timezone
-    found = checked_arguments(info, new.args, new.kwargs, zone, sample_at or now)
-    return replace(new, args=found.args, kwargs=found.kwargs)
+    checked = checked_arguments(info, new.args, new.kwargs, zone, sample_at or now)
+    return replace(new, args=checked.args, kwargs=checked.kwargs)
 
 
 def checked_arguments(
@@ -180,9 +180,9 @@ def with_secrets(new: Any, old: Any) -> Any:
         known = old if isinstance(old, Mapping) else {}
         return {key: with_secrets(value, known.get(key)) for key, value in new.items()}
     if isinstance(new, list):
-        places = old if isinstance(old, list) else []
+        old_items = old if isinstance(old, list) else []
         return [
-            with_secrets(value, places[index] if index < len(places) else None)
+            with_secrets(value, old_items[index] if index < len(old_items) else None)
             for index, value in enumerate(new)
         ]
     return new
@@ -200,13 +200,13 @@ def field_of(name: str) -> str:
     return f"kwargs.{name}" if name in FIELDS and name not in ("args", "kwargs") else name
 
 
-def preview(wanted: Timing, now: datetime, count: int, start: datetime | None = None) -> Preview:
+def preview(shape: Timing, now: datetime, count: int, start: datetime | None = None) -> Preview:
     """The next fires; raises `Invalid` by field for a timing that cannot be saved. Bounded in its time."""
-    if wanted.task_type == "interval" and wanted.anchor_at is None:
-        wanted = replace(wanted, anchor_at=now)
-    if errors := timing.errors(wanted, now):
+    if shape.task_type == "interval" and shape.anchor_at is None:
+        shape = replace(shape, anchor_at=now)
+    if errors := timing.errors(shape, now):
         raise Invalid(errors)
-    return timing.preview(wanted, now, count, start)
+    return timing.preview(shape, now, count, start)
 
 
 def arguments_at(

@@ -22,8 +22,8 @@ def bearer_token() -> str | None:
     """The token of an API request; "" for an Authorization header of another kind, None for none."""
     if not is_api() or "Authorization" not in request.headers:
         return None
-    given = request.authorization
-    return (given.token or "") if given and given.type == "bearer" else ""
+    authorization = request.authorization
+    return (authorization.token or "") if authorization and authorization.type == "bearer" else ""
 
 
 def session_counts() -> bool:
@@ -37,10 +37,10 @@ def session_counts() -> bool:
 
 def page_behind() -> str | None:
     """The address of our page from which a form or a fragment was asked for; None when nobody said."""
-    said = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
-    if said.netloc != request.host:
+    address = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    if address.netloc != request.host:
         return None
-    return safe_return(said.path + (f"?{said.query}" if said.query else ""), "/")
+    return safe_return(address.path + (f"?{address.query}" if address.query else ""), "/")
 
 
 def sign_in_first() -> Response | None:

@@ -45,20 +45,20 @@ def count_axis(largest: float, most: int = 3) -> Axis:
     """An axis for counts: steps of 1, 2 or 5 times a power of ten, at most `most` of them."""
     least = max(1.0, largest) / most
     power = 10.0 ** math.floor(math.log10(least)) if least > 1 else 1.0
-    step = next(power * one for one in (1, 2, 5, 10) if power * one >= least)
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
     return _axis(largest, step)
 
 
 def time_axis(largest_seconds: float, most: int = 4) -> Axis:
     """An axis for durations in seconds: steps that clocks know, whole days beyond."""
     least = largest_seconds / most
-    step = next((one for one in _TIME_STEPS if one >= least), 86400.0 * math.ceil(least / 86400))
+    step = next((step for step in _TIME_STEPS if step >= least), 86400.0 * math.ceil(least / 86400))
     return _axis(largest_seconds, step)
 
 
 def _axis(largest: float, step: float) -> Axis:
     steps = max(1, math.ceil(round(largest / step, 9)))
-    return Axis([step * one for one in range(steps + 1)])
+    return Axis([step * number for number in range(steps + 1)])
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ def _answer(error: Exception) -> Any:
         login._update_request_context_with_user()  # nobody: the page must not ask the database who looks
     fault = describe(error)
     if access.is_api():
-        said = error.detail if isinstance(error, CeleriacError) else ""
-        return problems.answer(fault, own_words=bool(said) or isinstance(error, OperationalError))
+        detail = error.detail if isinstance(error, CeleriacError) else ""
+        return problems.answer(fault, own_words=bool(detail) or isinstance(error, OperationalError))
     template = "errors/_toast.html" if wants_fragment() else "errors/fault.html"
     response = make_response(render_template(template, fault=fault), fault.status)
     response.headers.update(fault.headers)

@@ -36,18 +36,18 @@ def register(app: Flask, entry: Entry) -> None:
     """Add a feature's entry to the sidebar of this app."""
     entries: list[Entry] = app.extensions.setdefault("celeriac_navigation", [])
     entries.append(entry)
-    entries.sort(key=lambda one: one.order)
+    entries.sort(key=lambda entry: entry.order)
 
 
 def entries() -> list[Entry]:
     """The entries of this app, in their order."""
-    found: list[Entry] = current_app.extensions.get("celeriac_navigation", [])
-    return found
+    registered: list[Entry] = current_app.extensions.get("celeriac_navigation", [])
+    return registered
 
 
 def crumb(here: str) -> tuple[str, str]:
     """The address and the name of the first page of a blueprint that has an entry."""
-    entry = next(one for one in entries() if one.belongs_to(here))
+    entry = next(entry for entry in entries() if entry.belongs_to(here))
     return url_for(entry.endpoint), str(entry.label)
 
 

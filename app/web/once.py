@@ -117,8 +117,8 @@ def _name() -> str | None:
     content = sorted(
         (name, value) for name, value in request.form.items(multi=True) if name not in FORM_FIELDS
     )
-    said = repr((request.path, content)).encode()  # passwords too: nobody guesses them from a keyed digest
-    digest = hmac.new(secret_key(settings()).encode(), said, "sha256").hexdigest()
+    whole = repr((request.path, content)).encode()  # passwords too: nobody guesses them from a keyed digest
+    digest = hmac.new(secret_key(settings()).encode(), whole, "sha256").hexdigest()
     return f"celeriac:forms:{current_user.get_id()}:{key}:{digest}"
 
 

@@ -37,13 +37,13 @@ def toast_results(
     results: Sequence[Result], done: str, of_one: str = "", counted: str = "", **undo: Any
 ) -> None:
     """Tell what happened to each of many; `done` says it, of one by its name, of more as `counted`."""
-    failed = [one for one in results if not one.done]
+    failed = [result for result in results if not result.done]
     count = len(results) - len(failed)
     if failed and count:
         toast(done, _("%(done)s of %(all)s done", done=count, all=len(results)), **undo)
     elif count:
         toast(done, of_one if count == 1 else counted, **undo)
-    for problem in list(dict.fromkeys(one.problem for one in failed))[:PROBLEMS_SHOWN]:
-        number = sum(one.problem == problem for one in failed)
+    for problem in list(dict.fromkeys(result.problem for result in failed))[:PROBLEMS_SHOWN]:
+        number = sum(result.problem == problem for result in failed)
         title = ngettext("%(num)s was not done", "%(num)s were not done", number)
         toast(title, problem, failed=True)

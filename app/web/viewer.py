@@ -34,8 +34,8 @@ def languages() -> dict[str, str]:
     # Looking for translations walks the disk: once per process is enough.
     known = current_app.extensions.get("celeriac_languages")
     if known is None:
-        found = {str(entry) for entry in current_app.extensions["babel"].instance.list_translations()}
-        known = {code: name for code, name in LANGUAGES.items() if code == "en" or code in found}
+        translated = {str(entry) for entry in current_app.extensions["babel"].instance.list_translations()}
+        known = {code: name for code, name in LANGUAGES.items() if code == "en" or code in translated}
         current_app.extensions["celeriac_languages"] = known
     return known
 

@@ -48,7 +48,7 @@ def shutdown(hostname: str, now: datetime) -> Worker:
     """
     worker = _online(hostname, now)
     answer = call(hostname, STOP)
-    _note("worker.shutdown", hostname, now, running=[one["id"] for one in answer["running"]] or None)
+    _note("worker.shutdown", hostname, now, running=[run["id"] for run in answer["running"]] or None)
     return read(answer | {"stopping": True}, worker.pause, now)
 
 
@@ -72,8 +72,8 @@ def resize(hostname: str, size: int, now: datetime) -> Worker:
         call(hostname, "pool_shrink", n=1)  # one by one: refused in the midst, it miscounts
     _note("worker.pool", hostname, now, before=worker.slots, size=size)
     if worker.autoscale:
-        return _settled(hostname, now, lambda one: (one.autoscale or [0, 0])[1] == size)
-    return _settled(hostname, now, lambda one: one.slots == size)
+        return _settled(hostname, now, lambda latest: (latest.autoscale or [0, 0])[1] == size)
+    return _settled(hostname, now, lambda latest: latest.slots == size)
 
 
 def change_queues(hostname: str, add: Sequence[str], drop: Sequence[str], now: datetime) -> Worker:
@@ -88,8 +88,8 @@ def change_queues(hostname: str, add: Sequence[str], drop: Sequence[str], now: d
     for queue in drop:
         call(hostname, "cancel_consumer", queue=queue)
     _note("worker.queues", hostname, now, add=list(add) or None, drop=list(drop) or None)
-    wanted = (set(worker.queues) | set(add)) - set(drop)
-    return _settled(hostname, now, lambda one: set(one.queues) == wanted)
+    queues = (set(worker.queues) | set(add)) - set(drop)
+    return _settled(hostname, now, lambda latest: set(latest.queues) == queues)
 
 
 def clear(hostname: str, now: datetime, app: str | None = None) -> None:

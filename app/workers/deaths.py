@@ -175,7 +175,9 @@ def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) ->
     old = now - timedelta(seconds=ORPHAN_SECONDS)
     if heard_since > old:
         return []
-    candidates = {i: one for i, one in broker.unacked().items() if one.taken_at and one.taken_at < old}
+    candidates = {
+        i: message for i, message in broker.unacked().items() if message.taken_at and message.taken_at < old
+    }
     if not candidates:
         return []
     waiting = select(Run.id).where(Run.id.in_(candidates), Run.state == states.PENDING)
@@ -185,4 +187,4 @@ def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) ->
 def _forget(client: redis.Redis, workers: Sequence[Worker], now: datetime) -> None:
     old = [worker for worker in workers if now - worker.heartbeat_at > FORGOTTEN_AFTER]
     for kind, ours in ((heartbeats.WORKERS, True), (heartbeats.APP_WORKERS, False)):
-        heartbeats.forget(client, kind, *(one.key for one in old if (one.app is None) == ours))
+        heartbeats.forget(client, kind, *(worker.key for worker in old if (worker.app is None) == ours))

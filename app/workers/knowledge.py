@@ -24,12 +24,12 @@ def knowledge(info: catalog.TaskInfo, now: datetime) -> Knowledge | None:
     """Who knows the task; None for one of ours. Raises `BrokerUnavailable`."""
     if info.app is None:
         return None
-    found = published()
-    counts = found.fingerprints.get((info.app, info.name))
+    documents = published()
+    counts = documents.fingerprints.get((info.app, info.name))
     known = Knowledge([], [], [])
     for worker in heartbeats.app_workers(broker.client(), now, info.app):
         if worker.online:
-            print_ = found.catalogs.get(worker.catalog, {}).get(info.name)
+            print_ = documents.catalogs.get(worker.catalog, {}).get(info.name)
             among = known.none if print_ is None else known.same if print_ == counts else known.other
             among.append(worker.hostname)
     return known

@@ -59,53 +59,53 @@ def all_in_force(tasks: Sequence[catalog.TaskInfo]) -> list[catalog.TaskInfo]:
     return [task if task.app else replace(task, **kept.get(task.name, {})) for task in tasks]
 
 
-def set_limits(task_name: str, given: dict[str, Any], now: datetime) -> Limited:
-    """Change the limits that are `given`; None lifts one. Raises `NotFound` and `Invalid`."""
-    wanted = limits_of(task_name) | given
-    _check(given, wanted)
+def set_limits(task_name: str, changes: dict[str, Any], now: datetime) -> Limited:
+    """Change some limits (`changes`); None lifts one. Raises `NotFound` and `Invalid`."""
+    new_limits = limits_of(task_name) | changes
+    _check(changes, new_limits)
     client = broker.client()
     with transaction():
-        limits.keep(client, task_name, limits.kept(client).get(task_name, {}) | given)
-        audit.record("task.limits", now, "task", task_name, task_name, **_words(given))
-    return Limited(task_name=task_name, **wanted, workers=_tell(given, now))
+        limits.keep(client, task_name, limits.kept(client).get(task_name, {}) | changes)
+        audit.record("task.limits", now, "task", task_name, task_name, **_words(changes))
+    return Limited(task_name=task_name, **new_limits, workers=_tell(changes, now))
 
 
-def _tell(given: dict[str, Any], now: datetime) -> dict[str, str]:
-    online = [one for one in workers(broker.client(), now) if one.online]
-    answers = call_all([one.hostname for one in online], LIMIT)
-    said = {}
+def _tell(changes: dict[str, Any], now: datetime) -> dict[str, str]:
+    online = [worker for worker in workers(broker.client(), now) if worker.online]
+    answers = call_all([worker.hostname for worker in online], LIMIT)
+    outcomes = {}
     for worker in online:
         answer = answers.get(worker.hostname)
         if answer is None:
-            said[worker.hostname] = _("It did not answer; it takes the limit over when it starts again.")
+            outcomes[worker.hostname] = _("It did not answer; it takes the limit over when it starts again.")
         elif "ok" not in answer:
-            said[worker.hostname] = str(answer.get("error", answer))
-        elif worker.pool not in TIMING_POOLS and {"time_limit", "soft_time_limit"} & set(given):
-            said[worker.hostname] = _("Its pool %(pool)s does not obey time limits.", pool=worker.pool)
+            outcomes[worker.hostname] = str(answer.get("error", answer))
+        elif worker.pool not in TIMING_POOLS and {"time_limit", "soft_time_limit"} & set(changes):
+            outcomes[worker.hostname] = _("Its pool %(pool)s does not obey time limits.", pool=worker.pool)
         else:
-            said[worker.hostname] = ""
-    return said
+            outcomes[worker.hostname] = ""
+    return outcomes
 
 
-def _check(given: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _check(changes: dict[str, Any], new_limits: dict[str, Any]) -> None:
     problems: dict[str, list[str]] = {}
-    rate = given.get("rate_limit")
+    rate = changes.get("rate_limit")
     if rate is not None and not _RATE.fullmatch(rate):
         problems["rate_limit"] = [_("Give a number a second, minute or hour: 10/s, 100/m, 1000/h.")]
     for name in NAMES[1:]:
-        value = given.get(name)
+        value = changes.get(name)
         if value is not None and not 0 < value <= LONGEST_SECONDS:
             problems[name] = [_("Give a number of seconds above 0, at most a year.")]
-    soft, hard = wanted["soft_time_limit"], wanted["time_limit"]
+    soft, hard = new_limits["soft_time_limit"], new_limits["time_limit"]
     if not problems and soft is not None and hard is not None and soft >= hard:
         problems["soft_time_limit"] = [
             _("The soft limit comes first: give fewer than %(hard)s s.", hard=f"{hard:g}")
         ]
-    if not given:
+    if not changes:
         problems["rate_limit"] = [_("Give at least one limit.")]
     if problems:
         raise Invalid(problems)
 
 
-def _words(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: "none" if value is None else value for name, value in given.items()}
+def _words(changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: "none" if value is None else value for name, value in changes.items()}

@@ -29,8 +29,8 @@ def call(hostname: str, command: str, **arguments: Any) -> Any:
             "no-answer",
         )
     if "ok" not in answer:
-        said = str(answer.get("error", answer))
-        raise Conflict(_("%(name)s refused: %(words)s", name=hostname, words=said), "refused")
+        words = str(answer.get("error", answer))
+        raise Conflict(_("%(name)s refused: %(words)s", name=hostname, words=words), "refused")
     return answer["ok"]
 
 

@@ -17,7 +17,7 @@ def follows(options: Mapping[str, Any]) -> Follows:
     chord = options.get("chord")
     if not chord and chain:
         chord = _dict(_dict(chain[0]).get("options")).get("chord")
-    steps = [step for one in reversed(chain) for step in _steps(one)]
+    steps = [step for signature in reversed(chain) for step in _steps(signature)]
     return Follows(steps[:PLANNED_MAX], _steps(chord)[:PLANNED_MAX])
 
 
@@ -26,7 +26,7 @@ def _steps(signature: Any) -> list[Planned]:
     signature = _dict(signature)
     kind, kwargs = signature.get("subtask_type"), _dict(signature.get("kwargs"))
     if kind == "chain":
-        return [step for one in _list(kwargs.get("tasks")) for step in _steps(one)]
+        return [step for task in _list(kwargs.get("tasks")) for step in _steps(task)]
     if kind == "group":
         return [_group(_list(kwargs.get("tasks")))]
     if kind == "chord":
@@ -41,7 +41,7 @@ def _steps(signature: Any) -> list[Planned]:
 
 
 def _group(members: list[Any]) -> Planned:
-    names = {step.task_name for one in members for step in _steps(one)[:1]}
+    names = {step.task_name for member in members for step in _steps(member)[:1]}
     return Planned(names.pop() if len(names) == 1 else "", size=len(members))
 
 

@@ -20,16 +20,16 @@ GROUPS_MAX = 20  # how many groups of one workflow have labels
 def labels(workflow: Workflow, run_id: str) -> dict[str, str]:
     """By run id, what tells each shown member of a group from the others, on the page of `run_id`."""
     shown = [_ids(group, run_id) for group in islice(_groups(workflow.items), GROUPS_MAX)]
-    wanted = [one for ids in shown for one in ids]
-    if not wanted:
+    run_ids = [member_id for ids in shown for member_id in ids]
+    if not run_ids:
         return {}
-    rows = db.session.execute(select(Run.id, Run.args, Run.kwargs).where(Run.id.in_(wanted)))
-    given = {row.id: _named(row.args, row.kwargs) for row in rows}
-    found: dict[str, str] = {}
+    rows = db.session.execute(select(Run.id, Run.args, Run.kwargs).where(Run.id.in_(run_ids)))
+    arguments = {row.id: _named(row.args, row.kwargs) for row in rows}
+    labelled: dict[str, str] = {}
     for ids in shown:
-        known = [one for one in ids if one in given]
-        found |= dict(zip(known, told_apart([given[one] for one in known]), strict=False))
-    return found
+        known = [member_id for member_id in ids if member_id in arguments]
+        labelled |= dict(zip(known, told_apart([arguments[member_id] for member_id in known]), strict=False))
+    return labelled
 
 
 def told_apart(calls: Sequence[dict[str, Any]]) -> list[str]:

@@ -82,15 +82,15 @@ def _listed(roots: Collection[str], groups: Collection[str], top: datetime | Non
     # A run in a group that no task sent begins no workflow of its own.
     within = {row.group_id: None for row in firsts.values() if row.group_id and row.parent_id is None}
     firsts = {key: row for key, row in firsts.items() if row.group_id not in within}
-    found = _counted(Run.root_id, firsts, top)
-    wanted = {**within, **dict.fromkeys(groups)}
+    listed = _counted(Run.root_id, firsts, top)
+    group_ids = {**within, **dict.fromkeys(groups)}
     alone = select(Run.group_id, func.min(Run.created_at)).where(
-        Run.group_id.in_(wanted), Run.parent_id.is_(None)
+        Run.group_id.in_(group_ids), Run.parent_id.is_(None)
     )
     members = select(*columns).where(tuple_(Run.group_id, Run.created_at).in_(alone.group_by(Run.group_id)))
     first_of = {row.group_id: row for row in db.session.execute(members.order_by(Run.id.desc()))}
-    found += [one for one in _counted(Run.group_id, first_of, top) if one.size > 1]
-    return sorted(found, key=lambda one: one.created_at, reverse=True)
+    listed += [group for group in _counted(Run.group_id, first_of, top) if group.size > 1]
+    return sorted(listed, key=lambda workflow: workflow.created_at, reverse=True)
 
 
 def _counted(column: Any, firsts: Mapping[str, Any], top: datetime | None) -> list[Listed]:

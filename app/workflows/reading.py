@@ -50,9 +50,11 @@ def workflow_of(run: Run) -> Workflow | None:
     """The workflow that a run belongs to; None when it stands alone and nothing is known to follow it."""
     members = _members(run)
     ahead = _ahead(members.values())
-    if len(members) == 1 and not any(one.chain or one.chord for one in ahead.values()):
+    if len(members) == 1 and not any(
+        member_ahead.chain or member_ahead.chord for member_ahead in ahead.values()
+    ):
         return None
-    counts = Counter(one.state for one in members.values())
+    counts = Counter(member.state for member in members.values())
     return Workflow(tree(members.values(), ahead), counts, cut=len(members) >= RUNS_MAX)
 
 
@@ -60,7 +62,9 @@ def _members(run: Run) -> dict[str, Member]:
     members = _read(Run.root_id == (run.root_id or run.id))
     if run.id not in members:
         members |= _read(Run.id == run.id)
-    if alone := next((one for one in members.values() if one.group_id and one.parent_id is None), None):
+    if alone := next(
+        (member for member in members.values() if member.group_id and member.parent_id is None), None
+    ):
         beside = _read(Run.group_id == alone.group_id)  # no task sent them: they have only this in common
         if others := sorted(set(beside) - set(members))[:RUNS_MAX]:
             members |= beside
@@ -78,17 +82,21 @@ def _ahead(members: Iterable[Member]) -> dict[str, Follows]:
 
     One run of each group tells what follows the group.
     """
-    asked: dict[tuple[str | None, str], Member] = {}
-    for one in members:
-        if not run_states.is_finished(one.state):
-            asked.setdefault((one.parent_id, one.group_id or one.id), one)
-    wanted = {one.id for one in list(asked.values())[:ASKED_MAX]}
-    if not wanted:
+    per_group: dict[tuple[str | None, str], Member] = {}
+    for member in members:
+        if not run_states.is_finished(member.state):
+            per_group.setdefault((member.parent_id, member.group_id or member.id), member)
+    run_ids = {member.id for member in list(per_group.values())[:ASKED_MAX]}
+    if not run_ids:
         return {}
-    rows = db.session.execute(select(Run.id, Run.queue).where(Run.id.in_(wanted)))
+    rows = db.session.execute(select(Run.id, Run.queue).where(Run.id.in_(run_ids)))
     queues = {run_id: queue for run_id, queue in rows}  # noqa: C416 -- dict() does not know a row's types
     try:
-        return {run_id: found for run_id in wanted if (found := _of_message(run_id, queues.get(run_id)))}
+        return {
+            run_id: follows_of
+            for run_id in run_ids
+            if (follows_of := _of_message(run_id, queues.get(run_id)))
+        }
     except BrokerUnavailable:
         return {}
 

@@ -82,29 +82,29 @@ def tree(rows: Iterable[Member], follows: Mapping[str, Follows] | None = None) -
 
 class _Builder:
     def __init__(self, rows: Iterable[Member], follows: Mapping[str, Follows]) -> None:
-        ordered = sorted(rows, key=lambda one: (one.created_at, one.id))
-        self._rows = {one.id: one for one in ordered}
+        ordered = sorted(rows, key=lambda row: (row.created_at, row.id))
+        self._rows = {row.id: row for row in ordered}
         self._follows = follows
         self._placed: set[str] = set()
         self._children: dict[str, list[Member]] = {}
-        for one in ordered:
-            if one.parent_id in self._rows and one.parent_id != one.id:
-                self._children.setdefault(one.parent_id or "", []).append(one)
+        for row in ordered:
+            if row.parent_id in self._rows and row.parent_id != row.id:
+                self._children.setdefault(row.parent_id or "", []).append(row)
 
     def whole(self) -> list[Item]:
-        tops = [one for one in self._rows.values() if one.parent_id not in self._rows]
+        tops = [run for run in self._rows.values() if run.parent_id not in self._rows]
         items = self._flow(tops)
         # Parents that go round in a circle (no message of Celery's does) leave nobody at the top.
-        for one in self._rows.values():
-            if one.id not in self._placed:
-                items += self._flow([one])
+        for run in self._rows.values():
+            if run.id not in self._placed:
+                items += self._flow([run])
         return items
 
     def _flow(self, beside: Sequence[Member]) -> list[Item]:
         """The items of one level, starting with runs side by side. A loop: chains can be very long."""
         items: list[Item] = []
         within: str | None = None
-        while beside := [one for one in beside if one.id not in self._placed]:
+        while beside := [run for run in beside if run.id not in self._placed]:
             groups, singles = _split(beside, within)
             if len(singles) == 1 and not groups:
                 run = singles[0]
@@ -114,9 +114,9 @@ class _Builder:
                 if not beside:
                     items += self._planned(self._follows.get(run.id, Follows()).chain)
                 continue
-            for one in singles:
-                self._placed.add(one.id)
-                items.append(Step(one, self._sent(one)))
+            for single in singles:
+                self._placed.add(single.id)
+                items.append(Step(single, self._sent(single)))
             beside = []
             for group_id, members in groups.items():
                 items += self._group(group_id, members)
@@ -129,12 +129,12 @@ class _Builder:
 
     def _group(self, group_id: str, members: Sequence[Member]) -> list[Item]:
         """The group, and what comes after all of its members."""
-        planned = next((found.chord for one in members if (found := self._ahead(one)).chord), ())
+        planned = next((ahead.chord for member in members if (ahead := self._ahead(member)).chord), ())
         callback = self._callback(members, planned)
         if callback:
             self._placed.add(callback.id)  # so that no member shows it as its own
-        flows = [self._flow([one]) for one in members]
-        items: list[Item] = [Group(group_id, flows, Counter(one.state for one in members))]
+        flows = [self._flow([member]) for member in members]
+        items: list[Item] = [Group(group_id, flows, Counter(member.state for member in members))]
         if callback:
             self._placed.discard(callback.id)
             return items + self._flow([callback])
@@ -154,26 +154,26 @@ class _Builder:
         """The run that follows the whole group: named by a message, or sent by its last member at the end."""
         if planned and planned[0].id in self._rows:
             return self._rows[planned[0].id]
-        sent = [child for one in members for child in self._children.get(one.id, [])]
-        ends = [one.ended_at for one in members if one.ended_at and states.is_finished(one.state)]
+        sent = [child for member in members for child in self._children.get(member.id, [])]
+        ends = [member.ended_at for member in members if member.ended_at and states.is_finished(member.state)]
         if len(sent) != 1 or len(ends) != len(members):
             return None
         return sent[0] if sent[0].created_at >= max(ends) - SLACK else None
 
     def _planned(self, steps: Sequence[Planned]) -> list[Item]:
-        return [one for one in steps if one.id not in self._rows]
+        return [step for step in steps if step.id not in self._rows]
 
 
 def _split(beside: Sequence[Member], within: str | None) -> tuple[dict[str, list[Member]], list[Member]]:
     """Runs side by side as groups of two or more, and the others."""
     groups: dict[str, list[Member]] = {}
-    for one in beside:
-        if one.group_id and one.group_id != within:
-            groups.setdefault(one.group_id, []).append(one)
+    for run in beside:
+        if run.group_id and run.group_id != within:
+            groups.setdefault(run.group_id, []).append(run)
     groups = {group_id: members for group_id, members in groups.items() if len(members) > 1}
-    return groups, [one for one in beside if one.group_id not in groups]
+    return groups, [run for run in beside if run.group_id not in groups]
 
 
 def first_run(flow: Sequence[Item]) -> Member | None:
     """The run that a flow begins with."""
-    return next((one.run for one in flow if isinstance(one, Step)), None)
+    return next((item.run for item in flow if isinstance(item, Step)), None)

@@ -50,12 +50,12 @@ def list_depths(queue: str) -> dict[str, Any]:
 @bp.response(200, schemas.MessagesSchema)
 def list_messages(query: dict[str, Any], queue: str) -> dict[str, Any]:
     """What waits, in the order in which it will be taken; or what is held"""
-    found = queues.find(queue, utcnow())
+    details = queues.find(queue, utcnow())
     read = queues.held if query["held"] else queues.line
     return {
-        "items": read(found, query["offset"], query["limit"]),
+        "items": read(details, query["offset"], query["limit"]),
         "next_cursor": None,
-        "total": found.held if query["held"] else found.waiting,
+        "total": details.held if query["held"] else details.waiting,
     }
 
 
@@ -63,24 +63,24 @@ def list_messages(query: dict[str, Any], queue: str) -> dict[str, Any]:
 @requires("operate")
 @bp.arguments(schemas.MoveSchema)
 @bp.response(200, schemas.PlaceSchema)
-def move_run(wanted: dict[str, Any], queue: str) -> Message:
+def move_run(body: dict[str, Any], queue: str) -> Message:
     """Move a waiting run to another place of its line"""
-    return queues.move(queue, wanted.pop("id"), utcnow(), **wanted).after
+    return queues.move(queue, body.pop("id"), utcnow(), **body).after
 
 
 @bp.route("/queues/<queue>/messages/<run_id>", methods=["PATCH"])
 @requires("operate")
 @bp.arguments(schemas.WaitingRunSchema)
 @bp.response(200, schemas.PlaceSchema)
-def change_run(wanted: dict[str, Any], queue: str, run_id: str) -> Message:
+def change_run(body: dict[str, Any], queue: str, run_id: str) -> Message:
     """Change the priority of a waiting run, or send it to another queue"""
     now = utcnow()
-    target = wanted.get("queue", queue)
-    if "queue" in wanted:
+    target = body.get("queue", queue)
+    if "queue" in body:
         sent = queues.send_to(queue, run_id, target, now).after
-        if "priority" not in wanted:
+        if "priority" not in body:
             return sent
-    return queues.reprioritise(target, run_id, wanted["priority"], now).after
+    return queues.reprioritise(target, run_id, body["priority"], now).after
 
 
 @bp.route("/queues/<queue>/messages/<run_id>", methods=["DELETE"])
@@ -95,24 +95,24 @@ def remove_run(queue: str, run_id: str) -> None:
 @requires("operate")
 @bp.arguments(schemas.QueueBulkSchema)
 @bp.response(200, schemas.QueueOutcomesSchema)
-def change_runs_of_queue(wanted: dict[str, Any], queue: str) -> dict[str, Any]:
+def change_runs_of_queue(body: dict[str, Any], queue: str) -> dict[str, Any]:
     """Move, hold, release, remove, reorder or send on several runs; says what happened to each"""
-    action, option = wanted["action"], OPTION.get(wanted["action"])
-    given = {option: wanted[option]} if option else {}
-    return {"outcomes": queues.apply(queue, wanted["ids"], action, current_user.name, utcnow(), **given)}
+    action, option = body["action"], OPTION.get(body["action"])
+    values = {option: body[option]} if option else {}
+    return {"outcomes": queues.apply(queue, body["ids"], action, current_user.name, utcnow(), **values)}
 
 
 @bp.route("/queues/<queue>/hold", methods=["POST"])
 @requires("operate")
 @bp.arguments(schemas.HoldSchema, required=False)
 @bp.response(200, schemas.QueueSchema)
-def hold_runs(wanted: dict[str, Any], queue: str) -> queues.Queue:
+def hold_runs(body: dict[str, Any], queue: str) -> queues.Queue:
     """Hold a waiting run, or everything new"""
     now, by = utcnow(), current_user.name
-    if "id" in wanted:
-        queues.hold(queue, wanted["id"], by, wanted["reason"], now)
+    if "id" in body:
+        queues.hold(queue, body["id"], by, body["reason"], now)
     else:
-        queues.hold_new(queue, by, wanted["reason"], now)
+        queues.hold_new(queue, by, body["reason"], now)
     return queues.find(queue, now)
 
 
@@ -120,13 +120,13 @@ def hold_runs(wanted: dict[str, Any], queue: str) -> queues.Queue:
 @requires("operate")
 @bp.arguments(schemas.ReleaseSchema, required=False)
 @bp.response(200, schemas.ReleasedSchema)
-def release_runs(wanted: dict[str, Any], queue: str) -> dict[str, Any]:
+def release_runs(body: dict[str, Any], queue: str) -> dict[str, Any]:
     """Release a held run; or all, and hold nothing new any more"""
     now = utcnow()
-    if "id" not in wanted:
+    if "id" not in body:
         queues.stop_holding_new(queue, now)
-        return {"queue": queue, "released": len(queues.release_all(queue, now, wanted["to"]))}
-    message = queues.release(queue, wanted["id"], now, wanted["to"]).after
+        return {"queue": queue, "released": len(queues.release_all(queue, now, body["to"]))}
+    message = queues.release(queue, body["id"], now, body["to"]).after
     answer = {"id": message.id, "position": message.position, "priority": message.priority}
     return {"queue": queue, "released": 1} | answer
 
@@ -135,10 +135,10 @@ def release_runs(wanted: dict[str, Any], queue: str) -> dict[str, Any]:
 @requires("operate")
 @bp.arguments(schemas.QueuePauseSchema, required=False)
 @bp.response(200, schemas.QueueSchema)
-def pause_queue(wanted: dict[str, Any], queue: str) -> queues.Queue:
+def pause_queue(body: dict[str, Any], queue: str) -> queues.Queue:
     """Let no worker take from the queue until it is resumed"""
     now = utcnow()
-    queues.pause(queue, current_user.name, wanted["note"], now)
+    queues.pause(queue, current_user.name, body["note"], now)
     return queues.find(queue, now)
 
 

@@ -31,16 +31,16 @@ def init_app(app: Flask) -> None:
 @bp.arguments(schemas.SubmitSchema)
 @bp.arguments(schemas.IdempotencySchema, location="headers")
 @bp.response(202, schemas.RunSchema, headers=_LOCATION)
-def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
+def submit_run(body: dict[str, Any], header: dict[str, Any]) -> Any:
     """Run a task: now, later or when released"""
     now = utcnow()
-    _require_task(wanted["task_name"], wanted.get("app"))
-    asked = dict(wanted)
-    countdown = wanted.pop("countdown", None)
+    _require_task(body["task_name"], body.get("app"))
+    request_values = dict(body)
+    countdown = body.pop("countdown", None)
     if countdown is not None:
-        wanted["run_at"] = now + timedelta(seconds=countdown)
+        body["run_at"] = now + timedelta(seconds=countdown)
     by, key = current_user.name, header["key"]
-    request = runs.RunRequest(**wanted, requested_by=by, idempotency_key=key, asked=asked)
+    request = runs.RunRequest(**body, requested_by=by, idempotency_key=key, asked=request_values)
     return _accepted(runs.submit(request, now))
 
 
@@ -50,8 +50,8 @@ def submit_run(wanted: dict[str, Any], header: dict[str, Any]) -> Any:
 @bp.response(200, schemas.RunsPageSchema)
 def list_runs(query: dict[str, Any]) -> runs.RunPage:
     """Runs, newest first"""
-    wanted = lists.meant(runs.RunFilter, query, utcnow())
-    return runs.page(wanted, query["limit"], query["cursor"])
+    filters = lists.meant(runs.RunFilter, query, utcnow())
+    return runs.page(filters, query["limit"], query["cursor"])
 
 
 @bp.route("/runs/<run_id>")
@@ -91,10 +91,10 @@ def get_workflow(run_id: str) -> dict[str, Any]:
 @requires("operate")
 @bp.arguments(schemas.CancelSchema, required=False)
 @bp.response(200, schemas.CancelledRunSchema)
-def cancel_run(wanted: dict[str, Any], run_id: str) -> Response:
+def cancel_run(body: dict[str, Any], run_id: str) -> Response:
     """Cancel a run that has not finished"""
     outcome = runs.cancel(
-        runs.get(run_id), wanted["terminate"], current_user.name, utcnow(), signal=wanted["signal"]
+        runs.get(run_id), body["terminate"], current_user.name, utcnow(), signal=body["signal"]
     )
     return jsonify(schemas.RunSchema().dump(runs.get(run_id)) | {"outcome": outcome})
 
@@ -104,14 +104,14 @@ def cancel_run(wanted: dict[str, Any], run_id: str) -> Response:
 @bp.arguments(schemas.RerunSchema, required=False)
 @bp.arguments(schemas.IdempotencySchema, location="headers")
 @bp.response(202, schemas.RunSchema, headers=_LOCATION)
-def rerun_run(wanted: dict[str, Any], header: dict[str, Any], run_id: str) -> Any:
+def rerun_run(body: dict[str, Any], header: dict[str, Any], run_id: str) -> Any:
     """Run again, with the same or changed arguments"""
     old = runs.get(run_id)
     if old.app is None:
         _require_task(old.task_name)
     by, key = current_user.name, header["key"]
-    asked = {"rerun_of": old.id} | wanted
-    new = runs.rerun(old, by, utcnow(), idempotency_key=key, asked=asked, **wanted)
+    values = {"rerun_of": old.id} | body
+    new = runs.rerun(old, by, utcnow(), idempotency_key=key, asked=values, **body)
     return _accepted(new)
 
 

@@ -95,16 +95,16 @@ class BulkItemSchema(Schema):
 @requires("operate")
 @bp.arguments(BulkRequestSchema)
 @bp.response(202, BulkSchema, headers=_LOCATION)
-def change_runs(wanted: dict[str, Any]) -> Any:
+def change_runs(body: dict[str, Any]) -> Any:
     """Rerun, cancel, terminate or delete many runs; a dry run first, unless told otherwise"""
     now, by = utcnow(), current_user.name
-    _require_right(wanted["action"])
-    if "ids" in wanted:
-        bulk = many.freeze(wanted["action"], wanted["ids"], by, now)
+    _require_right(body["action"])
+    if "ids" in body:
+        bulk = many.freeze(body["action"], body["ids"], by, now)
     else:
-        meant = lists.meant(RunFilter, wanted["filter"], now)
-        bulk = many.freeze_matching(wanted["action"], meant, by, now)
-    return _described(bulk if wanted["dry_run"] else _confirmed(bulk.id)), 202, _location(bulk.id)
+        meant = lists.meant(RunFilter, body["filter"], now)
+        bulk = many.freeze_matching(body["action"], meant, by, now)
+    return _described(bulk if body["dry_run"] else _confirmed(bulk.id)), 202, _location(bulk.id)
 
 
 @bp.route("/runs/bulk/<bulk_id>")
@@ -121,8 +121,8 @@ def get_change(bulk_id: str) -> dict[str, Any]:
 @bp.response(200, page_of(BulkItemSchema))
 def list_change_items(query: dict[str, Any], bulk_id: str) -> dict[str, Any]:
     """What was found of each run, and what became of it"""
-    wanted = lists.meant(many.BulkItemFilter, query, utcnow())
-    page = many.items(many.get(bulk_id), wanted, query["limit"], query["cursor"])
+    filters = lists.meant(many.BulkItemFilter, query, utcnow())
+    page = many.items(many.get(bulk_id), filters, query["limit"], query["cursor"])
     new = many.new_states(page.items)
     names = ("position", "run_id", "task_name", "verdict", "outcome", "detail", "new_id")
     items = [
@@ -158,7 +158,7 @@ def _location(bulk_id: str) -> dict[str, str]:
 
 
 def _described(bulk: many.Bulk) -> dict[str, Any]:
-    found = many.progress(bulk)
+    progress = many.progress(bulk)
     names = (
         "id",
         "action",
@@ -172,9 +172,9 @@ def _described(bulk: many.Bulk) -> dict[str, Any]:
     )
     return {name: getattr(bulk, name) for name in names} | {
         "looked_until": bulk.looked_back_to,
-        "verdicts": found.verdicts,
-        "outcomes": found.outcomes,
-        "new_runs": found.new_runs,
-        "to_do": found.to_do,
-        "done": found.done,
+        "verdicts": progress.verdicts,
+        "outcomes": progress.outcomes,
+        "new_runs": progress.new_runs,
+        "to_do": progress.to_do,
+        "done": progress.done,
     }

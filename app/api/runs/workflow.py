@@ -26,20 +26,20 @@ class WorkflowSchema(Schema):
     cut = fields.Boolean(metadata={"description": "True when it has more runs than are shown."})
 
 
-def document(found: workflows.Workflow) -> dict[str, Any]:
+def document(workflow: workflows.Workflow) -> dict[str, Any]:
     """The workflow as plain values, for `WorkflowSchema`."""
     return {
-        "items": [_plain(item) for item in found.items],
-        "states": dict(found.counts),
-        "size": found.size,
-        "done": found.done,
-        "cut": found.cut,
+        "items": [_plain(item) for item in workflow.items],
+        "states": dict(workflow.counts),
+        "size": workflow.size,
+        "done": workflow.done,
+        "cut": workflow.cut,
     }
 
 
 def _plain(item: workflows.Item) -> dict[str, Any]:
     if isinstance(item, workflows.Group):
-        members = [[_plain(one) for one in flow] for flow in item.members]
+        members = [[_plain(step) for step in flow] for flow in item.members]
         return {
             "kind": "group",
             "id": item.id,
@@ -55,7 +55,7 @@ def _plain(item: workflows.Item) -> dict[str, Any]:
             "size": item.size,
         }
     run = item.run
-    sent = [[_plain(one) for one in flow] for flow in item.sent]
+    sent = [[_plain(step) for step in flow] for flow in item.sent]
     return {
         "kind": "run",
         "id": run.id,

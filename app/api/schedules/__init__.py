@@ -33,17 +33,17 @@ def init_app(app: Flask) -> None:
 @bp.response(200, page_of(schemas.StoredScheduleSchema))
 def list_schedules(query: dict[str, Any]) -> lists.Page[Schedule]:
     """Schedules, by name"""
-    wanted = lists.meant(schedules.ScheduleFilter, query, utcnow())
-    return schedules.page(wanted, query["limit"], query["cursor"])
+    filters = lists.meant(schedules.ScheduleFilter, query, utcnow())
+    return schedules.page(filters, query["limit"], query["cursor"])
 
 
 @bp.route("/schedules", methods=["POST"])
 @requires("operate")
 @bp.arguments(schemas.ScheduleSchema)
 @bp.response(201, schemas.StoredScheduleSchema, headers=_ETAG)
-def create_schedule(wanted: dict[str, Any]) -> Any:
+def create_schedule(body: dict[str, Any]) -> Any:
     """Make a schedule"""
-    row = schedules.create(schedules.Definition(**wanted), current_user.name, utcnow())
+    row = schedules.create(schedules.Definition(**body), current_user.name, utcnow())
     return row, 201, _headers(row) | {"Location": url_for(".get_schedule", schedule_id=row.id)}
 
 
@@ -51,15 +51,15 @@ def create_schedule(wanted: dict[str, Any]) -> Any:
 @requires("view")
 @bp.arguments(schemas.SchedulePreviewRequestSchema)
 @bp.response(200, schemas.SchedulePreviewSchema)
-def preview_schedule(wanted: dict[str, Any]) -> dict[str, Any]:
+def preview_schedule(body: dict[str, Any]) -> dict[str, Any]:
     """The next fires of a timing, and the timing in words"""
-    timing = Timing(**{name: wanted[name] for name in _TIMING})
-    shown = schedules.preview(timing, utcnow(), wanted["count"], wanted["start"])
+    timing = Timing(**{name: body[name] for name in _TIMING})
+    shown = schedules.preview(timing, utcnow(), body["count"], body["start"])
     return {
         "words": shown.words,
         "fires": [fire.due_at for fire in shown.fires],
         "warnings": [warning.text for warning in shown.warnings],
-        "details": [_detail(fire, wanted) for fire in shown.fires],
+        "details": [_detail(fire, body) for fire in shown.fires],
     }
 
 
@@ -67,10 +67,10 @@ def preview_schedule(wanted: dict[str, Any]) -> dict[str, Any]:
 @requires("operate")
 @bp.arguments(schemas.ScheduleBulkSchema)
 @bp.response(200, schemas.ScheduleOutcomesSchema)
-def change_schedules(wanted: dict[str, Any]) -> dict[str, Any]:
+def change_schedules(body: dict[str, Any]) -> dict[str, Any]:
     """Run, switch, move to a queue, delete or bring back many schedules; says what happened to each"""
     by, now = current_user.name, utcnow()
-    return {"outcomes": schedules.apply(wanted["action"], wanted["ids"], by, now, wanted)}
+    return {"outcomes": schedules.apply(body["action"], body["ids"], by, now, body)}
 
 
 @bp.route("/schedules/<int:schedule_id>")
@@ -86,9 +86,9 @@ def get_schedule(schedule_id: int) -> Any:
 @bp.arguments(schemas.ScheduleSchema)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
-def replace_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
+def replace_schedule(body: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Change a schedule; fields that are left out take their defaults"""
-    return _update(schedule_id, wanted, header)
+    return _update(schedule_id, body, header)
 
 
 @bp.route("/schedules/<int:schedule_id>", methods=["PATCH"])
@@ -96,9 +96,9 @@ def replace_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id
 @bp.arguments(schemas.ScheduleChangesSchema)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
-def change_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
+def change_schedule(body: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Change some fields of a schedule"""
-    return _update(schedule_id, wanted, header)
+    return _update(schedule_id, body, header)
 
 
 @bp.route("/schedules/<int:schedule_id>", methods=["DELETE"])
@@ -114,9 +114,9 @@ def delete_schedule(header: dict[str, Any], schedule_id: int) -> None:
 @requires("operate")
 @bp.arguments(schemas.RunNowSchema, required=False)
 @bp.response(202, RunSchema)
-def run_schedule(wanted: dict[str, Any], schedule_id: int) -> Any:
+def run_schedule(body: dict[str, Any], schedule_id: int) -> Any:
     """Run a schedule's task now; moves nothing of the schedule"""
-    run = schedules.run_now(schedule_id, current_user.name, utcnow(), **wanted)
+    run = schedules.run_now(schedule_id, current_user.name, utcnow(), **body)
     return run, 202, {"Location": url_for("runs_api.get_run", run_id=run.id)}
 
 
@@ -125,10 +125,10 @@ def run_schedule(wanted: dict[str, Any], schedule_id: int) -> Any:
 @bp.arguments(schemas.ScheduleNoteSchema, required=False)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
-def enable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
+def enable_schedule(body: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Let a schedule fire again, from its next slot on"""
     by, version = current_user.name, _version(header)
-    return _answer(schedules.enable(schedule_id, by, utcnow(), wanted["note"], version))
+    return _answer(schedules.enable(schedule_id, by, utcnow(), body["note"], version))
 
 
 @bp.route("/schedules/<int:schedule_id>/disable", methods=["POST"])
@@ -136,10 +136,10 @@ def enable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id:
 @bp.arguments(schemas.ScheduleNoteSchema, required=False)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
-def disable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
+def disable_schedule(body: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Stop a schedule from firing"""
     by, version = current_user.name, _version(header)
-    return _answer(schedules.disable(schedule_id, by, utcnow(), wanted["note"], version))
+    return _answer(schedules.disable(schedule_id, by, utcnow(), body["note"], version))
 
 
 @bp.route("/schedules/<int:schedule_id>/skip", methods=["POST"])
@@ -147,10 +147,10 @@ def disable_schedule(wanted: dict[str, Any], header: dict[str, Any], schedule_id
 @bp.arguments(schemas.SkippedFireSchema, required=False)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
-def skip_fire(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
+def skip_fire(body: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Leave out one fire"""
     by, version = current_user.name, _version(header)
-    return _answer(schedules.skip(schedule_id, by, utcnow(), wanted.get("due_at"), version))
+    return _answer(schedules.skip(schedule_id, by, utcnow(), body.get("due_at"), version))
 
 
 @bp.route("/schedules/<int:schedule_id>/restore", methods=["POST"])
@@ -158,10 +158,10 @@ def skip_fire(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) 
 @bp.arguments(schemas.RestoredFireSchema)
 @bp.arguments(schemas.IfMatchSchema, location="headers")
 @bp.response(200, schemas.StoredScheduleSchema, headers=_ETAG)
-def restore_fire(wanted: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
+def restore_fire(body: dict[str, Any], header: dict[str, Any], schedule_id: int) -> Any:
     """Let a fire happen that was to be left out"""
     by, version = current_user.name, _version(header)
-    return _answer(schedules.restore(schedule_id, wanted["due_at"], by, utcnow(), version))
+    return _answer(schedules.restore(schedule_id, body["due_at"], by, utcnow(), version))
 
 
 @bp.route("/schedules/<int:schedule_id>/duplicate", methods=["POST"])
@@ -197,9 +197,9 @@ def list_schedule_changes(schedule_id: int) -> dict[str, Any]:
     return {"items": schedules.changes_of(schedule_id)}
 
 
-def _update(schedule_id: int, wanted: dict[str, Any], header: dict[str, Any]) -> Any:
+def _update(schedule_id: int, body: dict[str, Any], header: dict[str, Any]) -> Any:
     version = _version(header)
-    row = schedules.update(schedule_id, wanted, current_user.name, utcnow(), version)
+    row = schedules.update(schedule_id, body, current_user.name, utcnow(), version)
     return _answer(row)
 
 
@@ -222,9 +222,9 @@ def _version(header: dict[str, Any]) -> int | None:
     return version
 
 
-def _detail(fire: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+def _detail(fire: Any, body: dict[str, Any]) -> dict[str, Any]:
     args, kwargs = schedules.arguments_at(
-        wanted["task_name"], wanted["args"], wanted["kwargs"], wanted["timezone"], fire.due_at
+        body["task_name"], body["args"], body["kwargs"], body["timezone"], fire.due_at
     )
     return {
         "due_at": fire.due_at,

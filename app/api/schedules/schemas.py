@@ -44,7 +44,7 @@ def _fields(names: Iterable[str]) -> type[Schema]:
     return Schema.from_dict({name: _field(name) for name in names})  # type: ignore[return-value]  # it is ours
 
 
-_TOLD = {one.name: one for one in dataclasses.fields(Definition)}
+_TOLD = {field.name: field for field in dataclasses.fields(Definition)}
 _KINDS: dict[Any, Callable[..., fields.Field[Any]]] = {
     str: fields.String,
     Literal: fields.String,

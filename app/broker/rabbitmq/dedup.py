@@ -33,9 +33,9 @@ def claim(headers: Mapping[str, Any], redelivered: bool, worker: str, flask_app:
     times. Raises `redis.RedisError`.
     """
     attempt = (headers.get("replaced_task_nesting") or 0) * _NESTED + (headers.get("retries") or 0)
-    found = broker(flask_app)
+    connection = broker(flask_app)
     arguments = [attempt, headers.get(HEADER) or "", worker, int(redelivered), STARTS_MAX, TAKEN_SECONDS]
-    return bool(found.run("claim", [found.keys.copies(headers["id"])], arguments))
+    return bool(connection.run("claim", [connection.keys.copies(headers["id"])], arguments))
 
 
 @reaches_broker
@@ -63,8 +63,8 @@ def give_back(run_id: str, worker: str) -> None:
 @reaches_broker
 def starts(run_id: str) -> int:
     """How often workers have started the present attempt; 0 when none has."""
-    found: Any = client().hget(keys().copies(run_id), "starts")
-    return int(found or 0)
+    starts: Any = client().hget(keys().copies(run_id), "starts")
+    return int(starts or 0)
 
 
 @reaches_broker
@@ -79,8 +79,8 @@ def replace(run_id: str, copy: str) -> None:
 @reaches_broker
 def taken(run_ids: Collection[str]) -> set[str]:
     """Which of the runs a worker has taken."""
-    wanted = sorted(run_ids)
+    ids = sorted(run_ids)
     pipe = client().pipeline(transaction=False)
-    for run_id in wanted:
+    for run_id in ids:
         pipe.hexists(keys().copies(run_id), "taken")
-    return {run_id for run_id, known in zip(wanted, pipe.execute(), strict=True) if known}
+    return {run_id for run_id, known in zip(ids, pipe.execute(), strict=True) if known}

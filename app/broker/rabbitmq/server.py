@@ -83,24 +83,24 @@ def version() -> str:
 
 def reset(app: Flask | None = None) -> None:
     """Close the connections and forget them; the next question makes new ones."""
-    found = (app or current_app).extensions.pop("rabbitmq", None)
-    if found is not None and found[0] == os.getpid():
-        found[1].force_close_all()
+    pool = (app or current_app).extensions.pop("rabbitmq", None)
+    if pool is not None and pool[0] == os.getpid():
+        pool[1].force_close_all()
 
 
 def _sizes(queues: Sequence[str], connection: Connection) -> dict[str, int | None]:
     """What waits in each queue; None for one that is not there."""
-    found: dict[str, int | None] = {}
+    sizes: dict[str, int | None] = {}
     channel = None
     for queue in queues:
         channel = channel or connection.channel()
         try:
-            found[queue] = int(channel.queue_declare(queue, passive=True).message_count)
+            sizes[queue] = int(channel.queue_declare(queue, passive=True).message_count)
         except NoQueue:  # RabbitMQ closes the channel on which it is asked for what is not there
-            found[queue] = channel = None
+            sizes[queue] = channel = None
     if channel is not None:
         channel.close()
-    return found
+    return sizes
 
 
 def _ask(question: Callable[[Connection], T]) -> T:

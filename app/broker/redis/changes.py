@@ -137,8 +137,8 @@ def hold(queue: str, run_id: str, by: str, reason: str, now: datetime, hint: int
 def _target(
     run_id: str, before: str | None, after: str | None, to: str | None, position: int | None
 ) -> Target:
-    given = {"before": before, "after": after, "to": to, "position": position}
-    named = [name for name, value in given.items() if value is not None]
+    sent = {"before": before, "after": after, "to": to, "position": position}
+    named = [name for name, value in sent.items() if value is not None]
     if len(named) != 1:
         raise Invalid({"position": [_("Name one place: before, after, to or position.")]})
     if run_id in (before, after):

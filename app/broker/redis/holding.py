@@ -33,8 +33,8 @@ def held_ids(*queues: str) -> set[str]:
     pipe = client().pipeline(transaction=False)
     for queue in queues:
         pipe.hkeys(keys().held_facts(queue))
-    found: Any = pipe.execute()
-    return {run_id.decode("utf-8", "replace") for ids in found for run_id in ids}
+    answers: Any = pipe.execute()
+    return {run_id.decode("utf-8", "replace") for ids in answers for run_id in ids}
 
 
 @reaches_broker
@@ -56,8 +56,8 @@ def find_held(queue: str, run_id: str) -> Held | None:
     known, facts_known, held_messages = pipe.execute()
     if not known and facts_known == held_messages:
         return None  # they differ when a run has two messages here
-    found = search.first([keys().held(queue)], search.Predicate([run_id]))
-    return _with_facts(queue, [found[1]])[0] if found is not None else None
+    hit = search.first([keys().held(queue)], search.Predicate([run_id]))
+    return _with_facts(queue, [hit[1]])[0] if hit is not None else None
 
 
 @reaches_broker
@@ -70,8 +70,8 @@ def release(queue: str, run_id: str, to: ReleaseTo | None = None) -> Message:
     """
     if to not in ("front", "back", None):
         raise Invalid({"to": [_("Choose front or back.")]})
-    found = find_held(queue, run_id)
-    message = _put_back(queue, found.message, to) if found is not None else None
+    kept = find_held(queue, run_id)
+    message = _put_back(queue, kept.message, to) if kept is not None else None
     if message is None:
         raise NotFound(_("%(id)s is not held in this queue.", id=run_id))
     return message
@@ -96,14 +96,14 @@ def release_all(
 @reaches_broker
 def reprioritise_held(queue: str, run_id: str, step: int) -> Message | None:
     """Change the priority of a held message, to a step of the broker; None when it is not held (any more)."""
-    found = find_held(queue, run_id)
-    if found is None:
+    kept = find_held(queue, run_id)
+    if kept is None:
         return None
-    cut = priority_cut(found.message.raw)
+    cut = priority_cut(kept.message.raw)
     if cut is None:
         raise Invalid({"priority": [_("This message has no place for a priority.")]})
-    raw = cut.put(found.message.raw, str(step))
-    if not broker().run("replace", [keys().held(queue)], [found.message.raw, raw]):
+    raw = cut.put(kept.message.raw, str(step))
+    if not broker().run("replace", [keys().held(queue)], [kept.message.raw, raw]):
         return None
     return parse(raw, queue, keys().step_of(step))
 
@@ -111,13 +111,13 @@ def reprioritise_held(queue: str, run_id: str, step: int) -> Message | None:
 @reaches_broker
 def remove_held(queue: str, run_id: str) -> Message | None:
     """Remove a held message; None when it is not held (any more)."""
-    found = find_held(queue, run_id)
-    if found is None:
+    kept = find_held(queue, run_id)
+    if kept is None:
         return None
     pipe = client().pipeline(transaction=True)
-    pipe.lrem(keys().held(queue), -1, found.message.raw)  # type: ignore[arg-type]  # redis-py's types forbid bytes
+    pipe.lrem(keys().held(queue), -1, kept.message.raw)  # type: ignore[arg-type]  # redis-py's types forbid bytes
     pipe.hdel(keys().held_facts(queue), run_id)
-    return found.message if pipe.execute()[0] else None
+    return kept.message if pipe.execute()[0] else None
 
 
 def refuse_held(queue: str, run_id: str) -> None:
@@ -156,13 +156,13 @@ def _with_facts(queue: str, raws: list[bytes]) -> list[Held]:
     if not raws:
         return []
     known = client().hmget(names.held_facts(queue), [id_of(raw) for raw in raws])
-    found = []
+    kept = []
     for raw, value in zip(raws, known, strict=True):
         record: dict[str, Any] = json.loads(value) if value else {}
-        given = given_step(raw)
-        step = names.step_of(record.get("step", given) if given is None else given)
+        sent_step = given_step(raw)
+        step = names.step_of(record.get("step", sent_step) if sent_step is None else sent_step)
         at = record.get("at")
         moment = None if at is None else datetime.fromtimestamp(at, UTC)
         message = parse(raw, queue, step, body_limit=BODY_LIMIT_BYTES)
-        found.append(Held(message, record.get("by", ""), moment, record.get("reason", ""), "since" in record))
-    return found
+        kept.append(Held(message, record.get("by", ""), moment, record.get("reason", ""), "since" in record))
+    return kept

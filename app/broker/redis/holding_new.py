@@ -45,8 +45,8 @@ def stop_holding_new(queue: str) -> bool:
 @reaches_broker
 def holding_new(queues: Sequence[str] | None = None) -> dict[str, HoldingNew]:
     """The queues that hold everything new (None: all of them) by name."""
-    found: Any = client().hgetall(keys().hold_new)
-    named = {key.decode("utf-8", "replace"): value for key, value in found.items()}
+    modes: Any = client().hgetall(keys().hold_new)
+    named = {key.decode("utf-8", "replace"): value for key, value in modes.items()}
     return {name: _read(name, named[name]) for name in named if queues is None or name in queues}
 
 
@@ -73,15 +73,15 @@ def _sweep(queue: str, mode: HoldingNew, now: datetime) -> int:
 
 def _newcomers(queue: str, key: str) -> list[bytes]:
     """What came into one level and is not let in, from the end where it comes in."""
-    found: list[bytes] = []
+    arrived: list[bytes] = []
     done = 0
     while raws := broker().items(key, done, done + SWEEP_CHUNK - 1):
         newcomers = _not_let_in(queue, raws)
         if not newcomers:
             break
-        found += newcomers
+        arrived += newcomers
         done += len(raws)
-    return found
+    return arrived
 
 
 def _not_let_in(queue: str, raws: list[bytes]) -> list[bytes]:

@@ -26,12 +26,12 @@ def unacked() -> dict[str, Taken]:
     redis_client, names = client(), keys()
     scores: Any = redis_client.zrange(names.unacked_index, 0, -1, withscores=True)
     taken_at = dict(scores)
-    found = {}
+    taken = {}
     for tag, message in _unacked(redis_client, names):
         epoch = taken_at.get(tag)
         moment = None if epoch is None else datetime.fromtimestamp(float(epoch), UTC)
-        found[message.id] = Taken(message, tag.decode("utf-8", "replace"), moment)
-    return found
+        taken[message.id] = Taken(message, tag.decode("utf-8", "replace"), moment)
+    return taken
 
 
 @reaches_broker
@@ -59,11 +59,11 @@ def out(run_ids: Collection[str], queues: Sequence[str]) -> set[str]:
     What is about to be sent again asks this first. The lines are read twice, because a message can go back
     into one (a worker shuts down) while the taken ones are read. See `locate` for the one gap.
     """
-    wanted = set(run_ids)
-    found = _in_lines(queues, wanted)
-    if wanted - found:
-        found |= {message.id for _, message in _unacked(client(), keys())} & wanted
-    return found | _in_lines(queues, wanted - found)
+    ids_asked = set(run_ids)
+    ids = _in_lines(queues, ids_asked)
+    if ids_asked - ids:
+        ids |= {message.id for _, message in _unacked(client(), keys())} & ids_asked
+    return ids | _in_lines(queues, ids_asked - ids)
 
 
 @reaches_broker
@@ -79,10 +79,10 @@ def known_queues() -> set[str]:
         pipe.smembers(table)
     members = set().union(*pipe.execute())
     queues = {member.decode("utf-8", "replace").split(names.separator)[-1] for member in members}
-    found = sorted(queue for queue in queues if not is_reserved(queue))
-    for queue in found:
+    listed = sorted(queue for queue in queues if not is_reserved(queue))
+    for queue in listed:
         pipe.type(names.level(queue, 0).key)
-    return {queue for queue, kind in zip(found, pipe.execute(), strict=True) if kind in (b"list", b"none")}
+    return {queue for queue, kind in zip(listed, pipe.execute(), strict=True) if kind in (b"list", b"none")}
 
 
 def is_declared(queue: str) -> bool:
@@ -91,10 +91,10 @@ def is_declared(queue: str) -> bool:
     return bool(depth.waiting or depth.held)
 
 
-def _in_lines(queues: Sequence[str], wanted: Collection[str]) -> set[str]:
-    if not wanted:
+def _in_lines(queues: Sequence[str], ids_asked: Collection[str]) -> set[str]:
+    if not ids_asked:
         return set()
-    return set().union(*(waiting.among(queue, wanted) for queue in queues))
+    return set().union(*(waiting.among(queue, ids_asked) for queue in queues))
 
 
 def _locate_taken(run_id: str) -> Location | None:

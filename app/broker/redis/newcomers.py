@@ -24,12 +24,12 @@ class Newcomers:
         """
         if not queues:
             return []
-        places = {key: (queue, step) for queue in queues for key, step in _lists(queue)}
-        found: list[Message] = []
-        for key, raws in self._new(list(places)):
-            queue, step = places[key]
-            found += [parse(raw, queue, step) for raw in raws]
-        return found
+        lists = {key: (queue, step) for queue in queues for key, step in _lists(queue)}
+        messages: list[Message] = []
+        for key, raws in self._new(list(lists)):
+            queue, step = lists[key]
+            messages += [parse(raw, queue, step) for raw in raws]
+        return messages
 
     def _new(self, lists: list[str]) -> Iterator[tuple[str, list[bytes]]]:
         newest: dict[str, str] = {}

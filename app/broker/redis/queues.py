@@ -35,5 +35,5 @@ def ping() -> None:
 @reaches_broker
 def version() -> str:
     """The name and version that the server gives itself."""
-    found: Any = client().info("server")
-    return f"Redis {found.get('redis_version', '?')}"
+    info: Any = client().info("server")
+    return f"Redis {info.get('redis_version', '?')}"

@@ -29,11 +29,11 @@ class Predicate:
         """How long this part of the list is, and its messages of wanted runs, from right to left."""
         if not self.run_ids:
             return 0, []
-        looked, *raws = broker().run("search", [key], [start, stop, self._any_foreign, *self._needles])
-        return looked, [raw for raw in raws if self.found_in(raw)]
+        looked_at, *raws = broker().run("search", [key], [start, stop, self._any_foreign, *self._needles])
+        return looked_at, [raw for raw in raws if self.found_in(raw)]
 
 
-def first(keys: Sequence[str], wanted: Predicate) -> tuple[str, bytes] | None:
+def first(keys: Sequence[str], predicate: Predicate) -> tuple[str, bytes] | None:
     """List and bytes of the first message of a wanted run, list by list from the end that is taken next.
 
     They are read from that end, because what people look for is mostly near the front. What workers take
@@ -41,20 +41,20 @@ def first(keys: Sequence[str], wanted: Predicate) -> tuple[str, bytes] | None:
     taking does not shift, settles that it is really not there.
     """
     for key, size in _filled(keys):
-        found = _from_near_end(key, size, wanted)
-        if found is not None:
-            return key, found
+        hit = _from_near_end(key, size, predicate)
+        if hit is not None:
+            return key, hit
     return None
 
 
-def every(keys: Sequence[str], wanted: Predicate) -> Iterator[bytes]:
+def every(keys: Sequence[str], predicate: Predicate) -> Iterator[bytes]:
     """The messages of wanted runs in the lists, each list from the end where new ones come in.
 
     From there, what is taken or comes in meanwhile makes it miss nothing that was there all along; what a
     person moves meanwhile may be missed or come twice.
     """
     for key, size in _filled(keys):
-        yield from _from_far_end(key, size, wanted)
+        yield from _from_far_end(key, size, predicate)
 
 
 def messages(keys: Sequence[str]) -> Iterator[bytes]:
@@ -75,27 +75,27 @@ def in_order(key: str) -> Iterator[bytes]:
             done += len(raws)
 
 
-def _from_near_end(key: str, size: int, wanted: Predicate) -> bytes | None:
+def _from_near_end(key: str, size: int, predicate: Predicate) -> bytes | None:
     done, piece, end = 0, min(FIRST_PIECE, size), broker().items(key, -1, -1)
     while True:
-        looked, found = wanted.look(key, -(done + piece), -done - 1)
-        if found:
-            return found[0]
-        if looked < piece:
+        looked_at, hits = predicate.look(key, -(done + piece), -done - 1)
+        if hits:
+            return hits[0]
+        if looked_at < piece:
             break
         done, piece = done + piece - piece // 10, size
     if broker().items(key, -1, -1) == end:
         return None  # nothing was taken meanwhile
-    return next(_from_far_end(key, size, wanted), None)
+    return next(_from_far_end(key, size, predicate), None)
 
 
-def _from_far_end(key: str, size: int, wanted: Predicate) -> Iterator[bytes]:
+def _from_far_end(key: str, size: int, predicate: Predicate) -> Iterator[bytes]:
     done = 0
     while True:
-        looked, found = wanted.look(key, done, done + size - 1)
-        yield from found
-        done += looked
-        if not looked:
+        looked_at, hits = predicate.look(key, done, done + size - 1)
+        yield from hits
+        done += looked_at
+        if not looked_at:
             return
 
 

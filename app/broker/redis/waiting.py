@@ -24,11 +24,13 @@ def depths(queues: Sequence[str]) -> dict[str, Depth]:
             pipe.llen(level.key)
         pipe.llen(names.held(queue))
     answers = iter(pipe.execute())
-    found = {}
+    depths_by_queue = {}
     for queue in queues:
         sizes = {from_broker(step): next(answers) for step in names.steps}
-        found[queue] = Depth(queue, sum(sizes.values()), {p: n for p, n in sizes.items() if n}, next(answers))
-    return found
+        depths_by_queue[queue] = Depth(
+            queue, sum(sizes.values()), {p: n for p, n in sizes.items() if n}, next(answers)
+        )
+    return depths_by_queue
 
 
 @reaches_broker
@@ -57,12 +59,12 @@ def oldest_sent_at(queues: Sequence[str]) -> dict[str, datetime | None]:
         for level in names.levels(queue):
             pipe.lindex(level.key, -1)
     answers = iter(pipe.execute())
-    found: dict[str, datetime | None] = {}
+    oldest: dict[str, datetime | None] = {}
     for queue in queues:
         nexts = [(step, next(answers)) for step in names.steps]
         stamps = [parse(raw, queue, step, body_limit=0).sent_at for step, raw in nexts if raw is not None]
-        found[queue] = min((stamp for stamp in stamps if stamp), default=None)
-    return found
+        oldest[queue] = min((stamp for stamp in stamps if stamp), default=None)
+    return oldest
 
 
 @reaches_broker
@@ -73,17 +75,17 @@ def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
     milliseconds. Without it, or when it is not there, the whole line is read in pieces from the front.
     When a run has several messages in the queue, the next of them is found (or the one at the hint).
     """
-    wanted = search.Predicate([run_id])
+    predicate = search.Predicate([run_id])
     if hint is not None:
         near = _page(queue, max(0, hint - 1 - HINT_SPAN), 2 * HINT_SPAN + 1)
-        for level, raw, position in sorted(near, key=lambda one: abs(one[2] - hint)):
-            if wanted.found_in(raw):
+        for level, raw, position in sorted(near, key=lambda entry: abs(entry[2] - hint)):
+            if predicate.found_in(raw):
                 return parse(raw, queue, level.step, position)
     levels = {level.key: level for level in keys().levels(queue)}
-    found = search.first(list(levels), wanted)
-    if found is None:
+    hit = search.first(list(levels), predicate)
+    if hit is None:
         return None
-    level, raw = levels[found[0]], found[1]
+    level, raw = levels[hit[0]], hit[1]
     index = _position(queue, level, raw)
     return parse(raw, queue, level.step, index) if index is not None else None
 
@@ -107,15 +109,15 @@ def _lists(queue: str) -> list[str]:
 
 def _page(queue: str, offset: int, limit: int) -> list[tuple[Level, bytes, int]]:
     """Bytes, levels and true positions of a part of the line."""
-    found: list[tuple[Level, bytes, int]] = []
+    entries: list[tuple[Level, bytes, int]] = []
     for _ in range(PAGE_TRIES):
         pipe = client().pipeline(transaction=False)
         for level in keys().levels(queue):
             pipe.llen(level.key)
-        found = _read(queue, pipe.execute(), offset, limit)
-        if not found or found[-1][2] - found[0][2] == len(found) - 1:
+        entries = _read(queue, pipe.execute(), offset, limit)
+        if not entries or entries[-1][2] - entries[0][2] == len(entries) - 1:
             break  # else the levels changed between the two looks, and left a hole
-    return found
+    return entries
 
 
 def _read(queue: str, sizes: list[int], offset: int, limit: int) -> list[tuple[Level, bytes, int]]:
@@ -124,20 +126,20 @@ def _read(queue: str, sizes: list[int], offset: int, limit: int) -> list[tuple[L
     pipe = client().pipeline(transaction=True)
     for level in levels:
         pipe.llen(level.key)
-    wanted, ahead = [], 0
+    pieces, ahead = [], 0
     for at, level in enumerate(levels):
         start, stop = max(offset - ahead, 0), min(offset + limit - ahead, sizes[at])
         if start < stop:
             pipe.lrange(level.key, -stop, -start - 1)
-            wanted.append((at, level, start))
+            pieces.append((at, level, start))
         ahead += sizes[at]
-    if not wanted:
+    if not pieces:
         return []
     answers = pipe.execute()
     now, parts = answers[: len(levels)], answers[len(levels) :]
     return [
         (level, raw, sum(now[:at]) + start + position)
-        for (at, level, start), raws in zip(wanted, parts, strict=True)
+        for (at, level, start), raws in zip(pieces, parts, strict=True)
         for position, raw in enumerate(reversed(raws), 1)
     ]
 

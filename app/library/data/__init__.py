@@ -96,18 +96,18 @@ def export_table(
     target = output_file(output, list(WRITERS))
     url = _database_url(database)
     with connected(url) as engine, engine.begin() as connection:
-        found = reflect(connection, table)
-        wanted = columns or [column.name for column in found.columns]
-        unknown = [name for name in wanted if name not in found.columns]
+        source = reflect(connection, table)
+        names = columns or [column.name for column in source.columns]
+        unknown = [name for name in names if name not in source.columns]
         if unknown:
             raise ValueError(f"The table {table} has no column {unknown[0]!r}")
-        rows = read_rows(connection, found, wanted, count_rows(connection, found), self.progress)
+        rows = read_rows(connection, source, names, count_rows(connection, source), self.progress)
         with replacing(target) as draft:
-            count = WRITERS[target.suffix.lower()](draft, wanted, rows)
+            count = WRITERS[target.suffix.lower()](draft, names, rows)
     return {
         "output": str(target),
         "rows": count,
-        "columns": wanted,
+        "columns": names,
         "database": safe_url(url),
         "bytes": target.stat().st_size,
     }

@@ -88,9 +88,9 @@ def import_rows(
     table's existence or columns do not suit the mode.
     """
     guessed, total = guess_kinds(rows, progress)
-    wanted: list[Kind] = ["text"] * len(guessed) if all_text else guessed
+    column_kinds: list[Kind] = ["text"] * len(guessed) if all_text else guessed
     with engine.begin() as connection:
-        table, kinds, created = _table_for(connection, name, rows.columns, wanted, mode)
+        table, kinds, created = _table_for(connection, name, rows.columns, column_kinds, mode)
         done = 0
         numbered = rows.read()
         while batch := list(islice(numbered, BATCH_ROWS)):
@@ -101,7 +101,7 @@ def import_rows(
 
 
 def _table_for(
-    connection: Connection, name: str, columns: list[str], wanted: list[Kind], mode: Mode
+    connection: Connection, name: str, columns: list[str], column_kinds: list[Kind], mode: Mode
 ) -> tuple[Table, list[Kind], bool]:
     """The table to insert into, its columns' kinds, and whether it was made now."""
     exists = inspect(connection).has_table(name)
@@ -112,9 +112,9 @@ def _table_for(
         return table, [_kind(connection, table, column) for column in columns], False
     if exists:
         reflect(connection, name).drop(connection)
-    table = Table(name, MetaData(), *_new_columns(columns, wanted), quote=True)
+    table = Table(name, MetaData(), *_new_columns(columns, column_kinds), quote=True)
     table.create(connection)
-    return table, wanted, True
+    return table, column_kinds, True
 
 
 def _new_columns(columns: list[str], kinds: list[Kind]) -> list[Column[Any]]:

@@ -146,9 +146,9 @@ def target_size(size: tuple[int, int], change: PictureChange) -> tuple[int, int]
     if change.fit == "stretch":
         return change.width or width, change.height or height
     scales = [
-        wanted / side
-        for wanted, side in ((change.width, width), (change.height, height))
-        if wanted is not None
+        length / side
+        for length, side in ((change.width, width), (change.height, height))
+        if length is not None
     ]
     scale = (max if change.fit == "cover" else min)(scales, default=1.0)
     if scale > 1 and not change.enlarge:

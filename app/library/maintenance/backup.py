@@ -66,11 +66,11 @@ def _back_up_sqlite(source: Path, draft: Path, progress: Progress) -> None:
             origin.execute("SELECT count(*) FROM sqlite_master").fetchone()
             origin.backup(copy, pages=PAGES_A_STEP, progress=report, sleep=0)
             copy.execute("PRAGMA journal_mode = DELETE")  # so that the one file is all there is
-            found = [row[0] for row in copy.execute("PRAGMA integrity_check")]
+            answers = [row[0] for row in copy.execute("PRAGMA integrity_check")]
     except sqlite3.Error as error:
         raise BackupFailed(f"SQLite: {error}") from error
-    if found != ["ok"]:
-        raise BackupFailed("The copy is not sound: " + "; ".join(found[:5]))
+    if answers != ["ok"]:
+        raise BackupFailed("The copy is not sound: " + "; ".join(answers[:5]))
     draft.chmod(0o600)
 
 

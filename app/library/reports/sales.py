@@ -96,17 +96,17 @@ def open_sales(path: Path, delimiter: str, selection: Selection) -> Callable[[],
     missing raises it at once.
     """
     rows = open_rows(path, delimiter)
-    places = {name.lower(): index for index, name in enumerate(rows.columns)}
-    missing = [name for name in REQUIRED if name not in places]
+    columns = {name.lower(): index for index, name in enumerate(rows.columns)}
+    missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise BadData(f"The file has no column {', '.join(missing)}; it has: {', '.join(rows.columns)}")
-    return lambda: (sale for sale in _checked(rows, places) if selection.takes(sale))
+    return lambda: (sale for sale in _checked(rows, columns) if selection.takes(sale))
 
 
-def _checked(rows: Rows, places: dict[str, int]) -> Iterator[Sale]:
+def _checked(rows: Rows, columns: dict[str, int]) -> Iterator[Sale]:
     problems: list[str] = []
     for number, row in rows.read():
-        sale = _sale(number, row, places, problems)
+        sale = _sale(number, row, columns, problems)
         if sale is not None and not problems:
             yield sale
         if len(problems) >= MAX_PROBLEMS:
@@ -116,15 +116,15 @@ def _checked(rows: Rows, places: dict[str, int]) -> Iterator[Sale]:
         raise BadData("; ".join(problems))
 
 
-def _sale(number: int, row: Sequence[Any], places: dict[str, int], problems: list[str]) -> Sale | None:
+def _sale(number: int, row: Sequence[Any], columns: dict[str, int], problems: list[str]) -> Sale | None:
     """The row as a sale, or None when it is bad; what is wrong with it is added to `problems`."""
     values: dict[str, Any] = dict.fromkeys(OPTIONAL)
     before = len(problems)
     for name, kind in {**REQUIRED, **OPTIONAL}.items():
-        if name not in places:
+        if name not in columns:
             continue
         try:
-            values[name] = convert(row[places[name]], kind)
+            values[name] = convert(row[columns[name]], kind)
             if values[name] is None and name in REQUIRED:
                 raise ValueError("the cell is empty")
         except ValueError as error:

@@ -28,8 +28,8 @@ def write_report(path: Path, source: str, totals: Totals, sales: Iterator[Sale],
     if totals.total.sales >= MAX_ROWS:
         raise ValueError(f"A sheet holds {MAX_ROWS:,} rows, the report has {totals.total.sales:,}")
     with new_workbook(path) as book:
-        places = _write_summary(book.create_sheet("Summary"), source, totals)
-        _write_charts(book, places, totals)
+        ranges = _write_summary(book.create_sheet("Summary"), source, totals)
+        _write_charts(book, ranges, totals)
         _write_data(book.create_sheet("Data"), sales, totals.total.sales, progress)
 
 
@@ -54,7 +54,7 @@ def _write_summary(sheet: Any, source: str, totals: Totals) -> dict[str, tuple[i
         ["Pieces", None, None, _number(sheet, totals.total.quantity, WHOLE)],
         [],
     ]
-    places: dict[str, tuple[int, int]] = {}
+    ranges: dict[str, tuple[int, int]] = {}
     groups = {
         "Month": totals.by_month,
         "Region": by_revenue(totals.by_region),
@@ -62,20 +62,20 @@ def _write_summary(sheet: Any, source: str, totals: Totals) -> dict[str, tuple[i
     }
     for name, group in groups.items():
         rows.append(_headings(sheet, (name, "Sales", "Pieces", "Revenue")))
-        places[name] = len(rows) + 1, len(rows) + len(group)
+        ranges[name] = len(rows) + 1, len(rows) + len(group)
         rows += [_total_row(sheet, label, total) for label, total in group.items()]
         rows.append([])
     for row in rows:
         sheet.append(row)
-    return places
+    return ranges
 
 
-def _write_charts(book: Any, places: dict[str, tuple[int, int]], totals: Totals) -> None:
+def _write_charts(book: Any, ranges: dict[str, tuple[int, int]], totals: Totals) -> None:
     sheet, summary = book.create_sheet("Charts"), book["Summary"]
     unit = totals.currency or "revenue"
-    sheet.add_chart(_bar_chart(summary, "Revenue by month", unit, places["Month"]), "A1")
-    sheet.add_chart(_bar_chart(summary, "Revenue by region", unit, places["Region"]), "A22")
-    first, last = places["Product"]
+    sheet.add_chart(_bar_chart(summary, "Revenue by month", unit, ranges["Month"]), "A1")
+    sheet.add_chart(_bar_chart(summary, "Revenue by region", unit, ranges["Region"]), "A22")
+    first, last = ranges["Product"]
     best = first, min(last, first + PRODUCTS_IN_CHART - 1)
     sheet.add_chart(_bar_chart(summary, "Products with the highest revenue", unit, best), "A43")
 

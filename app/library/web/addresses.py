@@ -158,8 +158,8 @@ def _connect(connection: HTTPConnection, allowed: Allowed, deadline: Deadline) -
 
 def _checked_addresses(host: str, port: int, allowed: Allowed, deadline: Deadline) -> list[str]:
     """The addresses of a name; one that is not allowed refuses the name as a whole."""
-    found = _resolved(host.strip("[]"), port, deadline)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    resolved = _resolved(host.strip("[]"), port, deadline)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in resolved))
     refused = [address for address in addresses if not allowed(address)]
     if refused:
         raise AddressRefused(
@@ -171,19 +171,19 @@ def _checked_addresses(host: str, port: int, allowed: Allowed, deadline: Deadlin
 
 def _resolved(host: str, port: int, deadline: Deadline) -> list[Any]:
     """What the name stands for. The system's resolver knows no time limit: it is asked on the side."""
-    found: list[Any] = []
+    answers: list[Any] = []
 
     def ask() -> None:
         try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            answers.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
-            found.append(error)
+            answers.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(deadline.left())
-    if not found:
+    if not answers:
         raise TimeoutError(f"{host} could not be looked up in time")
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return list(found[0])
+    if isinstance(answers[0], Exception):
+        raise answers[0]
+    return list(answers[0])

@@ -45,12 +45,12 @@ def _base(soup: BeautifulSoup, url: str) -> str:
 
 
 def _links(soup: BeautifulSoup, base: str) -> list[Link]:
-    found: dict[str, Link] = {}
+    links: dict[str, Link] = {}
     for anchor in soup.find_all("a", href=True):
         url = _join(base, str(anchor["href"]))
-        if url and (url not in found or not found[url].text):
-            found[url] = Link(url, _words(anchor))
-    return list(found.values())
+        if url and (url not in links or not links[url].text):
+            links[url] = Link(url, _words(anchor))
+    return list(links.values())
 
 
 def _join(base: str, href: str) -> str | None:

@@ -22,17 +22,17 @@ def init_app(app: Flask) -> None:
 @bp.get("")
 @requires("view")
 def index() -> str:
-    asked = lists.read(audit.AuditFilter, request.args, viewer.now(), viewer.zone())
-    page = audit.page(asked.filter, PAGE_SIZE, asked.cursor)
-    group = asked.filter.action
+    query = lists.read(audit.AuditFilter, request.args, viewer.now(), viewer.zone())
+    page = audit.page(query.filter, PAGE_SIZE, query.cursor)
+    group = query.filter.action
     groups = [(name, word, "", "") for name, word in words.GROUPS.items()]
     shown = ("last", "action") if group in words.GROUPS else ("last",)
     return render_template(
         "audit/index.html",
-        asked=asked,
+        asked=query,
         page=page,
         words=words,
-        chips=lists.chips(asked, "action", groups, group),
-        tags=lists.tags(asked, shown, lambda name, text: words.action(text) if name == "action" else text),
+        chips=lists.chips(query, "action", groups, group),
+        tags=lists.tags(query, shown, lambda name, text: words.action(text) if name == "action" else text),
         ranges=SPAN_WORDS,
     )

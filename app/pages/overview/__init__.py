@@ -41,18 +41,21 @@ def part() -> str | Response:
 
 def _summary() -> overview.Summary:
     """Everything at this moment; of a span that there is not, the usual one."""
-    wanted = request.args.get("last", "")
-    span = wanted if wanted in overview.SPANS else overview.DEFAULT_SPAN
+    last = request.args.get("last", "")
+    span = last if last in overview.SPANS else overview.DEFAULT_SPAN
     return overview.summary(settings().declared_queues, viewer.now(), span, ZoneInfo(viewer.zone()))
 
 
 def _drawn(summary: overview.Summary) -> dict[str, Any]:
     """What the templates draw; `query` is what the address says beyond the usual."""
-    found, hour = summary.throughput, summary.next_hour
+    series, hour = summary.throughput, summary.next_hour
     as_table = request.args.get("table") == "1"
-    query = {"last": found.span} if found.span != overview.DEFAULT_SPAN else {}
+    query = {"last": series.span} if series.span != overview.DEFAULT_SPAN else {}
     firing = rules.firing(viewer.now())
-    told = [(one.rule.name, [(state.subject, state.facts) for state in one.firing]) for one in firing]
+    told = [
+        (rule_firing.rule.name, [(state.subject, state.facts) for state in rule_firing.firing])
+        for rule_firing in firing
+    ]
     return {
         "summary": summary,
         "version": live.version_of(summary.version, told),
@@ -62,8 +65,8 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
         "query": query,
         "as_table": as_table,
         "spans": throughput.SPAN_WORDS,
-        "chart": throughput.chart(found) if any(found.whole) else None,
-        "table": throughput.table(found) if as_table else None,
+        "chart": throughput.chart(series) if any(series.whole) else None,
+        "table": throughput.table(series) if as_table else None,
         "hour": next_hour.drawing(hour, viewer.now()) if hour.lines else None,
         "hour_told": next_hour.summary(hour),
         "failed_share": facts.share(summary.day.ended),

@@ -12,13 +12,13 @@ from app.web.words import amount
 
 def share(ended: Ended) -> str:
     """The share of runs that failed, with more digits the smaller it is: "0.19 %"; empty for none."""
-    found = ended.failed_share
-    if not found:
+    failed = ended.failed_share
+    if not failed:
         return ""
-    if found < 0.0001:
+    if failed < 0.0001:
         return _("under %(share)s", share="0.01 %")
-    pattern = "0.## %" if found < 0.01 else "0.# %" if found < 0.1 else "0 %"
-    return str(format_percent(found, pattern))
+    pattern = "0.## %" if failed < 0.01 else "0.# %" if failed < 0.1 else "0 %"
+    return str(format_percent(failed, pattern))
 
 
 def compared(day: Day) -> str:

@@ -93,17 +93,17 @@ def _ticks(hour: NextHour) -> list[Tick]:
     strong = []
     if fullest and _at(hour, fullest) >= _APART:
         strong = [Tick(_at(hour, fullest), _clock(fullest), strong=True)]
-    found = []
+    ticks = []
     local = hour.from_at.astimezone(get_timezone())
     at = hour.from_at + timedelta(minutes=_TICK_MINUTES - local.minute % _TICK_MINUTES)
     while at <= hour.until_at:
         percent = _at(hour, at)
-        if percent >= _NOT_BEFORE and all(abs(percent - one.at) >= _APART for one in strong):
+        if percent >= _NOT_BEFORE and all(abs(percent - tick.at) >= _APART for tick in strong):
             odd = at.astimezone(get_timezone()).minute % (2 * _TICK_MINUTES)
-            near = any(abs(percent - one.at) < 2 * _APART for one in strong)
-            found.append(Tick(percent, _clock(at), minor=bool(odd) or near or percent < 2 * _NOT_BEFORE))
+            near = any(abs(percent - tick.at) < 2 * _APART for tick in strong)
+            ticks.append(Tick(percent, _clock(at), minor=bool(odd) or near or percent < 2 * _NOT_BEFORE))
         at += timedelta(minutes=_TICK_MINUTES)
-    return sorted([*found, *strong], key=lambda one: one.at)
+    return sorted([*ticks, *strong], key=lambda tick: tick.at)
 
 
 def _at(hour: NextHour, moment: datetime) -> float:

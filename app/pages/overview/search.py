@@ -52,10 +52,10 @@ class Section:
 @requires("view")
 def results() -> str | Response:
     """What matches, by kind; a whole run id leads straight to its run."""
-    text, found = _asked()
-    if found.run_id:
-        return redirect(url_for("runs.show", run_id=found.run_id))
-    return render_template("overview/search.html", q=text, sections=list(_sections(text, found)))
+    text, hits = _asked()
+    if hits.run_id:
+        return redirect(url_for("runs.show", run_id=hits.run_id))
+    return render_template("overview/search.html", q=text, sections=list(_sections(text, hits)))
 
 
 @bp.get("/search/palette")
@@ -65,12 +65,12 @@ def palette() -> str:
     text = request.args.get("q", "").strip()[:MAX_TEXT]
     verb, _space, named = text.partition(" ")
     acts_first = bool(named) and verb.casefold() in _VERBS
-    wanted = named if acts_first else text
-    found = _found(wanted)
-    acts = Section("acts", _("Do"), _acts(wanted, found, acts_first and verb.casefold() in _PAUSE))
-    whole = [_whole(found.run_id)] if found.run_id else []
-    things = [Section("pages", _("Go to"), _pages(wanted)), *whole, *_sections(wanted, found)]
-    sections = [one for one in ([acts, *things] if acts_first else [*things, acts]) if one.hits]
+    words = named if acts_first else text
+    hits = _found(words)
+    acts = Section("acts", _("Do"), _acts(words, hits, acts_first and verb.casefold() in _PAUSE))
+    whole = [_whole(hits.run_id)] if hits.run_id else []
+    things = [Section("pages", _("Go to"), _pages(words)), *whole, *_sections(words, hits)]
+    sections = [section for section in ([acts, *things] if acts_first else [*things, acts]) if section.hits]
     return render_template("overview/_palette.html", q=text, sections=sections)
 
 
@@ -97,7 +97,7 @@ def _pages(text: str) -> list[Hit]:
     ]
 
 
-def _acts(text: str, found: SearchResults, queues_first: bool) -> list[Hit]:
+def _acts(text: str, hits: SearchResults, queues_first: bool) -> list[Hit]:
     """What the viewer may do: something new, a task that was found, a queue that was found."""
     if not current_user.can("operate"):
         return []
@@ -112,87 +112,87 @@ def _acts(text: str, found: SearchResults, queues_first: bool) -> list[Hit]:
             info.summary,
             "play",
         )
-        for info in found.tasks[:3]
+        for info in hits.tasks[:3]
         if permits.may_run(info.name)
     ]
-    of_queues = _queue_acts(found)
+    of_queues = _queue_acts(hits)
     known = [hit for hit in new if overview.matches(text, hit.label)]
     return [*of_queues, *known, *tasks] if queues_first else [*known, *tasks, *of_queues]
 
 
-def _queue_acts(found: SearchResults) -> list[Hit]:
+def _queue_acts(hits: SearchResults) -> list[Hit]:
     try:
-        paused = broker.paused(found.queues) if found.queues else ()
+        paused = broker.paused(hits.queues) if hits.queues else ()
     except BrokerUnavailable:
         return []
     return [
         Hit(url_for("queues.ask_pause", queue=name), _("Pause the queue %(name)s", name=name), icon="pause")
-        for name in found.queues[:3]
+        for name in hits.queues[:3]
         if name not in paused
     ]
 
 
-def _sections(text: str, found: SearchResults) -> Iterator[Section]:
+def _sections(text: str, matching: SearchResults) -> Iterator[Section]:
     """What was found, by kind."""
     kinds: list[tuple[str, str, list[Hit], str, str, dict[str, Any]]] = [
-        ("tasks", _("Tasks"), _tasks(found), "tasks.index", _("All matching tasks"), {"q": text}),
+        ("tasks", _("Tasks"), _tasks(matching), "tasks.index", _("All matching tasks"), {"q": text}),
         (
-            *("schedules", _("Schedules"), _schedules(found)),
+            *("schedules", _("Schedules"), _schedules(matching)),
             *("schedules.index", _("All matching schedules"), {"q": text}),
         ),
-        ("queues", _("Queues"), _queues(found), "queues.index", _("All queues"), {}),
-        ("workers", _("Workers"), _workers(found), "workers.index", _("All workers"), {}),
-        ("users", _("Users"), _users(found), "settings.list_users", _("All users"), {}),
-        ("runs", _("Runs"), _runs(found), "runs.index", _("All matching runs"), {"q": text}),
+        ("queues", _("Queues"), _queues(matching), "queues.index", _("All queues"), {}),
+        ("workers", _("Workers"), _workers(matching), "workers.index", _("All workers"), {}),
+        ("users", _("Users"), _users(matching), "settings.list_users", _("All users"), {}),
+        ("runs", _("Runs"), _runs(matching), "runs.index", _("All matching runs"), {"q": text}),
     ]
     for kind, title, hits, endpoint, label, values in kinds:
         if hits:
             yield Section(kind, title, hits, url_for(endpoint, **values), label)
 
 
-def _tasks(found: SearchResults) -> list[Hit]:
+def _tasks(hits: SearchResults) -> list[Hit]:
     return [
-        Hit(url_for("tasks.show", task_name=one.name), one.name, one.summary, "package", True)
-        for one in found.tasks
+        Hit(url_for("tasks.show", task_name=info.name), info.name, info.summary, "package", True)
+        for info in hits.tasks
     ]
 
 
-def _schedules(found: SearchResults) -> list[Hit]:
+def _schedules(hits: SearchResults) -> list[Hit]:
     return [
         Hit(
-            url_for("schedules.show", schedule_id=one.id),
-            one.name,
-            one.task_name,
+            url_for("schedules.show", schedule_id=schedule.id),
+            schedule.name,
+            schedule.task_name,
             "calendar-clock",
-            at=one.next_run_at,
+            at=schedule.next_run_at,
         )
-        for one in found.schedules
+        for schedule in hits.schedules
     ]
 
 
-def _queues(found: SearchResults) -> list[Hit]:
-    return [Hit(url_for("queues.show", queue=name), name, icon="layers", mono=True) for name in found.queues]
+def _queues(hits: SearchResults) -> list[Hit]:
+    return [Hit(url_for("queues.show", queue=name), name, icon="layers", mono=True) for name in hits.queues]
 
 
-def _workers(found: SearchResults) -> list[Hit]:
+def _workers(hits: SearchResults) -> list[Hit]:
     return [
         Hit(
-            url_for("workers.show", hostname=one.hostname),
-            one.hostname,
-            ", ".join(one.queues),
+            url_for("workers.show", hostname=worker.hostname),
+            worker.hostname,
+            ", ".join(worker.queues),
             "server",
             True,
         )
-        for one in found.workers
+        for worker in hits.workers
     ]
 
 
-def _users(found: SearchResults) -> list[Hit]:
-    return [Hit(url_for("audit.index", actor=one.name), one.name, one.role, "user") for one in found.users]
+def _users(hits: SearchResults) -> list[Hit]:
+    return [Hit(url_for("audit.index", actor=user.name), user.name, user.role, "user") for user in hits.users]
 
 
-def _runs(found: SearchResults) -> list[Hit]:
+def _runs(hits: SearchResults) -> list[Hit]:
     return [
         Hit(url_for("runs.show", run_id=run.id), run.task_name, mono=True, at=run.created_at, run=run)
-        for run in found.runs
+        for run in hits.runs
     ]

@@ -59,38 +59,38 @@ class Chart:
     summary: str
 
 
-def chart(found: Throughput) -> Chart:
+def chart(throughput: Throughput) -> Chart:
     """The chart of a span in which at least one run ended."""
-    above = count_axis(max(one.succeeded for one in found.ended), most=2)
-    below = count_axis(max(one.failed for one in found.ended), most=1)
-    steps = len(found.ended)
-    last = round(UP * found.ended[-1].succeeded / above.top)
+    above = count_axis(max(step.succeeded for step in throughput.ended), most=2)
+    below = count_axis(max(step.failed for step in throughput.ended), most=1)
+    steps = len(throughput.ended)
+    last = round(UP * throughput.ended[-1].succeeded / above.top)
     return Chart(
         steps=steps,
         whole=round(100 * (steps - 1) / steps, 2),
-        each=str(_EACH[found.span]),
-        good=_stairs([one.succeeded for one in found.ended[:-1]], above),
+        each=str(_EACH[throughput.span]),
+        good=_stairs([step.succeeded for step in throughput.ended[:-1]], above),
         running=f"M{steps - 1} {UP}v-{last}h1V{UP}Z" if last else "",
-        bad=_bars([one.failed for one in found.ended], below),
+        bad=_bars([step.failed for step in throughput.ended], below),
         up=UP,
         down=DOWN,
         counts=[Tick(above.y(value), str(format_decimal(value))) for value in above.ticks],
         failures=[Tick(0, "0"), Tick(100, str(format_decimal(below.top)))]
-        if found.whole.failed
+        if throughput.whole.failed
         else [Tick(0, "0")],
-        below=_below(found),
-        event=_event(found),
-        summary=_told(found),
+        below=_below(throughput),
+        event=_event(throughput),
+        summary=_told(throughput),
     )
 
 
-def table(found: Throughput) -> list[Gridline]:
+def table(throughput: Throughput) -> list[Gridline]:
     """The steps in which runs ended, newest first."""
     day = lru_cache(lambda date: str(format_date(date, _("EEE d MMM"))))  # formatting is slow, days are few
     tz, lines = get_timezone(), []
-    for number, ended in reversed(list(enumerate(found.ended))):
+    for number, ended in reversed(list(enumerate(throughput.ended))):
         if any(ended):
-            start, end = (found.at(edge).astimezone(tz) for edge in (number, number + 1))
+            start, end = (throughput.at(edge).astimezone(tz) for edge in (number, number + 1))
             when = _("%(start)s to %(end)s", start=f"{day(start.date())}, {start:%H:%M}", end=f"{end:%H:%M}")
             lines.append(Gridline(when, ended))
     return lines
@@ -120,49 +120,49 @@ def _bars(values: Sequence[int], axis: Axis) -> str:
     return "".join(drawn) if len(drawn) > 1 else ""
 
 
-def _below(found: Throughput) -> list[Tick]:
-    tz, steps = get_timezone(), len(found.ended)
+def _below(throughput: Throughput) -> list[Tick]:
+    tz, steps = get_timezone(), len(throughput.ended)
     ticks = []
     for number in range(steps):
-        local, at = found.at(number).astimezone(tz), round(100 * number / steps, 2)
+        local, at = throughput.at(number).astimezone(tz), round(100 * number / steps, 2)
         if not _EDGE <= at <= 100 - _EDGE:
             continue
-        if found.span == "7d":
+        if throughput.span == "7d":
             if local.hour == 12:
                 ticks.append(Tick(at, str(format_datetime(local, "EEE"))))
-        elif (minute := local.hour * 60 + local.minute) % _MINUTES[found.span] == 0:
-            ticks.append(Tick(at, f"{local:%H:%M}", minor=bool(minute % (2 * _MINUTES[found.span]))))
+        elif (minute := local.hour * 60 + local.minute) % _MINUTES[throughput.span] == 0:
+            ticks.append(Tick(at, f"{local:%H:%M}", minor=bool(minute % (2 * _MINUTES[throughput.span]))))
     return ticks
 
 
-def _event(found: Throughput) -> Event | None:
-    cluster = found.cluster
+def _event(throughput: Throughput) -> Event | None:
+    cluster = throughput.cluster
     if cluster is None:
         return None
-    before = cluster.first > len(found.ended) / 2
+    before = cluster.first > len(throughput.ended) / 2
     edge = cluster.first if before else cluster.last + 1
-    return Event(round(100 * edge / len(found.ended), 2), before, _cluster_words(found))
+    return Event(round(100 * edge / len(throughput.ended), 2), before, _cluster_words(throughput))
 
 
-def _cluster_words(found: Throughput) -> str:
-    if found.cluster is None:
+def _cluster_words(throughput: Throughput) -> str:
+    if throughput.cluster is None:
         return ""
-    from_at, until_at = found.at(found.cluster.first), found.at(found.cluster.last + 1)
+    from_at, until_at = throughput.at(throughput.cluster.first), throughput.at(throughput.cluster.last + 1)
     return _(
         "%(n)s failed, %(start)s to %(end)s",
-        n=found.cluster.failed,
-        start=_moment(from_at, found.span),
+        n=throughput.cluster.failed,
+        start=_moment(from_at, throughput.span),
         end=_moment(until_at, ""),
     )
 
 
-def _told(found: Throughput) -> str:
+def _told(throughput: Throughput) -> str:
     """The whole in words, for those who do not see it."""
     parts = [
-        str(_BACK[found.span]),
-        ngettext("%(num)s run succeeded", "%(num)s runs succeeded", found.whole.succeeded),
-        ngettext("%(num)s failed", "%(num)s failed", found.whole.failed),
-        _cluster_words(found),
+        str(_BACK[throughput.span]),
+        ngettext("%(num)s run succeeded", "%(num)s runs succeeded", throughput.whole.succeeded),
+        ngettext("%(num)s failed", "%(num)s failed", throughput.whole.failed),
+        _cluster_words(throughput),
     ]
     return _("Throughput of %(parts)s", parts=_("; ").join(part for part in parts if part))
 

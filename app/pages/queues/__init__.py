@@ -38,14 +38,23 @@ def table() -> str | Response:
 
 
 def _list() -> dict[str, Any]:
-    found = queues.listing(viewer.now())
+    listed = queues.listing(viewer.now())
     shown = [
-        (one.name, one.waiting, one.held, one.pause, one.holding_new, one.workers, one.busy, one.slots)
-        for one in found
+        (
+            queue.name,
+            queue.waiting,
+            queue.held,
+            queue.pause,
+            queue.holding_new,
+            queue.workers,
+            queue.busy,
+            queue.slots,
+        )
+        for queue in listed
     ]
     fresh = live.period(viewer.now(), 10)  # rates and estimates change with time alone
     return {
-        "queues": found,
+        "queues": listed,
         "trends": trends,
         "version": live.version_of(shown, fresh),
     }

@@ -48,10 +48,10 @@ def place(queue: str) -> Any:
 @bp.get("/<queue>/place")
 @requires("operate")
 def ask_place(queue: str) -> str:
-    found = queues.find(queue, viewer.now())
-    run = queues.one(found, request.args.get("id", ""), forms.optional_number("hint"))
-    nearby = queues.line(found, 0, forms.PAGE_SIZE)
-    return question("queues/_place.html", _("Move to a place"), queue=found, run=run, nearby=nearby)
+    details = queues.find(queue, viewer.now())
+    run = queues.one(details, request.args.get("id", ""), forms.optional_number("hint"))
+    nearby = queues.line(details, 0, forms.PAGE_SIZE)
+    return question("queues/_place.html", _("Move to a place"), queue=details, run=run, nearby=nearby)
 
 
 @bp.post("/<queue>/priority")
@@ -111,9 +111,9 @@ def hold(queue: str) -> Any:
 @bp.get("/<queue>/hold")
 @requires("operate")
 def ask_hold(queue: str) -> str:
-    found = queues.find(queue, viewer.now())
-    run = queues.one(found, request.args.get("id", ""), forms.optional_number("hint"))
-    return question("queues/_hold.html", _("Hold a run"), queue=found, run=run)
+    details = queues.find(queue, viewer.now())
+    run = queues.one(details, request.args.get("id", ""), forms.optional_number("hint"))
+    return question("queues/_hold.html", _("Hold a run"), queue=details, run=run)
 
 
 @bp.post("/<queue>/release")
@@ -152,7 +152,7 @@ def _only(queue: str, ids: list[str]) -> queues.Waiting | None:
 
 
 def _tell(results: Sequence[Result], action: str) -> None:
-    count = sum(one.done for one in results)
+    count = sum(result.done for result in results)
     words = {
         "front": ngettext("%(num)s run moved to the top", "%(num)s runs moved to the top", count),
         "back": ngettext("%(num)s run moved to the bottom", "%(num)s runs moved to the bottom", count),

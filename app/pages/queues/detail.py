@@ -42,7 +42,7 @@ def shown(name: str) -> dict[str, Any]:
     line = queues.line(queue, offset, PAGE_SIZE) if tab == WAITING else []
     held = queues.held(queue, *_held_part(queue))
     selected = _selected(queue, line)
-    top = live.version_of([one.id for one in line])
+    top = live.version_of([waiting.id for waiting in line])
     return {
         "version": version,
         "queue": queue,
@@ -56,7 +56,7 @@ def shown(name: str) -> dict[str, Any]:
         "query": view_query(),
         "selected": selected,
         "why": _why(selected, queue) if selected else None,
-        "queues": [one for one in settings().declared_queues if one != name],
+        "queues": [other for other in settings().declared_queues if other != name],
         "top": top,
         "moved_on": request.args.get("top", top) != top,
     }
@@ -85,7 +85,7 @@ def _selected(queue: Queue, line: Sequence[Waiting]) -> Waiting | None:
     run_id = request.values.get("run")
     if not run_id:
         return None
-    if on_page := next((one for one in line if one.id == run_id), None):
+    if on_page := next((waiting for waiting in line if waiting.id == run_id), None):
         return on_page
     try:
         return queues.one(queue, run_id, optional_number("hint"))
@@ -106,10 +106,10 @@ def _version(queue: Queue) -> str:
     offset, limit = _held_part(queue)
     line = broker.page(queue.name, _offset(queue), PAGE_SIZE, body_limit=0) if _tab() == WAITING else []
     return live.version_of(
-        [(one.id, one.position, one.priority) for one in line],
-        [(one.message.id, one.reason) for one in broker.held(queue.name, offset, limit)],
+        [(message.id, message.position, message.priority) for message in line],
+        [(held.message.id, held.reason) for held in broker.held(queue.name, offset, limit)],
         [queue.waiting, queue.held, queue.pause, queue.holding_new],
-        [(one.hostname, one.state, one.slots, one.busy) for one in queue.listening],
+        [(worker.hostname, worker.state, worker.slots, worker.busy) for worker in queue.listening],
         runs.version(),
         int(queue.at.timestamp() // _FRESH_SECONDS) if queue.waiting and queue.taking else 0,
         broker.slot_of(queue.at),

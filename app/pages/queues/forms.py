@@ -22,18 +22,18 @@ def note() -> str:
 
 def run_id() -> str:
     """The run that a form is about; raises `Invalid`."""
-    found = request.form.get("id", "")
-    if not found:
+    sent = request.form.get("id", "")
+    if not sent:
         raise Invalid({"id": [_("Choose a run.")]})
-    return found
+    return sent
 
 
 def number(name: str, lowest: int, highest: int) -> int:
     """A whole number that was sent; raises `Invalid`."""
-    found = whole(request.form.get(name, ""), lowest, highest)
-    if found is None:
+    value = whole(request.form.get(name, ""), lowest, highest)
+    if value is None:
         raise Invalid({name: [_("Give a number from %(low)s to %(high)s.", low=lowest, high=highest)]})
-    return found
+    return value
 
 
 def optional_number(name: str) -> int | None:

@@ -104,15 +104,15 @@ def restore(queue: str) -> Response:
 
 
 def _ask_purge(queue: str, problem: str = "") -> str:
-    found = queues.find(queue, viewer.now())
+    details = queues.find(queue, viewer.now())
     counts = queues.tasks_at_front(queue, COUNTED_AT_MOST)
     return question(
         "queues/_purge.html",
         _("Purge"),
-        queue=found,
+        queue=details,
         counts=list(counts.items())[:6],
         other=sum(list(counts.values())[6:]),
-        beyond=max(0, found.waiting - COUNTED_AT_MOST) if counts else 0,
+        beyond=max(0, details.waiting - COUNTED_AT_MOST) if counts else 0,
         problem=problem,
     )
 

@@ -31,8 +31,8 @@ def freeze() -> Response:
     _require_right(action)
     if request.form.get("all"):
         beside = (*FORM_FIELDS, "action", "id", "all")
-        wanted = lists.read(RunFilter, request.form, now, viewer.zone(), beside).usable()
-        bulk = many.freeze_matching(action, wanted, current_user.name, now)
+        filters = lists.read(RunFilter, request.form, now, viewer.zone(), beside).usable()
+        bulk = many.freeze_matching(action, filters, current_user.name, now)
     else:
         bulk = many.freeze(action, request.form.getlist("id"), current_user.name, now)
     return go_to(url_for(".show", bulk_id=bulk.id))
@@ -76,20 +76,20 @@ def _must_type(bulk: many.Bulk, to_do: int) -> bool:
 def _parts(bulk_id: str) -> dict[str, Any]:
     version = many.version(bulk_id)
     bulk = many.get(bulk_id)
-    found = many.progress(bulk)
+    progress = many.progress(bulk)
     beside = ("cursor", "version")
-    asked = lists.read(many.BulkItemFilter, request.args, viewer.now(), viewer.zone(), beside)
-    page = many.items(bulk, asked.filter, ITEMS, asked.cursor)
+    query = lists.read(many.BulkItemFilter, request.args, viewer.now(), viewer.zone(), beside)
+    page = many.items(bulk, query.filter, ITEMS, query.cursor)
     return {
         "version": version,
         "bulk": bulk,
         "new_states": many.new_states(page.items),
-        "progress": found,
-        "asked": asked,
-        "tags": lists.tags(asked, ("verdict", "outcome")),
+        "progress": progress,
+        "asked": query,
+        "tags": lists.tags(query, ("verdict", "outcome")),
         "page": page,
         "most": many.MOST,
-        "must_type": found.to_do if _must_type(bulk, found.to_do) else None,
+        "must_type": progress.to_do if _must_type(bulk, progress.to_do) else None,
         "may": current_user.can("administer" if bulk.action == states.DELETE else "operate"),
         "titles": TITLES,
         "verdict_words": VERDICT_WORDS,

@@ -44,13 +44,13 @@ def part(run_id: str) -> str | Response:
 def message(run_id: str) -> str:
     """The run's message as it lies in the broker, and the code that sends the same."""
     run = runs.get(run_id)
-    found, away = None, False
+    raw, away = None, False
     try:
-        found = raw_message(run, _info(run))
+        raw = raw_message(run, _info(run))
     except BrokerUnavailable:
         away = True
     unseen = not broker.capabilities().reading and not run.is_finished
-    shown = {"found": found, "away": away, "unseen": unseen, "codes": _codes(run)}
+    shown = {"found": raw, "away": away, "unseen": unseen, "codes": _codes(run)}
     return render_template("runs/message.html", run=run, **shown)
 
 
@@ -159,8 +159,8 @@ def _why(run: runs.Run) -> str:
     """Why it does not run yet; empty when it does, has ended, or nobody can tell."""
     if run.is_finished or (run.state in runs.RUNNING and run.app is None):
         return ""
-    found = queues.why(run, viewer.now())
-    return found.detail if run.state not in runs.RUNNING or found.reason == "worker-silent" else ""
+    diagnosis = queues.why(run, viewer.now())
+    return diagnosis.detail if run.state not in runs.RUNNING or diagnosis.reason == "worker-silent" else ""
 
 
 def _typical_seconds(run: runs.Run) -> float | None:
@@ -175,12 +175,12 @@ def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
     info = _info(run)
     if info is None or run.args is None:
         return []
-    given = run.args, run.kwargs or {}
+    arguments = run.args, run.kwargs or {}
     options = {"queue": run.queue, "priority": run.priority}
     base = settings().base_url or request.host_url
     return [
-        (_("As curl"), "as-curl", catalog.as_curl(base, info, *given, options)),
-        (_("As Python"), "as-python", catalog.as_python(info, *given, options)),
+        (_("As curl"), "as-curl", catalog.as_curl(base, info, *arguments, options)),
+        (_("As Python"), "as-python", catalog.as_python(info, *arguments, options)),
     ]
 
 

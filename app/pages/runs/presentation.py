@@ -47,22 +47,22 @@ def raised(run: Run) -> Raised | None:
     return Raised(last["traceback"], last["error"] or "", states.FAILURE, last["attempt"], ended_at)
 
 
-def chips(counts: Mapping[str, int] | None, asked: ListQuery[RunFilter]) -> list[Chip]:
+def chips(counts: Mapping[str, int] | None, query: ListQuery[RunFilter]) -> list[Chip]:
     """The chip of all runs, then those of the groups that have runs or always stand there.
 
     They have no numbers when nobody counted (see `runs.counts`).
     """
-    state = set(asked.filter.state)
+    state = set(query.filter.state)
     current = next((key for key, members in GROUPS.items() if state == set(members)), "" if state else None)
     groups = []
     for key, members in GROUPS.items():
-        if key == current or key in ALWAYS_SHOWN or any((counts or {}).get(one) for one in members):
+        if key == current or key in ALWAYS_SHOWN or any((counts or {}).get(state) for state in members):
             face = states.of(members[0])
             groups.append((key, face.word, number_of(counts, members), face.kind))
-    return lists.chips(asked, "state", groups, current, number_of(counts, ()))
+    return lists.chips(query, "state", groups, current, number_of(counts, ()))
 
 
-def tags(asked: ListQuery[RunFilter], schedule_name: str | None) -> list[Tag]:
+def tags(query: ListQuery[RunFilter], schedule_name: str | None) -> list[Tag]:
     """The filters in force but the time range, which stands there anyway, and a state that has a chip."""
 
     def words(name: str, value: str) -> Any:
@@ -74,29 +74,29 @@ def tags(asked: ListQuery[RunFilter], schedule_name: str | None) -> list[Tag]:
             return value.replace("T", " ")
         return schedule_name if name == "schedule_id" and schedule_name else value
 
-    several = isinstance(asked.texts.get("state"), list)
-    return lists.tags(asked, ("last",) if several else ("last", "state"), words)
+    several = isinstance(query.texts.get("state"), list)
+    return lists.tags(query, ("last",) if several else ("last", "state"), words)
 
 
 def number_of(counts: Mapping[str, int] | None, members: Sequence[str]) -> str:
     """How many runs are in some states, or in any for none; empty when nobody counted."""
-    return "" if counts is None else lists.capped(*(counts.get(one, 0) for one in members or states.ALL))
+    return "" if counts is None else lists.capped(*(counts.get(state, 0) for state in members or states.ALL))
 
 
-def heading(number: str, asked: ListQuery[RunFilter]) -> str:
+def heading(number: str, query: ListQuery[RunFilter]) -> str:
     """The number beside the page's title: only of a time, as all of a history means little."""
-    if not number or not (asked.filter.since or asked.filter.until):
+    if not number or not (query.filter.since or query.filter.until):
         return ""
-    alone = not {"since", "until"} & asked.texts.keys()
-    words = _IN_LAST.get(asked.texts.get("last", "")) if alone else None
+    alone = not {"since", "until"} & query.texts.keys()
+    words = _IN_LAST.get(query.texts.get("last", "")) if alone else None
     return str(words) % {"n": number} if words else _("%(n)s in the time chosen", n=number)
 
 
-def named_arguments(run: Run, places: list[str]) -> list[tuple[str, Any]]:
-    """The arguments by name, for reading: `places` are the names of the positional ones, as far as known."""
+def named_arguments(run: Run, names: list[str]) -> list[tuple[str, Any]]:
+    """The arguments by name, for reading: `names` are those of the positional ones, as far as known."""
     pairs = []
     for index, value in enumerate(run.args or []):
-        name = places[index] if index < len(places) else ""
+        name = names[index] if index < len(names) else ""
         pairs.append((name or _("%(n)s.", n=index + 1), value))
     return pairs + list((run.kwargs or {}).items())
 
@@ -105,11 +105,11 @@ def defaults_used(run: Run, info: TaskInfo | None) -> list[tuple[str, Any]]:
     """The parameters that the run was not given, with the task's present defaults; not what says nothing."""
     if info is None or run.args is None:
         return []
-    given = {*info.places(len(run.args)), *(run.kwargs or {})}
+    named = {*info.places(len(run.args)), *(run.kwargs or {})}
     return [
-        (one.name, one.default_json)
-        for one in info.parameters
-        if one.name not in given
-        and not (one.secret or one.secret_keys)
-        and one.default_json not in (NO_VALUE, None)
+        (parameter.name, parameter.default_json)
+        for parameter in info.parameters
+        if parameter.name not in named
+        and not (parameter.secret or parameter.secret_keys)
+        and parameter.default_json not in (NO_VALUE, None)
     ]

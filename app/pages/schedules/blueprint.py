@@ -26,7 +26,7 @@ def say(words: str, text: str = "", undo_at: datetime | None = None, run_id: str
 
 def tell(results: Sequence[Result], done: str, undo_at: datetime | None = None) -> None:
     """Tell what happened to each of many; `done` says it when all went well."""
-    count = sum(one.done for one in results)
+    count = sum(result.done for result in results)
     counted = ngettext("%(num)s schedule", "%(num)s schedules", count)
     toast_results(results, done, results[0].name, counted, **_undo(undo_at))
 
@@ -40,10 +40,10 @@ def _undo(done_at: datetime | None) -> dict[str, Any]:
 def moment(name: str) -> datetime:
     """A moment that a form of ours carries; raises `Invalid`."""
     try:
-        found = datetime.fromisoformat(request.form.get(name, ""))
-        if found.tzinfo is None:
+        at = datetime.fromisoformat(request.form.get(name, ""))
+        if at.tzinfo is None:
             raise ValueError
-        return found.astimezone(UTC)
+        return at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid({name: [_("Give a moment with its zone.")]}) from None
 

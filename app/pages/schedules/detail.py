@@ -51,8 +51,8 @@ def _version() -> str:
 def _one(schedule_id: int) -> dict[str, Any]:
     version = _version()
     schedule = schedules.get(schedule_id)
-    asked = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone())
-    page = runs.page(runs.RunFilter(schedule_id=schedule.id), LEDGER_SIZE, asked.cursor)
+    query = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone())
+    page = runs.page(runs.RunFilter(schedule_id=schedule.id), LEDGER_SIZE, query.cursor)
     info = catalog.lookup(schedule.task_name)
     preview = _preview(schedule)
     return {
@@ -67,7 +67,7 @@ def _one(schedule_id: int) -> dict[str, Any]:
         "fires": _fires(schedule, preview),
         "warnings": preview.warnings if preview else [],
         "ledger": [(run, _delay(run), schedules.reason_of_run(run)) for run in page.items],
-        "asked": asked,
+        "asked": query,
         "page": page,
         "history": [changes.shown(change) for change in schedules.changes_of(schedule.id, changes.SHOWN)],
         "overridden": [changes.field_word(name) for name in schedules.overridden(schedule)],
@@ -113,8 +113,8 @@ def _short(seconds: float) -> str:
 def _arguments(schedule: schedules.Schedule, info: catalog.TaskInfo | None) -> list[tuple[str, Any, str]]:
     """The arguments by name, secrets masked, and what those mean that refer to the fire."""
     args, kwargs = catalog.hide(info, schedule.args, schedule.kwargs)
-    places = info.places(len(args)) if info else []
-    named = [(places[n] if n < len(places) and places[n] else str(n + 1), one) for n, one in enumerate(args)]
+    names = info.places(len(args)) if info else []
+    named = [(names[n] if n < len(names) and names[n] else str(n + 1), value) for n, value in enumerate(args)]
     return [
         (name, value, marker_words(info.parameter(name) if info else None, value))
         for name, value in [*named, *kwargs.items()]

@@ -177,8 +177,8 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
         start = max(now, shape.starts_at or now)
         preview = schedules.preview(shape, now, fires.SHOWN, start)
     except Invalid as error:
-        messages = [f"{form.label_of(name)}: {' '.join(said)}" for name, said in error.errors.items()]
-        wrong = [" ".join(said) for name, said in error.errors.items() if name == "cron_schedule"]
+        messages = [f"{form.label_of(name)}: {' '.join(messages)}" for name, messages in error.errors.items()]
+        wrong = [" ".join(messages) for name, messages in error.errors.items() if name == "cron_schedule"]
         return {"unknown": messages, "timing_errors": wrong, "fires": [], "resolved": []}
     listed = preview.fires
     arguments = _resolved(form, shape, listed)
@@ -191,7 +191,7 @@ def _previewed(form: ScheduleForm) -> dict[str, Any]:
         "timing": shape,
         "fires": fires.shown(listed, shape.timezone, viewer.now(), (), arguments, form.row is not None),
         "warnings": [
-            one.text for one in preview.warnings if one.due_at not in {fire.due_at for fire in listed}
+            text.text for text in preview.warnings if text.due_at not in {fire.due_at for fire in listed}
         ],
     }
 

@@ -45,11 +45,11 @@ def shown(
 
     The jitter derives from the schedule's id, so it is not known before the schedule is saved.
     """
-    tz, found = zone(timezone), []
+    tz, rows = zone(timezone), []
     for number, fire in enumerate(fires):
         later = fire.actual_at - fire.due_at
-        given = arguments[number] if number < len(arguments) else {}
-        found.append(
+        values = arguments[number] if number < len(arguments) else {}
+        rows.append(
             ShownFire(
                 due_at=fire.due_at,
                 day=_day(fire.due_at, tz, now),
@@ -59,10 +59,10 @@ def shown(
                 warning=fire.warning.text if fire.warning else "",
                 delay=duration(later.total_seconds()) if jitter_known and later else "",
                 skipped=fire.due_at in skips,
-                arguments=tuple((name, _plain(value)) for name, value in given.items()),
+                arguments=tuple((name, _plain(value)) for name, value in values.items()),
             )
         )
-    return found
+    return rows
 
 
 def _plain(value: Any) -> str:

@@ -128,7 +128,7 @@ class ScheduleForm:
     @property
     def policies(self) -> list[Any]:
         """The fields that are drawn among the policies."""
-        return [one for one in self.fields if one.description]
+        return [field for field in self.fields if field.description]
 
     def read(self) -> tuple[dict[str, Any], dict[str, list[str]]]:
         """What was entered, by field of a definition, without arguments that were not changed.
@@ -151,8 +151,10 @@ class ScheduleForm:
         """The timing as it stands in the form; raises `Invalid` for what cannot be read."""
         values, errors = self._read()
         names = [name for name in TIMING_FIELDS if name in values]
-        if found := {name: errors[name] for name in names if name in errors and name != "jitter_seconds"}:
-            raise Invalid(found)
+        if unreadable := {
+            name: errors[name] for name in names if name in errors and name != "jitter_seconds"
+        }:
+            raise Invalid(unreadable)
         row, anchor_at = self.row, None
         if row is not None and row.interval_seconds == values["interval_seconds"]:
             anchor_at = row.anchor_at
@@ -164,24 +166,29 @@ class ScheduleForm:
 
     def refuse(self, error: Invalid) -> None:
         """Put every message at its field, and keep it for the list by the button."""
-        order = [one.name for one in (*self.fields, *(self.parameters.fields if self.parameters else ()))]
+        order = [entry.name for entry in (*self.fields, *(self.parameters.fields if self.parameters else ()))]
         placed = [(self._field(name), name, messages) for name, messages in error.errors.items()]
-        for found, name, messages in sorted(
-            placed, key=lambda one: order.index(one[0].name) if one[0] is not None else len(order)
+        for form_field, name, messages in sorted(
+            placed,
+            key=lambda placement: order.index(placement[0].name) if placement[0] is not None else len(order),
         ):
-            if found is not None:
-                found.errors = list(messages)
+            if form_field is not None:
+                form_field.errors = list(messages)
             label = self.label_of(name)
-            field_id = found.id if found is not None else ""
+            field_id = form_field.id if form_field is not None else ""
             self.problems += [FormProblem(message, label, field_id) for message in messages]
 
     def label_of(self, name: str) -> str:
         """What the form calls a field."""
-        found = self._field(name)
-        return str(found.label.text) if found is not None else name
+        form_field = self._field(name)
+        return str(form_field.label.text) if form_field is not None else name
 
     def rebase(
-        self, row: Schedule, wanted: Mapping[str, Any], since: Sequence[ScheduleChange], queues: Sequence[str]
+        self,
+        row: Schedule,
+        changes: Mapping[str, Any],
+        since: Sequence[ScheduleChange],
+        queues: Sequence[str],
     ) -> tuple["ScheduleForm", set[str]]:
         """The form on the schedule as others have left it: what this person did not touch is theirs.
 
@@ -193,17 +200,17 @@ class ScheduleForm:
                 before.setdefault(name, value)
         current = Definition.of(row)
         present = readable(current)
-        mine = readable(replace(current, **wanted))
+        mine = readable(replace(current, **changes))
         both = {
             name
             for name in before
-            if name in wanted and mine[name] not in (before[name], present[name]) and name not in _ARGUMENTS
+            if name in changes and mine[name] not in (before[name], present[name]) and name not in _ARGUMENTS
         }
-        if self.info and _ARGUMENTS & set(before) and set(wanted) >= _ARGUMENTS:
+        if self.info and _ARGUMENTS & set(before) and set(changes) >= _ARGUMENTS:
             was, is_now = (_by_name(self.info, values) for values in (present | before, mine))
             both |= _ARGUMENTS if was != is_now else set()
         theirs = set(before) | (_ARGUMENTS if _ARGUMENTS & set(before) else set())
-        kept = {name: value for name, value in wanted.items() if name not in theirs or name in both}
+        kept = {name: value for name, value in changes.items() if name not in theirs or name in both}
         merged_row = Schedule(id=row.id, version=row.version)
         replace(current, **kept).write(merged_row)
         return replace(form_of(merged_row, queues), row=row), both
@@ -248,8 +255,8 @@ class ScheduleForm:
         known = getattr(self.row, name) if self.row is not None and self.row.timezone == zone else None
         shown: Any = self.fields[name]
         try:
-            found: datetime | None = shown.moment(timing.zone(zone), known)
-            return found
+            value: datetime | None = shown.moment(timing.zone(zone), known)
+            return value
         except TimingError:
             return known  # the zone is told as wrong where the definition is checked
         except ValueError as error:
@@ -270,8 +277,8 @@ class ScheduleForm:
 def empty_form(queues: Sequence[str], zone: str, suggested: Mapping[str, str]) -> ScheduleForm:
     """The form of a new schedule; `suggested` may name the task, a name and a cron expression."""
     info = catalog.lookup(suggested.get("task_name", "").strip())
-    given = {name: suggested[name] for name in ("task_name", "name", "cron_schedule") if suggested.get(name)}
-    fields = Fields(data={"timezone": zone, "priority": _priority_of(info)} | given)
+    values = {name: suggested[name] for name in ("task_name", "name", "cron_schedule") if suggested.get(name)}
+    fields = Fields(data={"timezone": zone, "priority": _priority_of(info)} | values)
     _offer(fields, info, queues)
     return ScheduleForm(fields, ParameterForm(info) if info else None)
 

@@ -107,8 +107,8 @@ class MomentField(Field):
             return known
         try:
             local = datetime.fromisoformat(self.text)
-            found = (local if local.tzinfo else local.replace(tzinfo=tz)).astimezone(UTC)
-            shown = found.astimezone(tz).replace(tzinfo=None)
+            value = (local if local.tzinfo else local.replace(tzinfo=tz)).astimezone(UTC)
+            shown = value.astimezone(tz).replace(tzinfo=None)
         except (ValueError, OverflowError):
             raise ValueError(_("Give a date and a time, such as 2026-11-27 09:30.")) from None
         if local.tzinfo is None and shown != local:
@@ -116,7 +116,7 @@ class MomentField(Field):
                 _("The clocks of %(zone)s skip this time: after the change it is %(time)s.",
                   zone=tz.key, time=f"{shown:%H:%M}")
             )  # fmt: skip
-        return found
+        return value
 
     def _value(self) -> str:
         return self.text

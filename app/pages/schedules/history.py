@@ -69,10 +69,10 @@ class ShownChange:
 def shown(change: ScheduleChange) -> ShownChange:
     differences = []
     for name, (before, after) in change.diff.items():
-        one = Difference(name, field_word(name), value_words(name, before), value_words(name, after))
+        difference = Difference(name, field_word(name), value_words(name, before), value_words(name, after))
         said_by_action = name == "enabled" and change.action in ("enable", "disable")
-        if one.before != one.after and not said_by_action:
-            differences.append(one)
+        if difference.before != difference.after and not said_by_action:
+            differences.append(difference)
     action = ACTIONS.get(change.action, change.action)
     return ShownChange(change.at, change.by or "", action, change.note or "", differences)
 

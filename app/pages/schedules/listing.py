@@ -59,8 +59,8 @@ def bulk() -> Any:
     if not ids:
         toast(_("Choose schedules first"), failed=True)
         return go_to(back)
-    if (asked := _asked_first(action, ids)) is not None:
-        return asked
+    if (first := _asked_first(action, ids)) is not None:
+        return first
     _act(action, ids)
     return go_to(back)
 
@@ -94,21 +94,21 @@ def _version() -> str:
 def _list() -> dict[str, Any]:
     """What the list shows; the version is read first, so that a change meanwhile is seen at the next poll."""
     version, now = _version(), viewer.now()
-    asked = lists.read(ScheduleFilter, request.args, now, viewer.zone(), ("cursor", "version"))
-    wanted = replace(asked.filter, order=asked.filter.order or "next")
-    page = schedules.page(wanted, PAGE_SIZE, asked.cursor)
-    counts = schedules.counts(wanted, now)
+    query = lists.read(ScheduleFilter, request.args, now, viewer.zone(), ("cursor", "version"))
+    filters = replace(query.filter, order=query.filter.order or "next")
+    page = schedules.page(filters, PAGE_SIZE, query.cursor)
+    counts = schedules.counts(filters, now)
     selects = _selects()
     return {
         "version": version,
         "rows": _rows(page.items),
-        "chips": presentation.chips(counts, asked),
-        "tags": lists.tags(asked, ("state", "order", *(name for name, _label, _values in selects), "q")),
+        "chips": presentation.chips(counts, query),
+        "tags": lists.tags(query, ("state", "order", *(name for name, _label, _values in selects), "q")),
         "counts": counts,
-        "matching": counts[wanted.state or "all"],
-        "asked": asked,
+        "matching": counts[filters.state or "all"],
+        "asked": query,
         "page": page,
-        "order": wanted.order,
+        "order": filters.order,
         "selects": selects,
         "queues": settings().declared_queues,
         "beats": beats(),
@@ -128,7 +128,10 @@ def _rows(items: Sequence[schedules.Schedule]) -> list[presentation.ListedSchedu
     now, ids = viewer.now(), [schedule.id for schedule in items]
     strips, waiting, paused = schedules.strips(ids), schedules.waiting_fires(ids, now), paused_queues()
     return [
-        presentation.row(one, strips[one.id], waiting.get(one.id), paused, drift(one), now) for one in items
+        presentation.row(
+            schedule, strips[schedule.id], waiting.get(schedule.id), paused, drift(schedule), now
+        )
+        for schedule in items
     ]
 
 
@@ -158,7 +161,7 @@ def _selects() -> list[tuple[str, str, Sequence[str]]]:
 def _first_use() -> dict[str, Any]:
     """What the empty page tells and suggests."""
     try:
-        online = [one for one in heartbeats.workers(broker.client(), viewer.now()) if one.online]
+        online = [worker for worker in heartbeats.workers(broker.client(), viewer.now()) if worker.online]
     except BrokerUnavailable:
         online = []
     return {
@@ -166,8 +169,8 @@ def _first_use() -> dict[str, Any]:
         "online": len(online),
         "tasks": len(catalog.listing()),
         "suggestions": [
-            (one, presentation.cron_words(one.cron_schedule))
-            for one in suggestions.suggest(ZoneInfo(viewer.zone()), viewer.now())
+            (suggestion, presentation.cron_words(suggestion.cron_schedule))
+            for suggestion in suggestions.suggest(ZoneInfo(viewer.zone()), viewer.now())
         ],
     }
 
@@ -184,7 +187,7 @@ def _chosen() -> list[int]:
     ids = [whole(text) for text in request.form.getlist("id")]
     if None in ids:
         raise Invalid({"id": [_("Choose schedules of the list.")]})
-    return [one for one in dict.fromkeys(ids) if one is not None]
+    return [schedule_id for schedule_id in dict.fromkeys(ids) if schedule_id is not None]
 
 
 def _asked_first(action: str, ids: list[int]) -> Any:
@@ -202,8 +205,8 @@ def _asked_first(action: str, ids: list[int]) -> Any:
 
 def _act(action: str, ids: list[int]) -> None:
     now = viewer.now()
-    given = {"queue": request.form.get("new_queue") or None, "note": request.form.get("note", "")}
-    results = schedules.apply(action, ids, current_user.name, now, given)
+    values = {"queue": request.form.get("new_queue") or None, "note": request.form.get("note", "")}
+    results = schedules.apply(action, ids, current_user.name, now, values)
     tell(results, str(_DONE[action]), now if action in UNDOABLE else None)
 
 

@@ -65,28 +65,28 @@ class ParameterForm:
 
     def unreadable(self) -> dict[str, list[str]]:
         """Messages by parameter for what cannot even be read."""
-        found = {}
+        messages = {}
         for name, text in self.due.items():
             if text and not _is_marker(_marker(text)):
-                found[name] = [_("Choose one of the list.")]
+                messages[name] = [_("Choose one of the list.")]
         drawn: list[Any] = list(self.fields)
         for field in drawn:
             name = field.parameter.name
             if field.process_errors and not self.due.get(name):
-                found[name] = [str(message) for message in field.process_errors]
-        return found
+                messages[name] = [str(message) for message in field.process_errors]
+        return messages
 
     def referring(self) -> dict[str, Any]:
         """The arguments that refer to the fire and can be read, by name."""
-        found = {}
+        names = {}
         for name, value in self.entered().items():
             try:
                 due_arguments.check([], {name: value})
             except Invalid:
                 continue
             if due_arguments.has_markers([], {name: value}):
-                found[name] = value
-        return found
+                names[name] = value
+        return names
 
     def _dates(self) -> list[str]:
         kinds = (catalog.Kind.DATE, catalog.Kind.DATETIME)
@@ -111,8 +111,8 @@ class _Known:
             return
         args, kwargs = masked_arguments(info, row.args, row.kwargs) if shown else (row.args, row.kwargs)
         self.values = catalog.by_name(info.parameters, args, kwargs)
-        places = info.places(len(args))
-        self.whole = all(places) and set(kwargs) <= set(self.values) and not set(places) & set(kwargs)
+        names = info.places(len(args))
+        self.whole = all(names) and set(kwargs) <= set(self.values) and not set(names) & set(kwargs)
 
 
 def _is_marker(value: Any) -> bool:

@@ -31,10 +31,10 @@ STATES: dict[str, tuple[Any, str]] = {
 _NOT_RUN = (states.SKIPPED, states.MISSED)
 
 
-def chips(counts: Mapping[str, int], asked: ListQuery[ScheduleFilter]) -> list[Chip]:
+def chips(counts: Mapping[str, int], query: ListQuery[ScheduleFilter]) -> list[Chip]:
     """All, then each state, with their numbers."""
     groups = [(state, word, lists.capped(counts[state]), kind) for state, (word, kind) in STATES.items()]
-    return lists.chips(asked, "state", groups, asked.filter.state, lists.capped(counts["all"]))
+    return lists.chips(query, "state", groups, query.filter.state, lists.capped(counts["all"]))
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,11 @@ class ListedSchedule:
     @property
     def version(self) -> str:
         """Differs when the line does, but for what time alone changes."""
-        one = self.schedule
+        schedule = self.schedule
         last = self.last and (self.last.state, self.last.run_id)
-        return f"{one.version} {one.next_run_at} {last} {self.late is not None} {self.problem != ''}"
+        return (
+            f"{schedule.version} {schedule.next_run_at} {last} {self.late is not None} {self.problem != ''}"
+        )
 
 
 def row(
@@ -177,16 +179,16 @@ _STEP, _BAR, _LINE, _TALLEST, _LEAST = 6, 5, 18, 16, 3
 def strip(outcomes: Sequence[LastRun]) -> Strip:
     """The last outcomes, oldest first, the newest at the right end; a bar is as high as the run was long."""
     shown = outcomes[-STRIP:]
-    longest = max((one.runtime_seconds or 0 for one in shown), default=0) or 1
+    longest = max((outcome.runtime_seconds or 0 for outcome in shown), default=0) or 1
     paths: dict[str, list[str]] = {"good": [], "bad": [], "open": [], "dots": []}
-    for index, one in enumerate(shown, STRIP - len(shown)):
+    for index, outcome in enumerate(shown, STRIP - len(shown)):
         x = index * _STEP
-        if one.state == states.SUCCESS:
-            height = _LEAST + round((_TALLEST - _LEAST) * (one.runtime_seconds or 0) / longest)
+        if outcome.state == states.SUCCESS:
+            height = _LEAST + round((_TALLEST - _LEAST) * (outcome.runtime_seconds or 0) / longest)
             paths["good"].append(f"M{x} {_LINE}v-{height}h{_BAR}v{height}z")
-        elif one.state in states.BAD:
+        elif outcome.state in states.BAD:
             paths["bad"].append(f"M{x} {_LINE + 1}v7h{_BAR}v-7z")
-        elif states.is_finished(one.state):
+        elif states.is_finished(outcome.state):
             paths["dots"].append(f"M{x + 2.5} {_LINE - 2}h.01")
         else:
             paths["open"].append(f"M{x + 0.5} {_LINE - 0.5}v-13h4v13z")
@@ -197,7 +199,7 @@ def _summary(outcomes: Sequence[LastRun]) -> str:
     if not outcomes:
         return _("Not run yet")
     counts: Counter[str] = Counter()
-    for state, number in Counter(one.state for one in outcomes).items():
+    for state, number in Counter(outcome.state for outcome in outcomes).items():
         counts[str(states.of(state).word)] += number
     listed = _(", ").join(_("%(state)s: %(n)s", n=n, state=word) for word, n in counts.most_common())
     return _("Last %(n)s: %(outcomes)s", n=len(outcomes), outcomes=listed)

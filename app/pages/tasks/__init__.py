@@ -50,18 +50,22 @@ def init_app(app: Flask) -> None:
 @requires("view")
 def index() -> str:
     tasks, text = catalog.listing(), request.args.get("q", "").strip()
-    found = catalog.matching(tasks, text)
+    matching = catalog.matching(tasks, text)
     return render_template(
         "tasks/index.html",
-        groups=presentation.groups(found),
-        found=len(found),
+        groups=presentation.groups(matching),
+        found=len(matching),
         total=len(tasks),
         q=text,
         failures=current_app.extensions["import_failures"],
         not_taken_over=celery_app.not_taken_over,
-        ignored=[one for one in current_app.extensions["ignored_configuration"] if one.matters],
+        ignored=[
+            celery_object
+            for celery_object in current_app.extensions["ignored_configuration"]
+            if celery_object.matters
+        ],
         ignored_advice=ignored_advice(),
-        latest=runs.latest([info.name for info in found]),
+        latest=runs.latest([info.name for info in matching]),
     )
 
 
@@ -170,15 +174,15 @@ def _started(form: RunForm) -> str:
 def _read(form: RunForm) -> tuple[Arguments, dict[str, Any], Any]:
     """Arguments, options and start; raises `Invalid` with what is wrong in any of them."""
     errors: dict[str, list[str]] = {}
-    found: list[Any] = []
+    parts: list[Any] = []
     for part in (form.arguments, form.options, lambda: form.start.moment(_place(), viewer.now())):
         try:
-            found.append(part())
+            parts.append(part())
         except Invalid as error:
             errors |= error.errors
     if errors:
         raise Invalid(errors)
-    return found[0], found[1], found[2]
+    return parts[0], parts[1], parts[2]
 
 
 def _place() -> ZoneInfo:
@@ -266,12 +270,12 @@ def _limits(info: catalog.TaskInfo) -> dict[str, Any]:
 
 def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
     """What the numbers show; of another span than those there are, the usual one."""
-    wanted = request.args.get("last", "")
-    span = wanted if wanted in charted.SPAN_WORDS else charted.DEFAULT_SPAN
-    found = runs.numbers_of(info.name, span, viewer.now(), _place())
+    last = request.args.get("last", "")
+    span = last if last in charted.SPAN_WORDS else charted.DEFAULT_SPAN
+    numbers = runs.numbers_of(info.name, span, viewer.now(), _place())
     return {
-        "numbers": found,
+        "numbers": numbers,
         "spans": charted.SPAN_WORDS,
-        "chart": charted.chart(found) if found.whole.runs else None,
+        "chart": charted.chart(numbers) if numbers.whole.runs else None,
         "usual": runs.typical_seconds([info.name], viewer.now()).get(info.name),
     }

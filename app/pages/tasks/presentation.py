@@ -78,13 +78,13 @@ def _default(parameter: Parameter) -> str:
 
 def paragraphs(doc: str) -> list[Paragraph]:
     """A docstring's body as paragraphs; wrapped lines are joined again, lists and indented text are not."""
-    found = []
+    parts = []
     for block in doc.split("\n\n"):
         as_is = bool(_LISTED.search(block))
         text = block.rstrip() if as_is else " ".join(block.split())
         if text.strip():
-            found.append(Paragraph(text, as_is))
-    return found
+            parts.append(Paragraph(text, as_is))
+    return parts
 
 
 def limits(info: TaskInfo, in_force: TaskInfo) -> list[tuple[str, str]]:

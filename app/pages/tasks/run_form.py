@@ -54,8 +54,8 @@ class RunForm:
     def arguments(self) -> Arguments:
         """The arguments that were entered, checked; raises `Invalid`."""
         if self.mode == RAW:
-            given = parse_raw(self.raw)
-            return validate(self.info, given.args, given.kwargs)
+            values = parse_raw(self.raw)
+            return validate(self.info, values.args, values.kwargs)
         return self.parameters.arguments()
 
     def peek(self) -> Arguments | None:
@@ -67,8 +67,8 @@ class RunForm:
         finally:
             if not self.problems:
                 self.parameters.form_errors = []
-                for one in self.parameters:
-                    one.errors = []
+                for parameter in self.parameters:
+                    parameter.errors = []
 
     def options(self) -> dict[str, Any]:
         """Queue and priority where they differ from the task's own; raises `Invalid`."""
@@ -96,8 +96,8 @@ class RunForm:
             return self
         if mode == RAW:
             return replace(self, mode=RAW, raw=to_raw(self.parameters.entered()))
-        given = parse_raw(self.raw)
-        return replace(self, mode=FIELDS, parameters=build_form(self.info, values=given))
+        values = parse_raw(self.raw)
+        return replace(self, mode=FIELDS, parameters=build_form(self.info, values=values))
 
     def _place(self, name: str) -> tuple[str, str]:
         of_start = self.start is not None and name in self.start

@@ -61,11 +61,11 @@ class Start(Form):
     def _moment(self, tz: ZoneInfo, now: datetime) -> datetime:
         field: Any = self.start_at
         try:
-            found: datetime | None = field.moment(tz, None)
+            value: datetime | None = field.moment(tz, None)
         except ValueError as error:
             raise Invalid({"start_at": [str(error)]}) from None
-        if found is None:
+        if value is None:
             raise Invalid({"start_at": [_("Give the date and time to start at.")]})
-        if found <= now:
+        if value <= now:
             raise Invalid({"start_at": [_("This moment has passed already.")]})
-        return found
+        return value

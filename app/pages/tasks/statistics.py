@@ -53,13 +53,15 @@ class Chart:
 def chart(numbers: Numbers) -> Chart:
     """The chart of a span in which at least one run ended."""
     intervals = numbers.intervals
-    times = charts.time_axis(max((one.run_p50 or 0.0 for one in intervals), default=0.0) or 0.001)
-    counts = charts.count_axis(max(one.runs for one in intervals))
+    times = charts.time_axis(max((bucket.run_p50 or 0.0 for bucket in intervals), default=0.0) or 0.001)
+    counts = charts.count_axis(max(bucket.runs for bucket in intervals))
     width = 100 / len(intervals)
     whole = numbers.whole
     return Chart(
         each=str(_EACH[numbers.span]),
-        columns=[_column(index * width, width, one, times, counts) for index, one in enumerate(intervals)],
+        columns=[
+            _column(index * width, width, bucket, times, counts) for index, bucket in enumerate(intervals)
+        ],
         times=[Tick(times.y(value), short(value)) for value in times.ticks],
         counts=[Tick(counts.y(value), f"{value:g}") for value in (counts.ticks[0], counts.top)],
         below=_below(numbers.span, intervals),
@@ -80,49 +82,52 @@ def share(rate: float) -> str:
     return str(format_percent(int(rate * 1000) / 1000, "0.#%"))
 
 
-def _column(x: float, width: float, one: Bucket, times: Axis, counts: Axis) -> Column:
-    bad = max(_LEAST_BAR, counts.height(one.failed)) if one.failed else 0.0
-    good = counts.height(one.succeeded + one.others)
+def _column(x: float, width: float, bucket: Bucket, times: Axis, counts: Axis) -> Column:
+    bad = max(_LEAST_BAR, counts.height(bucket.failed)) if bucket.failed else 0.0
+    good = counts.height(bucket.succeeded + bucket.others)
     return Column(
         x=round(x, 3),
         width=round(width, 3),
-        title=f"{_when(one)}: {_told(one)}",
+        title=f"{_when(bucket)}: {_told(bucket)}",
         good=(round(100 - bad - good, 2), good) if good else None,
         bad=(round(100 - bad, 2), bad) if bad else None,
-        median=None if one.run_p50 is None else times.y(one.run_p50),
-        mostly_failed=one.failed > one.succeeded,
+        median=None if bucket.run_p50 is None else times.y(bucket.run_p50),
+        mostly_failed=bucket.failed > bucket.succeeded,
     )
 
 
-def _when(one: Bucket) -> str:
-    if one.until_at - one.from_at > 12 * _HOUR:
-        return str(format_datetime(one.from_at, _("EEE d MMM")))
-    start, end = format_datetime(one.from_at, _("EEE d MMM, HH:mm")), format_datetime(one.until_at, "HH:mm")
+def _when(bucket: Bucket) -> str:
+    if bucket.until_at - bucket.from_at > 12 * _HOUR:
+        return str(format_datetime(bucket.from_at, _("EEE d MMM")))
+    start, end = (
+        format_datetime(bucket.from_at, _("EEE d MMM, HH:mm")),
+        format_datetime(bucket.until_at, "HH:mm"),
+    )
     return _("%(start)s to %(end)s", start=start, end=end)
 
 
-def _told(one: Bucket) -> str:
+def _told(bucket: Bucket) -> str:
     """An interval in words."""
-    parts = [ngettext("%(num)s run", "%(num)s runs", one.runs)]
-    if one.failed:
-        parts.append(_("%(n)s failed", n=one.failed))
-    if one.run_p50 is not None and one.run_p95 is not None:
-        parts.append(_("median %(span)s", span=short(one.run_p50)))
-        parts.append(_("p95 %(span)s", span=short(one.run_p95)))
+    parts = [ngettext("%(num)s run", "%(num)s runs", bucket.runs)]
+    if bucket.failed:
+        parts.append(_("%(n)s failed", n=bucket.failed))
+    if bucket.run_p50 is not None and bucket.run_p95 is not None:
+        parts.append(_("median %(span)s", span=short(bucket.run_p50)))
+        parts.append(_("p95 %(span)s", span=short(bucket.run_p95)))
     return _(", ").join(parts)
 
 
 def _below(span: str, intervals: Sequence[Bucket]) -> list[Tick]:
     """The words below the chart: some hours, every day, or some days."""
     width = 100 / len(intervals)
-    found = []
-    for index, one in enumerate(intervals):
-        local = to_user_timezone(one.from_at)
+    ticks = []
+    for index, bucket in enumerate(intervals):
+        local = to_user_timezone(bucket.from_at)
         if span == "24h" and local.hour % 6 == 0 and 0 < index < len(intervals) - 1:
-            found.append(Tick(round(index * width, 2), str(format_datetime(one.from_at, "HH:mm"))))
+            ticks.append(Tick(round(index * width, 2), str(format_datetime(bucket.from_at, "HH:mm"))))
         elif span == "7d" and local.hour in (9, 10, 11):
-            found.append(Tick(round((index + 1) * width, 2), str(format_datetime(one.from_at, "EEE"))))
+            ticks.append(Tick(round((index + 1) * width, 2), str(format_datetime(bucket.from_at, "EEE"))))
         elif span == "30d" and index % 5 == 4:
             middle = round((index + 0.5) * width, 2)
-            found.append(Tick(middle, str(format_datetime(one.from_at, _("d MMM")))))
-    return found
+            ticks.append(Tick(middle, str(format_datetime(bucket.from_at, _("d MMM")))))
+    return ticks

@@ -27,10 +27,10 @@ _READ = 500
 
 def freeze_matching(action: str, criteria: RunFilter, by: str, now: datetime) -> Bulk:
     """Freeze the newest runs of a filter, at most `MOST`; raises `Invalid` when there is none."""
-    found = queries.matching_keys(criteria, MOST + 1, budget=_BUDGET)
-    ids = [run_id for _at, run_id in found.keys[:MOST]]
-    back_to = found.looked.back_to if found.looked else None
-    capped = len(found.keys) > MOST
+    matches = queries.matching_keys(criteria, MOST + 1, budget=_BUDGET)
+    ids = [run_id for _at, run_id in matches.keys[:MOST]]
+    back_to = matches.looked.back_to if matches.looked else None
+    capped = len(matches.keys) > MOST
     return _freeze(action, ids, _described(criteria), by, now, capped, back_to)
 
 
@@ -45,7 +45,7 @@ def freeze(action: str, ids: Sequence[str], by: str, now: datetime) -> Bulk:
 def _freeze(
     action: str,
     ids: Sequence[str],
-    wanted: dict[str, Any],
+    criteria: dict[str, Any],
     by: str,
     now: datetime,
     capped: bool = False,
@@ -54,13 +54,13 @@ def _freeze(
     if action not in ACTIONS:
         raise Invalid({"action": [_("Choose one of: %(names)s.", names=", ".join(ACTIONS))]})
     if not ids:
-        raise Invalid({"ids" if "chosen" in wanted else "filter": [_("No run is meant by this.")]})
+        raise Invalid({"ids" if "chosen" in criteria else "filter": [_("No run is meant by this.")]})
     bulk = Bulk(
         id=str(uuid.uuid4()),
         action=action,
         asked_by=storable(by),
         created_at=now,
-        wanted=wanted,
+        wanted=criteria,
         total=len(ids),
         capped=capped,
         looked_back_to=looked_back_to,
@@ -77,9 +77,9 @@ def _judged(action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
     ran_again = already_rerun(action, ids)
     for start in range(0, len(ids), _READ):
         part = ids[start : start + _READ]
-        found = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(part)))}
+        runs = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(part)))}
         for position, run_id in enumerate(part, start):
-            run = found.get(run_id)
+            run = runs.get(run_id)
             verdict = judge(action, run, ran_again)
             yield {
                 "position": position,
@@ -93,8 +93,8 @@ def _judged(action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _described(criteria: RunFilter) -> dict[str, Any]:
     """The filter as JSON, without what it does not ask for."""
-    given = {name: value for name, value in asdict(criteria).items() if value not in (None, "", (), [])}
-    return {name: _plain(value) for name, value in given.items()}
+    fields = {name: value for name, value in asdict(criteria).items() if value not in (None, "", (), [])}
+    return {name: _plain(value) for name, value in fields.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -66,5 +66,7 @@ def _rerun(run: Run) -> Verdict:
     try:
         catalog.validate(info, list(run.args), dict(run.kwargs))
     except Invalid as error:
-        return Verdict(CHANGED, "; ".join(f"{name}: {' '.join(said)}" for name, said in error.errors.items()))
+        return Verdict(
+            CHANGED, "; ".join(f"{name}: {' '.join(messages)}" for name, messages in error.errors.items())
+        )
     return Verdict(ACT)

@@ -22,11 +22,11 @@ def bucket(seconds: float) -> str:
 
 def merged(histograms: Iterable[Mapping[str, int]]) -> Histogram:
     """All of them as one."""
-    found: Histogram = {}
-    for one in histograms:
-        for name, number in one.items():
-            found[name] = found.get(name, 0) + number
-    return found
+    sums: Histogram = {}
+    for histogram in histograms:
+        for name, number in histogram.items():
+            sums[name] = sums.get(name, 0) + number
+    return sums
 
 
 def size(histogram: Mapping[str, int]) -> int:

@@ -92,8 +92,8 @@ def numbers_of(task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numb
         if 0 <= index < len(hours):
             hours[index].append(hour)
     parts = zip(edges[:-1], edges[1:], hours, strict=True)
-    intervals = [_interval(from_at, until_at, found) for from_at, until_at, found in parts]
-    every = [hour for found in hours for hour in found]
+    intervals = [_interval(from_at, until_at, part) for from_at, until_at, part in parts]
+    every = [hour for part in hours for hour in part]
     return Numbers(task_name, span, _interval(edges[0], edges[-1], every), intervals)
 
 

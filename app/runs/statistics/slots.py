@@ -39,10 +39,10 @@ def ended_by(from_at: datetime, step: timedelta, number: int) -> list[Ended]:
     after = (since - since % seconds).label("after")
     query = select(after, func.sum(RunSlot.succeeded), func.sum(RunSlot.failed)).group_by("after")
     query = query.where(RunSlot.slot_at >= from_at, RunSlot.slot_at < from_at + number * step)
-    found = [Ended()] * number
+    slots = [Ended()] * number
     for offset, succeeded, failed in db.session.execute(query):
-        found[offset // seconds] = Ended(int(succeeded), int(failed))
-    return found
+        slots[offset // seconds] = Ended(int(succeeded), int(failed))
+    return slots
 
 
 def counted_from() -> datetime | None:

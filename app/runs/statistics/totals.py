@@ -110,10 +110,10 @@ def add_made(runs: Iterable[Mapping[str, Any]]) -> None:
 
 def totals() -> list[TaskTotals]:
     """The totals by task and queue, those with the most runs first; beyond 1,000 the rest is left out."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    by_whose: dict[tuple[str, str], dict[str, float]] = {}
     for task_name, queue, name, number in db.session.execute(select(_TABLE)):
-        found.setdefault((task_name, queue), {})[name] = number
-    kept = sorted(found.items(), key=lambda one: (-_runs(one[1]), one[0]))[:SHOWN_AT_MOST]
+        by_whose.setdefault((task_name, queue), {})[name] = number
+    kept = sorted(by_whose.items(), key=lambda item: (-_runs(item[1]), item[0]))[:SHOWN_AT_MOST]
     return [_read(*whose, numbers) for whose, numbers in sorted(kept, key=itemgetter(0))]
 
 

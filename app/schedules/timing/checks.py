@@ -28,16 +28,16 @@ def parse_cron(text: str, timezone: str, now: datetime) -> CronExpression:
 
 def errors(timing: Timing, now: datetime) -> dict[str, list[str]]:
     """Messages by field; empty when the timing can be saved and fires at least once from `now` on."""
-    found: dict[str, list[str]] = {}
+    messages: dict[str, list[str]] = {}
     try:
         zone(timing.timezone)
     except TimingError as refused:
         return {refused.field: [refused.message]}
     for field, message in (*_type_errors(timing, now), *_window_errors(timing, now)):
-        found.setdefault(field, []).append(message)
-    if not found and first_fire(timing, now) is None:
-        found["ends_at"] = [_("Nothing fires between the start and the end.")]
-    return found
+        messages.setdefault(field, []).append(message)
+    if not messages and first_fire(timing, now) is None:
+        messages["ends_at"] = [_("Nothing fires between the start and the end.")]
+    return messages
 
 
 def _type_errors(timing: Timing, now: datetime) -> list[tuple[str, str]]:
@@ -71,13 +71,13 @@ def _run_at_errors(timing: Timing, now: datetime) -> list[tuple[str, str]]:
 
 
 def _window_errors(timing: Timing, now: datetime) -> list[tuple[str, str]]:
-    found = []
+    messages = []
     if timing.ends_at is not None and timing.starts_at is not None and timing.ends_at < timing.starts_at:
-        found.append(("ends_at", _("The end is before the start.")))
+        messages.append(("ends_at", _("The end is before the start.")))
     elif timing.ends_at is not None and timing.ends_at < now:
-        found.append(("ends_at", _("The end has passed already.")))
+        messages.append(("ends_at", _("The end has passed already.")))
     if not 0 <= timing.jitter_seconds <= LONGEST_JITTER_SECONDS:
-        found.append(
+        messages.append(
             ("jitter_seconds", _("Jitter takes 0 to %(most)s seconds.", most=LONGEST_JITTER_SECONDS))
         )
-    return found
+    return messages

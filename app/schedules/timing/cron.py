@@ -140,11 +140,11 @@ def _take_nth(column: str) -> tuple[list[str], frozenset[tuple[int, int]]]:
     """Takes `1#2`, `5L` and `L5` out of the day-of-week column: (what is left, (weekday, n) pairs)."""
     rest, nth = [], set()
     for item in column.split(","):
-        found = _NTH.fullmatch(item)
-        if found is None:
+        match = _NTH.fullmatch(item)
+        if match is None:
             rest.append(item)
             continue
-        numbered, n, before, after = found.groups()
+        numbered, n, before, after = match.groups()
         day = _number("day_of_week", numbered or before or after, item)
         nth.add((day % 7, int(n) if n else LAST))
     return rest, frozenset(nth)
@@ -158,21 +158,21 @@ def _clean(part: str, column: str) -> str:
 def _clean_item(part: str, item: str) -> str:
     if item == "l" and part == "day_of_month":
         return item
-    found = _ITEM.fullmatch(item)
-    if found is None:
+    match = _ITEM.fullmatch(item)
+    if match is None:
         raise _misfit(part, item)
-    step = found[3]
+    step = match[3]
     if step is not None and int(step) == 0:
         raise _error(_("The step in %(item)s must be 1 or more.", item=item), part)
     suffix = f"/{int(step)}" if step else ""
-    if found[1] is None:
+    if match[1] is None:
         return "*" + suffix
-    low = _number(part, found[1], item)
-    if found[2] is None:
+    low = _number(part, match[1], item)
+    if match[2] is None:
         # A single number with a step runs to the end of the column.
         highest = _BOUNDS[part][1]
         return f"{low}-{highest}{suffix}" if step and low < highest else str(low)
-    return _clean_range(part, item, low, _number(part, found[2], item), suffix)
+    return _clean_range(part, item, low, _number(part, match[2], item), suffix)
 
 
 def _clean_range(part: str, item: str, low: int, high: int, suffix: str) -> str:

@@ -34,13 +34,13 @@ def warnings(timing: Timing, now: datetime) -> list[ChangeWarning]:
     In the language of the request. Raises TimingError for a timing that cannot be evaluated.
     """
     tell = {"one_time": _once, "interval": _interval, "cron": _cron}[timing.task_type]
-    found = []
+    texts = []
     for change in next_changes(timing.tz, now.astimezone(UTC), HOW_MANY):
         warning = tell(timing, change)
         if warning is not None:
             due_at, sentences = warning
-            found.append(_warning(change, due_at, sentences))
-    return found
+            texts.append(_warning(change, due_at, sentences))
+    return texts
 
 
 def _warning(change: ClockChange, due_at: datetime, sentences: list[str]) -> ChangeWarning:

@@ -82,14 +82,14 @@ def last_fire(timing: Timing, until: datetime) -> datetime | None:
         until = min(until, _utc(timing.ends_at))
     match timing.task_type:
         case "one_time":
-            found = _run_at(timing) if _run_at(timing) <= until else None
+            fire = _run_at(timing) if _run_at(timing) <= until else None
         case "interval":
             steps = (until - _anchor(timing)) // _period(timing)
-            found = _grid(timing, steps) if steps >= 1 else None
+            fire = _grid(timing, steps) if steps >= 1 else None
         case "cron":
-            found = _cron_until(timing.expression, timing.tz, until)
-    early = found is None or (timing.starts_at is not None and found < timing.starts_at)
-    return None if early else found
+            fire = _cron_until(timing.expression, timing.tz, until)
+    early = fire is None or (timing.starts_at is not None and fire < timing.starts_at)
+    return None if early else fire
 
 
 def fires(timing: Timing, start: datetime, count: int) -> list[datetime]:
@@ -99,12 +99,12 @@ def fires(timing: Timing, start: datetime, count: int) -> list[datetime]:
 
 def fires_between(timing: Timing, start: datetime, end: datetime, limit: int) -> list[datetime]:
     """The fires from `start` to `end`, both included, oldest first, at most `limit`."""
-    found: list[datetime] = []
+    fires: list[datetime] = []
     for fire in _each(timing, _utc(start)):
-        if fire > end or len(found) == limit:
+        if fire > end or len(fires) == limit:
             break
-        found.append(fire)
-    return found
+        fires.append(fire)
+    return fires
 
 
 def count_between(timing: Timing, start: datetime, end: datetime) -> int:
@@ -176,10 +176,10 @@ def _period(timing: Timing) -> timedelta:
 def _grid(timing: Timing, steps: int) -> datetime | None:
     """The moment `steps` intervals after the anchor, or None beyond the calendar."""
     try:
-        found = _anchor(timing) + steps * _period(timing)
+        fire = _anchor(timing) + steps * _period(timing)
     except OverflowError:
         return None
-    return found if found.year <= LAST_YEAR else None
+    return fire if fire.year <= LAST_YEAR else None
 
 
 def _each(timing: Timing, moment: datetime) -> Iterator[datetime]:
@@ -196,14 +196,14 @@ def _from(timing: Timing, moment: datetime) -> datetime | None:
         moment = max(moment, _utc(timing.starts_at))
     match timing.task_type:
         case "one_time":
-            found = _run_at(timing) if _run_at(timing) >= moment else None
+            fire = _run_at(timing) if _run_at(timing) >= moment else None
         case "interval":
             anchor, period = _anchor(timing), _period(timing)
-            found = _grid(timing, max(1, -((anchor - moment) // period)))
+            fire = _grid(timing, max(1, -((anchor - moment) // period)))
         case "cron":
-            found = _cron_from(timing.expression, timing.tz, moment)
-    late = found is None or (timing.ends_at is not None and found > timing.ends_at)
-    return None if late else found
+            fire = _cron_from(timing.expression, timing.tz, moment)
+    late = fire is None or (timing.ends_at is not None and fire > timing.ends_at)
+    return None if late else fire
 
 
 @lru_cache(maxsize=1024)  # a schedule that is saved is asked for the same fire four times
@@ -215,9 +215,9 @@ def _cron_from(expression: CronExpression, tz: ZoneInfo, moment: datetime) -> da
                 continue
             if stretch.begin >= floor and _fires_after_gap(expression, stretch):
                 return stretch.begin
-            found = first_reading(expression, *_readings(expression, stretch, floor, stretch.end))
-            if found is not None:
-                return found.replace(tzinfo=UTC) - stretch.offset
+            fire = first_reading(expression, *_readings(expression, stretch, floor, stretch.end))
+            if fire is not None:
+                return fire.replace(tzinfo=UTC) - stretch.offset
     return None
 
 
@@ -227,9 +227,9 @@ def _cron_until(expression: CronExpression, tz: ZoneInfo, moment: datetime) -> d
         for stretch in reversed(stretches(tz, year)):
             if stretch.begin >= ceiling:
                 continue
-            found = last_reading(expression, *_readings(expression, stretch, stretch.begin, ceiling))
-            if found is not None:
-                return found.replace(tzinfo=UTC) - stretch.offset
+            fire = last_reading(expression, *_readings(expression, stretch, stretch.begin, ceiling))
+            if fire is not None:
+                return fire.replace(tzinfo=UTC) - stretch.offset
             if _fires_after_gap(expression, stretch):
                 return stretch.begin
     return None

@@ -71,8 +71,8 @@ def next_day(expression: CronExpression, first: date, last: date) -> date | None
     while (year, month) <= (last.year, last.month):
         for candidate in days_in(expression, year, month):
             if candidate >= day:
-                found = date(year, month, candidate)
-                return found if found <= last else None
+                that_day = date(year, month, candidate)
+                return that_day if that_day <= last else None
         year, month, day = (year, month + 1, 1) if month < 12 else (year + 1, 1, 1)
     return None
 
@@ -83,8 +83,8 @@ def previous_day(expression: CronExpression, last: date, first: date) -> date | 
     while (year, month) >= (first.year, first.month):
         for candidate in reversed(days_in(expression, year, month)):
             if candidate <= day:
-                found = date(year, month, candidate)
-                return found if found >= first else None
+                that_day = date(year, month, candidate)
+                return that_day if that_day >= first else None
         year, month, day = (year, month - 1, 31) if month > 1 else (year - 1, 12, 31)
     return None
 
@@ -120,8 +120,8 @@ def first_reading(expression: CronExpression, low: datetime, high: datetime) -> 
     day = next_day(expression, start, high.date())
     if day is None:
         return None
-    found = datetime.combine(day, _time_at(expression, rank if day == low.date() else 0))
-    return found if found < high else None
+    moment = datetime.combine(day, _time_at(expression, rank if day == low.date() else 0))
+    return moment if moment < high else None
 
 
 def last_reading(expression: CronExpression, low: datetime, high: datetime) -> datetime | None:
@@ -135,8 +135,8 @@ def last_reading(expression: CronExpression, low: datetime, high: datetime) -> d
     day = previous_day(expression, start, low.date())
     if day is None:
         return None
-    found = datetime.combine(day, _time_at(expression, (rank if day == start else expression.per_day) - 1))
-    return found if found >= low else None
+    moment = datetime.combine(day, _time_at(expression, (rank if day == start else expression.per_day) - 1))
+    return moment if moment >= low else None
 
 
 def count_readings(expression: CronExpression, low: datetime, high: datetime) -> int:

@@ -72,8 +72,8 @@ def listed(items: Iterable[object]) -> str:
 
 
 def _every(seconds: int) -> str:
-    unit, one, many = next(found for found in _UNITS if seconds % found[0] == 0)
-    return str(one) if seconds == unit else str(many) % {"n": seconds // unit}
+    unit, single, many = next(unit_words for unit_words in _UNITS if seconds % unit_words[0] == 0)
+    return str(single) if seconds == unit else str(many) % {"n": seconds // unit}
 
 
 @lru_cache(maxsize=4096)

@@ -75,7 +75,7 @@ def _offset(tz: ZoneInfo, moment: datetime) -> timedelta:
 @lru_cache(maxsize=8192)
 def _changes_in(tz: ZoneInfo, year: int) -> tuple[ClockChange, ...]:
     """Changes of offset from 1 January 00:00 UTC until before the next one, oldest first."""
-    found = []
+    changes = []
     # One second before each midnight, so that a change at midnight belongs to the day that it begins.
     early = datetime(year, 1, 1, tzinfo=UTC) - ONE_SECOND
     offset = _offset(tz, early)
@@ -84,9 +84,9 @@ def _changes_in(tz: ZoneInfo, year: int) -> tuple[ClockChange, ...]:
         late = early + ONE_DAY
         after = _offset(tz, late)
         if after != offset:
-            found.append(ClockChange(_moment_of_change(tz, early, late), offset, after))
+            changes.append(ClockChange(_moment_of_change(tz, early, late), offset, after))
         early, offset = late, after
-    return tuple(found)
+    return tuple(changes)
 
 
 def _moment_of_change(tz: ZoneInfo, early: datetime, late: datetime) -> datetime:
@@ -111,11 +111,11 @@ def stretches(tz: ZoneInfo, year: int) -> tuple[Stretch, ...]:
         changes = (ClockChange(begin, offset, offset), *changes)
     ends = [*(change.at for change in changes[1:]), datetime(year + 1, 1, 1, tzinfo=UTC)]
     fresh_at = max((_fresh_at(change) for change in _changes_in(tz, year - 1)), default=begin)
-    found = []
+    parts = []
     for change, end in zip(changes, ends, strict=True):
         fresh_at = max(fresh_at, _fresh_at(change))
-        found.append(Stretch(change.at, end, change.after, change.before, fresh_at))
-    return tuple(found)
+        parts.append(Stretch(change.at, end, change.after, change.before, fresh_at))
+    return tuple(parts)
 
 
 def _fresh_at(change: ClockChange) -> datetime:
@@ -125,10 +125,10 @@ def _fresh_at(change: ClockChange) -> datetime:
 
 def next_changes(tz: ZoneInfo, after: datetime, count: int) -> list[ClockChange]:
     """The next `count` clock changes strictly after that moment, looking three calendar years ahead."""
-    found = [
+    changes = [
         change
         for year in range(after.year, min(after.year + 3, LAST_YEAR))
         for change in _changes_in(tz, year)
         if change.at > after
     ]
-    return found[:count]
+    return changes[:count]
