@@ -158,6 +158,9 @@ def update(rule_id: int, changes: Mapping[str, Any], by: str, now: datetime) -> 
             kept |= dict.fromkeys(("task_name", "queue", "schedule_id", "seconds", "number"))
         checked = _checked(kept | dict(changes), row)
         changed = {name: value for name, value in checked.items() if value != getattr(row, name)}
+        diff = {
+            name: [_readable(name, getattr(row, name)), _readable(name, changed[name])] for name in changed
+        }
         for name, value in changed.items():
             setattr(row, name, value)
         if changed.keys() & {"kind", "enabled", "task_name", "queue", "schedule_id", "number"}:
@@ -165,7 +168,7 @@ def update(rule_id: int, changes: Mapping[str, Any], by: str, now: datetime) -> 
             row.since_at, row.told_at = now, None
             _prepare(row)
         if changed:
-            audit.record("alert.change", now, "alert", row.id, row.name, **_details(changed))
+            audit.record("alert.change", now, "alert", row.id, row.name, diff=diff)
     return row
 
 
@@ -237,6 +240,14 @@ def _prepare(row: AlertRule) -> None:
 def _told(row: AlertRule) -> dict[str, Any]:
     told = {name: getattr(row, name) for name in FIELDS if name not in ("name", "enabled")}
     return _details({name: value for name, value in told.items() if value not in (None, [])})
+
+
+def _readable(name: str, value: Any) -> Any:
+    """A value of a rule for who reads it later: channels by their names."""
+    if name != "channels" or not value:
+        return value
+    rows = db.session.scalars(select(AlertChannel.name).where(AlertChannel.id.in_(value)))
+    return sorted(rows)
 
 
 def _details(values: Mapping[str, Any]) -> dict[str, Any]:

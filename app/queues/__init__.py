@@ -29,6 +29,7 @@ from app.queues.messages import Waiting, held, line, one, tasks_at_front
 from app.queues.queue_modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
 from app.queues.rates import Rates
 from app.queues.redelivery import resend
+from app.queues.search import Found, WaitingFilter, search
 from app.queues.trends import SPAN, Sampler, Trend, history, tendency
 from app.queues.why import why
 
@@ -40,6 +41,7 @@ __all__ = [
     "Consumer",
     "Diagnosis",
     "Forecast",
+    "Found",
     "MessageChange",
     "Queue",
     "Rates",
@@ -47,6 +49,7 @@ __all__ = [
     "ServiceRate",
     "Trend",
     "Waiting",
+    "WaitingFilter",
     "apply",
     "diagnose",
     "estimated_start",
@@ -71,6 +74,7 @@ __all__ = [
     "resend",
     "restore",
     "resume",
+    "search",
     "seconds_ahead",
     "send_to",
     "service_rates",

@@ -116,7 +116,7 @@ def reprioritise(queue: str, run_id: str, priority: int, now: datetime) -> Messa
     with _or_taken(queue, run_id), transaction():
         changed = broker.reprioritise(queue, run_id, priority, old.position if old else None)
         run_sync.change(run_id, now, priority=changed.priority)
-        _note("queue.priority", queue, changed, now, priority=priority)
+        _note("queue.priority", queue, changed, now, before=old.priority if old else None, priority=priority)
     return _done(MessageChange(old, changed))
 
 

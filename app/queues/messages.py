@@ -77,7 +77,19 @@ def line(queue: Queue, offset: int, limit: int) -> list[Waiting]:
 
 def held(queue: Queue, offset: int, limit: int) -> list[Waiting]:
     """Held runs, those that are held longest first."""
-    facts = broker.held(queue.name, offset, limit)
+    return held_of(queue, broker.held(queue.name, offset, limit))
+
+
+def waiting_of(queue: Queue, messages: Sequence[Message]) -> list[Waiting]:
+    """The runs of some messages, wherever in the line each stands."""
+    starts: dict[str, datetime] = {}
+    for message in messages:
+        starts |= _starts(queue, [message])
+    return _joined(messages, queue.at, starts)
+
+
+def held_of(queue: Queue, facts: Sequence[Held]) -> list[Waiting]:
+    """The runs of some held messages."""
     joined = _joined([fact.message for fact in facts], queue.at, {})
     return [replace(run, held=fact) for run, fact in zip(joined, facts, strict=True)]
 

@@ -61,12 +61,13 @@ def all_in_force(tasks: Sequence[catalog.TaskInfo]) -> list[catalog.TaskInfo]:
 
 def set_limits(task_name: str, changes: dict[str, Any], now: datetime) -> Limited:
     """Change some limits (`changes`); None lifts one. Raises `NotFound` and `Invalid`."""
-    new_limits = limits_of(task_name) | changes
+    before = limits_of(task_name)
+    new_limits = before | changes
     _check(changes, new_limits)
     client = broker.client()
     with transaction():
         limits.keep(client, task_name, limits.kept(client).get(task_name, {}) | changes)
-        audit.record("task.limits", now, "task", task_name, task_name, **_words(changes))
+        audit.record("task.limits", now, "task", task_name, task_name, diff=_diff(before, changes))
     return Limited(task_name=task_name, **new_limits, workers=_tell(changes, now))
 
 
@@ -107,5 +108,5 @@ def _check(changes: dict[str, Any], new_limits: dict[str, Any]) -> None:
         raise Invalid(problems)
 
 
-def _words(changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: "none" if value is None else value for name, value in changes.items()}
+def _diff(before: dict[str, Any], changes: dict[str, Any]) -> dict[str, list[Any]]:
+    return {name: [before[name], value] for name, value in changes.items() if before[name] != value}

@@ -1,6 +1,9 @@
 """The audit log: written with the change, read by everybody who is signed in."""
 
 import ast
+import csv
+import io
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +17,7 @@ from flask.testing import FlaskClient
 
 from app import audit
 from app.extensions import transaction
-from app.pages.audit import words
+from app.pages.audit import details, words
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -80,11 +83,83 @@ def test_filters_and_pages(app: Flask) -> None:
     assert found(action="us") == []
     assert found(action="%") == []
     assert found(object_kind="run", object_id="2") == ["2"]
+    assert found(via="api") == []
+    assert found(via="page") == found()
     assert found(since=NOW + timedelta(minutes=2), until=NOW + timedelta(minutes=4)) == ["3", "2"]
     first = audit.page(audit.AuditFilter(), 3)
     rest = audit.page(audit.AuditFilter(), 3, first.next_cursor)
     assert [entry.object_id for entry in [*first.items, *rest.items]] == found()
     assert rest.next_cursor is None
+
+
+@pytest.mark.database
+def test_text_is_looked_for_in_the_name_and_is_the_whole_id(app: Flask) -> None:
+    record(kind="schedule", id="12", name="Nightly 100% report")
+    record(kind="queue", id="mail", name="mail")
+
+    def found(text: str) -> list[str | None]:
+        return [entry.object_id for entry in audit.page(audit.AuditFilter(q=text)).items]
+
+    assert found("REPORT nightly") == ["12"]
+    assert found("100%") == ["12"]
+    assert found("12") == ["12"]
+    assert found("1") == ["12"]  # it stands in the name
+    assert found("2") == []
+    assert found("mail report") == []
+
+
+def told(action: str, kind: str, **given: Any) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+    with transaction():
+        audit.record(action, NOW, kind, 1, "it", **given)
+    found = details.of(audit.page(audit.AuditFilter(), 1).items[0])
+    return (
+        [(str(one.label), one.before, one.after) for one in found.differences],
+        [(str(label), text) for label, text in found.facts],
+    )
+
+
+def test_what_was_changed_is_told_field_by_field(app: Flask) -> None:
+    kwargs = {"kwargs": [{"rows": 5, "kept": 1}, {"rows": 6, "kept": 1, "new": "x"}]}
+    diff = kwargs | {"enabled": [False, True], "grace_seconds": [None, 90]}
+    assert told("schedule.update", "schedule", diff=diff, note="as asked") == (
+        [
+            ("rows", "5", "6"),
+            ("new", "", '"x"'),
+            ("Enabled", "no", "yes"),
+            ("Grace", "", "1 min 30 s"),
+        ],
+        [("Note", "as asked")],
+    )
+    assert told("task.limits", "task", diff={"time_limit": [None, 90], "rate_limit": ["1/s", None]}) == (
+        [("Time limit", "", "1 min 30 s"), ("Rate limit", "1/s", "")],
+        [],
+    )
+    assert told("user.role", "user", before="viewer", after="admin") == ([("Role", "viewer", "admin")], [])
+    assert told("worker.pool", "worker", before=2, size=4) == ([("Slots", "2", "4")], [])
+    assert told("worker.queues", "worker", drop=["mail"], add=["a", "b"])[0] == [("Queues", "mail", "a, b")]
+    assert told("queue.send", "run", queue="mail", to="files")[0] == [("Queue", "mail", "files")]
+    assert told("queue.priority", "run", queue="mail", before=5, priority=9) == (
+        [("Priority", "5", "9")],
+        [("Queue", "mail")],
+    )
+    assert told("run.submit", "run", args=[1], kwargs={"a": "b"})[1] == [("Arguments", '1, a="b"')]
+    assert told("later.verb", "thing", odd={"a": 1}, diff="no pairs") == ([], [("odd", '{"a": 1}')])
+
+
+def test_the_file_has_what_the_filter_lets_through(signed_in: Callable[..., FlaskClient]) -> None:
+    browser = signed_in("viewer", "mei")
+    record("run.submit", kind="run", id="7f3c91ab", name="=mail.send", queue="mail")
+    table = browser.get("/audit/export.csv?action=run").data.decode("utf-8-sig")
+    heading, row = list(csv.reader(io.StringIO(table, newline="")))
+    found = dict(zip(heading, row, strict=True))
+    assert (found["object_id"], found["object_name"]) == ("7f3c91ab", "'=mail.send")
+    assert json.loads(found["details"]) == {"queue": "mail"}
+    document = browser.get("/audit/export.json?action=run").json
+    assert [one["action"] for one in document["changes"]] == ["run.submit"]
+    assert (document["complete"], document["note"]) == (True, None)
+    refused = browser.get("/audit/export.csv?via=mail")
+    assert refused.status_code == 422
+    assert "Choose one of: page, api, cli, system." in refused.text
 
 
 def test_the_api(caller: Callable[[str], Any]) -> None:
@@ -97,6 +172,10 @@ def test_the_api(caller: Callable[[str], Any]) -> None:
     assert viewer.get("/audit?limit=1").json["next_cursor"]
     assert viewer.get("/audit?since=2199-01-01T00:00:00Z").json["items"] == []
     assert viewer.get("/audit?since=now").status_code == 422
+    assert viewer.get("/audit?via=post").status_code == 422
+    assert [one["action"] for one in viewer.get(f"/audit?q={viewer.user.name}").json["items"]] == [
+        "user.create"
+    ]
     assert viewer.post("/audit").status_code == 405
 
 

@@ -60,7 +60,7 @@ class Listed:
 LISTS = (
     Listed("/runs", RunFilter, ("/runs/export.csv", "/runs/export.json"), "rerun", "rerun"),
     Listed("/schedules", ScheduleFilter, bulk_form="disable"),
-    Listed("/audit", audit.AuditFilter),
+    Listed("/audit", audit.AuditFilter, ("/audit/export.csv", "/audit/export.json")),
 )
 
 

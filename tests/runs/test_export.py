@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.extensions import db
-from app.runs import export, queries, states
+from app.lists import export
+from app.runs import queries, states
+from app.runs.export import TABLE
 from app.runs.filters import RunFilter
 from app.runs.queries import Budget
 from tests.rows import make_run
@@ -59,7 +61,7 @@ def test_csv_has_the_runs_newest_first_with_their_fields(app: Flask, signed_in: 
     )
     assert answer.data.startswith(b"\xef\xbb\xbfid,task_name,state,")
     newer, older = as_table(answer.data)
-    assert list(newer) == list(export.COLUMNS)
+    assert list(newer) == list(TABLE.columns)
     assert (newer["id"], older["id"]) == ("run-0002", "run-0001")
     assert newer["attempt"] == "3"
     assert newer["runtime_seconds"] == "1.25"
@@ -77,7 +79,7 @@ def test_json_is_what_the_api_says_of_a_run(app: Flask, signed_in: SignedIn, cal
     document = json.loads(answer.data)
     assert (document["complete"], document["note"]) == (True, None)
     told = caller("viewer").get("/runs").json["items"]
-    assert document["runs"] == [{name: one[name] for name in export.COLUMNS} for one in told]
+    assert document["runs"] == [{name: one[name] for name in TABLE.columns} for one in told]
 
 
 def test_without_runs_both_are_whole_files(app: Flask, signed_in: SignedIn) -> None:
@@ -148,11 +150,11 @@ def test_pages_are_joined_and_the_cap_is_said(
 ) -> None:
     monkeypatch.setattr(export, "_PAGE", 3)
     ids = [add(one) for one in range(number)][::-1]
-    document = json.loads(b"".join(export.as_json(app, RunFilter(), most=7)))
+    document = json.loads(b"".join(TABLE.as_json(app, RunFilter(), most=7)))
     assert [one["id"] for one in document["runs"]] == ids[:7]
     assert document["complete"] is (number <= 7)
     assert document["note"] == (None if number <= 7 else "More runs match. These are the newest 7.")
-    assert [one["id"] for one in as_table(b"".join(export.as_csv(app, RunFilter(), most=7)))] == ids[:7]
+    assert [one["id"] for one in as_table(b"".join(TABLE.as_csv(app, RunFilter(), most=7)))] == ids[:7]
 
 
 @pytest.mark.database
@@ -164,10 +166,10 @@ def test_a_search_that_stops_for_its_budget_goes_on_to_the_end(
         add(number, runtime_seconds=90.0 if number in (1, 590) else 1.0)
     wanted = RunFilter(min_seconds=60.0)
     assert queries.page(wanted).looked is not None
-    document = json.loads(b"".join(export.as_json(app, wanted)))
+    document = json.loads(b"".join(TABLE.as_json(app, wanted)))
     assert [one["id"] for one in document["runs"]] == ["run-0590", "run-0001"]
     assert document["complete"] is True
-    assert [one["id"] for one in as_table(b"".join(export.as_csv(app, wanted)))] == ["run-0590", "run-0001"]
+    assert [one["id"] for one in as_table(b"".join(TABLE.as_csv(app, wanted)))] == ["run-0590", "run-0001"]
 
 
 @pytest.mark.database
@@ -175,7 +177,7 @@ def test_between_pages_no_transaction_is_open(app: Flask, monkeypatch: pytest.Mo
     monkeypatch.setattr(export, "_PAGE", 2)
     for number in range(6):
         add(number)
-    rows = export._rows(app, RunFilter(), 10)
+    rows = TABLE.rows(app, RunFilter(), 10)
     assert next(rows)["id"] == "run-0005"
     assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # of the pools that are used here
     add(9)  # a writer writes meanwhile; what came later is not in the file
@@ -183,7 +185,7 @@ def test_between_pages_no_transaction_is_open(app: Flask, monkeypatch: pytest.Mo
 
 
 def test_the_heading_comes_before_the_search(app: Flask) -> None:
-    assert next(export.as_csv(app, RunFilter())).startswith(b"\xef\xbb\xbfid,")
+    assert next(TABLE.as_csv(app, RunFilter())).startswith(b"\xef\xbb\xbfid,")
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
@@ -199,16 +201,16 @@ def test_a_cell_that_would_be_a_formula_is_text(app: Flask, signed_in: SignedIn,
 
 @given(text=st.text(st.characters(codec="utf-8"), max_size=30))
 def test_no_text_begins_like_a_formula(text: str) -> None:
-    cell = export._cell("error", text)
+    cell = TABLE._cell("error", text)
     assert not cell.startswith(export._FORMULA)
     assert cell.removeprefix("'") == text.removeprefix("'")
 
 
 def test_text_that_utf8_has_not_breaks_no_file(app: Flask) -> None:
     add(1, args=["\ud800", "\u0000", "\u2028"])
-    document = json.loads(b"".join(export.as_json(app, RunFilter())))
+    document = json.loads(b"".join(TABLE.as_json(app, RunFilter())))
     assert document["runs"][0]["args"] == ["?", "\u0000", "\u2028"]
-    assert json.loads(as_table(b"".join(export.as_csv(app, RunFilter())))[0]["args"])[0] == "?"
+    assert json.loads(as_table(b"".join(TABLE.as_csv(app, RunFilter())))[0]["args"])[0] == "?"
 
 
 def test_the_menu_has_the_filter_and_the_most(app: Flask, signed_in: SignedIn) -> None:

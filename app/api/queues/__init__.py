@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 from flask_login import current_user
 
-from app import queues
+from app import lists, queues
 from app.api import frame
 from app.api.queues import schemas
 from app.broker import Message
@@ -51,11 +51,23 @@ def list_depths(queue: str) -> dict[str, Any]:
 def list_messages(query: dict[str, Any], queue: str) -> dict[str, Any]:
     """What waits, in the order in which it will be taken; or what is held"""
     details = queues.find(queue, utcnow())
-    read = queues.held if query["held"] else queues.line
+    held, total = query["held"], details.held if query["held"] else details.waiting
+    criteria = lists.meant(queues.WaitingFilter, query, details.at)
+    if criteria != queues.WaitingFilter():
+        matching = queues.search(details, criteria, query["offset"], query["limit"], held)
+        return {
+            "items": matching.items,
+            "next_cursor": None,
+            "total": total,
+            "looked": matching.looked,
+            "unread": matching.unread,
+            "next_offset": matching.next_offset,
+        }
+    read = queues.held if held else queues.line
     return {
         "items": read(details, query["offset"], query["limit"]),
         "next_cursor": None,
-        "total": details.held if query["held"] else details.waiting,
+        "total": total,
     }
 
 

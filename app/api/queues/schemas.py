@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from app import lists, queues
 from app.api.fields import INTEGER_MAX, Moment, OutcomeSchema, PageQuery, Schema, Whole
 from app.queues.bulk import ACTIONS, MOST, OPTION
 
@@ -97,10 +98,19 @@ class MessageSchema(Schema):
 class MessagesSchema(Schema):
     items = fields.List(fields.Nested(MessageSchema), required=True)
     next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "Always null."})
-    total = fields.Integer(metadata={"description": "How many there are, without offset and limit."})
+    total = fields.Integer(metadata={"description": "How many there are, without offset, limit and filter."})
+    looked = fields.Integer(
+        metadata={"description": "How many were looked at for the filter, from offset on."}
+    )
+    unread = fields.Integer(
+        metadata={"description": "Of how many of these the arguments cannot be looked into."}
+    )
+    next_offset = fields.Integer(
+        allow_none=True, metadata={"description": "Where to look on; null when all were looked at."}
+    )
 
 
-class MessagesQuery(Schema):
+class MessagesQuery(lists.schema(queues.WaitingFilter)):  # type: ignore[misc]  # made at run time
     offset = Whole(0, INTEGER_MAX, load_default=0)
     limit = PageQuery._declared_fields["limit"]
     held = fields.Boolean(

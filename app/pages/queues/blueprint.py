@@ -18,7 +18,11 @@ def say(title: str, text: str = "", undo: str = "", **values: Any) -> None:
 
 def view_query() -> dict[str, Any]:
     """Which part of the queue the page shows, as its address or its form says."""
-    return {name: request.values[name] for name in ("offset", "tab", "run") if request.values.get(name)}
+    return {
+        name: request.values[name]
+        for name in ("offset", "tab", "run", "task_name", "q")
+        if request.values.get(name)
+    }
 
 
 def back_to(queue: str) -> Response:

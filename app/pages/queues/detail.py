@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import render_template, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app import broker, heartbeats, queues, runs
+from app import broker, catalog, heartbeats, lists, queues, runs
 from app.config import settings
 from app.errors import NotFound
 from app.pages.queues import trends
@@ -39,8 +40,12 @@ def shown(name: str) -> dict[str, Any]:
     """What the page shows of a queue; the version is read first: a change meanwhile is seen next time."""
     queue = queues.find(name, viewer.now())
     version, tab, offset = _version(queue), _tab(), _offset(queue)
-    line = queues.line(queue, offset, PAGE_SIZE) if tab == WAITING else []
-    held = queues.held(queue, *_held_part(queue))
+    asked, found = _asked(), None
+    line = queues.line(queue, offset, PAGE_SIZE) if tab == WAITING and not asked.texts else []
+    held = queues.held(queue, *_held_part(queue)) if not asked.texts else []
+    if asked.texts:
+        found = queues.search(queue, asked.filter, offset, PAGE_SIZE, tab == HELD)
+        line, held = (found.items, []) if tab == WAITING else ([], found.items)
     selected = _selected(queue, line)
     top = live.version_of([waiting.id for waiting in line])
     return {
@@ -51,6 +56,10 @@ def shown(name: str) -> dict[str, Any]:
         "line": line,
         "held": held,
         "offset": offset,
+        "asked": asked,
+        "found": found,
+        "tags": lists.tags(asked),
+        "tasks": [info.name for info in catalog.listing() if info.queue == name],
         "total": _total(queue),
         "page_size": PAGE_SIZE,
         "query": view_query(),
@@ -62,6 +71,12 @@ def shown(name: str) -> dict[str, Any]:
     }
 
 
+def _asked() -> lists.ListQuery[queues.WaitingFilter]:
+    """The filter in the address; it stays while a form of the page is sent, which has fields of its own."""
+    sent = [(name, request.values.get(name, "")) for name in ("task_name", "q")]
+    return lists.read(queues.WaitingFilter, MultiDict(sent), viewer.now(), viewer.zone())
+
+
 def _tab() -> str:
     return HELD if request.values.get("tab") == HELD else WAITING
 
@@ -71,7 +86,12 @@ def _total(queue: Queue) -> int:
 
 
 def _offset(queue: Queue) -> int:
-    """Where the shown page begins; a page that the line has become too short for is its last one."""
+    """Where the shown page begins; a page that the line has become too short for is its last one.
+
+    Of a filter, how far it was looked before.
+    """
+    if _asked().texts:
+        return min(optional_number("offset") or 0, _total(queue))
     last = max(0, (_total(queue) - 1) // PAGE_SIZE * PAGE_SIZE)
     return min(optional_number("offset") or 0, last)
 

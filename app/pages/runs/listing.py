@@ -9,9 +9,10 @@ from flask_babel import ngettext
 from app import broker, catalog, heartbeats, lists, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
+from app.lists.export import MOST
 from app.lists.fields import SPAN_WORDS, SPANS
 from app.pages.runs import presentation
-from app.runs import apps, bulk, export
+from app.runs import apps, bulk
 from app.web import viewer
 from celeriac_agent.settings import OWN_APP
 
@@ -43,7 +44,7 @@ def parts() -> dict[str, Any]:
         "chips": presentation.chips(counts, asked),
         "tags": presentation.tags(asked, _schedule_name(wanted.schedule_id)),
         "bulk_most": bulk.MOST,
-        "export_most": export.MOST,
+        "export_most": MOST,
     } | _choices()
 
 

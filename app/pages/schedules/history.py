@@ -67,14 +67,33 @@ class ShownChange:
 
 
 def shown(change: ScheduleChange) -> ShownChange:
-    differences = []
-    for name, (before, after) in change.diff.items():
-        difference = Difference(name, field_word(name), value_words(name, before), value_words(name, after))
-        said_by_action = name == "enabled" and change.action in ("enable", "disable")
-        if difference.before != difference.after and not said_by_action:
-            differences.append(difference)
+    said = {"enabled"} if change.action in ("enable", "disable") else set()
+    told = differences({name: pair for name, pair in change.diff.items() if name not in said})
     action = ACTIONS.get(change.action, change.action)
-    return ShownChange(change.at, change.by or "", action, change.note or "", differences)
+    return ShownChange(change.at, change.by or "", action, change.note or "", told)
+
+
+def differences(diff: Mapping[str, Any]) -> list[Difference]:
+    """Each field of a change in words, of the arguments each by its own name."""
+    found = []
+    for name, (before, after) in diff.items():
+        if name == "kwargs" and isinstance(before or {}, dict) and isinstance(after or {}, dict):
+            found += _arguments(before or {}, after or {})
+        else:
+            found.append(
+                Difference(name, field_word(name), value_words(name, before), value_words(name, after))
+            )
+    return [one for one in found if one.before != one.after]
+
+
+def _arguments(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Each argument that is not in both, or not the same."""
+    return [
+        Difference(
+            "kwargs", name, *(one_line(side[name]) if name in side else "" for side in (before, after))
+        )
+        for name in dict.fromkeys([*before, *after])
+    ]
 
 
 def field_word(name: str) -> Any:
