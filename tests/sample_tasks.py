@@ -12,7 +12,7 @@ from celery import Celery, Task, shared_task
 from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 from flask import current_app
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 
 @shared_task(bind=True)
@@ -251,3 +251,20 @@ def print_pieces() -> None:
 def without_result() -> dict[str, str]:
     """Return what nobody is to keep."""
     return {"secret": "of nobody's concern"}
+
+
+class Place(BaseModel):
+    city: str
+    floor: Annotated[int, Field(ge=0)] = 0
+
+
+class Order(BaseModel):
+    number: int = Field(gt=0, description="As on the bill.")
+    tags: list[str] = []
+    place: Place | None = None
+
+
+@shared_task
+def ship(order: Order) -> int:
+    """Ship an order."""
+    return order.number

@@ -5,6 +5,7 @@ from app.catalog.celery_objects import Ignored, ignored
 from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load, own_modules
+from app.catalog.fields import ModelField
 from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo, matching, own, own_listing, restrict
 from app.catalog.json_text import parse_json, parse_raw, to_raw
@@ -24,6 +25,7 @@ __all__ = [
     "Ignored",
     "ImportFailure",
     "Kind",
+    "ModelField",
     "Parameter",
     "ParameterForm",
     "TaskInfo",

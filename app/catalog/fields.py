@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from wtforms import Field
 from wtforms.fields import choices
 from wtforms.fields.choices import SelectFieldBase
+from wtforms.form import BaseForm
 from wtforms.widgets import (
     CheckboxInput,
     DateInput,
@@ -24,13 +25,16 @@ from wtforms.widgets import (
 
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.shapes import Kind, to_text
+from app.catalog.validation import check, missing
 from app.catalog.value_text import text_of, value_of
-from celeriac_agent.secrets import MASK
+from celeriac_agent.secrets import MASK, is_masked
 
 MAX_RADIOS = 4
+MODELS_DEEP = 2  # a model within a model within another is JSON
 MAX_ROWS = 14
 
 _WIDGETS: dict[str, Any] = {
+    "model": TextArea(),  # as JSON; its own fields draw themselves
     "text": TextInput(),
     "password": PasswordInput(),
     "textarea": TextArea(),
@@ -55,11 +59,12 @@ class ParameterField(Field):
     """A field that keeps what was typed as `text` and what it means as `data`.
 
     `data` is `NO_VALUE` when nothing was given: the task's default then applies. `control` names the way
-    it is drawn: text, password, textarea, lines, json, date, datetime, time, switch, radio or select.
+    it is drawn: text, password, textarea, lines, json, date, datetime, time, switch, radio, select or model.
     """
 
     data: Any
     text: str
+    keeps_mask = False  # of a secret within a model: left as it is, it stays
 
     def __init__(self, parameter: Parameter, **kwargs: Any) -> None:
         super().__init__(parameter.name, description=parameter.description, default=NO_VALUE, **kwargs)
@@ -82,10 +87,12 @@ class ParameterField(Field):
     def process(self, *args: Any, **kwargs: Any) -> None:
         super().process(*args, **kwargs)
         self.widget = _WIDGETS[self.control]
+        if self.text == MASK and self.keeps_mask:
+            self.widget = PasswordInput(hide_value=False)
         self.render_kw = self._attributes()
 
     def process_data(self, value: Any) -> None:
-        given = value is not NO_VALUE and value != MASK
+        given = value is not NO_VALUE and (value != MASK or self.keeps_mask)
         self.data = value if given else NO_VALUE
         shown = value if given else self._initial()
         self.text = "" if shown is NO_VALUE else text_of(self.parameter.shape, shown)
@@ -203,13 +210,113 @@ class ChoiceField(ParameterField, SelectFieldBase):
         return {}
 
 
+class ModelField(ParameterField):
+    """A model: a field for each of its own. What these cannot hold is shown, and sent, as JSON."""
+
+    def __init__(self, parameter: Parameter, depth: int = 0, **kwargs: Any) -> None:
+        super().__init__(parameter, **kwargs)
+        fields: Any = {part.name: field_for(part, depth + 1) for part in parameter.parts}
+        self.parts: Any = BaseForm(fields, prefix=f"{self.name}.", meta=self.meta)
+        for part in list[Any](self.parts):
+            part.keeps_mask = True
+        self.as_json = False
+
+    @property
+    def control(self) -> str:
+        return "json" if self.as_json else "model"
+
+    @property
+    def said_by_parts(self) -> bool:
+        """Whether what is wrong stands at the model's own fields."""
+        return not self.as_json and any(part.errors for part in self.parts)
+
+    def process(self, formdata: Any, *args: Any, **kwargs: Any) -> None:
+        self.as_json = formdata is not None and self.name in formdata
+        self._sent = None if self.as_json else formdata
+        super().process(formdata, *args, **kwargs)
+        if self._sent is not None and not self.as_json:
+            self._read_parts()
+
+    def process_data(self, value: Any) -> None:
+        super().process_data(value)
+        shown = value if value is not NO_VALUE else self.parameter.default_json
+        values = {} if shown in (NO_VALUE, None) else shown
+        self.as_json = self.as_json or not fits(self.parameter, values)
+        self.parts.process(self._sent, data={} if self.as_json else values)
+
+    def place_errors(self) -> None:
+        """Put what is wrong with the model at its own fields, as far as it is theirs."""
+        for part in () if self.as_json else self.parts:
+            part.errors = list(part.process_errors)
+            if not part.errors and part.data is not NO_VALUE:
+                part.errors = [] if is_masked(part.data) else check(part.parameter, part.data)[1]
+            elif not part.errors and part.parameter.required:
+                part.errors = [missing(part.parameter)]
+            if isinstance(part, ModelField) and part.errors:
+                part.place_errors()
+
+    def _read_parts(self) -> None:
+        values = {part.parameter.name: part.data for part in self.parts if part.data is not NO_VALUE}
+        wrong = [
+            _(
+                "%(place)s: %(problem)s",
+                place=_(", ").join([self.parameter.name, part.parameter.name]),
+                problem=text,
+            )
+            for part in self.parts
+            for text in part.process_errors
+        ]
+        default = self.parameter.default_json
+        if not self.parameter.required and not any(_is_typed(part) for part in self.parts):
+            self.data = None if self._empty_means_none() else NO_VALUE
+            for part in self.parts:
+                part.process_errors = []
+        elif wrong:
+            self.data, self.process_errors = NO_VALUE, wrong
+        else:
+            own = {part.name: values.get(part.name, part.default_json) for part in self.parameter.parts}
+            whole = {name: value for name, value in own.items() if value is not NO_VALUE}
+            self.data = NO_VALUE if is_same(whole, default) else values
+
+    def _attributes(self) -> dict[str, Any]:
+        return super()._attributes() if self.as_json else {}
+
+
+def _is_typed(field: Any) -> bool:
+    """Whether something was entered in a field of a model, as against left as it is when nobody does."""
+    if isinstance(field, SwitchField):
+        return field.data is not NO_VALUE and field.checked
+    if isinstance(field, ModelField) and not field.as_json:
+        return any(map(_is_typed, field.parts))
+    given = field.data is not NO_VALUE and field.data is not None
+    return given or (bool(field.text) and not isinstance(field, ChoiceField))
+
+
+def fits(parameter: Parameter, value: Any) -> bool:
+    """Whether the fields of a model can hold a value of it: none that it has not, each simple enough."""
+    known = {part.name: part for part in parameter.parts}
+    if not isinstance(value, dict) or not value.keys() <= known.keys():
+        return False
+    return all(_fits_part(known[name], one) for name, one in value.items())
+
+
+def _fits_part(part: Parameter, value: Any) -> bool:
+    if value is None or part.kind in (Kind.JSON, Kind.DICT):
+        return True
+    if part.kind is Kind.MODEL:
+        return not part.parts or fits(part, value)
+    return isinstance(value, list) if part.kind is Kind.LIST else not isinstance(value, dict | list)
+
+
 def is_same(one: Any, other: Any) -> bool:
     """True when both are the same JSON value; NO_VALUE is none."""
     return NO_VALUE not in (one, other) and to_text(one) == to_text(other)
 
 
-def field_for(parameter: Parameter) -> Any:
-    """The (unbound) field of a parameter."""
+def field_for(parameter: Parameter, depth: int = 0) -> Any:
+    """The (unbound) field of a parameter, or of a model's field at a depth."""
+    if depth < MODELS_DEEP and parameter.parts:
+        return ModelField(parameter, depth)
     if parameter.kind is Kind.BOOL and not parameter.shape.nullable and parameter.default_json is not None:
         return SwitchField(parameter)
     if parameter.kind in (Kind.CHOICE, Kind.BOOL):

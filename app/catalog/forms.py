@@ -2,7 +2,8 @@
 
 How text becomes arguments: an empty field is left out, so that the task's default applies, or means None
 where None is allowed and not the default; two double quotes in a field for text stand for the empty text; a
-list is one item a line, or JSON when it begins with `[`; whatever has no simpler form is JSON.
+list is one item a line, or JSON when it begins with `[`; a model has a field for each of its own, `p-x.y`,
+and is left out when all of them are empty and it is not required; whatever has no simpler form is JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from flask_babel import gettext as _
 from wtforms.form import BaseForm
 
 from app.catalog.binding import Arguments, bind
-from app.catalog.fields import field_for
+from app.catalog.fields import ModelField, field_for
 from app.catalog.info import TaskInfo
 from app.catalog.parameters import NO_VALUE
 from app.catalog.validation import validate
@@ -47,6 +48,9 @@ class ParameterForm(BaseForm):
             arguments = validate(self.info, [], self.entered())
         except Invalid as error:
             self._place(error.errors)
+        for field in self:
+            if isinstance(field, ModelField) and field.errors:
+                field.place_errors()
         found = {name: list(messages) for name, messages in self.errors.items()}
         if found:
             raise Invalid(found)

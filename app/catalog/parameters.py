@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from app.catalog import json_values
 from app.catalog.annotations import EMPTY, Unresolved, adapter_of, hints_of, is_native
 from app.catalog.docstrings import Doc, read_docstring
+from app.catalog.model_parts import parts_of
 from app.catalog.shapes import Kind, Shape, json_schema_of, shape_of
 from celeriac_agent.secrets import is_secret
 
@@ -114,6 +115,17 @@ class Parameter:
         """Fields of this parameter's models whose type is secret, whatever their name."""
         return frozenset(_secret_properties(self.schema))
 
+    @cached_property
+    def parts(self) -> "tuple[Parameter, ...]":
+        """The fields of a model, each as a parameter; none for any other type."""
+        if self.kind is not Kind.MODEL:
+            return ()
+        keyword = _PARAMETER.KEYWORD_ONLY
+        return tuple(
+            parameter_of(_PARAMETER("part", keyword, default=part.default), part.annotation, "", part.name)
+            for part in parts_of(self.shape.core)
+        )
+
     @property
     def multiline(self) -> bool:
         """True when the text may have several lines.
@@ -156,8 +168,8 @@ def read_parameters(function: Callable[..., Any], doc: Doc) -> tuple[Parameter, 
     )
 
 
-def parameter_of(item: inspect.Parameter, hint: Any, meaning: str) -> Parameter:
-    """One parameter of a signature; `meaning` is what a docstring says of it."""
+def parameter_of(item: inspect.Parameter, hint: Any, meaning: str, name: str = "") -> Parameter:
+    """One parameter of a signature; `meaning` is what a docstring says of it, `name` another than its own."""
     annotation = _collected(item, hint)
     adapter = None if hint is EMPTY or isinstance(hint, Unresolved) else adapter_of(annotation)
     try:
@@ -166,7 +178,7 @@ def parameter_of(item: inspect.Parameter, hint: Any, meaning: str) -> Parameter:
     except RecursionError:  # a type alias that stands for something of itself
         shape, native = _free_shape(item, annotation), True
     return Parameter(
-        name=item.name,
+        name=name or item.name,
         passing=item.kind,
         annotation=annotation,
         default=item.default,

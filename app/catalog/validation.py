@@ -40,7 +40,7 @@ def validate(info: TaskInfo, args: Any, kwargs: Any) -> Arguments:
         if parameter.name in bound.values:
             values[parameter.name], problems = check(parameter, bound.values[parameter.name])
         else:
-            problems = [_missing(parameter)] if parameter.required else []
+            problems = [missing(parameter)] if parameter.required else []
         if problems:
             errors[parameter.name] = problems
     if not errors:
@@ -96,7 +96,8 @@ def _spelled(adapter: TypeAdapter[Any], value: Any, native: bool) -> Any:
         return value
 
 
-def _missing(parameter: Parameter) -> str:
+def missing(parameter: Parameter) -> str:
+    """The sentence for a value that is not given."""
     return _("This is required. %(allowed)s", allowed=type_words.allowed(parameter.shape))
 
 

@@ -15,6 +15,7 @@ from app.queues.bulk import MOST, apply
 from app.queues.details import Queue, find, held_in_all, listing
 from app.queues.diagnosis import Diagnosis, diagnose
 from app.queues.discovery import names
+from app.queues.filters import Found, WaitingFilter, search
 from app.queues.forecast import (
     ENOUGH,
     LOOKED_AHEAD,
@@ -29,7 +30,6 @@ from app.queues.messages import Waiting, held, line, one, tasks_at_front
 from app.queues.queue_modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
 from app.queues.rates import Rates
 from app.queues.redelivery import resend
-from app.queues.search import Found, WaitingFilter, search
 from app.queues.trends import SPAN, Sampler, Trend, history, tendency
 from app.queues.why import why
 

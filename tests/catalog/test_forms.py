@@ -73,7 +73,7 @@ def html(form) -> str:
         (list[str], "lines"),
         (list[Address], "json"),
         (dict[str, int], "json"),
-        (Address, "json"),
+        (Address, "model"),
         (None, "json"),
     ],
 )

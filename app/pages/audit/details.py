@@ -44,6 +44,7 @@ _WORDS: dict[str, Any] = {
     "user": _l("User"),
     "app": _l("App"),
     "changed": _l("Changed"),
+    "link": _l("Sign-in link"),
     "address": _l("Address"),
     "new_name": _l("Name"),
     "rule_kind": _l("What"),
@@ -102,6 +103,8 @@ def _value(name: str, value: Any) -> str:
         return value_words("time_limit_seconds", value)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value)
-    if isinstance(value, bool | dict | list):
+    if isinstance(value, bool):
+        return value_words("enabled", value)
+    if isinstance(value, dict | list):
         return one_line(value)
     return value_words(name, value)

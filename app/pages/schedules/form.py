@@ -174,6 +174,8 @@ class ScheduleForm:
         ):
             if form_field is not None:
                 form_field.errors = list(messages)
+                if isinstance(form_field, catalog.ModelField):
+                    form_field.place_errors()
             label = self.label_of(name)
             field_id = form_field.id if form_field is not None else ""
             self.problems += [FormProblem(message, label, field_id) for message in messages]

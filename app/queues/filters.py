@@ -59,6 +59,8 @@ def search(
     at, unread, words = offset, 0, _words(wanted)
     while at < total and len(found) < limit:
         read = _read(queue.name, at, held)
+        if len(read) < READ_AT_ONCE:  # the line may have become shorter meanwhile
+            total = at + len(read)
         for one in read:
             message = one.message if isinstance(one, Held) else one
             unread += message.args is None
@@ -67,8 +69,6 @@ def search(
                 found.append(one)
                 if len(found) == limit:
                     break
-        if len(read) < READ_AT_ONCE:  # the line became shorter meanwhile
-            total = at
         if monotonic() > deadline:
             break
     shown = messages.held_of(queue, found) if held else messages.waiting_of(queue, found)
