@@ -142,7 +142,8 @@ def test_earlier_arguments_stand_in_the_fields(form_of):
     form = form_of(Order, None, value=value)
     assert form["x"].control == "model"
     assert texts(form) | {"kind": ""} == {
-        "number": "7", "tags": "a", "kind": "", "urgent": "true", "place": '{\n  "city": "Ulm"\n}', "token": "",
+        "number": "7", "tags": "a", "kind": "", "urgent": "true",
+        "place": '{\n  "city": "Ulm"\n}', "token": "",
     }  # fmt: skip
     assert form["x"].parts["urgent"].checked
     assert form["x"].parts["place"].parts["city"].text == "Ulm"
