@@ -349,7 +349,7 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
                     connection.execute(table.delete())
         for reading in READINGS:
             flask_app.extensions.pop(reading, None)
-        ownership.look(broker.client(), broker.keys(), flask_app.config["SETTINGS"])  # it is ours
+        ownership.find_other_app(broker.client(), broker.keys(), flask_app.config["SETTINGS"])  # it is ours
         yield flask_app
         db.session.remove()
 

@@ -10,10 +10,10 @@ from marshmallow import fields, validate
 
 from app import lists, queue_names
 from app.lists import LIMIT_DEFAULT, LIMIT_MAX
-from app.lists.fields import INTEGER_MAX, Moment, QueryMoment, Schema, Several, Whole
+from app.lists.fields import INTEGER_MAX, ItemOrList, Moment, QueryMoment, Schema, Whole
 
 # As in every list:
-__all__ = ["INTEGER_MAX", "Moment", "QueryMoment", "Schema", "Several", "Whole"]
+__all__ = ["INTEGER_MAX", "ItemOrList", "Moment", "QueryMoment", "Schema", "Whole"]
 
 
 _PLAIN = frozenset({str, int, float, bool, type(None)})  # no two share what could be changed

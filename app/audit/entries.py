@@ -17,7 +17,7 @@ ARGUMENTS_MAX_BYTES = 4096  # the run itself keeps them all
 _CURSOR = lists.Cursor(int, most=2**63 - 1)
 
 
-Thing = tuple[object, str, Mapping[str, Any]]
+Target = tuple[object, str, Mapping[str, Any]]
 
 
 def record(
@@ -38,14 +38,14 @@ def record(
     db.session.add(AuditEntry(**_entry(action, now, kind, (id, name, details), actor)))
 
 
-def record_all(action: str, now: datetime, kind: str, things: Iterable[Thing]) -> None:
+def record_all(action: str, now: datetime, kind: str, targets: Iterable[Target]) -> None:
     """The same change of many things, with an entry for each: id, name and details; see `record`."""
-    if entries := [_entry(action, now, kind, thing) for thing in things]:
+    if entries := [_entry(action, now, kind, target) for target in targets]:
         db.session.connection().execute(insert(cast(Table, AuditEntry.__table__)), entries)
 
 
-def _entry(action: str, now: datetime, kind: str, thing: Thing, actor: str | None = None) -> dict[str, Any]:
-    by, (id, name, details) = origin.current(), thing
+def _entry(action: str, now: datetime, kind: str, target: Target, actor: str | None = None) -> dict[str, Any]:
+    by, (id, name, details) = origin.current(), target
     masked = catalog.hide(None, (), {key: value for key, value in details.items() if value is not None})[1]
     return {
         "at": now,

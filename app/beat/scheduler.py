@@ -40,7 +40,7 @@ BUSY_WAIT_SECONDS = 0.02  # another beat has locked what is due
 BACK_OFF_SECONDS = (0.1, 0.2, 0.5, 1.0)
 LISTEN_AGAIN_SECONDS = 1.0
 OTHER_APP_SECONDS = 2.0
-DRIFT_REST = 19.0  # checking saved arguments may take up a twentieth of a core
+DRIFT_PAUSES = 19.0  # checking saved arguments may take up a twentieth of a core
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         self._closed = threading.Event()
         self._buffer = Buffer()
         self._buffer_at = 0.0
-        self._prepared = self._said = False
+        self._prepared = self._foreign = False
         self._failures = 0
         self._listeners: list[threading.Thread] = []
         with self._flask.app_context():
@@ -104,7 +104,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
             self._prepare(now)
         agenda = firing.agenda()
         if agenda.unplaced:
-            firing.place_unplaced(now)
+            firing.make_new_rows_due(now)
             agenda = firing.agenda()
         due_at = agenda.next_at()
         is_due = due_at is not None and due_at <= now
@@ -112,7 +112,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
             client.ping()
         done = self._fire(agenda, now) if is_due else 0
         if agenda.buffered:
-            self._look_at_buffer(client, now)
+            self._tick_buffer(client, now)
         self._presence.send(client)
         if is_due:
             return 0.0 if done else BUSY_WAIT_SECONDS
@@ -126,10 +126,10 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def _left_alone(self) -> bool:
         """Whether nothing may be fired because the broker is another app's; said once."""
         other = broker.other_app()
-        if other and not self._said:
+        if other and not self._foreign:
             logger.error("no schedule fires. %s", broker.BelongsToAnother(other).detail)
-        self._said = other is not None
-        return self._said
+        self._foreign = other is not None
+        return self._foreign
 
     def _fire(self, agenda: firing.Agenda, now: datetime) -> int:
         """Fire schedules and send runs for later; returns how many there were."""
@@ -144,7 +144,7 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
             done += sent
         return done
 
-    def _look_at_buffer(self, client: redis.Redis, now: datetime) -> None:
+    def _tick_buffer(self, client: redis.Redis, now: datetime) -> None:
         started = time.monotonic()
         if started < self._buffer_at:
             return
@@ -204,6 +204,6 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def _check_drift(self) -> None:
         with self._flask.app_context():
             try:
-                drift.check_drift(utcnow(), DRIFT_REST)
+                drift.check_drift(utcnow(), DRIFT_PAUSES)
             except Exception:  # the end of a thread: beat itself goes on
                 logger.exception("saved arguments were not checked")

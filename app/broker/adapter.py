@@ -39,7 +39,7 @@ def patience() -> dict[str, Any]:
     return cast(dict[str, Any], _adapter().PATIENCE)
 
 
-def _asked(function: Callable[P, R]) -> Callable[P, R]:
+def _of_adapter(function: Callable[P, R]) -> Callable[P, R]:
     """The function of that name in the app's adapter."""
 
     @wraps(function)
@@ -50,42 +50,42 @@ def _asked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 # What waits
-depths = _asked(waiting.depths)
-page = _asked(waiting.page)
-find = _asked(waiting.find)
-oldest_sent_at = _asked(waiting.oldest_sent_at)
-newcomers = _asked(past.newcomers)
+depths = _of_adapter(waiting.depths)
+page = _of_adapter(waiting.page)
+find = _of_adapter(waiting.find)
+oldest_sent_at = _of_adapter(waiting.oldest_sent_at)
+newcomers = _of_adapter(past.newcomers)
 
 # Where it is
-locate = _asked(location.locate)
-unacked = _asked(location.unacked)
-out = _asked(location.out)
-known_queues = _asked(location.known_queues)
-is_declared = _asked(location.is_declared)
-ping = _asked(queues.ping)
-version = _asked(queues.version)
+locate = _of_adapter(location.locate)
+unacked = _of_adapter(location.unacked)
+out = _of_adapter(location.out)
+known_queues = _of_adapter(location.known_queues)
+is_declared = _of_adapter(location.is_declared)
+ping = _of_adapter(queues.ping)
+version = _of_adapter(queues.version)
 
 # Changes
-move = _asked(changes.move)
-reprioritise = _asked(changes.reprioritise)
-send_to = _asked(changes.send_to)
-remove = _asked(changes.remove)
-purge = _asked(purging.purge)
-purged = _asked(purging.purged)
-restore = _asked(purging.restore)
+move = _of_adapter(changes.move)
+reprioritise = _of_adapter(changes.reprioritise)
+send_to = _of_adapter(changes.send_to)
+remove = _of_adapter(changes.remove)
+purge = _of_adapter(purging.purge)
+purged = _of_adapter(purging.purged)
+restore = _of_adapter(purging.restore)
 
 # Held runs
-hold = _asked(changes.hold)
-held = _asked(holding.held)
-held_count = _asked(holding.held_count)
-held_ids = _asked(holding.held_ids)
-find_held = _asked(holding.find_held)
-release = _asked(holding.release)
-release_all = _asked(holding.release_all)
-hold_new = _asked(modes.hold_new)
-holding_new = _asked(modes.holding_new)
-stop_holding_new = _asked(modes.stop_holding_new)
-sweep = _asked(modes.sweep)
+hold = _of_adapter(changes.hold)
+held = _of_adapter(holding.held)
+held_count = _of_adapter(holding.held_count)
+held_ids = _of_adapter(holding.held_ids)
+find_held = _of_adapter(holding.find_held)
+release = _of_adapter(holding.release)
+release_all = _of_adapter(holding.release_all)
+hold_new = _of_adapter(modes.hold_new)
+holding_new = _of_adapter(modes.holding_new)
+stop_holding_new = _of_adapter(modes.stop_holding_new)
+sweep = _of_adapter(modes.sweep)
 
 
 def depth(queue: str) -> int:

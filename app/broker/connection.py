@@ -28,7 +28,7 @@ SOCKET_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 2
 CONNECTIONS_MAX = 100
 MEND_AGAIN_SECONDS = 10.0
-LOOK_AGAIN_SECONDS = 5.0  # while the broker belongs to another app
+CHECK_AGAIN_SECONDS = 5.0  # while the broker belongs to another app
 UNCHECKED = {"newcomers", "search", "next", "claim"}  # scripts that change nothing, and a worker's own
 LUA_FOLDER = Path(__file__).with_name("lua")
 
@@ -120,8 +120,8 @@ def other_app() -> ownership.OtherApp | None:
     extensions: dict[str, Any] = current_app.extensions
     look_at, stranger = extensions.get("broker_other_app", (float("-inf"), None))
     if time.monotonic() >= look_at:
-        stranger = ownership.look(client(), keys(), current_app.config["SETTINGS"])
-        look_at = time.monotonic() + LOOK_AGAIN_SECONDS if stranger else float("inf")
+        stranger = ownership.find_other_app(client(), keys(), current_app.config["SETTINGS"])
+        look_at = time.monotonic() + CHECK_AGAIN_SECONDS if stranger else float("inf")
         extensions["broker_other_app"] = look_at, stranger
     other: ownership.OtherApp | None = stranger
     return other

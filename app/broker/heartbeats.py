@@ -48,7 +48,7 @@ def forget(client: redis.Redis, key: str, *names: str) -> None:
         client.hdel(key, *names)
 
 
-def heard(epoch: float, now: datetime, silent_seconds: float) -> tuple[datetime, bool]:
+def heard_at(epoch: float, now: datetime, silent_seconds: float) -> tuple[datetime, bool]:
     """When a process was heard of, and whether that is recent enough to say that it lives."""
     at = datetime.fromtimestamp(epoch, UTC)
     return at, (now - at).total_seconds() <= silent_seconds

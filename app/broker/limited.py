@@ -14,9 +14,9 @@ from typing import Any
 from app.broker.connection import LUA_FOLDER
 
 NEXT = (LUA_FOLDER / "next.lua").read_text()
-LOOK_SECONDS = 0.05  # how soon a worker that found nothing it may start looks again
-AFRESH_SECONDS = 1.0  # how soon it sees what was moved ahead of where it had looked already
-LOOKED_A_SECOND = 20_000  # messages; with very many it looks afresh less often
+AGAIN_SECONDS = 0.05  # how soon a worker that found nothing it may start looks again
+AFRESH_SECONDS = 1.0  # how soon it sees what was moved ahead of where it had scanned already
+SCANNED_A_SECOND = 20_000  # messages; with very many it looks afresh less often
 
 _limited: Callable[[], dict[str, float]] = dict
 
@@ -41,7 +41,7 @@ class Match:
     raw: bytes
 
 
-class Look:
+class Scan:
     """Finds the next message for one channel."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Look:
         self._marks: dict[str, bytes] = {}
         self._afresh_at = 0.0
 
-    def at(self, run: Callable[..., Any], lists: Sequence[str], tasks: Sequence[str]) -> Match:
+    def next(self, run: Callable[..., Any], lists: Sequence[str], tasks: Sequence[str]) -> Match:
         """Look through the lists, in order, past the messages of these tasks.
 
         `run(script, keys, *arguments)` runs a script in Redis.
@@ -60,10 +60,10 @@ class Look:
         remembers = self._passed <= names  # what was passed then is passed now as well
         marks = [self._marks.get(name, b"") if remembers else b"" for name in lists]
         needles = [f'"task":{space}{json.dumps(name)}' for name in tasks for space in (" ", "")]
-        waiting, index, raw, looked, marks = run(NEXT, lists, len(needles), *needles, *marks)
+        waiting, index, raw, scanned, marks = run(NEXT, lists, len(needles), *needles, *marks)
         if remembers or not index:
             if not remembers or not self._marks:
-                self._afresh_at = time.monotonic() + max(AFRESH_SECONDS, looked / LOOKED_A_SECOND)
+                self._afresh_at = time.monotonic() + max(AFRESH_SECONDS, scanned / SCANNED_A_SECOND)
             self._passed = names
             self._marks = {name: mark for name, mark in zip(lists, marks, strict=True) if mark}
         return Match(waiting, index, raw)

@@ -141,7 +141,7 @@ def workflow_options(raw: bytes) -> dict[str, Any]:
     return _dict(body[2]) if isinstance(body, list) and len(body) > 2 else {}
 
 
-def given_step(raw: bytes) -> Any:
+def declared_step(raw: bytes) -> Any:
     """What the message itself says of its priority, in kombu's numbering and unchecked; None when nothing."""
     envelope = _json_object(raw)
     return _dict(envelope.get("properties")).get("priority") if envelope is not None else None

@@ -19,7 +19,7 @@ from app.queue_names import OWN_PREFIX, is_reserved
 
 HOME = f"{OWN_PREFIX}home"  # there once a process of ours found the broker free, or was told to share it
 # What only processes write that work with the broker; a version before `HOME` wrote these alone.
-SIGNS_OF_OURS = (HOME, f"{OWN_PREFIX}workers", f"{OWN_PREFIX}events")
+MARKS_OF_OURS = (HOME, f"{OWN_PREFIX}workers", f"{OWN_PREFIX}events")
 RABBITMQ_HOME = "celeriac.home"  # an exchange to which nothing is ever sent
 NAMED_MAX = 5
 PIDBOX = "celery.pidbox"
@@ -38,7 +38,7 @@ class OtherApp:
     clash: tuple[str, ...] = ()
 
     @property
-    def found(self) -> str:
+    def evidence(self) -> str:
         """What was found there, in words."""
         parts = []
         if self.queues:
@@ -77,20 +77,20 @@ class BelongsToAnother(Conflict):
     """The broker belongs to another app, so nothing is done there."""
 
     def __init__(self, other: OtherApp) -> None:
-        super().__init__(f"{other.title} ({other.found}). {other.advice}", "another-app")
+        super().__init__(f"{other.title} ({other.evidence}). {other.advice}", "another-app")
 
 
-def look(client: redis.Redis, names: Keys, settings: Settings) -> OtherApp | None:
+def find_other_app(client: redis.Redis, names: Keys, settings: Settings) -> OtherApp | None:
     """What of another app stands in the way; None, which is noted, where the broker is ours or we may share.
 
     Call it before anything of ours reaches the broker. Raises redis-py's errors and `BrokerUnavailable`.
     """
     if settings.uses_rabbitmq:
-        return _look_at_rabbitmq(settings)
-    if not client.exists(*SIGNS_OF_OURS):
+        return _on_rabbitmq(settings)
+    if not client.exists(*MARKS_OF_OURS):
         other = _on_redis(client, names, settings)
         # Another process of ours may have come first: it noted so before it bound a queue.
-        if other and not client.exists(*SIGNS_OF_OURS) and not _may_share(other, settings):
+        if other and not client.exists(*MARKS_OF_OURS) and not _may_share(other, settings):
             return other
     client.set(HOME, "1")
     return None
@@ -128,7 +128,7 @@ def _queues_of(members: Iterable[bytes], names: Keys) -> Iterator[str]:
         yield member.decode("utf-8", "replace").split(names.separator)[-1]
 
 
-def _look_at_rabbitmq(settings: Settings) -> OtherApp | None:
+def _on_rabbitmq(settings: Settings) -> OtherApp | None:
     if rabbitmq.has_exchange(RABBITMQ_HOME):
         return None
     names = dict.fromkeys(["celery", *settings.declared_queues])

@@ -18,7 +18,7 @@ from kombu.transport import virtual
 
 logger = logging.getLogger(__name__)
 _acknowledged: set[str] = set()  # delivery tags that Redis could not be told of
-_given_back: set[str] = set()
+_requeued: set[str] = set()
 
 
 class QoS(kombu_redis.QoS):
@@ -50,7 +50,7 @@ class QoS(kombu_redis.QoS):
         try:
             super().reject(delivery_tag, requeue)
         except self.channel.connection_errors as error:
-            self._owe(_given_back if requeue else _acknowledged, delivery_tag, error)
+            self._owe(_requeued if requeue else _acknowledged, delivery_tag, error)
         self._got.discard(delivery_tag)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
@@ -63,21 +63,21 @@ class QoS(kombu_redis.QoS):
         running = {request.id for request in tuple(worker_state.active_requests)}
         left = [tag for tag, message in self._delivered.items() if message.headers.get("id") not in running]
         self._delivered.clear()
-        _given_back.update(left)
+        _requeued.update(left)
         with suppress(*self.channel.connection_errors):  # it is told on the next connection
             self.settle()
 
     def settle(self) -> None:
         """Tell Redis what it could not be told before; raises what its client raises where it is away."""
-        if not (_acknowledged or _given_back):
+        if not (_acknowledged or _requeued):
             return
         with self.channel.conn_or_acquire() as client:
             for tag in tuple(_acknowledged):
                 self._remove_from_indices(tag).execute()
                 _acknowledged.discard(tag)
-            for tag in tuple(_given_back):
+            for tag in tuple(_requeued):
                 self.restore_by_tag(tag, client, leftmost=True)
-                _given_back.discard(tag)
+                _requeued.discard(tag)
 
     def _owe(self, tags: set[str], delivery_tag: str, error: Exception) -> None:
         if delivery_tag in self._got:

@@ -5,8 +5,10 @@ from typing import TypeGuard
 
 LONGEST = 255
 # A link is made of it, so nothing that parts or ends a path, and no scheme of a script.
-_SIGNS = r"\w.,:;@=+~()\[\]{}|!$*^\-"
-_RUN_ID = re.compile(rf"(?!(?:javascript|data|vbscript):)\w(?:[{_SIGNS} ]*[{_SIGNS}])?", re.IGNORECASE)
+_CHARACTERS = r"\w.,:;@=+~()\[\]{}|!$*^\-"
+_RUN_ID = re.compile(
+    rf"(?!(?:javascript|data|vbscript):)\w(?:[{_CHARACTERS} ]*[{_CHARACTERS}])?", re.IGNORECASE
+)
 
 
 def is_run_id(value: object) -> TypeGuard[str]:

@@ -107,7 +107,7 @@ class Channel(kombu_redis.Channel):
     _pauses_read_at = float("-inf")
     _kept: tuple[Any, Any] = (None, None)  # a pool and its client
     _address: dict[str, Any] | None = None  # where Redis is, also when the connection has been given up
-    _looks: limited.Look | None = None  # there while messages wait that the worker may not start
+    _scan: limited.Scan | None = None  # there while messages wait that the worker may not start
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """One client a pool: kombu's new one for every acknowledgement is a quarter of a worker's work."""
@@ -207,30 +207,30 @@ class Channel(kombu_redis.Channel):
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Ask Redis for the next message; while some may not be started, look for it past those."""
-        if self._looks is None:
+        if self._scan is None:
             super()._brpop_start(timeout)
             return
-        seconds = self._look(self._looks)
+        seconds = self._take_next(self._scan)
         if seconds is None:
-            self._looks = None
+            self._scan = None
             super()._brpop_start(timeout)
             return
         self._in_poll = self.client.connection  # the loop goes on when this comes back, with nothing
         self._brpop_sent_at = time.monotonic()  # type: ignore[assignment]
         self.client.connection.send_command("BRPOP", self._names.nothing, f"{seconds:.3f}")
 
-    def _look(self, look: limited.Look) -> float | None:
+    def _take_next(self, scan: limited.Scan) -> float | None:
         """Take the first message that may be started.
 
         Returns in how many seconds to look again, or None when nothing waits.
         """
         queues = [queue for queue in self._queue_cycle.consume(len(self.active_queues)) if not is_key(queue)]
         if not queues:
-            return limited.LOOK_SECONDS
+            return limited.AGAIN_SECONDS
         lines = [(queue, step) for step in self.priority_steps for queue in queues]
         lists = [self._names.level(queue, step).key for queue, step in lines]
         waits = limited.now()
-        hit = look.at(self._run, lists, list(waits))
+        hit = scan.next(self._run, lists, list(waits))
         if not hit.waiting:
             return None
         if hit.index:
@@ -240,7 +240,7 @@ class Channel(kombu_redis.Channel):
             if (message := self._readable(queue, hit.raw, waiting)) is not None:
                 self.connection._callbacks[queue](message, waiting)
             return LEAST_SECONDS
-        return max(min([limited.LOOK_SECONDS, *waits.values()]), LEAST_SECONDS)
+        return max(min([limited.AGAIN_SECONDS, *waits.values()]), LEAST_SECONDS)
 
     def _brpop_read(self, **options: Any) -> bool:
         """As kombu's, but what is no message is set aside instead of ending the worker."""
@@ -302,7 +302,7 @@ class Channel(kombu_redis.Channel):
         """Deliver what was popped, or what `waiting` is still in its list; unless it may not run now."""
         task = (raw_message.get("headers") or {}).get("task")
         if not waiting and isinstance(task, str) and task in limited.now():
-            self._give_back(queue, raw_message)
+            self._requeue(queue, raw_message)
             return None
         delivery = raw_message["properties"].get("delivery_info") or {}
         if is_key(str(delivery.get("routing_key"))):  # given back, it goes to where it came from
@@ -320,11 +320,11 @@ class Channel(kombu_redis.Channel):
         virtual.QoS.append(self.qos, message, message.delivery_tag)
         return callback(message)
 
-    def _give_back(self, queue: str, raw_message: dict[str, Any]) -> None:
+    def _requeue(self, queue: str, raw_message: dict[str, Any]) -> None:
         """Put a message back where it was, and look past it from now on."""
         level = self._names.level(queue, self._names.step_of(self._get_message_priority(raw_message)))
         self._run("return redis.call('RPUSH', KEYS[1], ARGV[1])", [level.key], dumps(raw_message))
-        self._looks = limited.Look()
+        self._scan = limited.Scan()
 
     def _take(
         self, queue: str, raw_message: dict[str, Any], message: Any, waiting: tuple[str, bytes] | None

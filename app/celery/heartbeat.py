@@ -84,7 +84,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         exact = capabilities(consumer.app.Task.flask_app).exact_slots
         self._slots = Slots(consumer, pool_name(consumer.pool), exact)
         remote.answer_with(
-            tell=lambda: self._tell(consumer), obey_limits=lambda: limits.adopt(consumer, self._redis)
+            status=lambda: self._send(consumer), obey_limits=lambda: limits.adopt(consumer, self._redis)
         )
         self._redis = _client(consumer.app)
         guard.install(consumer, self._redis)
@@ -93,8 +93,8 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._loop_is_back.set()
         self._slots.listen(consumer)
         limits.adopt(consumer, self._redis)
-        self._tell(consumer)
-        self._timers = [consumer.timer.call_repeatedly(BEAT_SECONDS, self._tell, (consumer,))]
+        self._send(consumer)
+        self._timers = [consumer.timer.call_repeatedly(BEAT_SECONDS, self._send, (consumer,))]
 
     def stop(self, consumer: Any) -> None:
         for timer in self._timers:
@@ -103,7 +103,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
             return
         self._loop_is_back = threading.Event()
         stopping = consumer.controller.blueprint.state == bootsteps.CLOSE
-        threading.Thread(target=self._tell_alone, args=(self._loop_is_back, stopping), daemon=True).start()
+        threading.Thread(target=self._send_alone, args=(self._loop_is_back, stopping), daemon=True).start()
 
     def shutdown(self, consumer: Any) -> None:
         """Say that the worker leaves; its pool is gone by now, so the rest is as it was last told."""
@@ -112,13 +112,13 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self.stop(consumer)
         self._write(self._last | {"state": "offline", "heartbeat_at": time.time(), "running": []})
 
-    def _tell_alone(self, until: threading.Event, stopping: bool) -> None:
+    def _send_alone(self, until: threading.Event, stopping: bool) -> None:
         """The event loop has ended, or looks for Redis, and runs go on: silence would look like death."""
         while not until.wait(BEAT_SECONDS) and not self._stopped.is_set():
             self._last |= {"stopping": stopping, "heartbeat_at": time.time(), "running": running()}
             self._write(self._last)
 
-    def _tell(self, consumer: Any) -> dict[str, Any]:
+    def _send(self, consumer: Any) -> dict[str, Any]:
         self._last = self._entry(consumer)
         self._write(self._last)
         return self._last

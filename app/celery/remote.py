@@ -11,19 +11,19 @@ from celery.worker.control import control_command
 from app import queue_names
 from app.broker import transport
 
-TELL = "celeriac_tell"
+STATUS = "celeriac_tell"
 STOP = "celeriac_stop"
 LIMIT = "celeriac_limit"
 
-_tell: Callable[[], dict[str, Any]]
+_status: Callable[[], dict[str, Any]]
 _obey_limits: Callable[[], None]
 _obey_pauses: Callable[[], bool] = transport.obey_now
 
 
-def answer_with(tell: Callable[[], dict[str, Any]], obey_limits: Callable[[], None]) -> None:
-    """How this worker answers: `tell()` returns its entry, as it is written for the pages."""
-    global _tell, _obey_limits
-    _tell, _obey_limits = tell, obey_limits
+def answer_with(status: Callable[[], dict[str, Any]], obey_limits: Callable[[], None]) -> None:
+    """How this worker answers: `status()` returns its entry, as it is written for the pages."""
+    global _status, _obey_limits
+    _status, _obey_limits = status, obey_limits
 
 
 def obey_pauses_with(obey: Callable[[], bool]) -> None:
@@ -32,18 +32,18 @@ def obey_pauses_with(obey: Callable[[], bool]) -> None:
     _obey_pauses = obey
 
 
-@control_command(name=TELL)  # type: ignore[untyped-decorator]  # Celery ships no types
-def tell(state: Any) -> dict[str, Any]:
+@control_command(name=STATUS)  # type: ignore[untyped-decorator]  # Celery ships no types
+def status(state: Any) -> dict[str, Any]:
     """Obey the pauses as they are now, and say what the worker is and does."""
     paused = _obey_pauses()
-    return {"ok": _tell() | {"paused": paused}}
+    return {"ok": _status() | {"paused": paused}}
 
 
 @control_command(name=STOP)  # type: ignore[untyped-decorator]  # Celery ships no types
 def stop(state: Any) -> dict[str, Any]:
     """Finish what runs, take nothing more, then leave; unlike Celery's `shutdown` it answers first."""
     worker_state.should_stop = os.EX_OK
-    return {"ok": _tell()}
+    return {"ok": _status()}
 
 
 @control_command(  # type: ignore[untyped-decorator]  # Celery ships no types

@@ -9,7 +9,7 @@ import os
 from concurrent.futures import Future
 from typing import Any
 
-TELLING_POOLS = ("prefork", "solo")
+POOLS_THAT_COUNT = ("prefork", "solo")
 
 
 class Slots:
@@ -22,7 +22,7 @@ class Slots:
             os.set_blocking(self._read_end, False)
             os.set_blocking(self._write_end, False)
             _after_each(consumer.pool.executor, self._wake)
-        counts = self._wakes or pool_name in TELLING_POOLS
+        counts = self._wakes or pool_name in POOLS_THAT_COUNT
         consumer.app.conf.worker_disable_prefetch = exact and counts
 
     def listen(self, consumer: Any) -> None:
@@ -44,7 +44,7 @@ class Slots:
 
 
 def _after_each(executor: Any, callback: Any) -> None:
-    """Call `told` after each piece of work that the executor has done."""
+    """Call `callback` after each piece of work that the executor has done."""
     submit = executor.submit
 
     def submitted(*args: Any, **kwargs: Any) -> "Future[Any]":

@@ -74,7 +74,7 @@ def import_(path: str, dry_run: bool) -> None:
         sys.exit(1)
     finally:
         gc.enable()
-    _tell(steps, dry_run)
+    _report(steps, dry_run)
 
 
 @group.command("sync")
@@ -128,7 +128,7 @@ def _tidy(item: dict[str, Any]) -> dict[str, Any]:
     return {name: item[name] for name in FIELDS if item.get(name) is not None}
 
 
-def _tell(steps: list[exchange.Step], dry_run: bool) -> None:
+def _report(steps: list[exchange.Step], dry_run: bool) -> None:
     """The difference, as a person reads it: + for new, ~ for changed."""
     made = changed = 0
     lines = []  # said at once: line by line it would take as long as the import of a few thousand

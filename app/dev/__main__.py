@@ -33,10 +33,10 @@ def main() -> None:
     _append_to_output()
     os.umask(PRIVATE_UMASK)
     settings = load_settings()
-    host, port = address.wanted("bin/dev")
+    host, port = address.host_and_port("bin/dev")
     os.environ.setdefault("CELERIAC_BASE_URL", f"http://{_shown(host)}:{port}")
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_one(settings.data_path):
+    with _locked(settings.data_path):
         orphans.stop(settings.data_path)
         _check_port(host, port)
         path = programs.write(settings, host, port)
@@ -58,7 +58,7 @@ def _shown(host: str) -> str:
 
 
 @contextlib.contextmanager
-def _only_one(data_path: Path) -> Iterator[IO[str]]:
+def _locked(data_path: Path) -> Iterator[IO[str]]:
     """Hold the data folder's lock as long as this process lives."""
     with (data_path / "dev.lock").open("w") as lock:
         try:

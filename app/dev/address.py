@@ -3,7 +3,7 @@
 import os
 
 
-def wanted(program: str) -> tuple[str, int]:
+def host_and_port(program: str) -> tuple[str, int]:
     """Host and port; raises SystemExit with one line for a port that is none."""
     text = os.environ.get("PORT") or "8000"
     if not text.isdigit() or not 1 <= int(text) <= 65535:

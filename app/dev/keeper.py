@@ -66,7 +66,7 @@ class Keeper:
             return
         os.close(hearing)
         tells = "worker" in self._arguments  # one is enough
-        discovery.loaded.connect(partial(_take_over, saying, lacking, tells), weak=False)
+        discovery.loaded.connect(partial(_replace_older, saying, lacking, tells), weak=False)
         _end_with_keeper()
         for awaited in AWAITED:
             signal.signal(awaited, signal.SIG_DFL)
@@ -123,7 +123,7 @@ class Keeper:
         return status
 
 
-def _take_over(
+def _replace_older(
     saying: int,
     lacking: set[str] | None,
     tells: bool,

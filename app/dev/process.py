@@ -10,7 +10,7 @@ from app.dev import address, programs
 def main() -> None:
     """Become the process; options that come later win over the earlier ones."""
     name, *options = sys.argv[1:]
-    host, port = address.wanted("bin/celeriac")
+    host, port = address.host_and_port("bin/celeriac")
     command = [*programs.commands(load_settings(), host, port)[name], *options]
     os.execv(command[0], command)  # noqa: S606 -- the project's own command
 

@@ -38,11 +38,11 @@ def _watch(sources: Sources, supervisor: int) -> None:
         if changed:
             saved |= changed  # more may follow: editors and checkouts write in several steps
         elif saved:
-            _take_over(saved, supervisor)
+            _reload(saved, supervisor)
             saved = set()
 
 
-def _take_over(files: Iterable[Path], supervisor: int) -> None:
+def _reload(files: Iterable[Path], supervisor: int) -> None:
     for file in files:
         _forget_compiled(file)
     error = next(filter(None, map(syntax_error, sorted(files))), None)

@@ -19,14 +19,14 @@ class Sources:
         self._names = {name.partition(".")[0] for name in modules}
         self._path = [os.path.abspath(entry) for entry in path if not LEFT_OUT & set(Path(entry).parts)]
         self._listed: dict[str, tuple[int, list[str], list[str]]] = {}
-        self._stamps = self._look()
+        self._stamps = self._read()
 
     def changed(self) -> set[Path]:
         """The files that were saved, made or removed since the last call."""
-        before, self._stamps = self._stamps, self._look()
+        before, self._stamps = self._stamps, self._read()
         return {Path(file) for file, _stamp in before.items() ^ self._stamps.items()}
 
-    def _look(self) -> dict[str, Stamp]:
+    def _read(self) -> dict[str, Stamp]:
         stamps = {}
         for file in self._files():
             try:

@@ -229,7 +229,7 @@ def other_app(now: datetime) -> Check:
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("other apps", False, _first_line(error))
     if other:
-        return Check("other apps", False, f"{other.title} ({other.found})", other.advice)
+        return Check("other apps", False, f"{other.title} ({other.evidence})", other.advice)
     if strangers:
         detail = _("workers of another Celery app listen here: %(names)s", names=", ".join(strangers))
         return Check("other apps", False, detail, _("Let each app have a broker of its own."))

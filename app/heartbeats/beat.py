@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from app.broker import heartbeats as hashes
 from app.broker import starts
 
-TELL_SECONDS = 2.0
+SEND_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 FORGET_SECONDS = 600.0
 
@@ -47,7 +47,7 @@ class BeatHeartbeat:
         self.fired = 0
         self._url = redis_url
         self._started_at = time.time()
-        self._told = self._tidied = 0.0
+        self._sent_at = self._tidied = 0.0
         self._mark = ""
 
     def start(self, client: redis.Redis) -> None:
@@ -57,9 +57,9 @@ class BeatHeartbeat:
     def send(self, client: redis.Redis) -> None:
         """Say that a tick went well, not more often than every two seconds. Raises `redis.RedisError`."""
         now = time.monotonic()
-        if now - self._told < TELL_SECONDS:
+        if now - self._sent_at < SEND_SECONDS:
             return
-        self._told = now
+        self._sent_at = now
         entry = {"at": time.time(), "started_at": self._started_at, "pid": os.getpid(), "fired": self.fired}
         hashes.send(client, hashes.BEATS, self.name, entry)
         if now - self._tidied > FORGET_SECONDS / 2:
@@ -86,7 +86,7 @@ def beats(client: redis.Redis, now: datetime) -> list[Beat]:
 
 
 def _beat(name: str, entry: dict[str, Any], now: datetime) -> Beat:
-    tick_at, alive = hashes.heard(entry["at"], now, SILENT_SECONDS)
+    tick_at, alive = hashes.heard_at(entry["at"], now, SILENT_SECONDS)
     started_at = datetime.fromtimestamp(entry.get("started_at", 0.0), UTC)
     return Beat(name, tick_at, started_at, entry.get("pid", 0), entry.get("fired", 0), alive)
 

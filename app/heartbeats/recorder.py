@@ -88,7 +88,7 @@ def recorders(client: redis.Redis, now: datetime) -> list[RecorderStatus]:
 
 
 def _word(name: str, entry: dict[str, Any], now: datetime) -> RecorderStatus:
-    heartbeat_at, alive = hashes.heard(entry["at"], now, SILENT_SECONDS)
+    heartbeat_at, alive = hashes.heard_at(entry["at"], now, SILENT_SECONDS)
     # A recorder of the version before this one does not tell the last two.
     numbers = entry.get("per_minute", 0), entry.get("behind_seconds", 0.0)
     return RecorderStatus(name, heartbeat_at, *numbers, alive, entry.get("failing", {}))

@@ -34,7 +34,7 @@ class Listener:
         self._heard: Any = None
 
     @reaches_broker
-    def look(self, client: redis.Redis, now: datetime) -> None:
+    def poll(self, client: redis.Redis, now: datetime) -> None:
         """Note whose heartbeats have come since the last look. Raises `BrokerUnavailable`."""
         if broker.capabilities().apart:
             return

@@ -144,7 +144,7 @@ def find_worker(client: redis.Redis, hostname: str, now: datetime, app: str | No
 
 def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Worker:
     """A worker from what it tells; what another version of Celeriac tells beside that is left out."""
-    heartbeat_at, recent = hashes.heard(entry["heartbeat_at"], now, OFFLINE_SECONDS)
+    heartbeat_at, recent = hashes.heard_at(entry["heartbeat_at"], now, OFFLINE_SECONDS)
     patient = entry["pool"] == SOLO_POOL and entry["running"] and not entry.get("app")
     gone = entry["state"] == "offline" or (not recent and not patient)
     state = "offline" if gone else "paused" if pause else "online"

@@ -170,7 +170,7 @@ class Span(Choice):
         return SPANS[super()._deserialize(value, attr, data, **kwargs)]
 
 
-class Several(fields.List[Any]):
+class ItemOrList(fields.List[Any]):
     """A list that may also be given as its only item."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
 from app.errors import Invalid
-from app.lists.fields import Moment, Schema, Several, Span, with_zone
+from app.lists.fields import ItemOrList, Moment, Schema, Span, with_zone
 from app.text import storable
 
 _SINCE, _UNTIL, _LAST = "since", "until", "last"
@@ -142,7 +142,7 @@ def read(
         if name not in reader.fields:
             errors[name[:_NAME_MAX]] = str(reader.error_messages["unknown"])
             continue
-        several = isinstance(reader.fields[name], Several)
+        several = isinstance(reader.fields[name], ItemOrList)
         texts[name] = sent_texts if several and len(sent_texts) > 1 else sent_texts[0]
         if len(sent_texts) > 1 and not several:
             errors[name] = _("This is given more than once.")

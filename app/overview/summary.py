@@ -59,7 +59,7 @@ class Summary:
     """
 
     running: Sequence[runs.Run]
-    found: runs.Failures
+    grouped: runs.Failures
     day: Day
     late: LateSchedules
     throughput: Throughput
@@ -96,12 +96,12 @@ class Summary:
 
     @property
     def failures(self) -> list[runs.FailureGroup]:
-        return self.found.groups
+        return self.grouped.groups
 
     @property
     def failed(self) -> int:
         """How many runs failed in 24 hours; very many are not read one by one, but counted when they end."""
-        return max(self.found.count, self.day.ended.failed) if self.found.back_to else self.found.count
+        return max(self.grouped.count, self.day.ended.failed) if self.grouped.back_to else self.grouped.count
 
     @property
     def online(self) -> list[Worker]:
@@ -146,7 +146,7 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
         line = None
     return Summary(
         running=runs.page(runs.RunFilter(state=runs.RUNNING), limit=lists.LIMIT_MAX).items,
-        found=runs.grouped_failures(now - WINDOW),
+        grouped=runs.grouped_failures(now - WINDOW),
         day=_day(now),
         late=late,
         throughput=throughput(span, now, zone),

@@ -28,7 +28,7 @@ Amount = Callable[[float], str]
 
 
 @dataclass(frozen=True)
-class Reading:
+class SystemStatus:
     """What was last heard; None where Redis (or for `broker_seconds` RabbitMQ) did not answer."""
 
     broker_seconds: float | None
@@ -54,8 +54,8 @@ def indicators(now: datetime, amount: Amount) -> list[Indicator]:
 
     `amount` gives the viewer's words for a number of seconds.
     """
-    reading = _kept(now)
-    return [_broker(reading), _scheduler(reading, now, amount), _events(reading, now, amount)]
+    status = _kept(now)
+    return [_broker(status), _scheduler(status, now, amount), _events(status, now, amount)]
 
 
 def forget() -> None:
@@ -63,19 +63,19 @@ def forget() -> None:
     current_app.extensions.pop(_EXTENSION, None)
 
 
-def _kept(now: datetime) -> Reading:
+def _kept(now: datetime) -> SystemStatus:
     """The last reading while it is fresh. One that took long (a server that hangs) is kept for longer."""
-    kept: tuple[float, Reading] | None = current_app.extensions.get(_EXTENSION)
+    kept: tuple[float, SystemStatus] | None = current_app.extensions.get(_EXTENSION)
     started = time.monotonic()
     if kept and started < kept[0]:
         return kept[1]
-    reading = _read(now)
+    status = _read(now)
     ended = time.monotonic()
-    current_app.extensions[_EXTENSION] = (ended + max(KEPT_SECONDS, 5 * (ended - started)), reading)
-    return reading
+    current_app.extensions[_EXTENSION] = (ended + max(KEPT_SECONDS, 5 * (ended - started)), status)
+    return status
 
 
-def _read(now: datetime) -> Reading:
+def _read(now: datetime) -> SystemStatus:
     client = broker.client()
     seconds = _seconds()
     beats, recorders, set_aside = None, None, None
@@ -83,7 +83,7 @@ def _read(now: datetime) -> Reading:
         with suppress(BrokerUnavailable, NotFound):
             beats, recorders = heartbeats.beats(client, now), heartbeats.recorders(client, now)
             set_aside = aside(client)
-    return Reading(seconds, beats, schedules.unfired_count(now), recorders, set_aside)
+    return SystemStatus(seconds, beats, schedules.unfired_count(now), recorders, set_aside)
 
 
 def _seconds() -> float | None:
@@ -96,57 +96,57 @@ def _seconds() -> float | None:
     return time.perf_counter() - started
 
 
-def _broker(reading: Reading) -> Indicator:
+def _broker(status: SystemStatus) -> Indicator:
     label, name = _("Broker"), broker.capabilities().name
-    if reading.broker_seconds is None:
+    if status.broker_seconds is None:
         detail = _("%(name)s does not answer. What was queued is not lost.", name=name)
         return Indicator(label, "failed", _("No answer"), detail, "queues.index")
-    milliseconds = max(1, round(reading.broker_seconds * 1000))
-    slow = reading.broker_seconds > SLOW_SECONDS
+    milliseconds = max(1, round(status.broker_seconds * 1000))
+    slow = status.broker_seconds > SLOW_SECONDS
     detail = _("%(name)s answered in %(ms)s ms", name=name, ms=milliseconds)
     word = _("%(name)s, %(ms)s ms", name=name, ms=milliseconds)
     return Indicator(label, "late" if slow else "", word, detail, "queues.index")
 
 
-def _scheduler(reading: Reading, now: datetime, amount: Amount) -> Indicator:
+def _scheduler(status: SystemStatus, now: datetime, amount: Amount) -> Indicator:
     label, to = _("Scheduler"), "schedules.index"
-    if reading.beats is None:
+    if status.beats is None:
         return Indicator(label, "late", _("Unknown"), _("Redis does not answer."), to)
-    alive = [beat.name for beat in reading.beats if beat.alive]
+    alive = [beat.name for beat in status.beats if beat.alive]
     if not alive:
         detail = _("No beat is at work, so no schedule fires.")
-        last_heard = [beat.tick_at for beat in reading.beats]
+        last_heard = [beat.tick_at for beat in status.beats]
         return _silent(Indicator(label, "failed", "", detail, to), last_heard, now, amount)
-    if reading.unfired:
+    if status.unfired:
         detail = ngettext(
             "%(num)d schedule is due for more than a minute, and beat has not fired it",
             "%(num)d schedules are due for more than a minute, and beat has not fired them",
-            reading.unfired,
+            status.unfired,
         )
-        return Indicator(label, "late", _("%(n)s late", n=reading.unfired), detail, to)
+        return Indicator(label, "late", _("%(n)s late", n=status.unfired), detail, to)
     return Indicator(label, "", _("On time"), _("At work: %(names)s", names=", ".join(alive)), to)
 
 
-def _events(reading: Reading, now: datetime, amount: Amount) -> Indicator:
+def _events(status: SystemStatus, now: datetime, amount: Amount) -> Indicator:
     label, to = _("Events"), "runs.index"
-    if reading.recorders is None:
+    if status.recorders is None:
         return Indicator(label, "late", _("Unknown"), _("Redis does not answer."), to)
-    alive = [word for word in reading.recorders if word.alive]
+    alive = [word for word in status.recorders if word.alive]
     if not alive:
         detail = _("No recorder is at work: what happens is recorded when one runs again.")
-        last_heard = [word.heartbeat_at for word in reading.recorders]
+        last_heard = [word.heartbeat_at for word in status.recorders]
         return _silent(Indicator(label, "failed", "", detail, to), last_heard, now, amount)
     behind = alive[0].behind_seconds  # the latest word
     if behind > BEHIND_SECONDS:
         detail = _("The history is %(amount)s behind what happens.", amount=amount(behind))
         return Indicator(label, "late", _("%(amount)s behind", amount=amount(behind)), detail, to)
-    if reading.aside and reading.aside.last_at and now - reading.aside.last_at < LATELY:
+    if status.aside and status.aside.last_at and now - status.aside.last_at < LATELY:
         detail = _(
             "%(n)s could not be worked with and were set aside, the last one: %(why)s",
-            n=reading.aside.total,
-            why=reading.aside.last_why,
+            n=status.aside.total,
+            why=status.aside.last_why,
         )
-        return Indicator(label, "late", _("%(n)s set aside", n=reading.aside.total), detail, to)
+        return Indicator(label, "late", _("%(n)s set aside", n=status.aside.total), detail, to)
     number = sum(word.per_minute for word in alive)
     detail = _(
         "Events recorded in the last minute: %(n)s. At work: %(names)s",

@@ -46,13 +46,13 @@ def cards() -> str | Response:
 @bp.get("/<hostname>")
 @requires("view")
 def show(hostname: str) -> str:
-    return render_template("workers/show.html", **_one(hostname))
+    return render_template("workers/show.html", **_context(hostname))
 
 
 @bp.get("/<hostname>/live")
 @requires("view")
 def part(hostname: str) -> str | Response:
-    shown = _one(hostname)
+    shown = _context(hostname)
     return live.fragment("workers/_worker.html", shown["version"], lambda: shown)
 
 
@@ -192,7 +192,7 @@ def _all() -> dict[str, Any]:
     return {"workers": order, "usual": _usual(listed), "version": _version(listed)}
 
 
-def _one(hostname: str) -> dict[str, Any]:
+def _context(hostname: str) -> dict[str, Any]:
     app = request.args.get("app")
     worker = heartbeats.find_worker(broker.client(), hostname, viewer.now(), app)
     others = [name for name in settings().declared_queues if name not in worker.queues]

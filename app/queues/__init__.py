@@ -18,7 +18,7 @@ from app.queues.discovery import names
 from app.queues.filters import Found, WaitingFilter, search
 from app.queues.forecast import (
     ENOUGH,
-    LOOKED_AHEAD,
+    SAMPLED_AHEAD,
     Consumer,
     Forecast,
     ServiceRate,
@@ -26,7 +26,7 @@ from app.queues.forecast import (
     seconds_ahead,
     service_rates,
 )
-from app.queues.messages import Waiting, held, line, one, tasks_at_front
+from app.queues.messages import Waiting, find_waiting, held, line, tasks_at_front
 from app.queues.queue_modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
 from app.queues.rates import Rates
 from app.queues.redelivery import resend
@@ -35,8 +35,8 @@ from app.queues.why import why
 
 __all__ = [
     "ENOUGH",
-    "LOOKED_AHEAD",
     "MOST",
+    "SAMPLED_AHEAD",
     "SPAN",
     "Consumer",
     "Diagnosis",
@@ -54,6 +54,7 @@ __all__ = [
     "diagnose",
     "estimated_start",
     "find",
+    "find_waiting",
     "held",
     "held_in_all",
     "history",
@@ -64,7 +65,6 @@ __all__ = [
     "move",
     "names",
     "nudge",
-    "one",
     "pause",
     "purge",
     "release",

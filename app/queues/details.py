@@ -11,7 +11,7 @@ from app.config import settings
 from app.heartbeats import Worker
 from app.queues import trends
 from app.queues.discovery import names, require
-from app.queues.forecast import LOOKED_AHEAD, ServiceRate, estimated_start, seconds_ahead, service_rates
+from app.queues.forecast import SAMPLED_AHEAD, ServiceRate, estimated_start, seconds_ahead, service_rates
 from app.queues.rates import Rates
 from app.queues.trends import Trend
 
@@ -141,7 +141,7 @@ def _next_tasks(queue: str) -> list[str | None]:
     """The tasks of the next runs, None for foreign messages; none at all where the line cannot be read."""
     if not broker.capabilities().order:
         return []
-    return [message.task_name for message in broker.page(queue, 0, LOOKED_AHEAD, body_limit=0)]
+    return [message.task_name for message in broker.page(queue, 0, SAMPLED_AHEAD, body_limit=0)]
 
 
 def _read(names: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:

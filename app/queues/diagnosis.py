@@ -98,7 +98,7 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
         return replace(obstacle, ahead=ahead)
     taking = _taking(queue, consumers)
     likely, rates = forecast.service_rates(now).get(queue, forecast.ServiceRate()), Rates(taking, now)
-    page = broker.page(queue, 0, min(ahead, forecast.LOOKED_AHEAD), body_limit=0) if ahead else []
+    page = broker.page(queue, 0, min(ahead, forecast.SAMPLED_AHEAD), body_limit=0) if ahead else []
     nexts = [message_ahead.task_name for message_ahead in page]
     same = round(nexts.count(message.task_name) * ahead / len(nexts)) if nexts else 0
     passed = round(rates.passed(nexts) * ahead / len(nexts)) if nexts else 0

@@ -14,7 +14,7 @@ from app.runs.models import Run
 from app.runs.statistics.queries import mean_seconds
 
 SAMPLE = {states.SUCCESS: 1000, states.FAILURE: 200}  # the newest of each, over all queues
-LOOKED_AHEAD = 100  # so many of the next are judged by their task, what is behind them by the average
+SAMPLED_AHEAD = 100  # so many of the next are judged by their task, what is behind them by the average
 ENOUGH = 20  # below it an estimate would be a guess
 WINDOW = timedelta(minutes=5)
 COUNTED_AT_MOST = 1000
@@ -68,7 +68,7 @@ def service_rates(now: datetime) -> dict[str, ServiceRate]:
         samples.setdefault(row.queue, []).append(row)
     came_in, usual = _came_in(now), mean_seconds(now)
     return {
-        queue: _pace(samples.get(queue, []), usual, came_in.get(queue, 0), now)
+        queue: _service_rate(samples.get(queue, []), usual, came_in.get(queue, 0), now)
         for queue in {*samples, *came_in}
     }
 
@@ -157,7 +157,7 @@ def _came_in(now: datetime) -> dict[str, float]:
     return {queue: 60 * count / seconds for queue, count in Counter(row.queue for row in rows).items()}
 
 
-def _pace(
+def _service_rate(
     sample: Sequence[Any], usual: Mapping[str, float], in_per_minute: float, now: datetime
 ) -> ServiceRate:
     by_task: dict[str, list[float]] = {}

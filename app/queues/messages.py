@@ -94,7 +94,7 @@ def held_of(queue: Queue, facts: Sequence[Held]) -> list[Waiting]:
     return [replace(run, held=fact) for run, fact in zip(joined, facts, strict=True)]
 
 
-def one(queue: Queue, run_id: str, hint: int | None = None) -> Waiting:
+def find_waiting(queue: Queue, run_id: str, hint: int | None = None) -> Waiting:
     """One run that waits in the queue or is held; raises `NotFound`."""
     message = broker.find(queue.name, run_id, hint)
     if message is not None:

@@ -26,7 +26,7 @@ class Reader:
     def __init__(self) -> None:
         self._seen: set[tuple[str, datetime]] = set()
 
-    def look(self, now: datetime) -> None:
+    def poll(self, now: datetime) -> None:
         """Take in what is new. Raises `BrokerUnavailable`."""
         client = broker.client()
         online = [

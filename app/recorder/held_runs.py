@@ -9,7 +9,7 @@ from app.extensions import transaction
 from app.queues import run_sync
 from app.queues.discovery import names
 
-LOOK_AGAIN_SECONDS = 60.0
+CHECK_AGAIN_SECONDS = 60.0
 NAMES_SECONDS = 10.0  # as long as the list of queues is known for
 SETTLED_AFTER = timedelta(seconds=10)
 LOOKS = 10  # so often a newcomer's row is looked for: its event may be recorded after its message is seen
@@ -36,7 +36,7 @@ class HeldRunSync:
         held = broker.held_ids(*{*self._names, *swept})
         new = {run_id for run_id in held if self._seen.get(run_id, 0) < LOOKS}
         gone = self._seen.keys() - held
-        if time.monotonic() - self._compared_at > LOOK_AGAIN_SECONDS:
+        if time.monotonic() - self._compared_at > CHECK_AGAIN_SECONDS:
             self._compared_at = time.monotonic()
             gone |= set(run_sync.held_rows(now - SETTLED_AFTER)) - held
         self._seen = {run_id: self._seen.get(run_id, 0) + 1 for run_id in held}

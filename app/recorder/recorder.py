@@ -35,11 +35,11 @@ BLOCK_MS = 1000
 SWEEP_SECONDS = 1.0
 # While nothing is recorded or sent there is little to sweep; a sender that died is found a second later.
 QUIET_AFTER_SECONDS, QUIET_SECONDS = 10.0, 2.0
-TAKE_OVER_SECONDS = 1.0
+CLAIM_SECONDS = 1.0
 DEATHS_SECONDS = 5.0
 LAG_SECONDS = 2.0  # less than the outbox's patience
 BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
-TELL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 1.0
 OTHER_APP_SECONDS = 1.0
 STRANGERS_SECONDS = 5.0
 CATALOGS_SECONDS = 2.0
@@ -67,8 +67,8 @@ class Recorder:
         self._sampler = Part("sampling of queues", queues.Sampler().tick, 0.0)
         self._parts = [
             Part("sending", self._send, SWEEP_SECONDS),
-            Part("looking for other apps' workers", self._look_for_strangers, STRANGERS_SECONDS),
-            Part("reading of other apps' tasks", catalogs.Reader().look, CATALOGS_SECONDS),
+            Part("looking for other apps' workers", self._poll_strangers, STRANGERS_SECONDS),
+            Part("reading of other apps' tasks", catalogs.Reader().poll, CATALOGS_SECONDS),
             Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
             Part("keeping of held runs", held_runs.HeldRunSync().tick, SWEEP_SECONDS),
             Part("changes of many runs", self._resume_bulks, SWEEP_SECONDS),
@@ -76,8 +76,8 @@ class Recorder:
         ]
         self._stop = threading.Event()
         self._alerts = Watch(app, self._stop.wait)
-        self._mended = self._joined = self._said = False
-        self._swept = self._took_over = self._told = self._busy_at = 0.0
+        self._mended = self._joined = self._foreign = False
+        self._swept = self._claimed_at = self._heartbeat_at = self._busy_at = 0.0
         self._steady_since = time.monotonic()
         self._minute = heartbeat.Minute()
         self._recorded = self._failures = 0
@@ -101,7 +101,7 @@ class Recorder:
         """
         try:
             if self._left_alone():
-                self.tell()
+                self.send_heartbeat()
                 return OTHER_APP_SECONDS
             if not self._mended:
                 self._mend(now)
@@ -109,7 +109,7 @@ class Recorder:
                 self._reader.join()
                 self._joined = True
             recorded = self.step()
-            self.tell()
+            self.send_heartbeat()
         except Exception as error:
             return self._back_off(error)
         self._failures = 0
@@ -122,10 +122,10 @@ class Recorder:
         """Whether the broker is another app's: nothing is taken in, sent, given back or mended. Said once."""
         with self.app.app_context():
             other = broker.other_app()
-        if other and not self._said:
+        if other and not self._foreign:
             logger.error("%s", broker.BelongsToAnother(other).detail)
-        self._said = other is not None
-        return self._said
+        self._foreign = other is not None
+        return self._foreign
 
     def _mend(self, now: datetime) -> None:
         """Give up what was sent to queues that cannot be: it lies where nobody takes it from."""
@@ -143,13 +143,13 @@ class Recorder:
                 self._record(entries)
             return len(entries)
 
-    def tell(self) -> None:
+    def send_heartbeat(self) -> None:
         """Say about once a second that this recorder works and how far it is, also when it has much to do."""
         at = time.monotonic()
-        if at - self._told < self._rest(TELL_SECONDS):
+        if at - self._heartbeat_at < self._pause(HEARTBEAT_SECONDS):
             return
-        self._told = at
-        per_minute, behind = self._minute.count(at), 0.0 if self._said else self._reader.lag_seconds()
+        self._heartbeat_at = at
+        per_minute, behind = self._minute.count(at), 0.0 if self._foreign else self._reader.lag_seconds()
         parts = (self._sampler, *self._parts, self._alerts.part)
         failing = {part.name: part.error for part in parts if part.failures > 1}
         heartbeat.send_heartbeat(self._redis, self.name, self._recorded, per_minute, behind, failing)
@@ -160,7 +160,7 @@ class Recorder:
         Each part works and fails by itself. Only when all recorders together keep up: a message whose event
         is not recorded yet would look as if it had never been sent.
         """
-        if time.monotonic() - self._swept < self._rest(SWEEP_SECONDS):
+        if time.monotonic() - self._swept < self._pause(SWEEP_SECONDS):
             return
         self._swept = time.monotonic()
         try:
@@ -172,7 +172,7 @@ class Recorder:
         for part in self._parts:
             part.take_turn(self.app, now)
 
-    def _rest(self, busy: float) -> float:
+    def _pause(self, busy: float) -> float:
         """The seconds between two looks: more of them while there is nothing to do."""
         return QUIET_SECONDS if time.monotonic() - self._busy_at > QUIET_AFTER_SECONDS else busy
 
@@ -190,11 +190,11 @@ class Recorder:
         names = sorted(
             {*ours, *(queue for worker in workers_heard if worker.online for queue in worker.queues)}
         )
-        if ids := adoption.adopt(self._newcomers.look(names), self._mask, now):
+        if ids := adoption.adopt(self._newcomers.poll(names), self._mask, now):
             topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in ids)])
 
-    def _look_for_strangers(self, now: datetime) -> None:
-        self._strangers.look(self._redis, now)
+    def _poll_strangers(self, now: datetime) -> None:
+        self._strangers.poll(self._redis, now)
 
     def _resume_bulks(self, now: datetime) -> None:
         bulk.resume_abandoned(now)
@@ -205,7 +205,7 @@ class Recorder:
         steady = timedelta(seconds=time.monotonic() - self._steady_since)
         for recover in (workers.recover, workers.recover_elsewhere):
             outcome = recover(self._redis, now, now - steady)
-            if ids := [f"run:{run_id}" for run_id in (*outcome.given_back, *outcome.lost)]:
+            if ids := [f"run:{run_id}" for run_id in (*outcome.requeued, *outcome.lost)]:
                 topics.touch(self._redis, ["runs", *ids])
 
     def _left_behind(self) -> list[Entry]:
@@ -214,16 +214,16 @@ class Recorder:
         After an outage of Redis each gets time to say that it lives before anything is taken from it.
         """
         at = time.monotonic()
-        if at - self._took_over < TAKE_OVER_SECONDS or at - self._steady_since <= ALIVE_SECONDS + 1:
+        if at - self._claimed_at < CLAIM_SECONDS or at - self._steady_since <= ALIVE_SECONDS + 1:
             return []
-        self._took_over = at
+        self._claimed_at = at
         return self._reader.claim(BATCH)
 
     def _live(self) -> None:
         """Tell the other recorders every second that this process lives, also while a batch takes long."""
         while not self._stop.is_set():
             try:
-                self._reader.say_alive()
+                self._reader.keep_alive()
             except redis.RedisError:
                 self._steady_since = time.monotonic()
             self._stop.wait(1.0)

@@ -51,7 +51,7 @@ class EventReader:
             self._own_pending = False
         return self._read(count, ">", block_ms)
 
-    def say_alive(self) -> None:
+    def keep_alive(self) -> None:
         """Say that this member lives, whatever it is busy with; call it every second."""
         self._redis.set(ALIVE_PREFIX + self._name, "1", ex=ALIVE_SECONDS)
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from app import lists
-from app.lists.fields import INTEGER_MAX, QueryMoment, Seconds, Several, Text, Whole
+from app.lists.fields import INTEGER_MAX, ItemOrList, QueryMoment, Seconds, Text, Whole
 from app.runs import states
 from app.runs.models import IS_FAILED, Run
 from celeriac_agent.settings import OWN_APP
@@ -65,7 +65,7 @@ class StateName(fields.String):
         return known[value]
 
 
-class States(Several):
+class States(ItemOrList):
     """States and groups of them, read as the states that they mean."""
 
     def __init__(self, **options: Any) -> None:

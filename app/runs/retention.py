@@ -134,7 +134,7 @@ def note_removal(action: str, now: datetime, run_id: str = "", **details: Any) -
         audit.record(action, now, "run", run_id, run.task_name if run else "", actor=asked_by, **details)
 
 
-def delete_one(run: Run, now: datetime) -> None:
+def delete_run(run: Run, now: datetime) -> None:
     """Delete a run and write who did; raises `Conflict` (code "not-finished") for one that has not ended."""
     run_id, task_name, state = run.id, run.task_name, run.state
     if not delete_these([run_id]):

@@ -43,7 +43,7 @@ class RunRequest:
     rerun_of: str | None = None
     idempotency_key: str | None = None
     app: str | None = None  # whose task it is, where two apps have one of that name
-    asked: Mapping[str, Any] | None = None  # the request as it came in, to tell a repeated one by
+    requested: Mapping[str, Any] | None = None  # the request as it came in, to tell a repeated one by
 
 
 def submit(request: RunRequest, now: datetime, audited: bool = True) -> Run:
@@ -87,7 +87,7 @@ def rerun(
     kwargs: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
     audited: bool = True,
-    asked: Mapping[str, Any] | None = None,
+    requested: Mapping[str, Any] | None = None,
 ) -> Run:
     """A new run of the same task with the same or changed arguments, pointing at the old one.
 
@@ -111,7 +111,7 @@ def rerun(
         rerun_of=old.id,
         app=old.app_name,
         idempotency_key=idempotency_key,
-        asked=asked,
+        requested=requested,
     )
     return submit(request, now, audited)
 
@@ -207,9 +207,9 @@ def _scoped(by: str | None, key: str | None) -> str | None:
 
 def _digest(request: RunRequest) -> str | None:
     """What was asked for, as a digest; keyed, because arguments that are secret could be guessed from it."""
-    if not request.idempotency_key or request.asked is None:
+    if not request.idempotency_key or request.requested is None:
         return None
-    text = json.dumps(request.asked, sort_keys=True, default=str)
+    text = json.dumps(request.requested, sort_keys=True, default=str)
     return hmac.new(secret_key(settings()).encode(), text.encode(), "sha256").hexdigest()
 
 

@@ -63,7 +63,7 @@ def parse(text: str, folders: Sequence[str] = ()) -> list[Raised]:
 
     `folders` are left out of the paths, as is the one of installed packages.
     """
-    errors = (_parse_one(part, folders) for part in _parts(text))
+    errors = (_parse_error(part, folders) for part in _parts(text))
     return [raised for raised in errors if raised and raised.frames]
 
 
@@ -79,7 +79,7 @@ def _parts(text: str) -> Iterator[list[str]]:
     yield part
 
 
-def _parse_one(lines: list[str], folders: Sequence[str]) -> Raised | None:
+def _parse_error(lines: list[str], folders: Sequence[str]) -> Raised | None:
     frames: list[Frame] = []
     position = 0
     while position < len(lines) and (match := _FRAME.match(lines[position])):

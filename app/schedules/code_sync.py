@@ -50,7 +50,7 @@ def sync_code(now: datetime) -> list[str]:
     sentences = []
     for key, definition in in_code.definitions.items():
         try:
-            sentences += _sync_one(key, definition, now)
+            sentences += _sync_entry(key, definition, now)
         except IntegrityError:
             continue  # another beat was faster
     if in_code.whole:
@@ -82,7 +82,7 @@ def reset_to_code(schedule_id: int, by: str | None, now: datetime) -> Schedule:
     return edits.changing(work)
 
 
-def _sync_one(key: str, definition: Definition, now: datetime) -> list[str]:
+def _sync_entry(key: str, definition: Definition, now: datetime) -> list[str]:
     code = to_json({name: getattr(definition, name) for name in OWNED})
     known = db.session.scalar(select(Schedule).where(Schedule.code_key == key))
     if known is not None and known.code_definition == code and known.retired_at is None:

@@ -12,7 +12,7 @@ from app.schedules.policies import OnMissed, Overlap, Policies
 from app.schedules.timing import TaskType, Timing
 
 
-def _told(description: str) -> Mapping[str, str]:
+def _described(description: str) -> Mapping[str, str]:
     return {"description": description}
 
 
@@ -24,44 +24,46 @@ class Definition:
     The metadata are what REST says of a field; it takes and gives what the types say.
     """
 
-    name: str = field(metadata=_told("Unique."))
+    name: str = field(metadata=_described("Unique."))
     task_name: str
     task_type: TaskType
-    run_at: datetime | None = field(default=None, metadata=_told("one_time: when."))
-    interval_seconds: int | None = field(default=None, metadata=_told("interval: every so many seconds."))
+    run_at: datetime | None = field(default=None, metadata=_described("one_time: when."))
+    interval_seconds: int | None = field(
+        default=None, metadata=_described("interval: every so many seconds.")
+    )
     anchor_at: datetime | None = field(
         default=None,
-        metadata=_told("interval: what it counts from; by default the moment the period was set."),
+        metadata=_described("interval: what it counts from; by default the moment the period was set."),
     )
     cron_schedule: str | None = field(
         default=None,
-        metadata=_told("cron: 5 columns, or 6 with the second first, or a macro such as @daily."),
+        metadata=_described("cron: 5 columns, or 6 with the second first, or a macro such as @daily."),
     )
-    timezone: str = field(default="UTC", metadata=_told("An IANA zone: Europe/London."))
+    timezone: str = field(default="UTC", metadata=_described("An IANA zone: Europe/London."))
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(
         default_factory=dict,
-        metadata=_told("Secrets are masked when read; sent back masked they stay as they are."),
+        metadata=_described("Secrets are masked when read; sent back masked they stay as they are."),
     )
     enabled: bool = True
     queue: str | None = None
     priority: int | None = field(
-        default=None, metadata=_told("0 to 9; 9 is the most urgent. Null: the task's own.")
+        default=None, metadata=_described("0 to 9; 9 is the most urgent. Null: the task's own.")
     )
-    starts_at: datetime | None = field(default=None, metadata=_told("No fire before."))
-    ends_at: datetime | None = field(default=None, metadata=_told("No fire after."))
-    max_runs: int | None = field(default=None, metadata=_told("It disables itself after so many runs."))
+    starts_at: datetime | None = field(default=None, metadata=_described("No fire before."))
+    ends_at: datetime | None = field(default=None, metadata=_described("No fire after."))
+    max_runs: int | None = field(default=None, metadata=_described("It disables itself after so many runs."))
     overlap: Overlap = "skip"
     on_missed: OnMissed | None = None
     grace_seconds: int | None = field(
-        default=None, metadata=_told("A missed fire later than this never runs. Null: no limit.")
+        default=None, metadata=_described("A missed fire later than this never runs. Null: no limit.")
     )
     jitter_seconds: int = field(
-        default=0, metadata=_told("Every fire is later by the same share of so many seconds.")
+        default=0, metadata=_described("Every fire is later by the same share of so many seconds.")
     )
     message_ttl_seconds: int | None = field(
         default=None,
-        metadata=_told("How long a message may wait for a worker before it is discarded."),
+        metadata=_described("How long a message may wait for a worker before it is discarded."),
     )
     note: str = ""
 

@@ -71,14 +71,14 @@ class _Claim:
     messages: list[outbox.Message] = field(default_factory=list)
 
 
-_UNPLACED = Schedule.enabled & Schedule.next_run_at.is_(None) & Schedule.retired_at.is_(None)
+_NEW_ROWS = Schedule.enabled & Schedule.next_run_at.is_(None) & Schedule.retired_at.is_(None)
 
 
 def _agenda() -> Any:
     for_later = (Run.state == states.SCHEDULED, Run.outbox.is_not(None))
     fire_at = select(Schedule.next_run_at).where(Schedule.enabled, Schedule.next_run_at.is_not(None))
     # A row that was written in SQL: nothing else leaves an enabled one without its next look.
-    unplaced = select(literal(True)).where(_UNPLACED).limit(1)
+    unplaced = select(literal(True)).where(_NEW_ROWS).limit(1)
     send_at = select(Run.send_at).where(*for_later, Run.send_at.is_not(None))
     return select(
         fire_at.order_by(Schedule.next_run_at).limit(1).scalar_subquery(),
@@ -150,7 +150,7 @@ def _claim(now: datetime, limit: int, only: int | None = None) -> _Claim:
                 decisions.append(decide(row, open_runs.get(row.id, Unfinished()), now))
             except Exception as error:  # whatever is wrong with one row must not delay the others
                 logger.exception("schedule %s cannot be evaluated", row.id)
-                _set_aside(row.id, row.failures, error, now)
+                _back_off(row.id, row.failures, error, now)
         made = [run for decision in decisions for run in decision.runs]
         new = row_writer.insert_new(made, creation.COLUMNS)
         _move_on(decisions, new, now)
@@ -158,12 +158,12 @@ def _claim(now: datetime, limit: int, only: int | None = None) -> _Claim:
     return _Claim(len(rows), [outbox.message(run) for run in made if run["id"] in new and run["send_at"]])
 
 
-def place_unplaced(now: datetime) -> None:
+def make_new_rows_due(now: datetime) -> None:
     """Schedules that were written in SQL are due for a look."""
     with transaction() as session:
         session.execute(
             update(Schedule)
-            .where(_UNPLACED)
+            .where(_NEW_ROWS)
             .values(next_run_at=now)
             .execution_options(synchronize_session=False)
         )
@@ -191,7 +191,7 @@ def _claim_singly(now: datetime, limit: int) -> _Claim:
         except (DBAPIError, ValueError, TypeError, KeyError, OverflowError) as error:
             logger.exception("schedule %s cannot be fired", row.id)
             with transaction():
-                _set_aside(row.id, row.failures, error, now)
+                _back_off(row.id, row.failures, error, now)
             claim = _Claim(1)
         whole.rows += claim.rows
         whole.messages += claim.messages
@@ -246,7 +246,7 @@ def _moved(decision: Decision, new: set[str], now: datetime) -> dict[str, Any]:
     }
 
 
-def _set_aside(schedule_id: int, failures: int, error: Exception, now: datetime) -> None:
+def _back_off(schedule_id: int, failures: int, error: Exception, now: datetime) -> None:
     """Note on the row why it could not fire, and look at it again later, ever more rarely."""
     wait = min(BACK_OFF_SECONDS * 2 ** min(failures, 20), LONGEST_BACK_OFF_SECONDS)
     db.session.execute(

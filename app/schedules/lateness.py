@@ -13,7 +13,7 @@ from app.schedules.policies import RESTART_SECONDS
 
 LATE_AFTER = timedelta(seconds=RESTART_SECONDS)  # before that it is beat or a worker that takes its time
 # Fires that did not run say nothing about whether the task works.
-_TELLING = (states.SUCCESS, *states.BAD)
+_CONCLUSIVE = (states.SUCCESS, *states.BAD)
 
 
 def late_ids(now: datetime) -> Any:
@@ -36,7 +36,7 @@ def is_late(now: datetime) -> Any:
 
 def is_failing() -> Any:
     """The condition that the last run that tells failed, or that beat or the signature says it cannot run."""
-    literal: Any = bindparam(None, _TELLING, expanding=True, literal_execute=True)
+    literal: Any = bindparam(None, _CONCLUSIVE, expanding=True, literal_execute=True)
     last = (
         select(Run.state)
         .where(Run.schedule_id == Schedule.id, Run.schedule_id.is_not(None), Run.state.in_(literal))

@@ -151,14 +151,14 @@ def plan(due: ScheduleState, now: datetime) -> Plan:
     if due.next_due_at is None or last is None or _used_up(due, 0):
         following = None if _used_up(due, 0) else due.next_due_at
         return Plan((), following, _actual(due, following), due.run_count)
-    line = _Line.of(due, due.next_due_at, last)
+    due_fires = _DueFires.of(due, due.next_due_at, last)
     # Nominal moments are compared from here on, so `now` is taken back by what jitter adds.
     seen_at = now - (actual_at(due.timing, last) - last)
-    on_time = _on_time(line, due.policies, seen_at)
+    on_time = _on_time(due_fires, due.policies, seen_at)
     entries = [
-        *_missed(line, due, seen_at, on_time),
+        *_missed(due_fires, due, seen_at, on_time),
         *(PlannedFire(fire, "run") for fire in on_time),
-        *(PlannedFire(skip, "skipped", "skip_next") for skip in line.skips),
+        *(PlannedFire(skip, "skipped", "skip_next") for skip in due_fires.skips),
     ]
     fires, sent = _carry_out(due, sorted(entries, key=lambda entry: entry.due_at))
     following = None if _used_up(due, sent) else next_fire(due.timing, last)
@@ -187,7 +187,7 @@ def _last_due(due: ScheduleState, now: datetime) -> datetime | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _DueFires:
     """The fires that are due, oldest first, without those a person skipped; asked for, never listed whole."""
 
     timing: Timing
@@ -197,7 +197,7 @@ class _Line:
     off_grid: bool  # `first` was put into the table by hand
 
     @classmethod
-    def of(cls, due: ScheduleState, first: datetime, last: datetime) -> "_Line":
+    def of(cls, due: ScheduleState, first: datetime, last: datetime) -> "_DueFires":
         off_grid = not is_fire(due.timing, first)
         skips = sorted(
             skip
@@ -235,47 +235,49 @@ class _Line:
             yield self.first
 
 
-def _on_time(line: _Line, policies: Policies, seen_at: datetime) -> list[datetime]:
-    on_time = line.oldest(seen_at - timedelta(seconds=BUSY_SECONDS), line.last, MOST_LISTED)
+def _on_time(due_fires: _DueFires, policies: Policies, seen_at: datetime) -> list[datetime]:
+    on_time = due_fires.oldest(seen_at - timedelta(seconds=BUSY_SECONDS), due_fires.last, MOST_LISTED)
     if on_time:
         return on_time
     patience = RESTART_SECONDS
     if policies.grace_seconds is not None:
         patience = min(patience, policies.grace_seconds)
-    return line.newest(seen_at - timedelta(seconds=patience), line.last, 1)
+    return due_fires.newest(seen_at - timedelta(seconds=patience), due_fires.last, 1)
 
 
-def _missed(line: _Line, due: ScheduleState, seen_at: datetime, on_time: list[datetime]) -> list[PlannedFire]:
+def _missed(
+    due_fires: _DueFires, due: ScheduleState, seen_at: datetime, on_time: list[datetime]
+) -> list[PlannedFire]:
     """The fires before those that are on time, by policy."""
     policies = due.policies
-    if on_time and on_time[0] == line.first:
+    if on_time and on_time[0] == due_fires.first:
         return []
-    low, high = line.first, (on_time[0] - _TICK if on_time else line.last)
+    low, high = due_fires.first, (on_time[0] - _TICK if on_time else due_fires.last)
     on_missed = policies.on_missed or default_on_missed(due.timing.task_type)
     if on_missed == "skip":
-        return _not_run(line, low, high, "on_missed")
+        return _not_run(due_fires, low, high, "on_missed")
     expired: list[PlannedFire] = []
     if policies.grace_seconds is not None:
         grace_from = seen_at - timedelta(seconds=policies.grace_seconds)
-        expired = _not_run(line, low, min(high, grace_from - _TICK), "grace")
+        expired = _not_run(due_fires, low, min(high, grace_from - _TICK), "grace")
         low = max(low, grace_from)
     if on_missed == "run_all":
-        late = line.oldest(low, high, MOST_CAUGHT_UP)
-        rest = _not_run(line, late[-1] + _TICK, high, "limit") if late else []
+        late = due_fires.oldest(low, high, MOST_CAUGHT_UP)
+        rest = _not_run(due_fires, late[-1] + _TICK, high, "limit") if late else []
     else:
-        late = [] if on_time else line.newest(low, high, 1)
-        rest = _not_run(line, low, late[0] - _TICK if late else high, "newer")
+        late = [] if on_time else due_fires.newest(low, high, 1)
+        rest = _not_run(due_fires, low, late[0] - _TICK if late else high, "newer")
     return [*expired, *rest, *(PlannedFire(fire, "run", late=True) for fire in late)]
 
 
-def _not_run(line: _Line, low: datetime, high: datetime, reason: Reason) -> list[PlannedFire]:
+def _not_run(due_fires: _DueFires, low: datetime, high: datetime, reason: Reason) -> list[PlannedFire]:
     """Entries for the fires of [low, high], all missed: the newest one by one, the rest together."""
-    listed = line.newest(low, high, MOST_LISTED)
+    listed = due_fires.newest(low, high, MOST_LISTED)
     entries = [PlannedFire(fire, "missed", reason) for fire in listed]
-    rest = line.count(low, high) - len(listed) if len(listed) == MOST_LISTED else 0
+    rest = due_fires.count(low, high) - len(listed) if len(listed) == MOST_LISTED else 0
     if rest > 0:
-        (first,) = line.oldest(low, high, 1)
-        (last,) = line.newest(low, listed[0] - _TICK, 1)
+        (first,) = due_fires.oldest(low, high, 1)
+        (last,) = due_fires.newest(low, listed[0] - _TICK, 1)
         entries.insert(0, PlannedFire(first, "missed", reason, count=rest, last_due_at=last))
     return entries
 

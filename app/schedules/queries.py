@@ -24,7 +24,7 @@ STRIP = 20
 _BY_NAME = lists.Cursor(str, int)
 _BY_NEXT = lists.Cursor(datetime | None, int)
 NAMES_AT_ONCE = 5000  # SQLite takes 32,766 values in a statement
-_TOLD = select(*columns("id", "version", "run_count", "secrets_by", *FIELDS))
+_STORED = select(*columns("id", "version", "run_count", "secrets_by", *FIELDS))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def by_name(names: Sequence[str]) -> dict[str, Any]:
     """What the schedules of these names have been told to do: rows with the columns of a definition."""
     rows: dict[str, Any] = {}
     for some in _batches(names):
-        rows |= {row.name: row for row in db.session.execute(_TOLD.where(Schedule.name.in_(some)))}
+        rows |= {row.name: row for row in db.session.execute(_STORED.where(Schedule.name.in_(some)))}
     return rows
 
 

@@ -143,7 +143,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         self._receiving.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
         if begun:
-            self._look_at(conn, conn.incoming)
+            self._judge(conn, conn.incoming)
 
     def _receive(self, conn: Connection, client: socket.socket) -> None:
         incoming = conn.incoming
@@ -157,9 +157,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             self._drop(conn)
             return
         incoming.content += piece
-        self._look_at(conn, incoming)
+        self._judge(conn, incoming)
 
-    def _look_at(self, conn: Connection, incoming: Incoming) -> None:
+    def _judge(self, conn: Connection, incoming: Incoming) -> None:
         known = incoming.judge(self.wsgi.config["MAX_CONTENT_LENGTH"], time.monotonic())
         if known == BROKEN:
             self._drop(conn)

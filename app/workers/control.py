@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app import audit, broker, heartbeats, queue_names
-from app.celery.remote import STOP, TELL
+from app.celery.remote import STATUS, STOP
 from app.errors import Conflict, Invalid
 from app.extensions import transaction
 from app.heartbeats import Worker, find_worker
@@ -109,23 +109,23 @@ def _obeyed(worker: Worker, now: datetime) -> Worker:
     """The worker after it has read its pause; a worker that is offline as it is known."""
     if not worker.online:
         return find_worker(broker.client(), worker.hostname, now)
-    return _told(worker.hostname, now)
+    return _status(worker.hostname, now)
 
 
 def _settled(hostname: str, now: datetime, done: Callable[[Worker], bool]) -> Worker:
     """The worker as soon as it says that the change is done; after two seconds, as it is then."""
-    worker = _told(hostname, now)
+    worker = _status(hostname, now)
     for _try in range(SETTLE_TRIES):
         if done(worker):
             break
         time.sleep(SETTLE_SECONDS)
-        worker = _told(hostname, now)
+        worker = _status(hostname, now)
     return worker
 
 
-def _told(hostname: str, now: datetime) -> Worker:
+def _status(hostname: str, now: datetime) -> Worker:
     """The worker as it answers right now."""
-    return read(call(hostname, TELL), broker.paused_workers().get(hostname), now)
+    return read(call(hostname, STATUS), broker.paused_workers().get(hostname), now)
 
 
 def _own(hostname: str, now: datetime) -> Worker:

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 class Recovered:
     """What became of the runs of dead workers, by id."""
 
-    given_back: list[str]
+    requeued: list[str]
     lost: list[str]
 
 
@@ -49,12 +49,12 @@ def recover(client: redis.Redis, now: datetime, heard_since: datetime) -> Recove
     """
     workers = heartbeats.workers(client, now)
     _forget(client, workers, now)
-    given_back: list[str] = []
+    requeued: list[str] = []
     lost: list[str] = []
     taken: dict[str, Taken] | None = None
     for run in _runs_of(_gone(workers, now, heard_since, DEAD_SECONDS)):
         if broker.capabilities().gives_back:
-            _given_back_by_broker(run, now, given_back, lost)
+            _requeued_by_broker(run, now, requeued, lost)
             continue
         taken = broker.unacked() if taken is None else taken
         message = taken.get(run.id)
@@ -63,10 +63,10 @@ def recover(client: redis.Redis, now: datetime, heard_since: datetime) -> Recove
         elif message and (int(client.hincrby(DEATHS, run.id, 1)) >= DEATHS_MAX or not recovery.can(message)):
             _quarantine(run, message, now, lost)
         elif message:
-            _return(run, message, now, given_back)
+            _requeue(run, message, now, requeued)
     if not strangers(client, now):  # a message that no worker of ours told of may be with one of theirs
-        given_back += _orphans(workers, now, heard_since)
-    return Recovered(given_back, lost)
+        requeued += _orphans(workers, now, heard_since)
+    return Recovered(requeued, lost)
 
 
 def recover_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime) -> Recovered:
@@ -76,7 +76,7 @@ def recover_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime)
     """
     workers = heartbeats.app_workers(client, now)
     _forget(client, workers, now)
-    given_back: list[str] = []
+    requeued: list[str] = []
     lost: list[str] = []
     for worker in workers:
         for run in _runs_of(_gone([worker], now, heard_since, APP_DEAD_SECONDS), worker.app):
@@ -85,8 +85,8 @@ def recover_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime)
                 _lose(run, _not_twice(run), now, lost)
             elif run.state in _AT_WORK:  # it keeps its worker: that is why it waits
                 _set(run.id, now, state=states.PENDING, received_at=None, started_at=None)
-                given_back.append(run.id)
-    return Recovered(given_back, lost)
+                requeued.append(run.id)
+    return Recovered(requeued, lost)
 
 
 def _gone(
@@ -116,7 +116,7 @@ def _runs_of(gone: Sequence[tuple[str, datetime]], app: str | None = None) -> Se
     return db.session.scalars(select(Run).where(Run.state.in_(_TAKEN), theirs).limit(1000)).all()
 
 
-def _given_back_by_broker(run: Run, now: datetime, given_back: list[str], lost: list[str]) -> None:
+def _requeued_by_broker(run: Run, now: datetime, requeued: list[str], lost: list[str]) -> None:
     """Bring the row in step; what was acknowledged when it started, or given back too often, is LOST."""
     task = celery_app.tasks.get(run.task_name)
     if run.state in states.RUNNING and task is not None and not task.acks_late:
@@ -128,7 +128,7 @@ def _given_back_by_broker(run: Run, now: datetime, given_back: list[str], lost: 
         dedup.give_back(run.id, run.worker or "")
         logger.warning("run %s is back in %s: its worker %s died", run.id, run.queue, run.worker)
         _set(run.id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)
-        given_back.append(run.id)
+        requeued.append(run.id)
 
 
 def _not_twice(run: Run) -> str:
@@ -139,11 +139,11 @@ def _too_many() -> str:
     return _("%(n)s workers died while they ran it, so it is not started again.", n=DEATHS_MAX)
 
 
-def _return(run: Run, taken: Taken, now: datetime, given_back: list[str]) -> None:
+def _requeue(run: Run, taken: Taken, now: datetime, requeued: list[str]) -> None:
     if recovery.requeue(taken):
         logger.warning("run %s is back in %s: its worker %s died", run.id, taken.message.queue, run.worker)
         _set(run.id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)
-        given_back.append(run.id)
+        requeued.append(run.id)
 
 
 def _quarantine(run: Run, taken: Taken, now: datetime, lost: list[str]) -> None:

@@ -68,10 +68,10 @@ def set_limits(task_name: str, changes: dict[str, Any], now: datetime) -> Limite
     with transaction():
         limits.keep(client, task_name, limits.kept(client).get(task_name, {}) | changes)
         audit.record("task.limits", now, "task", task_name, task_name, diff=_diff(before, changes))
-    return Limited(task_name=task_name, **new_limits, workers=_tell(changes, now))
+    return Limited(task_name=task_name, **new_limits, workers=_send(changes, now))
 
 
-def _tell(changes: dict[str, Any], now: datetime) -> dict[str, str]:
+def _send(changes: dict[str, Any], now: datetime) -> dict[str, str]:
     online = [worker for worker in workers(broker.client(), now) if worker.online]
     answers = call_all([worker.hostname for worker in online], LIMIT)
     outcomes = {}

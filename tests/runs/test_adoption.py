@@ -138,10 +138,10 @@ def test_a_long_line_is_looked_through_once(
     monkeypatch.setattr(newcomers, "PIECE", 20)
     ids = [producer(task_id=f"r{number}") for number in range(75)]
     eyes = newcomers.Newcomers()
-    assert sorted(one.id for one in eyes.look(["default"])) == sorted(ids)
-    assert eyes.look(["default"]) == []
+    assert sorted(one.id for one in eyes.poll(["default"])) == sorted(ids)
+    assert eyes.poll(["default"]) == []
     newer = [producer(task_id=f"n{number}") for number in range(45)]
-    assert sorted(one.id for one in eyes.look(["default"])) == sorted(newer)
+    assert sorted(one.id for one in eyes.poll(["default"])) == sorted(newer)
     for _ in range(119):
         redis.rpop(broker.keys().level("default", 0).key)
-    assert [one.id for one in eyes.look(["default"])] in ([], [newer[-1]])
+    assert [one.id for one in eyes.poll(["default"])] in ([], [newer[-1]])

@@ -105,23 +105,23 @@ def test_each_part_fails_alone_and_says_so(
     for number, one in enumerate([recorder._sampler, *recorder._parts][:5]):
         one._every = one._next_at = 0.0
         one._work = (lambda now: 1 / 0) if number == part else lambda now, number=number: done.append(number)  # type: ignore[misc]
-    recorder._swept = recorder._told = 0.0
+    recorder._swept = recorder._heartbeat_at = 0.0
     assert recorder.turn(utcnow()) == 0.0
     assert sorted(done) == [number for number in range(5) if number != part]
     failing = [recorder._sampler, *recorder._parts][part]
     assert f"{failing.name} waits 1.0 s: ZeroDivisionError" in caplog.text
-    failing._next_at = recorder._swept = recorder._told = 0.0
+    failing._next_at = recorder._swept = recorder._heartbeat_at = 0.0
     recorder.turn(utcnow())
     assert f"{failing.name} waits 5.0 s" in caplog.text
-    recorder._told = 0.0
-    recorder.tell()
+    recorder._heartbeat_at = 0.0
+    recorder.send_heartbeat()
     assert recorders(redis, utcnow())[0].failing == {failing.name: "ZeroDivisionError: division by zero"}
 
 
 def test_a_dead_recorders_batch_is_taken_over(app: Flask, redis: redis_client.Redis) -> None:
     recorder, dead = Recorder(app, redis, "one"), EventReader(redis, "dead")
     recorder.turn(utcnow())
-    dead.say_alive()
+    dead.keep_alive()
     redis.xadd(STREAM, {"e": event("a")})
     assert len(dead.read(10, 10)) == 1
     recorder._steady_since -= ALIVE_SECONDS + 2

@@ -35,7 +35,7 @@ def look(now: datetime) -> None:
     """What a beat does in one tick."""
     db.session.rollback()
     if firing.agenda().unplaced:
-        firing.place_unplaced(now)
+        firing.make_new_rows_due(now)
     db.session.rollback()
     if db.engine.dialect.name == "postgresql":  # its trigger puts such rows to the present of its own clock
         with db.engine.begin() as connection:

@@ -40,7 +40,7 @@ def submit_run(body: dict[str, Any], header: dict[str, Any]) -> Any:
     if countdown is not None:
         body["run_at"] = now + timedelta(seconds=countdown)
     by, key = current_user.name, header["key"]
-    request = runs.RunRequest(**body, requested_by=by, idempotency_key=key, asked=request_values)
+    request = runs.RunRequest(**body, requested_by=by, idempotency_key=key, requested=request_values)
     return _accepted(runs.submit(request, now))
 
 
@@ -111,7 +111,7 @@ def rerun_run(body: dict[str, Any], header: dict[str, Any], run_id: str) -> Any:
         _require_task(old.task_name)
     by, key = current_user.name, header["key"]
     values = {"rerun_of": old.id} | body
-    new = runs.rerun(old, by, utcnow(), idempotency_key=key, asked=values, **body)
+    new = runs.rerun(old, by, utcnow(), idempotency_key=key, requested=values, **body)
     return _accepted(new)
 
 

@@ -8,11 +8,11 @@ from app.api.fields import (
     INTEGER_MAX,
     Flag,
     FullMatch,
+    ItemOrList,
     Moment,
     QueryMoment,
     QueueName,
     Schema,
-    Several,
     Whole,
 )
 from app.runs import states
@@ -234,7 +234,7 @@ class RunsPageSchema(Schema):
 
 
 class DeletionQuery(Schema):
-    state = Several(
+    state = ItemOrList(
         fields.String(
             validate=validate.OneOf(states.FINISHED, error="Only finished runs can be deleted: {choices}.")
         )

@@ -24,7 +24,7 @@ PREVIEW_MOST = 100
 
 def _field(name: str, **options: Any) -> fields.Field[Any]:
     """The field of REST that a field of a definition makes, by its type, its default and what it says."""
-    field, hint = _TOLD[name], HINTS[name]
+    field, hint = _DEFINED[name], HINTS[name]
     kinds = [kind for kind in get_args(hint) if kind is not NoneType] if name in NULLABLE else [hint]
     metadata: dict[str, Any] = dict(field.metadata)
     if get_origin(kinds[0]) is Literal:
@@ -44,7 +44,7 @@ def _fields(names: Iterable[str]) -> type[Schema]:
     return Schema.from_dict({name: _field(name) for name in names})  # type: ignore[return-value]  # it is ours
 
 
-_TOLD = {field.name: field for field in dataclasses.fields(Definition)}
+_DEFINED = {field.name: field for field in dataclasses.fields(Definition)}
 _KINDS: dict[Any, Callable[..., fields.Field[Any]]] = {
     str: fields.String,
     Literal: fields.String,

@@ -86,7 +86,7 @@ oldest_sent_at = dict.fromkeys
 class _Newcomers:
     """Nobody sees who sends past Celeriac."""
 
-    def look(self, queues: Sequence[str]) -> list[Message]:
+    def poll(self, queues: Sequence[str]) -> list[Message]:
         return []
 
 

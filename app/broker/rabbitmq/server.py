@@ -37,7 +37,7 @@ def exists(queue: str) -> bool:
 def has_exchange(name: str) -> bool:
     """Whether anybody has declared the exchange."""
 
-    def look(connection: Connection) -> bool:
+    def check(connection: Connection) -> bool:
         try:
             with connection.channel() as channel:
                 channel.exchange_declare(name, "direct", passive=True)
@@ -45,7 +45,7 @@ def has_exchange(name: str) -> bool:
             return False
         return True
 
-    return _ask(look)
+    return _ask(check)
 
 
 def make_exchange(name: str) -> None:

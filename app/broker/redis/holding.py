@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from app.broker.answers import Held, ReleaseTo
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.errors import IsHeld
-from app.broker.messages import BODY_LIMIT_BYTES, Message, given_step, id_of, parse
+from app.broker.messages import BODY_LIMIT_BYTES, Message, declared_step, id_of, parse
 from app.broker.redis import search
 from app.broker.redis.patch import priority_cut
 from app.errors import Invalid, NotFound
@@ -71,7 +71,7 @@ def release(queue: str, run_id: str, to: ReleaseTo | None = None) -> Message:
     if to not in ("front", "back", None):
         raise Invalid({"to": [_("Choose front or back.")]})
     kept = find_held(queue, run_id)
-    message = _put_back(queue, kept.message, to) if kept is not None else None
+    message = _requeue(queue, kept.message, to) if kept is not None else None
     if message is None:
         raise NotFound(_("%(id)s is not held in this queue.", id=run_id))
     return message
@@ -90,7 +90,7 @@ def release_all(
     raws = broker().items(keys().held(queue), 0, -1)
     messages = [one.message for one in _with_facts(queue, raws if to == "front" else raws[::-1])]
     let_go = [message for message in messages if stays is None or not stays(message)]
-    return [message.id for message in let_go if _put_back(queue, message, to)]
+    return [message.id for message in let_go if _requeue(queue, message, to)]
 
 
 @reaches_broker
@@ -126,7 +126,7 @@ def refuse_held(queue: str, run_id: str) -> None:
         raise IsHeld(run_id)
 
 
-def _put_back(queue: str, message: Message, to: ReleaseTo | None) -> Message | None:
+def _requeue(queue: str, message: Message, to: ReleaseTo | None) -> Message | None:
     names, cut = keys(), priority_cut(message.raw)
     levels = names.levels(queue)
     own = names.steps.index(message.step) + 1
@@ -159,7 +159,7 @@ def _with_facts(queue: str, raws: list[bytes]) -> list[Held]:
     kept = []
     for raw, value in zip(raws, known, strict=True):
         record: dict[str, Any] = json.loads(value) if value else {}
-        sent_step = given_step(raw)
+        sent_step = declared_step(raw)
         step = names.step_of(record.get("step", sent_step) if sent_step is None else sent_step)
         at = record.get("at")
         moment = None if at is None else datetime.fromtimestamp(at, UTC)

@@ -76,7 +76,7 @@ def _newcomers(queue: str, key: str) -> list[bytes]:
     arrived: list[bytes] = []
     done = 0
     while raws := broker().items(key, done, done + SWEEP_CHUNK - 1):
-        newcomers = _not_let_in(queue, raws)
+        newcomers = _not_allowed(queue, raws)
         if not newcomers:
             break
         arrived += newcomers
@@ -84,11 +84,11 @@ def _newcomers(queue: str, key: str) -> list[bytes]:
     return arrived
 
 
-def _not_let_in(queue: str, raws: list[bytes]) -> list[bytes]:
+def _not_allowed(queue: str, raws: list[bytes]) -> list[bytes]:
     pipe = client().pipeline(transaction=False)
     for raw in raws:
         pipe.sismember(keys().allowed(queue), id_of(raw))
-    return [raw for raw, let_in in zip(raws, pipe.execute(), strict=True) if not let_in]
+    return [raw for raw, allowed in zip(raws, pipe.execute(), strict=True) if not allowed]
 
 
 def _read(queue: str, value: bytes) -> HoldingNew:

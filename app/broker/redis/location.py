@@ -10,7 +10,7 @@ import redis
 from app.broker.answers import Location, Taken
 from app.broker.connection import client, keys, reaches_broker
 from app.broker.keys import Keys
-from app.broker.messages import Message, given_step, parse
+from app.broker.messages import Message, declared_step, parse
 from app.broker.redis import holding, waiting
 from app.queue_names import is_reserved
 
@@ -117,7 +117,7 @@ def _unacked(redis_client: redis.Redis, names: Keys) -> Iterator[tuple[bytes, Me
         address = str(exchange or ""), str(routing_key or "")
         if address not in bound:
             bound[address] = _queue_at(redis_client, names, *address)
-        yield tag, parse(raw, bound[address], names.step_of(given_step(raw)))
+        yield tag, parse(raw, bound[address], names.step_of(declared_step(raw)))
 
 
 def _queue_at(redis_client: redis.Redis, names: Keys, exchange: str, routing_key: str) -> str:

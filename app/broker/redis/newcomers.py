@@ -16,7 +16,7 @@ class Newcomers:
         self._seen: dict[str, str] = {}
 
     @reaches_broker
-    def look(self, queues: Sequence[str]) -> list[Message]:
+    def poll(self, queues: Sequence[str]) -> list[Message]:
         """Messages without our stamp that came into the queues since the last look, held ones too.
 
         The first look is at all that waits. One that is moved or given back may be found again.

@@ -20,17 +20,17 @@ class Predicate:
         self._needles = sorted({needle for run_id in self.run_ids for needle in _needles(run_id)})
         self._any_foreign = int(any(run_id.startswith(FOREIGN_PREFIX) for run_id in self.run_ids))
 
-    def found_in(self, raw: bytes) -> str | None:
+    def matches(self, raw: bytes) -> str | None:
         """The id of the run whose message this is, when it is one of the wanted."""
         run_id = id_of(raw)
         return run_id if run_id in self.run_ids else None
 
-    def look(self, key: str, start: int, stop: int) -> tuple[int, list[bytes]]:
+    def scan(self, key: str, start: int, stop: int) -> tuple[int, list[bytes]]:
         """How long this part of the list is, and its messages of wanted runs, from right to left."""
         if not self.run_ids:
             return 0, []
-        looked_at, *raws = broker().run("search", [key], [start, stop, self._any_foreign, *self._needles])
-        return looked_at, [raw for raw in raws if self.found_in(raw)]
+        scanned, *raws = broker().run("search", [key], [start, stop, self._any_foreign, *self._needles])
+        return scanned, [raw for raw in raws if self.matches(raw)]
 
 
 def first(keys: Sequence[str], predicate: Predicate) -> tuple[str, bytes] | None:
@@ -78,10 +78,10 @@ def in_order(key: str) -> Iterator[bytes]:
 def _from_near_end(key: str, size: int, predicate: Predicate) -> bytes | None:
     done, piece, end = 0, min(FIRST_PIECE, size), broker().items(key, -1, -1)
     while True:
-        looked_at, hits = predicate.look(key, -(done + piece), -done - 1)
+        scanned, hits = predicate.scan(key, -(done + piece), -done - 1)
         if hits:
             return hits[0]
-        if looked_at < piece:
+        if scanned < piece:
             break
         done, piece = done + piece - piece // 10, size
     if broker().items(key, -1, -1) == end:
@@ -92,10 +92,10 @@ def _from_near_end(key: str, size: int, predicate: Predicate) -> bytes | None:
 def _from_far_end(key: str, size: int, predicate: Predicate) -> Iterator[bytes]:
     done = 0
     while True:
-        looked_at, hits = predicate.look(key, done, done + size - 1)
+        scanned, hits = predicate.scan(key, done, done + size - 1)
         yield from hits
-        done += looked_at
-        if not looked_at:
+        done += scanned
+        if not scanned:
             return
 
 

@@ -79,7 +79,7 @@ def find(queue: str, run_id: str, hint: int | None = None) -> Message | None:
     if hint is not None:
         near = _page(queue, max(0, hint - 1 - HINT_SPAN), 2 * HINT_SPAN + 1)
         for level, raw, position in sorted(near, key=lambda entry: abs(entry[2] - hint)):
-            if predicate.found_in(raw):
+            if predicate.matches(raw):
                 return parse(raw, queue, level.step, position)
     levels = {level.key: level for level in keys().levels(queue)}
     hit = search.first(list(levels), predicate)

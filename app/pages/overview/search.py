@@ -52,7 +52,7 @@ class Section:
 @requires("view")
 def results() -> str | Response:
     """What matches, by kind; a whole run id leads straight to its run."""
-    text, hits = _asked()
+    text, hits = _query()
     if hits.run_id:
         return redirect(url_for("runs.show", run_id=hits.run_id))
     return render_template("overview/search.html", q=text, sections=list(_sections(text, hits)))
@@ -66,7 +66,7 @@ def palette() -> str:
     verb, _space, named = text.partition(" ")
     acts_first = bool(named) and verb.casefold() in _VERBS
     words = named if acts_first else text
-    hits = _found(words)
+    hits = _search(words)
     acts = Section("acts", _("Do"), _acts(words, hits, acts_first and verb.casefold() in _PAUSE))
     whole = [_whole(hits.run_id)] if hits.run_id else []
     things = [Section("pages", _("Go to"), _pages(words)), *whole, *_sections(words, hits)]
@@ -74,12 +74,12 @@ def palette() -> str:
     return render_template("overview/_palette.html", q=text, sections=sections)
 
 
-def _asked() -> tuple[str, SearchResults]:
+def _query() -> tuple[str, SearchResults]:
     text = request.args.get("q", "").strip()[:MAX_TEXT]
-    return text, _found(text)
+    return text, _search(text)
 
 
-def _found(text: str) -> SearchResults:
+def _search(text: str) -> SearchResults:
     return overview.search(text, viewer.now(), current_user.can("administer"))
 
 

@@ -80,7 +80,7 @@ def chart(throughput: Throughput) -> Chart:
         else [Tick(0, "0")],
         below=_below(throughput),
         event=_event(throughput),
-        summary=_told(throughput),
+        summary=_in_words(throughput),
     )
 
 
@@ -156,7 +156,7 @@ def _cluster_words(throughput: Throughput) -> str:
     )
 
 
-def _told(throughput: Throughput) -> str:
+def _in_words(throughput: Throughput) -> str:
     """The whole in words, for those who do not see it."""
     parts = [
         str(_BACK[throughput.span]),

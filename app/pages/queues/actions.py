@@ -12,7 +12,7 @@ from app import broker, queues
 from app.bulk import Result
 from app.errors import Invalid
 from app.pages.queues import forms
-from app.pages.queues.blueprint import back_to, bp, say
+from app.pages.queues.blueprint import back_to, bp, toast_done
 from app.pages.queues.detail import shown
 from app.queues import MessageChange
 from app.web import viewer
@@ -31,7 +31,7 @@ def move(queue: str) -> Any:
         change = queues.nudge(queue, run_id, viewer.now(), step == "up", hint)
     else:
         change = queues.move(queue, run_id, viewer.now(), hint=hint, **forms.place())
-    _say_moved(queue, change)
+    _toast_moved(queue, change)
     return _answer(queue)
 
 
@@ -41,7 +41,7 @@ def place(queue: str) -> Any:
     """Undo of a move or of a change of priority."""
     position, priority = forms.number("position", 1, 10**9), forms.number("priority", 0, 9)
     change = queues.undo_move(queue, forms.run_id(), position, priority, viewer.now())
-    say(_("Undone"), _where(queue, change))
+    toast_done(_("Undone"), _where(queue, change))
     return _answer(queue)
 
 
@@ -49,7 +49,7 @@ def place(queue: str) -> Any:
 @requires("operate")
 def ask_place(queue: str) -> str:
     details = queues.find(queue, viewer.now())
-    run = queues.one(details, request.args.get("id", ""), forms.optional_number("hint"))
+    run = queues.find_waiting(details, request.args.get("id", ""), forms.optional_number("hint"))
     nearby = queues.line(details, 0, forms.PAGE_SIZE)
     return question("queues/_place.html", _("Move to a place"), queue=details, run=run, nearby=nearby)
 
@@ -59,7 +59,7 @@ def ask_place(queue: str) -> str:
 def priority(queue: str) -> Any:
     change = queues.reprioritise(queue, forms.run_id(), forms.number("priority", 0, 9), viewer.now())
     title = _("Priority is now %(n)s", n=change.after.priority)
-    _say_undoable(queue, title, _where(queue, change), change)
+    _toast_undoable(queue, title, _where(queue, change), change)
     return _answer(queue)
 
 
@@ -68,7 +68,7 @@ def priority(queue: str) -> Any:
 def send(queue: str) -> Any:
     target = request.form.get("queue", "")
     change = queues.send_to(queue, forms.run_id(), target, viewer.now())
-    say(
+    toast_done(
         _("Sent to the queue %(name)s", name=target),
         _name(change),
         undo=url_for("queues.send_back", queue=target),
@@ -87,7 +87,7 @@ def send_back(queue: str) -> Any:
     change = queues.send_to(queue, run_id, home, viewer.now())
     if position:
         change = queues.undo_move(home, run_id, position, None, viewer.now())
-    say(_("Undone"), _where(home, change))
+    toast_done(_("Undone"), _where(home, change))
     return back_to(home)
 
 
@@ -98,7 +98,7 @@ def hold(queue: str) -> Any:
     change = queues.hold(queue, forms.run_id(), current_user.name, forms.note(), viewer.now(), hint)
     address = url_for("queues.release", queue=queue)
     position = change.old_position or ""
-    say(
+    toast_done(
         _("Held until somebody releases it"),
         _name(change),
         undo=address,
@@ -112,7 +112,7 @@ def hold(queue: str) -> Any:
 @requires("operate")
 def ask_hold(queue: str) -> str:
     details = queues.find(queue, viewer.now())
-    run = queues.one(details, request.args.get("id", ""), forms.optional_number("hint"))
+    run = queues.find_waiting(details, request.args.get("id", ""), forms.optional_number("hint"))
     return question("queues/_hold.html", _("Hold a run"), queue=details, run=run)
 
 
@@ -121,7 +121,9 @@ def ask_hold(queue: str) -> str:
 def release(queue: str) -> Any:
     to: Any = request.form.get("to") or None
     change = queues.release(queue, forms.run_id(), viewer.now(), to, forms.optional_number("position"))
-    say(_("Released"), _where(queue, change), undo=url_for("queues.hold", queue=queue), id=change.after.id)
+    toast_done(
+        _("Released"), _where(queue, change), undo=url_for("queues.hold", queue=queue), id=change.after.id
+    )
     return _answer(queue)
 
 
@@ -137,7 +139,7 @@ def bulk(queue: str) -> Any:
             "queues/_remove.html", _("Remove"), name=queue, ids=ids[: queues.MOST], run=_only(queue, ids)
         )
     results = queues.apply(queue, ids, action, current_user.name, viewer.now(), **_options(action))
-    _tell(results, action)
+    _toast_bulk(results, action)
     return back_to(queue)
 
 
@@ -148,10 +150,10 @@ def _options(action: str) -> dict[str, Any]:
 
 
 def _only(queue: str, ids: list[str]) -> queues.Waiting | None:
-    return queues.one(queues.find(queue, viewer.now()), ids[0]) if len(ids) == 1 else None
+    return queues.find_waiting(queues.find(queue, viewer.now()), ids[0]) if len(ids) == 1 else None
 
 
-def _tell(results: Sequence[Result], action: str) -> None:
+def _toast_bulk(results: Sequence[Result], action: str) -> None:
     count = sum(result.done for result in results)
     words = {
         "front": ngettext("%(num)s run moved to the top", "%(num)s runs moved to the top", count),
@@ -165,19 +167,19 @@ def _tell(results: Sequence[Result], action: str) -> None:
     toast_results(results, words[action])
 
 
-def _say_moved(queue: str, change: MessageChange) -> None:
+def _toast_moved(queue: str, change: MessageChange) -> None:
     waiting = broker.depth(queue)
     title = _("Moved to position %(n)s of %(all)s", n=change.after.position, all=waiting)
-    _say_undoable(queue, title, _name(change), change)
+    _toast_undoable(queue, title, _name(change), change)
 
 
-def _say_undoable(queue: str, title: str, text: str, change: MessageChange) -> None:
+def _toast_undoable(queue: str, title: str, text: str, change: MessageChange) -> None:
     old = change.before
     if old is None or old.position is None:
-        say(title, text)
+        toast_done(title, text)
         return
     values = {"id": old.id, "position": old.position, "priority": old.priority}
-    say(title, text, undo=url_for("queues.place", queue=queue), **values)
+    toast_done(title, text, undo=url_for("queues.place", queue=queue), **values)
 
 
 def _name(change: MessageChange) -> str:

@@ -11,7 +11,7 @@ from app.web.toasts import toast
 bp = Blueprint("queues", __name__, url_prefix="/queues")
 
 
-def say(title: str, text: str = "", undo: str = "", **values: Any) -> None:
+def toast_done(title: str, text: str = "", undo: str = "", **values: Any) -> None:
     """Tell that something is done; `undo` is the address that takes it back, `values` what it needs."""
     toast(title, text, undo=undo, values={**values, **view_query()})
 

@@ -108,7 +108,7 @@ def _selected(queue: Queue, line: Sequence[Waiting]) -> Waiting | None:
     if on_page := next((waiting for waiting in line if waiting.id == run_id), None):
         return on_page
     try:
-        return queues.one(queue, run_id, optional_number("hint"))
+        return queues.find_waiting(queue, run_id, optional_number("hint"))
     except NotFound:
         return None
 

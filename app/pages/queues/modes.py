@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app import queues
 from app.errors import Invalid
 from app.pages.queues import forms
-from app.pages.queues.blueprint import back_to, bp, say
+from app.pages.queues.blueprint import back_to, bp, toast_done
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.permissions import requires
@@ -29,7 +29,7 @@ def ask_pause(queue: str) -> str:
 @requires("operate")
 def pause(queue: str) -> Response:
     queues.pause(queue, current_user.name, forms.note(), viewer.now())
-    say(
+    toast_done(
         _("%(name)s is paused", name=queue),
         _("What runs goes on."),
         undo=url_for("queues.resume", queue=queue),
@@ -43,7 +43,7 @@ def resume(queue: str) -> Response:
     old = queues.find(queue, viewer.now()).pause
     queues.resume(queue, viewer.now())
     undo = url_for("queues.pause", queue=queue)
-    say(_("%(name)s is no longer paused", name=queue), undo=undo, note=old.note if old else "")
+    toast_done(_("%(name)s is no longer paused", name=queue), undo=undo, note=old.note if old else "")
     return back_to(queue)
 
 
@@ -58,7 +58,7 @@ def ask_hold_new(queue: str) -> str:
 def hold_new(queue: str) -> Response:
     queues.hold_new(queue, current_user.name, forms.note(), viewer.now())
     undo = url_for("queues.let_new_in", queue=queue)
-    say(_("%(name)s holds everything new", name=queue), undo=undo)
+    toast_done(_("%(name)s holds everything new", name=queue), undo=undo)
     return back_to(queue)
 
 
@@ -66,7 +66,7 @@ def hold_new(queue: str) -> Response:
 @requires("operate")
 def let_new_in(queue: str) -> Response:
     queues.stop_holding_new(queue, viewer.now())
-    say(_("New runs go into the line again"), _("Those that are held stay held."))
+    toast_done(_("New runs go into the line again"), _("Those that are held stay held."))
     return back_to(queue)
 
 
@@ -74,7 +74,7 @@ def let_new_in(queue: str) -> Response:
 @requires("operate")
 def release_all(queue: str) -> Response:
     released = len(queues.release_all(queue, viewer.now(), _end()))
-    say(ngettext("%(num)s run released", "%(num)s runs released", released))
+    toast_done(ngettext("%(num)s run released", "%(num)s runs released", released))
     return back_to(queue)
 
 
@@ -91,7 +91,7 @@ def purge(queue: str) -> Any:
         return _ask_purge(queue, _("Type %(name)s exactly as it stands here.", name=queue)), 422
     purged = queues.purge(queue, current_user.name, viewer.now())
     undo = {"undo": url_for("queues.restore", queue=queue), "token": purged.token} if purged.token else {}
-    say(ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed), queue, **undo)
+    toast_done(ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed), queue, **undo)
     return back_to(queue)
 
 
@@ -99,7 +99,7 @@ def purge(queue: str) -> Any:
 @requires("administer")
 def restore(queue: str) -> Response:
     restored = queues.restore(queue, _token(), viewer.now())
-    say(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
+    toast_done(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
     return back_to(queue)
 
 

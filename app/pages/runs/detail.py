@@ -30,13 +30,13 @@ from app.web.toasts import toast
 @bp.get("/<run_id>")
 @requires("view")
 def show(run_id: str) -> str:
-    return render_template("runs/show.html", **_one(run_id))
+    return render_template("runs/show.html", **_context(run_id))
 
 
 @bp.get("/<run_id>/live")
 @requires("view")
 def part(run_id: str) -> str | Response:
-    return live.fragment("runs/_run.html", _version(run_id), lambda: _one(run_id))
+    return live.fragment("runs/_run.html", _version(run_id), lambda: _context(run_id))
 
 
 @bp.get("/<run_id>/message")
@@ -97,7 +97,7 @@ def ask_delete(run_id: str) -> str:
 @bp.post("/<run_id>/delete")
 @requires("administer")
 def delete(run_id: str) -> Response:
-    runs.delete_one(runs.get(run_id), viewer.now())
+    runs.delete_run(runs.get(run_id), viewer.now())
     toast(_("Deleted from the history"))
     return go_to(_back() or url_for("runs.index"))
 
@@ -120,7 +120,7 @@ _OUTCOMES = {
 }
 
 
-def _one(run_id: str) -> dict[str, Any]:
+def _context(run_id: str) -> dict[str, Any]:
     version = _version(run_id)
     run = runs.get(run_id)
     info = _info(run)

@@ -11,7 +11,7 @@ from app import runs, schedules
 from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.pages.schedules import listing
-from app.pages.schedules.blueprint import address_of, back, bp, moment, say
+from app.pages.schedules.blueprint import address_of, back, bp, moment, toast_done
 from app.pages.schedules.form import OVERLAP_WORDS
 from app.web import viewer
 from app.web.dialogs import question
@@ -79,7 +79,9 @@ def run(schedule_id: int) -> Any:
         if error.code != "overlap":
             raise
         return _ask_overlap(schedule_id, error.detail)
-    say(_("Sent to the queue %(queue)s", queue=new.queue), schedules.get(schedule_id).name, run_id=new.id)
+    toast_done(
+        _("Sent to the queue %(queue)s", queue=new.queue), schedules.get(schedule_id).name, run_id=new.id
+    )
     done_at(address_of(schedule_id))
     return _row_or_back(schedule_id)
 
@@ -91,7 +93,9 @@ def skip(schedule_id: int) -> Response:
     due_at = moment("due_at") if request.form.get("due_at") else None
     row = schedules.skip(schedule_id, current_user.name, now, due_at)
     undo_at = now if permits.may_run(row.task_name) else None
-    say(_("This fire will be skipped") if due_at else _("The next fire will be skipped"), row.name, undo_at)
+    toast_done(
+        _("This fire will be skipped") if due_at else _("The next fire will be skipped"), row.name, undo_at
+    )
     return back(address_of(schedule_id))
 
 
@@ -100,7 +104,7 @@ def skip(schedule_id: int) -> Response:
 def restore(schedule_id: int) -> Response:
     now = viewer.now()
     row = schedules.restore(schedule_id, moment("due_at"), current_user.name, now)
-    say(_("This fire will happen"), row.name, now)
+    toast_done(_("This fire will happen"), row.name, now)
     return back(address_of(schedule_id))
 
 
@@ -108,7 +112,7 @@ def restore(schedule_id: int) -> Response:
 @requires("operate")
 def duplicate(schedule_id: int) -> Response:
     row = schedules.duplicate(schedule_id, current_user.name, viewer.now())
-    say(_("Copied, and off until you turn it on"), row.name)
+    toast_done(_("Copied, and off until you turn it on"), row.name)
     return go_to(url_for(".edit", schedule_id=row.id))
 
 
@@ -116,7 +120,7 @@ def duplicate(schedule_id: int) -> Response:
 @requires("operate")
 def reset(schedule_id: int) -> Response:
     row = schedules.reset_to_code(schedule_id, current_user.name, viewer.now())
-    say(_("As the code says again"), row.name)
+    toast_done(_("As the code says again"), row.name)
     return back(address_of(schedule_id))
 
 
@@ -132,14 +136,14 @@ def ask_delete(schedule_id: int) -> str:
 @requires("operate")
 def delete(schedule_id: int) -> Response:
     now = viewer.now()
-    say(_("Deleted"), schedules.delete(schedule_id, current_user.name, now), now)
+    toast_done(_("Deleted"), schedules.delete(schedule_id, current_user.name, now), now)
     return go_to(url_for(".index"))
 
 
 @bp.post("/<int:schedule_id>/undelete")
 @requires("operate")
 def undelete(schedule_id: int) -> Response:
-    say(_("Brought back"), schedules.undelete(schedule_id, current_user.name, viewer.now()).name)
+    toast_done(_("Brought back"), schedules.undelete(schedule_id, current_user.name, viewer.now()).name)
     return go_to(address_of(schedule_id))
 
 
@@ -150,7 +154,7 @@ def _switch(schedule_id: int, on: bool, note: str) -> None:
     row = change(schedule_id, by, now, note)
     if row.version != before:
         undo_at = now if permits.may_run(row.task_name) else None
-        say(_("Turned on") if on else _("Turned off"), row.name, undo_at)
+        toast_done(_("Turned on") if on else _("Turned off"), row.name, undo_at)
 
 
 def _overlap_question(schedule_id: int, why: str = "") -> str:
@@ -170,4 +174,4 @@ def _row_or_back(schedule_id: int) -> Any:
     """The line as it is now for the list's own buttons, which are sent by htmx; else back to the page."""
     if not wants_fragment():
         return back(address_of(schedule_id))
-    return render_template("schedules/_switched.html", **listing.one_row(schedules.get(schedule_id)))
+    return render_template("schedules/_switched.html", **listing.row_context(schedules.get(schedule_id)))

@@ -18,13 +18,13 @@ from app.web.toasts import toast, toast_results
 bp = Blueprint("schedules", __name__, url_prefix="/schedules")
 
 
-def say(words: str, text: str = "", undo_at: datetime | None = None, run_id: str = "") -> None:
+def toast_done(words: str, text: str = "", undo_at: datetime | None = None, run_id: str = "") -> None:
     """Tell that something is done; with the moment of the change it can be undone for some seconds."""
     link = url_for("runs.show", run_id=run_id) if run_id else ""
     toast(words, text, link=link, label=_("Show the run"), **_undo(undo_at))
 
 
-def tell(results: Sequence[Result], done: str, undo_at: datetime | None = None) -> None:
+def toast_bulk(results: Sequence[Result], done: str, undo_at: datetime | None = None) -> None:
     """Tell what happened to each of many; `done` says it when all went well."""
     count = sum(result.done for result in results)
     counted = ngettext("%(num)s schedule", "%(num)s schedules", count)

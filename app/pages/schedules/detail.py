@@ -30,7 +30,7 @@ _FRESH_SECONDS = 5  # beats tick without touching any version
 @requires("view")
 def show(schedule_id: int) -> Any:
     try:
-        return render_template("schedules/show.html", **_one(schedule_id))
+        return render_template("schedules/show.html", **_context(schedule_id))
     except NotFound:
         history = schedules.changes_of(schedule_id)
         if not history or history[0].action != "delete":
@@ -41,14 +41,14 @@ def show(schedule_id: int) -> Any:
 @bp.get("/<int:schedule_id>/live")
 @requires("view")
 def part(schedule_id: int) -> Any:
-    return live.fragment("schedules/_schedule.html", _version(), lambda: _one(schedule_id))
+    return live.fragment("schedules/_schedule.html", _version(), lambda: _context(schedule_id))
 
 
 def _version() -> str:
     return live.joined(schedules.version(), runs.version(), live.period(viewer.now(), _FRESH_SECONDS))
 
 
-def _one(schedule_id: int) -> dict[str, Any]:
+def _context(schedule_id: int) -> dict[str, Any]:
     version = _version()
     schedule = schedules.get(schedule_id)
     query = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone())
@@ -57,7 +57,7 @@ def _one(schedule_id: int) -> dict[str, Any]:
     preview = _preview(schedule)
     return {
         "version": version,
-        **listing.one_row(schedule),
+        **listing.row_context(schedule),
         "schedule": schedule,
         "info": info,
         "given": _arguments(schedule, info),

@@ -13,7 +13,7 @@ from app.accounts import permits
 from app.config import settings
 from app.errors import Conflict, Invalid, Stale
 from app.pages.schedules import fires, history
-from app.pages.schedules.blueprint import address_of, bp, say
+from app.pages.schedules.blueprint import address_of, bp, toast_done
 from app.pages.schedules.form import ScheduleForm, empty_form, form_of, parameters_of, read_form
 from app.schedules import timing
 from app.web import viewer
@@ -158,14 +158,14 @@ def _saved(schedule_id: int) -> str:
     """To the schedule's page; with the button for it, its task runs now as well."""
     name, address = schedules.get(schedule_id).name, address_of(schedule_id)
     if request.form.get("then") != "run":
-        say(_("Saved"), name)
+        toast_done(_("Saved"), name)
         return address
     try:
         run = schedules.run_now(schedule_id, current_user.name, viewer.now())
     except (Conflict, Invalid) as error:
-        say(_("Saved, but not run now"), error.detail)
+        toast_done(_("Saved, but not run now"), error.detail)
         return address
-    say(_("Saved, and sent to the queue %(queue)s", queue=run.queue), name, run_id=run.id)
+    toast_done(_("Saved, and sent to the queue %(queue)s", queue=run.queue), name, run_id=run.id)
     return address
 
 

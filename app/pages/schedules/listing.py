@@ -16,7 +16,7 @@ from app import broker, catalog, heartbeats, lists, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.schedules import presentation, suggestions
-from app.pages.schedules.blueprint import back, bp, moment, tell
+from app.pages.schedules.blueprint import back, bp, moment, toast_bulk
 from app.schedules.bulk import BULK_MAX, UNDOABLE
 from app.schedules.filters import ScheduleFilter
 from app.web import live, viewer, words
@@ -55,11 +55,11 @@ def table() -> str | Response:
 def bulk() -> Any:
     """Do something with the chosen schedules, frozen when the page was sent; ask first where it loses."""
     action, ids = request.form.get("action", ""), _chosen()
-    back = url_for(".index", **_asked().texts)
+    back = url_for(".index", **_list_query().texts)
     if not ids:
         toast(_("Choose schedules first"), failed=True)
         return go_to(back)
-    if (first := _asked_first(action, ids)) is not None:
+    if (first := _question(action, ids)) is not None:
         return first
     _act(action, ids)
     return go_to(back)
@@ -70,7 +70,7 @@ def bulk() -> Any:
 def undo() -> Response:
     done_at = moment("done_at")
     outcomes = schedules.undo(done_at, current_user.name, viewer.now())
-    tell(outcomes, _("Undone"))
+    toast_bulk(outcomes, _("Undone"))
     return back(url_for(".index"))
 
 
@@ -81,7 +81,7 @@ def late_count() -> Count | None:
     return Count(str(number), name, "late") if number else None
 
 
-def one_row(schedule: schedules.Schedule) -> dict[str, Any]:
+def row_context(schedule: schedules.Schedule) -> dict[str, Any]:
     """What the line of a single schedule shows."""
     return {"row": _rows([schedule])[0]}
 
@@ -175,7 +175,7 @@ def _first_use() -> dict[str, Any]:
     }
 
 
-def _asked() -> lists.ListQuery[ScheduleFilter]:
+def _list_query() -> lists.ListQuery[ScheduleFilter]:
     """The list that a form of many schedules stood on; its other fields have names that no filter has."""
     return lists.read(ScheduleFilter, request.form, viewer.now(), viewer.zone(), _FORM_FIELDS)
 
@@ -183,17 +183,17 @@ def _asked() -> lists.ListQuery[ScheduleFilter]:
 def _chosen() -> list[int]:
     """The ids that were ticked, or of all that match, as far as one step may go."""
     if request.form.get("all"):
-        return schedules.ids(_asked().usable(), BULK_MAX)
+        return schedules.ids(_list_query().usable(), BULK_MAX)
     ids = [whole(text) for text in request.form.getlist("id")]
     if None in ids:
         raise Invalid({"id": [_("Choose schedules of the list.")]})
     return [schedule_id for schedule_id in dict.fromkeys(ids) if schedule_id is not None]
 
 
-def _asked_first(action: str, ids: list[int]) -> Any:
+def _question(action: str, ids: list[int]) -> Any:
     """The question that comes before deleting and before choosing a queue; None when it was answered."""
     rows = schedules.of_ids(ids)
-    shown: dict[str, Any] = {"schedules": rows, "queues": settings().declared_queues, "asked": _asked()}
+    shown: dict[str, Any] = {"schedules": rows, "queues": settings().declared_queues, "asked": _list_query()}
     if action == "queue" and "new_queue" not in request.form:
         return question("schedules/_bulk_queue.html", _("Change queue"), **shown)
     if action == "delete":
@@ -207,7 +207,7 @@ def _act(action: str, ids: list[int]) -> None:
     now = viewer.now()
     values = {"queue": request.form.get("new_queue") or None, "note": request.form.get("note", "")}
     results = schedules.apply(action, ids, current_user.name, now, values)
-    tell(results, str(_DONE[action]), now if action in UNDOABLE else None)
+    toast_bulk(results, str(_DONE[action]), now if action in UNDOABLE else None)
 
 
 _DONE = {

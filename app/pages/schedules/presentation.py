@@ -59,12 +59,12 @@ class Strip:
 
 @dataclass(frozen=True)
 class ListedSchedule:
-    """One line of the list: `standing` is on, off, ended or retired; `problem` says what will go wrong."""
+    """One line of the list: `status` is on, off, ended or retired; `problem` says what will go wrong."""
 
     schedule: Schedule
     words: str
     expression: str
-    standing: str
+    status: str
     late: Lateness | None
     last: LastRun | None
     strip: Strip
@@ -94,7 +94,7 @@ def row(
         schedule,
         words(schedule),
         expression(schedule),
-        standing(schedule),
+        status(schedule),
         late(schedule, waits, paused, now),
         next(reversed(ran or list(outcomes)), None),
         strip(outcomes),
@@ -102,7 +102,7 @@ def row(
     )
 
 
-def standing(schedule: Schedule) -> str:
+def status(schedule: Schedule) -> str:
     if schedule.retired_at is not None:
         return "retired"
     if schedule.enabled:

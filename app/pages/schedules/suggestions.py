@@ -15,7 +15,7 @@ from app.runs import Run
 
 WINDOW = timedelta(days=7)
 MOST = 3
-_LOOKED_AT = 5_000  # runs: this page must open at once, whatever the history holds
+_READ_AT_MOST = 5_000  # runs: this page must open at once, whatever the history holds
 _CLOSE_HOURS = 2
 
 
@@ -34,7 +34,7 @@ def suggest(tz: ZoneInfo, now: datetime) -> list[Suggestion]:
         select(Run.task_name, Run.created_at, Run.requested_by, Run.schedule_id)
         .where(Run.created_at >= now - WINDOW)
         .order_by(Run.created_at.desc())
-        .limit(_LOOKED_AT)
+        .limit(_READ_AT_MOST)
         .subquery()
     )
     by_hand = newest.c.requested_by.is_not(None) & newest.c.schedule_id.is_(None)

@@ -115,7 +115,7 @@ def switch(task_name: str) -> Any:
 def same_as(task_name: str) -> str:
     """The code that sends what stands in the form now, and what that would do."""
     form = _submitted(task_name)
-    return render_template("tasks/_same_as.html", **_told(form)) if wants_fragment() else _drawn(form)
+    return render_template("tasks/_same_as.html", **_said_beside(form)) if wants_fragment() else _drawn(form)
 
 
 def _count() -> Count:
@@ -149,7 +149,7 @@ def _started(form: RunForm) -> str:
     """Send the run, or keep it for its time; returns the page that shows it. Raises `Invalid`."""
     arguments, options, run_at = _read(form)
     by, now = current_user.name, viewer.now()
-    if form.start.wanted == AT:
+    if form.start.choice == AT:
         row = schedules.run_once_at(
             form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
             rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(), **options)  # fmt: skip
@@ -210,7 +210,7 @@ def _code(form: RunForm) -> str | None:
     if arguments is None or not form.destination.validate():
         return None
     options = form.options()
-    if form.start is not None and form.start.wanted != NOW:
+    if form.start is not None and form.start.choice != NOW:
         try:
             options["run_at"] = form.start.moment(_place(), viewer.now())
         except Invalid:
@@ -218,9 +218,9 @@ def _code(form: RunForm) -> str | None:
     return catalog.as_python(form.info, arguments.args, arguments.kwargs, options)
 
 
-def _told(form: RunForm) -> dict[str, Any]:
+def _said_beside(form: RunForm) -> dict[str, Any]:
     """What is said of the form as it stands: the code that sends the same, and what its run would do."""
-    effect, arguments = "", form.peek() if effects.is_told(form.info) else None
+    effect, arguments = "", form.peek() if effects.has_effect(form.info) else None
     if arguments is not None and permits.may_run(form.info.name):
         effect = effects.effect(form.info, arguments, viewer.now())
     return {
@@ -228,7 +228,7 @@ def _told(form: RunForm) -> dict[str, Any]:
         "code": _code(form),
         "taken": presentation.taken(form.parameters) if form.mode == FIELDS else [],
         "effect": effect,
-        "effect_told": effects.is_told(form.info),
+        "effect_told": effects.has_effect(form.info),
     }
 
 
@@ -242,7 +242,7 @@ def _drawn(form: RunForm) -> str:
         "rows": presentation.parameter_rows(info),
         "last_run": runs.last_arguments(info.name),
         "reachable": apps.reachable(info.app),
-    } | _told(form)
+    } | _said_beside(form)
     if wants_fragment():
         return render_template("tasks/_run_form.html", **shown)
     shown |= _numbers(info)

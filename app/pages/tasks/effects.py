@@ -19,13 +19,13 @@ def _clean_up(now: datetime, **limits: Any) -> str:
 _EFFECTS: dict[str, Callable[..., str]] = {CLEAN_UP: _clean_up}
 
 
-def is_told(info: catalog.TaskInfo) -> bool:
+def has_effect(info: catalog.TaskInfo) -> bool:
     """Whether it can be said of the task at all."""
     return info.name in _EFFECTS
 
 
 def effect(info: catalog.TaskInfo, arguments: catalog.Arguments, now: datetime) -> str:
     """The sentence for these checked arguments; empty for tasks of which nothing can be said."""
-    if not is_told(info):
+    if not has_effect(info):
         return ""
     return _EFFECTS[info.name](now, **catalog.by_name(info.parameters, arguments.args, arguments.kwargs))

@@ -34,13 +34,13 @@ class Start(Form):
     start_at = MomentField(_l("Starts at"))
 
     @property
-    def wanted(self) -> str:
+    def choice(self) -> str:
         """now, delay or at; a form that says nothing means now."""
         return str(self.start.data or NOW)
 
     def moment(self, tz: ZoneInfo, now: datetime) -> datetime | None:
         """When the run starts; None for now. Raises `Invalid` by field."""
-        match self.wanted:
+        match self.choice:
             case "now":
                 return None
             case "delay":

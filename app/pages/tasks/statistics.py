@@ -66,7 +66,7 @@ def chart(numbers: Numbers) -> Chart:
         counts=[Tick(counts.y(value), f"{value:g}") for value in (counts.ticks[0], counts.top)],
         below=_below(numbers.span, intervals),
         median=None if whole.run_p50 is None else times.y(whole.run_p50),
-        summary=_told(whole),
+        summary=_in_words(whole),
     )
 
 
@@ -88,7 +88,7 @@ def _column(x: float, width: float, bucket: Bucket, times: Axis, counts: Axis) -
     return Column(
         x=round(x, 3),
         width=round(width, 3),
-        title=f"{_when(bucket)}: {_told(bucket)}",
+        title=f"{_when(bucket)}: {_in_words(bucket)}",
         good=(round(100 - bad - good, 2), good) if good else None,
         bad=(round(100 - bad, 2), bad) if bad else None,
         median=None if bucket.run_p50 is None else times.y(bucket.run_p50),
@@ -106,7 +106,7 @@ def _when(bucket: Bucket) -> str:
     return _("%(start)s to %(end)s", start=start, end=end)
 
 
-def _told(bucket: Bucket) -> str:
+def _in_words(bucket: Bucket) -> str:
     """An interval in words."""
     parts = [ngettext("%(num)s run", "%(num)s runs", bucket.runs)]
     if bucket.failed:

@@ -108,7 +108,7 @@ def step(bulk_id: str, now: datetime) -> bool:
     return more
 
 
-class _Asked(NamedTuple):
+class _Leased(NamedTuple):
     """What a step needs of a change; it outlives the transactions of the runs."""
 
     id: str
@@ -116,7 +116,7 @@ class _Asked(NamedTuple):
     by: str
 
 
-def _leased(bulk_id: str, now: datetime) -> _Asked | None:
+def _leased(bulk_id: str, now: datetime) -> _Leased | None:
     with transaction() as session:
         row = session.execute(
             update(Bulk)
@@ -130,7 +130,7 @@ def _leased(bulk_id: str, now: datetime) -> _Asked | None:
             .returning(Bulk.id, Bulk.action, Bulk.asked_by)
             .execution_options(synchronize_session=False)
         ).first()
-    return _Asked(*row) if row else None
+    return _Leased(*row) if row else None
 
 
 def _pending(bulk_id: str) -> list[_Item]:
@@ -159,7 +159,7 @@ def _note(bulk_id: str, outcomes: dict[int, BulkResult], more: bool, now: dateti
     topics.touch(broker.client(), [f"bulk:{bulk_id}"])
 
 
-def _outcome(bulk: _Asked, item: _Item, now: datetime) -> BulkResult:
+def _outcome(bulk: _Leased, item: _Item, now: datetime) -> BulkResult:
     """Act on one run; an outage is raised, so that the run is tried again."""
     try:
         with audit.acting(permits.acting_as(bulk.by, users.role_of(bulk.by))):
@@ -174,7 +174,7 @@ def _outcome(bulk: _Asked, item: _Item, now: datetime) -> BulkResult:
         return BulkResult(FAILED, storable(f"{type(error).__name__}: {error}"))
 
 
-def _rerun(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
+def _rerun(bulk: _Leased, run_id: str, now: datetime) -> BulkResult:
     key = f"bulk:{uuid.uuid5(uuid.UUID(bulk.id), run_id)}"
     if first := made_with(bulk.by, key):  # by a step that was cut off
         return BulkResult(DONE, new_id=first.id)
@@ -186,7 +186,7 @@ def _rerun(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
     return BulkResult(DONE, new_id=new.id)
 
 
-def _cancel(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
+def _cancel(bulk: _Leased, run_id: str, now: datetime) -> BulkResult:
     run = db.session.get(Run, run_id, populate_existing=True)
     if run is not None and run.state == states.REVOKED:
         return BulkResult(DONE)
@@ -197,7 +197,7 @@ def _cancel(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
     return BulkResult(DONE, cancel(run, terminate, bulk.by, now, audited=False))
 
 
-def _delete(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
+def _delete(bulk: _Leased, run_id: str, now: datetime) -> BulkResult:
     run = db.session.get(Run, run_id, populate_existing=True)
     if run is not None:
         verdict = judge(DELETE, run)
@@ -208,5 +208,5 @@ def _delete(bulk: _Asked, run_id: str, now: datetime) -> BulkResult:
     return BulkResult(DONE)
 
 
-_Act = Callable[[_Asked, str, datetime], BulkResult]
+_Act = Callable[[_Leased, str, datetime], BulkResult]
 _ACTS: dict[str, _Act] = {RERUN: _rerun, CANCEL: _cancel, TERMINATE: _cancel, DELETE: _delete}

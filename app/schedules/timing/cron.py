@@ -1,6 +1,6 @@
 """Cron expressions: read strictly, with the column named when something is wrong.
 
-croniter expands ranges, steps and lists; when the fires happen is decided elsewhere (`readings`, `fires`),
+croniter expands ranges, steps and lists; when the fires happen is decided elsewhere (`local_times`, `fires`),
 because croniter's own iteration goes other ways at clock changes. Rules, after Debian's cron(8) and
 crontab(5):
 

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from flask_babel import gettext as _
 
 from app.schedules.timing.fires import Timing, first_fire, is_fire, previous_fire
-from app.schedules.timing.local_times import count_readings, first_reading, last_reading
+from app.schedules.timing.local_times import count_local_times, first_local_time, last_local_time
 from app.schedules.timing.words import day_in_words, listed
 from app.schedules.timing.zones import ONE_SECOND, ClockChange, next_changes
 
 HOW_MANY = 2  # clock changes looked at: usually the next spring and the next autumn
-_MOST_NAMED = 3  # readings named one by one
+_MOST_NAMED = 3  # local times named one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ def warnings(timing: Timing, now: datetime) -> list[ChangeWarning]:
 
     In the language of the request. Raises TimingError for a timing that cannot be evaluated.
     """
-    tell = {"one_time": _once, "interval": _interval, "cron": _cron}[timing.task_type]
+    warning_of = {"one_time": _once, "interval": _interval, "cron": _cron}[timing.task_type]
     texts = []
     for change in next_changes(timing.tz, now.astimezone(UTC), HOW_MANY):
-        warning = tell(timing, change)
+        warning = warning_of(timing, change)
         if warning is not None:
             due_at, sentences = warning
             texts.append(_warning(change, due_at, sentences))
@@ -45,7 +45,7 @@ def warnings(timing: Timing, now: datetime) -> list[ChangeWarning]:
 
 def _warning(change: ClockChange, due_at: datetime, sentences: list[str]) -> ChangeWarning:
     back = change.after < change.before
-    # The day of the readings that come twice, or that do not come.
+    # The day of the local times that come twice, or that do not come.
     day = _local(change.at, change.after if back else change.before).date()
     shown = _day(day)
     text = (
@@ -60,7 +60,7 @@ def _warning(change: ClockChange, due_at: datetime, sentences: list[str]) -> Cha
 
 @dataclass(frozen=True, slots=True)
 class _Touched:
-    """The local readings of an entry that a change repeats or skips; `named` holds the first few."""
+    """The local times of an entry that a change repeats or skips; `named` holds the first few."""
 
     count: int
     named: list[datetime]
@@ -70,15 +70,15 @@ class _Touched:
 def _touched(timing: Timing, change: ClockChange) -> _Touched | None:
     low = _local(change.at, min(change.before, change.after))
     high = _local(change.at, max(change.before, change.after))
-    last = last_reading(timing.expression, low, high)
+    last = last_local_time(timing.expression, low, high)
     if last is None:
         return None
     named: list[datetime] = []
-    reading = first_reading(timing.expression, low, high)
-    while reading is not None and len(named) < _MOST_NAMED:
-        named.append(reading)
-        reading = first_reading(timing.expression, reading + ONE_SECOND, high)
-    return _Touched(count_readings(timing.expression, low, high), named, last)
+    local = first_local_time(timing.expression, low, high)
+    while local is not None and len(named) < _MOST_NAMED:
+        named.append(local)
+        local = first_local_time(timing.expression, local + ONE_SECOND, high)
+    return _Touched(count_local_times(timing.expression, low, high), named, last)
 
 
 def _cron(timing: Timing, change: ClockChange) -> tuple[datetime, list[str]] | None:
@@ -134,7 +134,7 @@ def _skipped(timing: Timing, change: ClockChange, touched: _Touched) -> tuple[da
 
 
 def _once(timing: Timing, change: ClockChange) -> tuple[datetime, list[str]] | None:
-    """A one-time fire whose local reading comes twice: which of the two it is."""
+    """A one-time fire whose local time comes twice: which of the two it is."""
     if timing.run_at is None or change.after > change.before:
         return None
     run_at = timing.run_at.astimezone(UTC)
@@ -176,8 +176,8 @@ def _zone_name(timing: Timing, moment: datetime) -> str:
     return moment.astimezone(timing.tz).tzname() or ""
 
 
-def _clock(reading: datetime) -> str:
-    return f"{reading:%H:%M:%S}" if reading.second else f"{reading:%H:%M}"
+def _clock(local: datetime) -> str:
+    return f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
 
 
 def _day(day: date) -> str:
@@ -185,7 +185,7 @@ def _day(day: date) -> str:
 
 
 def _times(touched: _Touched) -> str:
-    return listed([_clock(reading) for reading in touched.named])
+    return listed([_clock(local) for local in touched.named])
 
 
 def _extent(touched: _Touched) -> dict[str, object]:

@@ -21,7 +21,12 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from app.schedules.timing.cron import HORIZON_YEARS, parse
-from app.schedules.timing.local_times import CronExpression, count_readings, first_reading, last_reading
+from app.schedules.timing.local_times import (
+    CronExpression,
+    count_local_times,
+    first_local_time,
+    last_local_time,
+)
 from app.schedules.timing.zones import LAST_YEAR, ONE_SECOND, Stretch, stretches, zone
 
 TaskType = Literal["one_time", "interval", "cron"]
@@ -215,7 +220,7 @@ def _cron_from(expression: CronExpression, tz: ZoneInfo, moment: datetime) -> da
                 continue
             if stretch.begin >= floor and _fires_after_gap(expression, stretch):
                 return stretch.begin
-            fire = first_reading(expression, *_readings(expression, stretch, floor, stretch.end))
+            fire = first_local_time(expression, *_local_range(expression, stretch, floor, stretch.end))
             if fire is not None:
                 return fire.replace(tzinfo=UTC) - stretch.offset
     return None
@@ -227,7 +232,7 @@ def _cron_until(expression: CronExpression, tz: ZoneInfo, moment: datetime) -> d
         for stretch in reversed(stretches(tz, year)):
             if stretch.begin >= ceiling:
                 continue
-            fire = last_reading(expression, *_readings(expression, stretch, stretch.begin, ceiling))
+            fire = last_local_time(expression, *_local_range(expression, stretch, stretch.begin, ceiling))
             if fire is not None:
                 return fire.replace(tzinfo=UTC) - stretch.offset
             if _fires_after_gap(expression, stretch):
@@ -246,7 +251,7 @@ def _cron_count(expression: CronExpression, tz: ZoneInfo, start: datetime, befor
             if stretch.begin >= floor and _fires_after_gap(expression, stretch):
                 total += 1
                 low = stretch.begin + ONE_SECOND  # a reading at that very instant is the same fire
-            total += count_readings(expression, *_readings(expression, stretch, low, ceiling))
+            total += count_local_times(expression, *_local_range(expression, stretch, low, ceiling))
     return total
 
 
@@ -260,10 +265,10 @@ def _fires_after_gap(expression: CronExpression, stretch: Stretch) -> bool:
     if not expression.fixed or stretch.offset <= stretch.before:
         return False
     begin = stretch.begin.replace(tzinfo=None)
-    return first_reading(expression, begin + stretch.before, begin + stretch.offset) is not None
+    return first_local_time(expression, begin + stretch.before, begin + stretch.offset) is not None
 
 
-def _readings(
+def _local_range(
     expression: CronExpression, stretch: Stretch, floor: datetime, ceiling: datetime
 ) -> tuple[datetime, datetime]:
     """The local readings [low, high) within the stretch and [floor, ceiling) at which the entry may fire."""

@@ -1,6 +1,6 @@
-"""What a cron expression allows on the local calendar and clock: the readings at which it fires.
+"""What a cron expression allows on the local calendar and clock: the local times at which it fires.
 
-Everything here is about naive local time; a *reading* is what the clocks on the wall show. The time zone
+Everything here is about naive local time; a *local time* is what the clocks on the wall show. The time zone
 comes in with `fires`. All lookups are arithmetic on sorted columns: none walks through time by the minute.
 """
 
@@ -105,12 +105,12 @@ def count_days(expression: CronExpression, first: date, before: date) -> int:
 
 
 def _matches_day(expression: CronExpression, moment: datetime) -> bool:
-    """Whether the expression fires on the day of that local reading."""
+    """Whether the expression fires on the day of that local time."""
     return moment.day in days_in(expression, moment.year, moment.month)
 
 
-def first_reading(expression: CronExpression, low: datetime, high: datetime) -> datetime | None:
-    """The first reading in [low, high) at which the expression fires; whole seconds in and out."""
+def first_local_time(expression: CronExpression, low: datetime, high: datetime) -> datetime | None:
+    """The first local time in [low, high) at which the expression fires; whole seconds in and out."""
     if low >= high:
         return None
     rank = _rank(expression, low) if _matches_day(expression, low) else 0
@@ -124,8 +124,8 @@ def first_reading(expression: CronExpression, low: datetime, high: datetime) -> 
     return moment if moment < high else None
 
 
-def last_reading(expression: CronExpression, low: datetime, high: datetime) -> datetime | None:
-    """The last reading in [low, high) at which the expression fires."""
+def last_local_time(expression: CronExpression, low: datetime, high: datetime) -> datetime | None:
+    """The last local time in [low, high) at which the expression fires."""
     if low >= high:
         return None
     rank = _rank(expression, high) if _matches_day(expression, high) else 0
@@ -139,8 +139,8 @@ def last_reading(expression: CronExpression, low: datetime, high: datetime) -> d
     return moment if moment >= low else None
 
 
-def count_readings(expression: CronExpression, low: datetime, high: datetime) -> int:
-    """How many readings in [low, high) the expression fires at; the cost grows with the months between."""
+def count_local_times(expression: CronExpression, low: datetime, high: datetime) -> int:
+    """How many local times in [low, high) the expression fires at; the cost grows with the months between."""
     if low >= high:
         return 0
     total = count_days(expression, low.date(), high.date()) * expression.per_day
@@ -151,16 +151,16 @@ def count_readings(expression: CronExpression, low: datetime, high: datetime) ->
     return total
 
 
-def _rank(expression: CronExpression, reading: datetime) -> int:
+def _rank(expression: CronExpression, local: datetime) -> int:
     """How many of a day's fire times lie before that time of day."""
     hours, minutes, seconds = expression.hours, expression.minutes, expression.seconds
-    at_hour = bisect_left(hours, reading.hour)
+    at_hour = bisect_left(hours, local.hour)
     rank = at_hour * len(minutes) * len(seconds)
-    if at_hour < len(hours) and hours[at_hour] == reading.hour:
-        at_minute = bisect_left(minutes, reading.minute)
+    if at_hour < len(hours) and hours[at_hour] == local.hour:
+        at_minute = bisect_left(minutes, local.minute)
         rank += at_minute * len(seconds)
-        if at_minute < len(minutes) and minutes[at_minute] == reading.minute:
-            rank += bisect_left(seconds, reading.second)
+        if at_minute < len(minutes) and minutes[at_minute] == local.minute:
+            rank += bisect_left(seconds, local.second)
     return rank
 
 
