@@ -55,7 +55,8 @@ for name in [
     del os.environ[name]  # the suite does not depend on the caller's settings
 passwords.METHOD = "scrypt:1024:8:1"  # the same, for a thirtieth of the work
 recorder.BLOCK_MS = 10  # nobody sends anything while a recorder waits in this very process
-settings.register_profile("quick", max_examples=40, deadline=None, derandomize=True)
+settings.register_profile("quick", max_examples=10, deadline=None, derandomize=True)
+settings.register_profile("usual", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=500, deadline=None)
 
 
@@ -87,7 +88,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("long" if config.getoption("long") else "quick")
+    settings.load_profile(next((name for name in ("long", "quick") if config.getoption(name)), "usual"))
     gc.set_threshold(20_000, 20, 20)  # thousands of tests make much, and little of it is garbage
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,7 @@ def modules() -> list[Path]:
     return [path for path in tracked("app/*.py") if "migrations" not in path.parts]
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The rooms of ours that a module imports, at its top or inside its functions."""
     found = set()

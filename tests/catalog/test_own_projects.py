@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
+pytestmark = pytest.mark.process
 TOLD = """
 import json, sys
 from app import create_app
