@@ -223,6 +223,21 @@ class Settings(BaseSettings):
         min_length=16,
         description="Signs sessions and links; unset: made once and kept in the data folder.",
     )
+    session_idle_minutes: int = Field(
+        720, ge=5, description="A sign-in that nobody used for so long ends; live pages do not count as use."
+    )
+    session_max_hours: int = Field(
+        336, ge=1, description="How long a sign-in lasts at most, also one that is to be kept."
+    )
+    session_remember: bool = Field(
+        True, description='Offers "Keep me signed in on this computer": no end for not being used.'
+    )
+    password_memory_kib: int = Field(
+        65_536,
+        ge=32,
+        le=4_194_304,
+        description="Memory that checking a password takes, so that guessing is dear.",
+    )
     brokers: Annotated[dict[str, str], NoDecode, BeforeValidator(_brokers)] = Field(
         {},
         description="Brokers of other apps with the agent, to which Celeriac may send: "

@@ -32,6 +32,7 @@ ENTRIES = (
     "app.pages.health",
     "app.api.frame",
     "app.api.accounts",
+    "app.api.users",
     "app.api.audit",
     "app.api.tasks",
     "app.api.runs",

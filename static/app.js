@@ -18,6 +18,7 @@
 
   const STOPPED_AFTER = 15_000;
   const IDLE_AFTER = 300_000;
+  const ACTIVE_FOR = 60_000;
   const pill = document.querySelector(".live");
   const stale = new WeakSet(); // regions that show less than the last answer held
   let paused = sessionStorage.getItem("live-paused") === "1";
@@ -48,6 +49,7 @@
   document.addEventListener("htmx:config:request", (event) => {
     const { ctx } = event.detail;
     const region = ctx.sourceElement;
+    if (Date.now() - activeAt < ACTIVE_FOR) ctx.request.headers["X-Active"] = "1"; // else a session grows old
     if (!isLive(region)) return;
     ctx.held = region.dataset.live === "list" && !region.released && mustHold(region);
     region.released = false;

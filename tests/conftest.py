@@ -21,9 +21,8 @@ from typing import Any
 import fasteners
 import pytest
 import redis as redis_client
-from flask import Flask, has_app_context, session
+from flask import Flask, g, has_app_context, session
 from flask.testing import FlaskClient
-from flask_login import login_user
 from flask_migrate import upgrade
 from flask_wtf.csrf import generate_csrf
 from hypothesis import settings
@@ -34,12 +33,13 @@ from werkzeug.test import TestResponse
 from xdist.scheduler import LoadScopeScheduling
 
 from app import broker, create_app, embedded_redis, runs
-from app.accounts import passwords, tokens, users
+from app.accounts import tokens, users
 from app.broker import ownership
 from app.celery import factory
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db, limiter
+from app.pages.accounts import sign_in
 from app.recorder import recorder
 from app.runs import Run, RunRequest
 from tests.launcher import Launched, Launcher
@@ -53,7 +53,6 @@ for name in [
     name for name in os.environ if name.startswith("CELERIAC_") and name != "CELERIAC_BROWSER_REQUIRED"
 ]:
     del os.environ[name]  # the suite does not depend on the caller's settings
-passwords.METHOD = "scrypt:1024:8:1"  # the same, for a thirtieth of the work
 recorder.BLOCK_MS = 10  # nobody sends anything while a recorder waits in this very process
 settings.register_profile("quick", max_examples=10, deadline=None, derandomize=True)
 settings.register_profile("usual", max_examples=40, deadline=None, derandomize=True)
@@ -317,7 +316,11 @@ def flask_app(
     if database not in flask_apps:
         app = create_app(
             Settings(
-                data_dir=data_dir, database_url=database, base_url="http://localhost", tasks=[SAMPLE_TASKS]
+                data_dir=data_dir,
+                database_url=database,
+                base_url="http://localhost",
+                tasks=[SAMPLE_TASKS],
+                password_memory_kib=32,  # the same, for a thousandth of the work
             )
         )
         make_ready(app)
@@ -580,7 +583,7 @@ def caller(app: Flask) -> Callable[[str], Caller]:
 def let_in(browser: FlaskClient, user: users.User) -> None:
     """Sign a user in without the pages that do it: what stands in the session then, in few milliseconds."""
     with browser.application.test_request_context(environ_base=browser.environ_base):
-        login_user(user)
+        sign_in.enter(user, "password")
         begun = dict(session)
     with browser.session_transaction() as kept:
         kept.clear()
@@ -619,6 +622,7 @@ def post() -> Callable[..., TestResponse]:
             held = dict(kept)
         with browser.application.test_request_context():
             session.update(held)
+            g.pop("csrf_token", None)  # of another browser
             token = generate_csrf()
         headers = {"X-CSRFToken": token} | ({"HX-Request": "true"} if htmx else {})
         return browser.post(path, data=data, headers=headers)

@@ -1,4 +1,4 @@
-"""The tables of users, API tokens and one-time sign-in links. Secrets are kept as hashes only."""
+"""The tables of users, sessions, API tokens and one-time sign-in links. Secrets are kept as hashes only."""
 
 from datetime import datetime
 
@@ -23,8 +23,6 @@ class User(Base):
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    # Counts up to end every session that was begun before.
-    session_version: Mapped[int] = mapped_column(default=1, server_default="1")
     timezone: Mapped[str | None] = mapped_column(String(64))
     theme: Mapped[str | None] = mapped_column(String(16))
     locale: Mapped[str | None] = mapped_column(String(16))
@@ -38,16 +36,47 @@ class User(Base):
         return self.active
 
     def get_id(self) -> str:
-        """What a session keeps of its user: the id, and the version that the session belongs to."""
-        return f"{self.id}.{self.session_version}"
+        """Flask-Login's: what a browser keeps of its user, beside the secret of its session."""
+        return str(self.id)
+
+    def limit_to(self, role: str | None) -> None:
+        """Let the user act with no more than a role, as one of their tokens says; until the request ends."""
+        vars(self)["_limited_to"] = role
+
+    @property
+    def acting_role(self) -> str:
+        """The role in which the user acts now: the own one, or the lower one of a token."""
+        return roles.lower(self.role, vars(self).get("_limited_to"))
 
     def can(self, right: str) -> bool:
         """Whether the user may "view", "operate" or "administer"."""
-        return self.active and roles.may(self.role, right)
+        return self.active and roles.may(self.acting_role, right)
+
+
+class UserSession(Base):
+    """A browser in which a user is signed in. `remembered` ones end by age alone, others unused too."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    way: Mapped[str] = mapped_column(String(8))
+    remembered: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    address: Mapped[str | None] = mapped_column(String(64))
+    agent: Mapped[str] = mapped_column(String(255))
+
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 
 
 class ApiToken(Base):
-    """A secret with which a program acts as its user. `start` is enough of it to recognise it in a list."""
+    """A secret with which a program acts as its user. `start` is enough of it to recognise it in a list.
+
+    Without a `role` it has its user's; with one, the lower of both.
+    """
 
     __tablename__ = "api_tokens"
 
@@ -56,11 +85,18 @@ class ApiToken(Base):
     label: Mapped[str] = mapped_column(String(80))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     start: Mapped[str] = mapped_column(String(12))
+    role: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def may(self) -> str:
+        """The role in which it acts now."""
+        return roles.lower(self.user.role, self.role)
 
 
 class LoginLink(Base):

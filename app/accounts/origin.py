@@ -13,5 +13,5 @@ def origin() -> audit.Origin | None:
         return None
     # `requires` keeps the name: asked of the user inside a transaction, it would be read again.
     name = g.get("caller_name") or current_user.name
-    role = g.get("caller_role") or current_user.role
+    role = g.get("caller_role") or current_user.acting_role
     return audit.Origin(name, "api" if is_api() else "page", request.remote_addr, role)

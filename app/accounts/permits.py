@@ -20,13 +20,13 @@ def may_run(task_name: str | None) -> bool:
     info = catalog.lookup(task_name) if task_name else None
     if info is None or info.role != roles.ADMIN:
         return True  # to operate at all is asked at the door
-    role = _role()
-    return role is None or roles.may(role, roles.ADMINISTER)
+    acting = role()
+    return acting is None or roles.may(acting, roles.ADMINISTER)
 
 
 def require(task_name: str | None, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
     """Raise `Forbidden` when who acts may not run the task, or one that its arguments would send."""
-    if _role() is None:
+    if role() is None:
         return
     for name in (task_name, *_sent_by([*args, *(kwargs or {}).values()])):
         if not may_run(name):
@@ -40,7 +40,8 @@ def acting_as(name: str | None, role: str) -> audit.Origin:
     return audit.Origin(name or "", origin.SYSTEM, role=role)
 
 
-def _role() -> str | None:
+def role() -> str | None:
+    """The role in which somebody acts; None for the system and the command line."""
     return origin.current().role
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from app import audit
 from app.accounts.models import ApiToken, User
@@ -20,8 +20,25 @@ USED_EVERY = timedelta(minutes=1)
 _LARGEST_ID = 2**31 - 1
 
 
-def create(user: User, label: str, now: datetime) -> tuple[ApiToken, str]:
-    """A new token of a user, and its secret, which nobody can be shown again; raises `Invalid`."""
+def create(
+    user: User,
+    label: str,
+    now: datetime,
+    *,
+    role: str | None = None,
+    expires_at: datetime | None = None,
+    by: User | None = None,
+    within: ApiToken | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token of a user, and its secret, which nobody can be shown again.
+
+    Its role is not above the user's. `by` (None: the command line) makes it for themselves, or as an
+    admin for anybody; `within` is the token by which they act: what it makes for them cannot do more, or
+    live longer.
+    Raises `Invalid` by field, `Forbidden` for somebody else's.
+    """
+    if by and by.id != user.id and not by.can(roles.ADMINISTER):
+        raise Forbidden(_("Only an admin can make a token for somebody else."))
     label = " ".join(label.split())
     if len(label) > LABEL_MAX:
         raise Invalid({"label": [_("A label may have at most %(n)s characters.", n=LABEL_MAX)]})
@@ -29,25 +46,46 @@ def create(user: User, label: str, now: datetime) -> tuple[ApiToken, str]:
         raise Invalid({"label": [_("A label is one line of text.")]})
     if not user.active:
         raise Invalid({"user": [_("%(name)s is not active.", name=user.name)]})
+    own = by if by and by.id == user.id else None
+    role = _checked_role(role, own.acting_role if own else user.role)
+    if own and role is None and own.acting_role != own.role:
+        role = own.acting_role
+    _check_end(expires_at, now, within if own else None)
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction() as session:
         token = ApiToken(
-            user_id=user.id, label=label, token_hash=digest(secret), start=secret[:8], created_at=now
+            user_id=user.id,
+            label=label,
+            token_hash=digest(secret),
+            start=secret[:8],
+            role=role,
+            created_at=now,
+            expires_at=expires_at,
         )
         session.add(token)
         session.flush()
-        audit.record("token.create", now, "token", token.id, label or token.start, user=user.name)
+        until = expires_at.isoformat() if expires_at else None
+        audit.record(
+            "token.create",
+            now,
+            "token",
+            token.id,
+            label or token.start,
+            user=user.name,
+            role=role,
+            until=until,
+        )
     return token, secret
 
 
-def find(secret: str) -> ApiToken | None:
-    """The token with this secret, if it is not revoked and its user is active."""
+def find(secret: str, now: datetime) -> ApiToken | None:
+    """The token with this secret, if it is not revoked, has not ended and its user is active."""
     if not secret.startswith(PREFIX):
         return None
     query = (
         select(ApiToken)
         .join(ApiToken.user)
-        .where(ApiToken.token_hash == digest(secret), ApiToken.revoked_at.is_(None), User.active)
+        .where(ApiToken.token_hash == digest(secret), _open(now), User.active)
     )
     return db.session.scalar(query)
 
@@ -86,6 +124,39 @@ def revoke(token_id: int, now: datetime, by: User | None = None) -> None:
     with transaction():
         token.revoked_at = now
         audit.record("token.revoke", now, "token", token_id, token.label or token.start, user=token.user.name)
+
+
+def _checked_role(role: str | None, most: str) -> str | None:
+    if not role:
+        return None
+    if role not in roles.ROLES or roles.lower(role, most) != role:
+        allowed = ", ".join(roles.ROLES[: roles.ROLES.index(most) + 1])
+        raise Invalid(
+            {
+                "role": [
+                    _(
+                        "A token cannot have the role %(role)s; allowed: %(allowed)s.",
+                        role=role[:40],
+                        allowed=allowed,
+                    )
+                ]
+            }
+        )
+    return role
+
+
+def _check_end(expires_at: datetime | None, now: datetime, within: ApiToken | None) -> None:
+    if expires_at and expires_at <= now:
+        raise Invalid({"expires_at": [_("The end of a token lies ahead.")]})
+    most = within.expires_at if within else None
+    if most and (expires_at is None or expires_at > most):
+        raise Invalid(
+            {"expires_at": [_("A token that is made by a token ends no later than that one does.")]}
+        )
+
+
+def _open(now: datetime) -> ColumnElement[bool]:
+    return and_(ApiToken.revoked_at.is_(None), or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now))
 
 
 def digest(secret: str) -> str:

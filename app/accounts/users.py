@@ -3,24 +3,22 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
-from app.accounts import links, passwords
+from app.accounts import links, passwords, sessions
 from app.accounts.models import User
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
 from app.web import roles
-from app.web.numbers import whole
 
 FIRST_ADMIN = "admin"
 NAME_MAX = 40
-SEEN_EVERY = timedelta(minutes=1)
 _NAME = re.compile(r"[^\W_][\w.@+-]*")
 _LARGEST_ID = 2**31 - 1
 
@@ -34,14 +32,13 @@ def create(name: str, role: str, now: datetime, password: str | None = None) -> 
     name = _checked_name(name)
     _check_role(role)
     if password is not None:
-        passwords.check(password)
+        passwords.check(password, name)
     user = User(
         name=name,
         name_key=_key(name),
         role=role,
         active=True,
         created_at=now,
-        session_version=1,
         password_hash=None if password is None else passwords.hashed(password),
     )
     try:
@@ -88,7 +85,11 @@ def sign_in(name: str, password: str, now: datetime) -> User | None:
     if user is None:
         return None
     if right and user.active:
+        dated = passwords.is_dated(user.password_hash or "")
+        anew = passwords.hashed(password) if dated else None
         with transaction():
+            if anew:  # only now is the password known from which to make another hash
+                user.password_hash = anew
             audit.record("user.sign-in", now, "user", user.id, user.name, actor=user.name)
         return user
     with transaction():
@@ -96,36 +97,13 @@ def sign_in(name: str, password: str, now: datetime) -> User | None:
     return None
 
 
-def sign_out(user: User, now: datetime) -> None:
-    """Note that a user ended a session; the session itself is the browser's cookie."""
-    with transaction():
-        audit.record("user.sign-out", now, "user", user.id, user.name)
-
-
-def of_session(session_id: str) -> User | None:
-    """The user that a session belongs to (see `User.get_id`); None once the session was ended."""
-    user_id, _dot, version = session_id.partition(".")
-    number = whole(user_id, high=_LARGEST_ID)
-    user = None if number is None else db.session.get(User, number)
-    return user if user and user.active and user.session_version == whole(version) else None
-
-
-def note_seen(user: User, now: datetime) -> None:
-    """Keep when a user was last here, exact to a minute, so that not every request writes."""
-    if user.last_seen_at and now - user.last_seen_at < SEEN_EVERY:
-        return
-    stale = or_(User.last_seen_at.is_(None), User.last_seen_at < now)
-    with transaction() as session:
-        session.execute(update(User).where(User.id == user.id, stale).values(last_seen_at=now))
-
-
 def set_password(user: User, password: str, now: datetime) -> None:
     """Give a user a new password; every session that was begun before ends. Raises `Invalid`."""
-    passwords.check(password)
+    passwords.check(password, user.name)
     password_hash = passwords.hashed(password)
     with transaction():
         user.password_hash = password_hash
-        user.session_version += 1
+        sessions.drop(user.id)
         audit.record("user.password", now, "user", user.id, user.name)
 
 
@@ -139,13 +117,6 @@ def change_password(user: User, old: str, new: str, now: datetime) -> None:
             audit.record("user.password-refused", now, "user", user.id, user.name)
         raise WrongPassword({"current": [_("This is not your present password.")]})
     set_password(user, new, now)
-
-
-def end_sessions(user: User, now: datetime) -> None:
-    """Sign a user out on every computer."""
-    with transaction():
-        user.session_version += 1
-        audit.record("user.end-sessions", now, "user", user.id, user.name)
 
 
 def set_role(user: User, role: str, now: datetime) -> None:
@@ -162,7 +133,7 @@ def deactivate(user: User, now: datetime) -> None:
     with transaction():
         _keep_an_admin(user, False)
         user.active = False
-        user.session_version += 1
+        sessions.drop(user.id)
         audit.record("user.deactivate", now, "user", user.id, user.name)
 
 

@@ -4,6 +4,7 @@ import getpass
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -13,7 +14,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
 from app import audit
-from app.accounts import links, tokens, users
+from app.accounts import links, sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.config import settings
@@ -98,6 +99,32 @@ def set_role(name: str, role: str) -> None:
     click.echo(f"{user.name} is {user.role}.")
 
 
+@users_group.command("sessions")
+@click.argument("name")
+@told_plainly
+def list_sessions(name: str) -> None:
+    """List where a user is signed in: id, way, address, since, last used, browser."""
+    for one in sessions.listing(utcnow(), users.find(name)):
+        since, seen = (moment.isoformat(timespec="minutes") for moment in (one.created_at, one.seen_at))
+        click.echo(f"{one.id}\t{one.way}\t{one.address or ''}\t{since}\t{seen}\t{one.agent}")
+
+
+@users_group.command("sign-out")
+@click.argument("name")
+@click.option("--session", "session_id", type=int, help="End this one only; `users sessions` shows its id.")
+@told_plainly
+def sign_out(name: str, session_id: int | None) -> None:
+    """Sign a user out everywhere, or in one place."""
+    user, now = users.find(name), utcnow()
+    if session_id is None:
+        click.echo(f"{user.name} is signed out everywhere ({sessions.end_all(user, now)}).")
+        return
+    if sessions.get(session_id, now).user_id != user.id:
+        raise click.ClickException(f"Session {session_id} is not one of {user.name}.")
+    sessions.end(session_id, now)
+    click.echo(f"{user.name} is signed out there.")
+
+
 @users_group.command("deactivate")
 @click.argument("name")
 @told_plainly
@@ -121,20 +148,26 @@ def activate(name: str) -> None:
 @tokens_group.command("create")
 @click.argument("name")
 @click.option("--label", default="", help="What the token is for.")
+@click.option("--role", metavar="|".join(roles.ROLES), help="With less than the user's role.")
+@click.option("--days", type=click.IntRange(1, 36500), help="Ends in so many days; without, never.")
 @told_plainly
-def create_token(name: str, label: str) -> None:
+def create_token(name: str, label: str, role: str | None, days: int | None) -> None:
     """Make an API token of a user and print it, and nothing else. It cannot be shown again."""
-    _token, secret = tokens.create(users.find(name), label, utcnow())
+    now = utcnow()
+    end = now + timedelta(days=days) if days else None
+    _token, secret = tokens.create(users.find(name), label, now, role=role, expires_at=end)
     click.echo(secret)
 
 
 @tokens_group.command("list")
 @told_plainly
 def list_tokens() -> None:
-    """List tokens that are not revoked: id, user, how it begins, label, last used."""
+    """List tokens that are not revoked: id, user, how it begins, label, last used, role, end."""
     for token in tokens.listing():
         used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never used"
-        click.echo(f"{token.id}\t{token.user.name}\t{token.start}…\t{token.label}\t{used}")
+        end = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "no end"
+        told = (token.id, token.user.name, f"{token.start}…", token.label, used, token.may, end)
+        click.echo("\t".join(map(str, told)))
 
 
 @tokens_group.command("revoke")

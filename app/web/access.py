@@ -35,6 +35,18 @@ def session_counts() -> bool:
     return not is_api() or (bearer_token() is None and request.method in _SAFE_METHODS)
 
 
+def is_act() -> bool:
+    """Whether somebody does something by this request, and not a page that asks by itself what is new.
+
+    static/app.js says with each part of a page whether its reader has moved in the last minute.
+    """
+    if is_api():
+        return False
+    return (
+        request.method not in _SAFE_METHODS or not wants_fragment() or request.headers.get("X-Active") == "1"
+    )
+
+
 def page_behind() -> str | None:
     """The address of our page from which a form or a fragment was asked for; None when nobody said."""
     address = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")

@@ -31,7 +31,7 @@ def requires(right: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 raise Unauthorized
             if not current_user.can(right):
                 raise Forbidden(_missing(right))
-            g.caller_name, g.caller_role = current_user.name, current_user.role
+            g.caller_name, g.caller_role = current_user.name, current_user.acting_role
             return view(*args, **kwargs)
 
         return checked

@@ -18,6 +18,11 @@ ROLES = tuple(RIGHTS)
 ALL_RIGHTS = RIGHTS[ADMIN]
 
 
+def lower(role: str, limit: str | None) -> str:
+    """The lower of two roles; no limit leaves the first."""
+    return min(role, limit, key=ROLES.index) if limit and role in ROLES else role
+
+
 def may(role: str, right: str) -> bool:
     """Whether a role includes a right; a role that is not known includes none."""
     return right in RIGHTS.get(role, ())

@@ -7,7 +7,8 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 
 from app import audit
-from app.accounts import tokens, users
+from app.accounts import sessions, tokens, users
+from app.clock import utcnow
 
 
 @pytest.fixture
@@ -21,8 +22,6 @@ def test_create_with_a_password(run: FlaskCliRunner) -> None:
     assert result.exit_code == 0, result.output
     assert "http" not in result.output
     assert users.find("mei").can("operate")
-    from app.clock import utcnow
-
     assert users.sign_in("mei", "correct horse", utcnow())
     entry = audit.page(audit.AuditFilter(action="user.create")).items[0]
     assert (entry.via, entry.object_name, entry.address) == ("cli", "mei", None)
@@ -59,6 +58,10 @@ def test_create_without_a_password_prints_a_link(app: Flask, run: FlaskCliRunner
         (["users", "activate", "nobody"], "", "no user named nobody"),
         (["tokens", "create", "nobody"], "", "no user named nobody"),
         (["tokens", "create", "boss", "--label", "x" * 81], "", "at most 80 characters"),
+        (["tokens", "create", "boss", "--role", "king"], "", "allowed: viewer, operator, admin"),
+        (["users", "sessions", "nobody"], "", "no user named nobody"),
+        (["users", "sign-out", "nobody"], "", "no user named nobody"),
+        (["users", "sign-out", "boss", "--session", "9"], "", "no session 9"),
         (["tokens", "revoke", "99"], "", "no token 99"),
     ],
 )
@@ -104,9 +107,35 @@ def test_tokens_create_prints_only_the_token(run: FlaskCliRunner) -> None:
     run.invoke(args=["users", "create", "mei", "--role", "operator"])
     result = run.invoke(args=["tokens", "create", "Mei", "--label", "nightly"])
     assert re.fullmatch(r"cel_[\w-]{43}\n", result.output)
-    token = tokens.find(result.output.strip())
+    token = tokens.find(result.output.strip(), utcnow())
     assert token
     listed = run.invoke(args=["tokens", "list"]).output
-    assert listed == f"{token.id}\tmei\t{result.output[:8]}…\tnightly\tnever used\n"
+    assert listed == f"{token.id}\tmei\t{result.output[:8]}…\tnightly\tnever used\toperator\tno end\n"
     assert run.invoke(args=["tokens", "revoke", str(token.id)]).exit_code == 0
     assert run.invoke(args=["tokens", "list"]).output == ""
+
+
+def test_a_token_with_a_role_and_an_end(run: FlaskCliRunner) -> None:
+    run.invoke(args=["users", "create", "mei", "--role", "operator"])
+    run.invoke(args=["tokens", "create", "mei", "--role", "viewer", "--days", "30"])
+    (token,) = tokens.listing()
+    assert (token.may, (token.expires_at - token.created_at).days) == ("viewer", 30)  # type: ignore[operator]
+    assert run.invoke(args=["tokens", "create", "mei", "--days", "0"]).exit_code == 2
+
+
+def test_sessions_are_listed_and_ended(run: FlaskCliRunner) -> None:
+    for name in ("mei", "tom"):
+        run.invoke(args=["users", "create", name, "--role", "viewer"])
+    mei, tom = users.find("mei"), users.find("tom")
+    for user in (mei, mei, tom):
+        sessions.begin(user, sessions.LINK, utcnow(), address="10.0.0.7", agent="Firefox/1")
+    lines = run.invoke(args=["users", "sessions", "mei"]).output.splitlines()
+    assert [line.split("\t")[1:3] for line in lines] == [["link", "10.0.0.7"]] * 2
+    first = lines[0].split("\t")[0]
+    refused = run.invoke(args=["users", "sign-out", "tom", "--session", first])
+    assert (refused.exit_code, "not one of tom" in refused.output) == (1, True)
+    assert run.invoke(args=["users", "sign-out", "mei", "--session", first]).exit_code == 0
+    assert len(sessions.listing(utcnow(), mei)) == 1
+    assert "everywhere (1)" in run.invoke(args=["users", "sign-out", "mei"]).output
+    assert sessions.listing(utcnow(), mei) == []
+    assert len(sessions.listing(utcnow(), tom)) == 1

@@ -30,13 +30,20 @@ def test_every_role_has_settings(signed_in: SignedIn) -> None:
     for role in ("viewer", "operator", "admin"):
         page = signed_in(role).get("/settings")
         assert page.status_code == 200
-        assert ("Make a token" in page.text) == (role == "admin")
+        assert "Make a token" in page.text
         assert ('href="/settings/users"' in page.text) == (role == "admin")
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/users", "/users/1/role", "/users/1/deactivate", "/users/1/activate", "/users/1/link", "/tokens"],
+    [
+        "/users",
+        "/users/1/role",
+        "/users/1/deactivate",
+        "/users/1/activate",
+        "/users/1/link",
+        "/users/1/tokens",
+    ],
 )
 @pytest.mark.parametrize("role", ["viewer", "operator"])
 def test_only_an_admin_manages_users_and_makes_tokens(
@@ -228,3 +235,46 @@ def test_roles_and_shutting_out(signed_in: SignedIn, submit: Callable[..., TestR
     assert submit(boss, f"/users/{2**80}/deactivate").status_code == 404
     page = boss.get("/settings/users").text
     assert "Deactivate mei" in page
+
+
+def test_everyone_makes_tokens_for_themselves_within_their_role(
+    app: Flask, signed_in: SignedIn, submit: Callable[..., TestResponse]
+) -> None:
+    mei = signed_in("operator", "mei")
+    page = mei.get("/settings").text
+    assert 'value="operator"' in page
+    assert 'value="admin"' not in page
+    assert submit(mei, "/tokens", label="x", role="admin", days="30").status_code == 422
+    assert submit(mei, "/tokens", label="x", role="viewer", days="7").status_code == 422
+    answer = submit(mei, "/tokens", label="reader", role="viewer", days="30")
+    found = re.search(r"cel_[\w-]{43}", answer.text)
+    assert found
+    headers = {"Authorization": f"Bearer {found[0]}"}
+    program = app.test_client()
+    assert program.get("/api/v1/me", headers=headers).json["role"] == "viewer"  # type: ignore[index]
+    body = {"task_name": "sample_tasks.plain", "args": [1]}
+    assert program.post("/api/v1/runs", headers=headers, json=body).status_code == 403
+    assert [(one.label, one.may) for one in tokens.listing()] == [("reader", "viewer")]
+
+
+def test_an_admin_makes_a_token_for_somebody(
+    app: Flask, signed_in: SignedIn, submit: Callable[..., TestResponse]
+) -> None:
+    boss, mei = signed_in("admin", "boss"), users.create("mei", "viewer", utcnow())
+    path = f"/users/{mei.id}"
+    answer = submit(boss, f"{path}/tokens", label="for mei", role="viewer", days="0")
+    found = re.search(r"cel_[\w-]{43}", answer.text)
+    assert (answer.status_code, answer.headers["Content-Location"]) == (201, f"/settings{path}")
+    assert found
+    assert "New token of mei" in answer.text
+    assert found[0] not in boss.get(f"/settings{path}").text
+    me = app.test_client().get("/api/v1/me", headers={"Authorization": f"Bearer {found[0]}"})
+    assert me.json["name"] == "mei"  # type: ignore[index]
+    assert submit(boss, f"{path}/tokens", role="operator", days="0").status_code == 422
+    (entry,) = audit.page(audit.AuditFilter(action="token.create")).items
+    assert (entry.actor, entry.details and entry.details["user"]) == ("boss", "mei")
+    submit(boss, f"{path}/deactivate")
+    assert (
+        app.test_client().get("/api/v1/me", headers={"Authorization": f"Bearer {found[0]}"}).status_code
+        == 401
+    )

@@ -18,9 +18,9 @@ def test_a_token_is_found_by_its_secret_only(app: Flask, now: datetime) -> None:
     assert secret.startswith("cel_")
     assert len(secret) > 40
     assert token.label == "nightly export"
-    assert tokens.find(secret) is token
+    assert tokens.find(secret, now) is token
     for wrong in ("", "cel_", secret[:-1], secret.upper(), secret + "x", token.token_hash, "cel_\ud800"):
-        assert tokens.find(wrong) is None
+        assert tokens.find(wrong, now) is None
 
 
 def test_the_secret_is_nowhere_in_the_database(app: Flask, now: datetime) -> None:
@@ -33,7 +33,7 @@ def test_the_secret_is_nowhere_in_the_database(app: Flask, now: datetime) -> Non
 def test_a_token_ends_when_it_is_revoked(app: Flask, now: datetime) -> None:
     token, secret = tokens.create(users.create("mei", "operator", now), "", now)
     tokens.revoke(token.id, now)
-    assert tokens.find(secret) is None
+    assert tokens.find(secret, now) is None
     assert tokens.listing() == []
     with pytest.raises(NotFound):
         tokens.revoke(token.id, now)
@@ -43,11 +43,11 @@ def test_a_token_rests_with_its_user(app: Flask, now: datetime) -> None:
     mei = users.create("mei", "operator", now)
     _token, secret = tokens.create(mei, "", now)
     users.deactivate(mei, now)
-    assert tokens.find(secret) is None
+    assert tokens.find(secret, now) is None
     with pytest.raises(Invalid):
         tokens.create(mei, "", now)
     users.activate(mei, now)
-    assert tokens.find(secret)
+    assert tokens.find(secret, now)
 
 
 def test_only_its_user_or_an_admin_may_revoke(app: Flask, now: datetime) -> None:
@@ -82,3 +82,42 @@ def test_labels_that_are_refused(app: Flask, now: datetime, label: str) -> None:
 def test_tokens_that_are_not_there(app: Flask, now: datetime, token_id: int) -> None:
     with pytest.raises(NotFound):
         tokens.revoke(token_id, now)
+
+
+@pytest.mark.database
+def test_a_token_ends_at_its_moment(app: Flask, now: datetime) -> None:
+    mei = users.create("mei", "operator", now)
+    token, secret = tokens.create(mei, "", now, expires_at=now + timedelta(days=1))
+    assert tokens.find(secret, now + timedelta(hours=23)) is token
+    assert tokens.find(secret, now + timedelta(days=1)) is None
+    with pytest.raises(Invalid) as error:
+        tokens.create(mei, "", now, expires_at=now)
+    assert list(error.value.errors) == ["expires_at"]
+
+
+def test_the_role_of_a_token_is_not_above_its_owners(app: Flask, now: datetime) -> None:
+    users.create("boss", "admin", now)
+    mei = users.create("mei", "operator", now)
+    for role in ("admin", "king"):
+        with pytest.raises(Invalid, match="allowed: viewer, operator"):
+            tokens.create(mei, "", now, role=role)
+    reader = tokens.create(mei, "", now, role="viewer")[0]
+    runner, always = tokens.create(mei, "", now, role="operator")[0], tokens.create(mei, "", now)[0]
+    assert (reader.may, runner.may, always.may) == ("viewer", "operator", "operator")
+    users.set_role(mei, "viewer", now)
+    assert (runner.may, always.may) == ("viewer", "viewer")
+    users.set_role(mei, "admin", now)
+    assert (reader.may, runner.may, always.may) == ("viewer", "operator", "admin")
+
+
+def test_a_token_makes_none_that_can_do_more_or_lives_longer(app: Flask, now: datetime) -> None:
+    boss = users.create("boss", "admin", now)
+    first = tokens.create(boss, "", now, role="operator", expires_at=now + timedelta(days=1))[0]
+    boss.limit_to("operator")  # as in a request with that token
+    until = now + timedelta(hours=1)
+    assert tokens.create(boss, "", now, expires_at=until, by=boss, within=first)[0].may == "operator"
+    for wish in ({"role": "admin", "expires_at": until}, {}, {"expires_at": now + timedelta(days=2)}):
+        with pytest.raises(Invalid):
+            tokens.create(boss, "", now, by=boss, within=first, **wish)
+    with pytest.raises(Forbidden):
+        tokens.create(users.create("mei", "viewer", now), "", now, by=boss, within=first)

@@ -1,15 +1,13 @@
 """Users: names, roles, the last admin, sessions."""
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from app import audit
-from app.accounts import ensure_first_admin, links, users
+from app.accounts import ensure_first_admin, links, sessions, users
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db
 from app.web.permissions import requires
@@ -103,25 +101,16 @@ def test_refused_sign_ins_are_in_the_audit_log_only_for_known_names(app: Flask, 
 def test_a_session_ends_with_a_new_password_and_with_the_user(app: Flask, now: datetime) -> None:
     users.create("boss", "admin", now)
     mei = users.create("mei", "viewer", now, "correct horse")
-    first = mei.get_id()
-    assert users.of_session(first) is mei
-    users.set_password(mei, "another horse", now)
-    assert users.of_session(first) is None
-    second = mei.get_id()
-    assert users.of_session(second) is mei
-    users.end_sessions(mei, now)
-    assert users.of_session(second) is None
-    third = mei.get_id()
-    users.deactivate(mei, now)
-    assert users.of_session(third) is None
+    tom = users.create("tom", "viewer", now)
+    other = sessions.begin(tom, sessions.LINK, now)
+    for end in (lambda: users.set_password(mei, "another horse", now), lambda: users.deactivate(mei, now)):
+        secret = sessions.begin(mei, sessions.PASSWORD, now)
+        assert sessions.find(secret, now)
+        end()
+        assert sessions.find(secret, now) is None
     users.activate(mei, now)
-    assert users.of_session(third) is None
-
-
-@given(st.text(max_size=40))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_session_that_nobody_has(app: Flask, session_id: str) -> None:
-    assert users.of_session(session_id) is None
+    assert sessions.listing(now, mei) == []
+    assert sessions.find(other, now)
 
 
 def test_changing_the_own_password_asks_for_the_present_one(app: Flask, now: datetime) -> None:
@@ -175,16 +164,6 @@ def test_two_admins_cannot_shut_each_other_out_at_once(app: Flask, now: datetime
     db.session.expire_all()
     assert refused == ["last-admin"]
     assert [user.active for user in users.listing()].count(True) == 1
-
-
-@pytest.mark.database
-def test_last_seen_is_written_once_a_minute(app: Flask, now: datetime) -> None:
-    mei = users.create("mei", "viewer", now)
-    users.note_seen(mei, now)
-    users.note_seen(mei, now + timedelta(seconds=59))
-    assert mei.last_seen_at == now
-    users.note_seen(mei, now + timedelta(seconds=60))
-    assert mei.last_seen_at == now + timedelta(seconds=60)
 
 
 def test_preferences(app: Flask, now: datetime) -> None:

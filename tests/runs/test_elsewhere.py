@@ -17,7 +17,7 @@ from app.extensions import db
 from app.runs import RunRequest, bulk, outbox, states
 from app.runs.models import Run
 from celeriac_agent import tasks
-from tests.conftest import RedisServer
+from tests.conftest import RedisServer, let_in
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 TASK = {
@@ -104,9 +104,7 @@ def test_a_broker_that_is_not_named_is_not_written_to(theirs: RedisServer, calle
 
 def caller_page(caller: Any, name: str) -> str:
     user = caller("operator")
-    with user._client.session_transaction() as session:
-        session["_user_id"] = user.user.get_id()
-        session["_fresh"] = True
+    let_in(user._client, user.user)
     return str(user._client.get(f"/tasks/{name}").text)
 
 

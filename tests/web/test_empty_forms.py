@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import schedules
-from app.accounts import tokens, users
+from app.accounts import sessions, tokens, users
 from app.alerts import channels, rules
 from app.clock import utcnow
 from app.runs import bulk
@@ -49,6 +49,9 @@ def place(app: Flask) -> Callable[[str, str], Any]:
                 return channels.create(hook, "mei", now).id
             case "rule_id":
                 return rules.create({"name": text, "kind": "disk"}, "mei", now).id
+            case "session_id":
+                sessions.begin(users.create(text, "operator", now), sessions.LINK, now)
+                return sessions.listing(now)[0].id
             case "token_id":
                 return tokens.create(users.create(text, "operator", now), "laptop", now)[0].id
         known = {"task_name": "sample_tasks.resize", "queue": "default", "hostname": "w1@nowhere"}

@@ -74,7 +74,8 @@ def _write_sqlite(table: str, defaults: dict[str, str]) -> None:
 def _with_default(text: str, column: str, default: str) -> str:
     """The statement that made a table with another default of one column; "" for none."""
     line = re.compile(
-        rf"^(\s*\"?{column}\"? [\w()]+ NOT NULL)(?: DEFAULT (?:'[^']*'|\w+))?(?=\s*,|\s*$)", re.MULTILINE
+        rf"((?:^\s*|, )\"?{column}\"? [\w()]+ NOT NULL)(?: DEFAULT (?:'[^']*'|\w+))?(?=\s*,|\s*$)",
+        re.MULTILINE,
     )
     changed, times = line.subn(lambda found: found[1] + (f" DEFAULT {default}" if default else ""), text)
     if times != 1:

@@ -6,23 +6,21 @@ from flask import Flask, Request, g, request, session
 from flask_babel import lazy_gettext as _l
 from flask_login import AnonymousUserMixin, current_user
 
-from app import audit
-from app.accounts import origin, permits, tokens, users
+from app import audit, config
+from app.accounts import origin, permits, sessions, tokens
 from app.accounts.models import User
 from app.clock import utcnow
 from app.extensions import login
-from app.pages.accounts import sign_in, user_pages
+from app.pages.accounts import browsers, sign_in, user_pages
 from app.web import access
 from app.web.navigation import Entry, register
-
-REMEMBERED = timedelta(days=14)
 
 
 class Nobody(AnonymousUserMixin):  # type: ignore[misc]  # Flask-Login ships no types
     """Who is not signed in: has no name and may nothing."""
 
     name = ""
-    role = ""
+    role = acting_role = ""
     timezone = theme = locale = None
 
     def can(self, right: str) -> bool:
@@ -30,29 +28,48 @@ class Nobody(AnonymousUserMixin):  # type: ignore[misc]  # Flask-Login ships no 
 
 
 @login.user_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types
-def _of_session(session_id: str) -> User | None:
-    return users.of_session(session_id) if access.session_counts() else None
+def _of_session(user_id: str) -> User | None:
+    if not access.session_counts():
+        return None
+    found = sessions.find(session.get(sign_in.SESSION_KEY, ""), utcnow())
+    if found is None or str(found.user_id) != user_id:
+        return None
+    g.user_session = found
+    return found.user
 
 
 @login.request_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types
 def _of_token(req: Request) -> User | None:
     secret = access.bearer_token()
-    token = tokens.find(secret) if secret else None
+    now = utcnow()
+    token = tokens.find(secret, now) if secret else None
     if token is None:
         return None
-    tokens.note_use(token, utcnow())
+    tokens.note_use(token, now)
     g.api_token = token
+    token.user.limit_to(token.role)
     return token.user
 
 
-def _note_seen() -> None:
-    if request.endpoint != "static" and "_user_id" in session and current_user.is_authenticated:
-        users.note_seen(current_user, utcnow())
+def _note_use() -> None:
+    asks = request.endpoint != "static" and "_user_id" in session and access.is_act()
+    if asks and current_user.is_authenticated and "user_session" in g:
+        sessions.note_use(g.user_session, utcnow())
+
+
+def _known() -> dict[str, object]:
+    given = config.settings()  # `settings` is a module here
+    return {
+        "session_idle": given.session_idle_minutes * 60,
+        "session_most": given.session_max_hours * 3600,
+        "session_here": g.user_session.id if "user_session" in g else None,
+        "remember_offered": given.session_remember,
+    }
 
 
 def init_app(app: Flask) -> None:
     app.config.update(
-        PERMANENT_SESSION_LIFETIME=REMEMBERED,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=app.config["SETTINGS"].session_max_hours),
         SESSION_REFRESH_EACH_REQUEST=False,  # no cookie with every fragment
         SESSION_COOKIE_HTTPONLY=True,
         WTF_CSRF_TIME_LIMIT=None,  # a form may stay open as long as the session lasts
@@ -61,7 +78,9 @@ def init_app(app: Flask) -> None:
     login.session_protection = "basic"  # "strong" would sign people out whenever their address changes
     audit.answer_with(app, origin.origin)
     app.jinja_env.globals["may_run"] = permits.may_run
-    app.before_request(_note_seen)
+    app.jinja_env.filters.update(browser=browsers.name_of, sign_in_way=browsers.way)
+    app.context_processor(_known)
+    app.before_request(_note_use)
     for blueprint in (sign_in.bp, user_pages.bp):
         app.register_blueprint(blueprint)
     register(app, Entry("settings.index", _l("Settings"), "settings", 110))

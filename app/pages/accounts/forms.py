@@ -22,7 +22,7 @@ def choices(*pairs: tuple[str, Any]) -> list[SelectChoice]:
 class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     username = StringField(_l("Username"), [InputRequired(_l("Enter your username."))])
     password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password."))])
-    remember = BooleanField(_l("Keep me signed in on this computer for 14 days"))
+    remember = BooleanField()
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -40,6 +40,17 @@ class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no ty
 
 class TokenForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     label = StringField(_l("What is it for?"), [Length(max=tokens.LABEL_MAX)])
+    role = SelectField(_l("May do what"))
+    days = SelectField(
+        _l("Ends"),
+        choices=choices(
+            ("30", _l("in 30 days")),
+            ("90", _l("in 90 days")),
+            ("365", _l("in a year")),
+            ("0", _l("never")),
+        ),
+        default="90",
+    )
 
 
 class UserForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

@@ -1,18 +1,22 @@
 """The Settings page: what a user decides about themselves, and API tokens."""
 
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
 from flask import Blueprint, abort, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.accounts import tokens, users
+from app.accounts import sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.errors import Invalid
 from app.extensions import limiter
 from app.pages.accounts.forms import PasswordForm, PreferencesForm, TokenForm, choices
 from app.pages.accounts.sign_in import PER_NAME, begin_session
-from app.web import viewer
+from app.web import roles, viewer
 from app.web.htmx import wants_fragment
 from app.web.permissions import requires
 from app.web.toasts import toast
@@ -53,8 +57,19 @@ def password() -> Response | tuple[str, int]:
 @bp.post("/sessions/end")
 @requires("view")
 def end_sessions() -> Response:
-    users.end_sessions(_me(), utcnow())
-    return _stay_signed_in(_("Every other computer is signed out"))
+    sessions.end_all(_me(), utcnow(), but=g.user_session)
+    toast(_("Every other computer is signed out"))
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/sessions/<int:session_id>/end")
+@requires("view")
+def end_session(session_id: int) -> Response:
+    """Sign out in one place: the own ones, or as an admin anybody's."""
+    owner = sessions.get(session_id, utcnow(), by=_me()).user
+    sessions.end(session_id, utcnow(), by=_me())
+    toast(_("That computer is signed out"))
+    return redirect(home_of(owner), 303)
 
 
 @bp.post("/preferences")
@@ -77,17 +92,48 @@ def preferences() -> Response | tuple[str, int]:
 
 
 @bp.post("/tokens")
-@requires("administer")
-def make_token() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
+@requires("view")
+def make_token() -> Any:
     """Make a token of one's own; the answer is the only page that ever shows it."""
-    form = TokenForm()
+    return new_token(_me(), url_for(".index"), _page)
+
+
+def new_token(owner: User, home: str, page: Callable[..., str]) -> Any:
+    """Make a token as the form says; the page of its owner shows it, or what was wrong with the form."""
+    form = token_form(owner)
     if form.validate():
+        days = int(form.days.data)
         try:
-            _token, secret = tokens.create(_me(), form.label.data or "", utcnow())
-            return _page(secret=secret), 201, {"Content-Location": url_for(".index")}
+            _token, secret = tokens.create(
+                owner,
+                form.label.data or "",
+                utcnow(),
+                role=form.role.data or None,
+                expires_at=utcnow() + timedelta(days=days) if days else None,
+                by=_me(),
+            )
+            return page(secret=secret), 201, {"Content-Location": home}
         except Invalid as error:
             take_errors(form, error)
-    return _page(token=form), 422
+    return page(token=form), 422
+
+
+def token_form(owner: User, **options: Any) -> TokenForm:
+    """The form for a token of a user, with the roles that it may have."""
+    form = TokenForm(**options)
+    form.role.choices = choices(
+        *((role, role) for role in roles.ROLES if roles.lower(role, owner.role) == role)
+    )
+    if not form.role.data:
+        form.role.data = owner.role
+    return form
+
+
+def home_of(owner: User) -> str:
+    """Where the sessions and tokens of a user are shown to who looks."""
+    if owner.id == current_user.id:
+        return url_for("settings.index")
+    return url_for("settings.show_user", user_id=owner.id)
 
 
 @bp.get("/tokens/<int:token_id>/revoke")
@@ -100,9 +146,10 @@ def ask_to_revoke(token_id: int) -> str:
 @bp.post("/tokens/<int:token_id>/revoke")
 @requires("view")
 def revoke_token(token_id: int) -> Response:
+    owner = tokens.get(token_id, by=_me()).user
     tokens.revoke(token_id, utcnow(), by=_me())
     toast(_("The token is revoked"))
-    return redirect(url_for(".index"), 303)
+    return redirect(home_of(owner), 303)
 
 
 def take_errors(form: object, error: Invalid) -> None:
@@ -121,7 +168,7 @@ def _require_same(form: PasswordForm) -> None:
 
 def _stay_signed_in(message: str) -> Response:
     """Go on with a new session, after all of them were ended."""
-    answer = begin_session(_me(), url_for(".index"), remember=session.permanent)
+    answer = begin_session(_me(), sessions.PASSWORD, url_for(".index"), remember=session.permanent)
     toast(message)
     return answer
 
@@ -136,9 +183,12 @@ def _page(**shown: object) -> str:
     fresh = {
         "password": PasswordForm(formdata=None),
         "preferences": _preferences_form(),
-        "token": TokenForm(formdata=None),
+        "token": token_form(_me(), formdata=None),
+        "token_action": url_for(".make_token"),
         "secret": None,
+        "owner": None,
         "tokens": tokens.listing(None if current_user.can("administer") else _me()),
+        "sessions": sessions.listing(viewer.now(), _me()),
     }
     return render_template("accounts/settings.html", **(fresh | shown))
 

@@ -1,14 +1,15 @@
 """Signing in with a password or a one-time link, and signing out."""
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts import links, users
+from app.accounts import links, sessions, users
 from app.accounts.models import User
 from app.clock import utcnow
+from app.config import settings
 from app.extensions import limiter
 from app.pages.accounts.forms import SignInForm
 from app.web import viewer
@@ -17,20 +18,37 @@ from app.web.toasts import toast
 
 bp = Blueprint("accounts", __name__)
 
+SESSION_KEY = "session"  # under which a browser keeps the secret of its session
 PER_NAME = "10/minute"
 PER_ADDRESS = "60/minute"
 
 
-def begin_session(user: User, address: str, remember: bool = False) -> AnyResponse:
+def begin_session(user: User, way: str, address: str, remember: bool = False) -> AnyResponse:
     """Sign the user in and go on to `address`. What an earlier session held (its CSRF secret too) is gone."""
-    session.clear()
-    login_user(user)
-    session.permanent = remember
+    enter(user, way, remember)
     answer = redirect(address, 303)
     for name, value in (("theme", user.theme), ("language", user.locale)):
         if value:
             viewer.keep(answer, name, value)
     return answer
+
+
+def enter(user: User, way: str, remember: bool = False) -> None:
+    """Begin a session of the user in this browser, in the place of another that it had."""
+    remembered = remember and settings().session_remember
+    secret = sessions.begin(
+        user,
+        way,
+        utcnow(),
+        remembered=remembered,
+        instead_of=session.get(SESSION_KEY, ""),
+        address=request.remote_addr,
+        agent=request.headers.get("User-Agent", ""),
+    )
+    session.clear()
+    login_user(user)
+    session[SESSION_KEY] = secret
+    session.permanent = remembered
 
 
 def _address_and_name() -> str:
@@ -59,7 +77,7 @@ def sign_in() -> AnyResponse | tuple[str, int]:
     if user is None:
         form.form_errors.append(_("This username and password do not go together."))
         return render_template("accounts/login.html", form=form), 401
-    return begin_session(user, _next(), remember=form.remember.data)
+    return begin_session(user, sessions.PASSWORD, _next(), remember=form.remember.data)
 
 
 @bp.get("/login/link/<secret>")
@@ -74,7 +92,7 @@ def link(secret: str) -> str | AnyResponse | tuple[str, int]:
 @bp.post("/login/link/<secret>")
 def use_link(secret: str) -> AnyResponse | tuple[str, int]:
     user = links.use(secret, utcnow())
-    return begin_session(user, url_for("overview.index")) if user else _spent()
+    return begin_session(user, sessions.LINK, url_for("overview.index")) if user else _spent()
 
 
 def _spent() -> AnyResponse | tuple[str, int]:
@@ -88,7 +106,7 @@ def _spent() -> AnyResponse | tuple[str, int]:
 @bp.post("/logout")
 def logout() -> AnyResponse:
     if current_user.is_authenticated:
-        users.sign_out(current_user, utcnow())
+        sessions.sign_out(g.user_session, utcnow())
         logout_user()
     session.clear()
     toast(_("You are signed out"))

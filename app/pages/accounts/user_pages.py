@@ -1,16 +1,21 @@
 """The pages on which an admin makes and changes users."""
 
-from flask import redirect, render_template, request, url_for
+from functools import partial
+from typing import Any
+
+from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.accounts import links, users
+from app.accounts import links, sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.config import settings
 from app.errors import Conflict, Invalid
 from app.pages.accounts.forms import UserForm
-from app.pages.accounts.settings import bp, take_errors
+from app.pages.accounts.settings import bp, new_token, take_errors, token_form
+from app.web import viewer
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -37,6 +42,29 @@ def create_user() -> tuple[str, int] | tuple[str, int, dict[str, str]]:
         except Conflict as error:
             form.name.errors = [error.detail]
     return _page(form=form), 422
+
+
+@bp.get("/users/<int:user_id>")
+@requires("administer")
+def show_user(user_id: int) -> str:
+    return _user_page(users.get(user_id))
+
+
+@bp.post("/users/<int:user_id>/tokens")
+@requires("administer")
+def make_users_token(user_id: int) -> Any:
+    """Make a token for somebody; the answer is the only page that ever shows it."""
+    user = users.get(user_id)
+    return new_token(user, url_for(".show_user", user_id=user_id), partial(_user_page, user))
+
+
+@bp.post("/users/<int:user_id>/sessions/end")
+@requires("administer")
+def end_users_sessions(user_id: int) -> Response:
+    user = users.get(user_id)
+    sessions.end_all(user, utcnow(), but=g.user_session if user.id == current_user.id else None)
+    toast(_("%(name)s is signed out everywhere", name=user.name))
+    return redirect(url_for(".show_user", user_id=user_id), 303)
 
 
 @bp.post("/users/<int:user_id>/role")
@@ -76,6 +104,18 @@ def make_link(user_id: int) -> tuple[str, int, dict[str, str]]:
 
 def _new_link(user: User) -> dict[str, object]:
     return {"link": settings().base_url.rstrip("/") + links.make(user, utcnow()), "link_user": user}
+
+
+def _user_page(user: User, **shown: object) -> str:
+    fresh = {
+        "owner": user,
+        "token": token_form(user, formdata=None),
+        "token_action": url_for(".make_users_token", user_id=user.id),
+        "secret": None,
+        "tokens": tokens.listing(user),
+        "sessions": sessions.listing(viewer.now(), user),
+    }
+    return render_template("accounts/user.html", **(fresh | shown))
 
 
 def _back() -> Response:

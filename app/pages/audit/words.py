@@ -47,6 +47,7 @@ ACTIONS: dict[str, Any] = {
     "user.sign-in": _l("Signed in"),
     "user.sign-in-failed": _l("Sign-in refused"),
     "user.sign-out": _l("Signed out"),
+    "user.end-session": _l("Signed out one computer"),
     "user.end-sessions": _l("Signed out everywhere"),
     "user.create": _l("Created a user"),
     "user.role": _l("Changed a role"),

@@ -26,6 +26,7 @@ from app.runs.models import Run
 from app.runs.states import CANCEL, DELETE, RERUN, TERMINATE
 from app.runs.submit import made_with, rerun
 from app.text import storable
+from app.web import roles
 
 BATCH = 25
 STEP_SECONDS = 1.0
@@ -61,7 +62,7 @@ def confirm(bulk_id: str, by: str, now: datetime) -> Bulk:
         taken = session.execute(
             update(Bulk)
             .where(Bulk.id == bulk_id, Bulk.confirmed_at.is_(None))
-            .values(confirmed_at=now, leased_until=now, asked_by=storable(by))
+            .values(confirmed_at=now, leased_until=now, asked_by=storable(by), role=permits.role() or None)
             .returning(Bulk.id)
         ).first()
         if taken is None:
@@ -114,6 +115,7 @@ class _Leased(NamedTuple):
     id: str
     action: str
     by: str
+    role: str | None
 
 
 def _leased(bulk_id: str, now: datetime) -> _Leased | None:
@@ -127,7 +129,7 @@ def _leased(bulk_id: str, now: datetime) -> _Leased | None:
                 Bulk.leased_until <= now,
             )
             .values(leased_until=now + timedelta(seconds=LEASE_SECONDS))
-            .returning(Bulk.id, Bulk.action, Bulk.asked_by)
+            .returning(Bulk.id, Bulk.action, Bulk.asked_by, Bulk.role)
             .execution_options(synchronize_session=False)
         ).first()
     return _Leased(*row) if row else None
@@ -162,7 +164,8 @@ def _note(bulk_id: str, outcomes: dict[int, BulkResult], more: bool, now: dateti
 def _outcome(bulk: _Leased, item: _Item, now: datetime) -> BulkResult:
     """Act on one run; an outage is raised, so that the run is tried again."""
     try:
-        with audit.acting(permits.acting_as(bulk.by, users.role_of(bulk.by))):
+        role = roles.lower(users.role_of(bulk.by), bulk.role)
+        with audit.acting(permits.acting_as(bulk.by, role)):
             return _ACTS[bulk.action](bulk, item.run_id, now)
     except (BrokerUnavailable, RedisError, DBAPIError):
         raise

@@ -20,6 +20,8 @@ class Bulk(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     action: Mapped[str] = mapped_column(String(16))
     asked_by: Mapped[str] = mapped_column(String(255))
+    # In which role it was confirmed, where somebody acts with less than their own; it does no more than that.
+    role: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
     confirmed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -1,0 +1,105 @@
+"""`/users`: who may sign in, and with which role. For admins."""
+
+from typing import Any
+
+from flask import Flask, url_for
+from marshmallow import fields
+
+from app.accounts import links, users
+from app.accounts.models import User
+from app.api import frame
+from app.api.fields import Flag, Moment, Schema
+from app.clock import utcnow
+from app.config import settings
+from app.web import roles
+from app.web.permissions import requires
+
+bp = frame.ApiBlueprint("users", __name__, description="Who may sign in")
+_ROLE = {"enum": list(roles.ROLES)}
+
+
+class NewUserSchema(Schema):
+    name = fields.String(required=True, metadata={"example": "mei"})
+    role = fields.String(required=True, metadata=_ROLE)
+    password = fields.String(
+        load_default=None,
+        allow_none=True,
+        load_only=True,
+        metadata={"description": "Left out: the first sign-in is by a one-time link."},
+    )
+
+
+class UserChangesSchema(Schema):
+    role = fields.String(metadata=_ROLE)
+    active = Flag(metadata={"description": "false signs the user out everywhere; tokens do not work."})
+
+
+class UserSchema(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    role = fields.String(metadata=_ROLE)
+    active = fields.Boolean()
+    has_password = fields.Function(lambda user: user.password_hash is not None, metadata={"type": "boolean"})
+    created_at = Moment()
+    last_seen_at = Moment(allow_none=True)
+
+
+class UsersSchema(Schema):
+    items = fields.List(fields.Nested(UserSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class LinkSchema(Schema):
+    url = fields.String(metadata={"description": "Signs in once, within a day. It is not shown again."})
+
+
+def init_app(app: Flask) -> None:
+    frame.register(bp)
+
+
+@bp.route("/users")
+@requires("administer")
+@bp.response(200, UsersSchema)
+def list_users() -> dict[str, Any]:
+    """Every user, by name"""
+    return {"items": users.listing(), "next_cursor": None}
+
+
+@bp.route("/users", methods=["POST"])
+@requires("administer")
+@bp.arguments(NewUserSchema)
+@bp.response(201, UserSchema, headers={"Location": {"schema": {"type": "string"}}})
+def create_user(given: dict[str, Any]) -> Any:
+    """Make a user"""
+    user = users.create(given["name"], given["role"], utcnow(), given["password"])
+    return user, 201, {"Location": url_for(".get_user", user_id=user.id)}
+
+
+@bp.route("/users/<int:user_id>")
+@requires("administer")
+@bp.response(200, UserSchema)
+def get_user(user_id: int) -> User:
+    """One user"""
+    return users.get(user_id)
+
+
+@bp.route("/users/<int:user_id>", methods=["PATCH"])
+@requires("administer")
+@bp.arguments(UserChangesSchema)
+@bp.response(200, UserSchema)
+def change_user(given: dict[str, Any], user_id: int) -> User:
+    """Give a user another role, shut them out or let them in"""
+    user, now = users.get(user_id), utcnow()
+    if "role" in given and given["role"] != user.role:
+        users.set_role(user, given["role"], now)
+    if given.get("active", user.active) != user.active:
+        (users.activate if given["active"] else users.deactivate)(user, now)
+    return user
+
+
+@bp.route("/users/<int:user_id>/link", methods=["POST"])
+@requires("administer")
+@bp.response(201, LinkSchema)
+def make_link(user_id: int) -> dict[str, str]:
+    """Make a one-time sign-in link"""
+    return {"url": settings().base_url.rstrip("/") + links.make(users.get(user_id), utcnow())}
