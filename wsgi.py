@@ -14,5 +14,5 @@ if "gunicorn.arbiter" in sys.modules and not os.environ.get("CELERIAC_WHOLE_REQU
         "Slow clients can hold this process up: start it with -c app/web/gunicorn.py, "
         "or put a proxy in front that takes in whole requests, as nginx does."
     )
-app = create_app(pages=cli.shows_pages(sys.argv), commands=True)
+app = create_app(pages=cli.shows_pages(sys.argv), commands=cli.has_commands(sys.argv))
 gc.freeze()  # what start-up made stays: the collector need not look through it during requests

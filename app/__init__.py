@@ -3,16 +3,13 @@
 import re
 from collections.abc import Iterable
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
-
-from app.config import PROJECT_DIR, Settings, load_settings, secret_key
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # every process imports this package, also those that make no app: they stay small
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from flask import Flask
+
+    from app.config import Settings
 
 
 FORWARDED = {
@@ -35,12 +32,16 @@ class WellFormed:
         return self._app(environ, start_response)
 
 
-def create_app(settings: Settings | None = None, *, pages: bool = True, commands: bool = False) -> Flask:
+def create_app(settings: "Settings | None" = None, *, pages: bool = True, commands: bool = True) -> "Flask":
     """The app with its extensions, Celery, pages, API and commands; it connects on first use.
 
-    Commands, the recorder among them, do without `pages` and API, workers and beat without `commands` too:
-    they start sooner and need less memory.
+    The web process does without `commands`, commands without `pages` and API, workers, beat and the recorder
+    without both: they start sooner and need less memory.
     """
+    from flask import Flask
+
+    from app.config import PROJECT_DIR, load_settings
+
     settings = settings or load_settings()
     app = Flask(
         __name__,
@@ -55,8 +56,12 @@ def create_app(settings: Settings | None = None, *, pages: bool = True, commands
     return app
 
 
-def configure(app: Flask, settings: Settings) -> None:
+def configure(app: "Flask", settings: "Settings") -> None:
     """Flask's own configuration, made from the settings."""
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    from app.config import secret_key
+
     settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     secure = settings.base_url.startswith("https://")
     app.config.update(
@@ -74,7 +79,7 @@ def configure(app: Flask, settings: Settings) -> None:
         app.wsgi_app = WellFormed(proxied)  # type: ignore[method-assign]
 
 
-def engine_options(settings: Settings) -> dict[str, object]:
+def engine_options(settings: "Settings") -> dict[str, object]:
     """SQLAlchemy's engine options; a lost PostgreSQL connection is noticed before it is used."""
     from app.extensions import BUSY_SECONDS
 
@@ -83,17 +88,16 @@ def engine_options(settings: Settings) -> dict[str, object]:
     return {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
 
 
-def bind_extensions(app: Flask) -> None:
-    """Bind what every feature uses; `bin/dev` imports this package too and does without them."""
-    from app.extensions import csrf, db, login, migrate
+def bind_extensions(app: "Flask") -> None:
+    """Bind what every feature uses."""
+    from app.extensions import csrf, db, login
 
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(Path(__file__).parent / "migrations"), render_as_batch=True)
     csrf.init_app(app)
     login.init_app(app)
 
 
-def build_celery(app: Flask, settings: Settings) -> None:
+def build_celery(app: "Flask", settings: "Settings") -> None:
     """The Celery app with every task that can be imported; failures are kept for pages and `doctor`."""
     from app import catalog
     from app.celery import adopt_others, make_celery, staying_current
@@ -108,8 +112,9 @@ def build_celery(app: Flask, settings: Settings) -> None:
     app.extensions["ignored_configuration"] = catalog.ignored(celery_app, settings)
 
 
-def register_features(app: Flask, pages: bool, commands: bool) -> None:
+def register_features(app: "Flask", pages: bool, commands: bool) -> None:
     """Pages, API, commands and error handling of every feature; without these only what tasks may use."""
     from app import features
 
-    features.register(app, features.ENTRIES if pages else features.COMMANDS if commands else features.SHARED)
+    wanted = [*features.SHARED, *(features.COMMANDS if commands else ()), *(features.PAGES if pages else ())]
+    features.register(app, wanted)

@@ -10,7 +10,6 @@ from zoneinfo import available_timezones
 
 from flask import current_app
 from kombu.utils.url import parse_url
-from limits import parse_many
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -29,7 +28,9 @@ from app import embedded_redis, queue_names
 from app.kept_secret import kept_secret
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+MIGRATIONS = PROJECT_DIR / "app" / "migrations"
 LIBRARY_QUEUES = ("default", "files", "mail", "examples")
+API_RATE_LIMIT = "6000/minute"
 PRIVATE_UMASK = 0o077  # of every process: what we write holds secrets, and arguments of runs
 
 
@@ -171,6 +172,10 @@ def _queue_name(value: str) -> str:
 
 
 def _rate_limit(value: str) -> str:
+    if value == API_RATE_LIMIT:  # known to be good: only the web process needs what follows
+        return value
+    from limits import parse_many
+
     try:
         parse_many(value)
     except ValueError:
@@ -290,7 +295,7 @@ class Settings(BaseSettings):
         2_097_152, ge=1024, description="A request with a larger body is refused before it is read."
     )
     api_rate_limit: RateLimit = Field(
-        "6000/minute",
+        API_RATE_LIMIT,
         description="How often one token may call the REST API; keeps a loop gone wild from the rest.",
     )
     stream_max_events: int = Field(

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
@@ -37,11 +35,9 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate()
 csrf = CSRFProtect()
 login = LoginManager()
 babel = Languages()
-limiter = Limiter(key_func=get_remote_address)
 # The Celery app of the current Flask app, as `current_app` is the Flask app.
 celery_app = cast("Celery", LocalProxy(lambda: current_app.extensions["celery"]))
 
@@ -91,3 +87,8 @@ def transaction() -> Iterator[scoped_session[Session]]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+def insert_into(dialect: str, table: Any) -> Any:
+    """An INSERT that may go ON CONFLICT; a dialect that is not in use is not imported: it takes megabytes."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)

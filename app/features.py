@@ -8,15 +8,14 @@ from flask import Flask
 # Each module offers `init_app(app)`.
 SHARED = ("app.web",)  # languages, formats and templates
 COMMANDS = (
-    *SHARED,
+    "app.cli.migrations",
     "app.cli.accounts",
     "app.cli.recorder",
     "app.cli.schedules",
     "app.cli.doctor",
     "app.cli.backup",
 )
-ENTRIES = (
-    *COMMANDS,
+PAGES = (
     "app.web.limits",
     "app.pages.preferences",
     "app.pages.accounts",

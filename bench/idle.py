@@ -28,6 +28,7 @@ from bench.stack import PROJECT, name_of, wait_until_healthy
 PORT = 8397
 UPKEEP = ("recorder", "worker", "beat")  # what works by itself: these together are to stay below 1 %
 LIMIT_PERCENT = 1.0
+LIMIT_MIB = 450.0  # of all
 
 
 def processes(root: psutil.Process) -> dict[str, list[psutil.Process]]:
@@ -83,6 +84,8 @@ def show(figures: dict[str, dict[str, float]], minutes: float) -> None:
         print(f"  {name:24} {one['percent']:12.2f} {one['wakeups']:12.1f} {one['mib']:10.1f}")
     verdict = "below" if upkeep["percent"] < LIMIT_PERCENT else "NOT below"
     print(f"{' + '.join(UPKEEP)}: {verdict} {LIMIT_PERCENT:g} % of a core")
+    verdict = "below" if total["mib"] < LIMIT_MIB else "NOT below"
+    print(f"all: {verdict} {LIMIT_MIB:g} MiB")
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def use_worker(with_settings: bool) -> None:
     from app.config import Settings
 
     settings = Settings(redis_url=os.environ["TEST_BROKER"], data_dir=Path(os.environ["CONFORMANCE_DATA"]))
-    flask_app = create_app(settings, pages=False)
+    flask_app = create_app(settings, pages=False, commands=False)
     base = flask_app.extensions["celery"].Task
     ours = {"broker_transport_options": configuration(settings)["broker_transport_options"]}
     if with_settings:

@@ -46,12 +46,12 @@ def name_of(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
     for words, name in (
         ("supervisord", "supervisor"),
-        ("app.dev", "bin/dev"),
         ("gunicorn", "web"),
         (" beat", "beat"),
         (" recorder", "recorder"),
         (" worker", "worker"),
         ("redis", "redis"),
+        ("app.dev", "bin/dev"),
     ):
         if words in line:
             return name

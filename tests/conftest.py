@@ -38,10 +38,11 @@ from app.broker import ownership
 from app.celery import factory
 from app.clock import utcnow
 from app.config import Settings
-from app.extensions import Base, db, limiter
+from app.extensions import Base, db
 from app.pages.accounts import sign_in
 from app.recorder import recorder
 from app.runs import Run, RunRequest
+from app.web.limits import limiter
 from tests.launcher import Launched, Launcher
 
 PROJECT = Path(__file__).resolve().parent.parent

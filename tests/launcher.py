@@ -149,7 +149,8 @@ def warm_up() -> None:
     import app.features
     import app.library
 
-    for name in (*LATE, *app.features.ENTRIES, "app.celery.factory", "app.recorder.recorder"):
+    features = (*app.features.COMMANDS, *app.features.PAGES)
+    for name in (*LATE, *features, "app.celery.factory", "app.recorder.recorder"):
         import_module(name)
     for found in pkgutil.walk_packages(app.library.__path__, "app.library."):
         import_module(found.name)

@@ -107,7 +107,7 @@ class AlertMessage(Base):
     run_id: Mapped[str | None] = mapped_column(String(255))  # the run that was to deliver it
 
     __table_args__ = (
-        Index("ix_alert_messages_next_at_waiting", "next_at", sqlite_where=_WAITS, postgresql_where=_WAITS),
+        Index("ix_alert_messages_next_at_waiting", "next_at", info={"where": _WAITS}),
         Index(None, "at"),
         {"sqlite_autoincrement": True},
     )

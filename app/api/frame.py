@@ -21,8 +21,9 @@ from app import catalog
 from app.api.fields import Moment, Problem, QueryMoment
 from app.config import settings
 from app.errors import CeleriacError, Invalid
-from app.extensions import csrf, limiter
+from app.extensions import csrf
 from app.web import access, problems
+from app.web.limits import limiter
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]

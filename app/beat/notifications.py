@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
+from psycopg import Error as Error
 from sqlalchemy import Engine
 
 CHANNEL = "celeriac_schedules"

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import psycopg
 import redis
 from celery.beat import Scheduler
 from flask import Flask
@@ -21,7 +20,6 @@ from sqlalchemy.exc import OperationalError
 
 from app import broker
 from app.alerts.watch import Watch
-from app.beat import notifications
 from app.broker import wakeups
 from app.clock import utcnow
 from app.config import settings
@@ -195,10 +193,12 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
     def _listen_to_postgresql(self) -> None:
         with self._flask.app_context():
             engine = db.engine
+        from app.beat import notifications  # psycopg takes 5 MiB: only where it is used
+
         while not self._closed.is_set():
             try:
                 notifications.listen(engine, self._wake.set, self._closed.is_set)
-            except (psycopg.Error, OSError, ValueError):
+            except (notifications.Error, OSError, ValueError):
                 self._closed.wait(LISTEN_AGAIN_SECONDS)
 
     def _check_drift(self) -> None:

@@ -14,7 +14,6 @@ from typing import Any, overload
 from flask import current_app
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import JSON, String, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.broker.priority import DEFAULT_PRIORITY
@@ -23,7 +22,7 @@ from app.catalog.info import TaskInfo, restricted
 from app.catalog.parameters import Parameter, parameter_of, read_parameters
 from app.catalog.schema_types import type_of
 from app.clock import UTCDateTime
-from app.extensions import Base, celery_app, db, transaction
+from app.extensions import Base, celery_app, db, insert_into, transaction
 from app.text import storable
 from celeriac_agent.tasks import TASKS_MAX, VERSION
 
@@ -267,8 +266,8 @@ def _item(one: Mapping[str, Any]) -> inspect.Parameter:
 def _insert(table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         connection = db.session.connection()
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        connection.execute(insert(table).on_conflict_do_nothing(), list(rows))
+        into = insert_into(connection.dialect.name, table)
+        connection.execute(into.on_conflict_do_nothing(), list(rows))
 
 
 def _forget_old(app: str) -> None:

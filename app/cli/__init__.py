@@ -7,6 +7,11 @@ from pathlib import Path
 WITHOUT_PAGES = {"backup", "doctor", "recorder", "schedules", "tokens", "users"}
 
 
+def has_commands(called: Sequence[str]) -> bool:
+    """Whether what was called may be given a command: gunicorn never is."""
+    return Path(called[0]).name != "gunicorn"
+
+
 def shows_pages(called: Sequence[str]) -> bool:
     """Whether what was called, with these arguments, may show pages or answer REST."""
     program, *words = called

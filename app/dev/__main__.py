@@ -1,7 +1,11 @@
-"""Starts web, worker, beat, recorder and Redis under supervisor, and says how to sign in."""
+"""Starts web, worker, beat, recorder and Redis under supervisor, and says how to sign in.
 
-import contextlib
+This process only waits as long as they live, so it imports little; what needs the settings and the database
+is done once, by `app.dev.prepare`, in a process of its own.
+"""
+
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -9,42 +13,23 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-from typing import IO
-
-from app.config import PRIVATE_UMASK, PROJECT_DIR, Settings, load_settings
-from app.dev import address, orphans, programs, reload
+from typing import Any
 
 READY_SECONDS = 60
-
-
-class CannotStart(SystemExit):
-    """One clear line why."""
-
-    def __init__(self, line: str) -> None:
-        super().__init__(f"bin/dev: {line}")
 
 
 def main() -> None:
     """Start, wait until told to stop, stop; exits non-zero with one line when it cannot start."""
     _append_to_output()
-    os.umask(PRIVATE_UMASK)
-    settings = load_settings()
-    host, port = address.host_and_port("bin/dev")
-    os.environ.setdefault("CELERIAC_BASE_URL", f"http://{_shown(host)}:{port}")
-    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(settings.data_path):
-        orphans.stop(settings.data_path)
-        _check_port(host, port)
-        path = programs.write(settings, host, port)
-        link = _prepare()
-        supervisor = _start(settings, path)
-        reload.watch(settings.tasks, supervisor.pid)
-        threading.Thread(target=_announce, args=(host, port, link), daemon=True).start()
-        sys.exit(_wait(supervisor))
+    prepared = _prepare()
+    supervisor = _start(prepared)
+    if prepared["tasks"]:  # only then is there anything to look for
+        from app.dev import reload
+
+        reload.watch(prepared["tasks"], supervisor.pid)
+    announcing = (prepared["host"], prepared["port"], prepared["link"])
+    threading.Thread(target=_announce, args=announcing, daemon=True).start()
+    sys.exit(_wait(supervisor))
 
 
 def _append_to_output() -> None:
@@ -53,75 +38,53 @@ def _append_to_output() -> None:
         fcntl.fcntl(number, fcntl.F_SETFL, fcntl.fcntl(number, fcntl.F_GETFL) | os.O_APPEND)
 
 
-def _shown(host: str) -> str:
-    return "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 -- compared, not bound
+def _prepare() -> dict[str, Any]:
+    """What `app.dev.prepare` found; the lock that it took comes along, held while this process lives."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        number = theirs.fileno()
+        command = [sys.executable, "-m", "app.dev.prepare", str(number)]
+        done = subprocess.run(command, check=False, pass_fds=[number])
+        if done.returncode:
+            raise SystemExit(done.returncode)  # it has said why
+        message, locks, _flags, _address = socket.recv_fds(ours, 65_536, 1)
+    prepared: dict[str, Any] = json.loads(message)
+    os.set_inheritable(locks[0], False)
+    return prepared
 
 
-@contextlib.contextmanager
-def _locked(data_path: Path) -> Iterator[IO[str]]:
-    """Hold the data folder's lock as long as this process lives."""
-    with (data_path / "dev.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotStart(f"already running with the data in {data_path}") from None
-        yield lock
-
-
-def _check_port(host: str, port: int) -> None:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        raise CannotStart(
-            f"cannot listen on {host} port {port} ({error.strerror or error}); set PORT to another"
-        ) from None
-
-
-def _prepare() -> str:
-    """Migrate and make the first admin, in a process of its own; returns the path of a sign-in link."""
-    done = subprocess.run(
-        [sys.executable, "-m", "app.dev.prepare"], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode:
-        raise CannotStart("the database could not be prepared; the lines above say why")
-    return done.stdout.strip().splitlines()[-1]
-
-
-def _start(settings: Settings, path: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {orphans.MARK: str(settings.data_path), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(path)]
+def _start(prepared: dict[str, Any]) -> subprocess.Popen[bytes]:
+    environment = os.environ | prepared["environment"]
+    command = [sys.executable, "-m", "supervisor.supervisord", "--configuration", prepared["configuration"]]
     # A session of its own: Ctrl-C reaches only this process, which stops the others in order.
-    return subprocess.Popen(command, cwd=PROJECT_DIR, env=environment, start_new_session=True)
+    return subprocess.Popen(command, env=environment, umask=prepared["umask"], start_new_session=True)
 
 
-def _answers(address: str) -> bool:
+def _answers(host: str, port: int) -> bool:
+    """Whether the web process says 200; asked without urllib, whose imports would stay."""
     try:
-        with urllib.request.urlopen(f"{address}/livez", timeout=2):  # noqa: S310 -- our own http address
-            return True
-    except (urllib.error.URLError, OSError):
+        with socket.create_connection((host, port), timeout=2) as connection:
+            connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+            return connection.recv(64).startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
+    except OSError:
         return False
 
 
-def _announce(host: str, port: int, link: str) -> None:
-    address = f"http://{_shown(host)}:{port}"
+def _announce(host: str, port: int, link: str | None) -> None:
+    address = f"http://{host}:{port}"
     late = time.monotonic() + READY_SECONDS
-    while not _answers(address):
+    while not _answers(host, port):
         if time.monotonic() > late:
             print(
                 f"\nThe web process does not answer at {address} yet; its log lines are above.\n", flush=True
             )
             late = float("inf")
         time.sleep(0.1)
-    print(
-        f"\nCeleriac is up:      {address}\n"
-        f"Sign in as admin:    {address}{link}\n"
-        "                     (press the button there; it works once, each start prints a new one)\n"
-        "Stop with Ctrl-C.\n",
-        flush=True,
-    )
+    print(f"\nCeleriac is up:      {address}")
+    if link:  # else there is no admin who could
+        print(f"Sign in as admin:    {address}{link}")
+        print("                     (press the button there; it works once, each start prints a new one)")
+    print("Stop with Ctrl-C.\n", flush=True)
 
 
 def _wait(supervisor: subprocess.Popen[bytes]) -> int:

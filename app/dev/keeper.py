@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from app.catalog import discovery
-from app.dev import preloaded
+from app.dev import command, preloaded
 
 PR_SET_PDEATHSIG = 1
 STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
@@ -71,7 +71,7 @@ class Keeper:
         for awaited in AWAITED:
             signal.signal(awaited, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
-        preloaded.become(self._program, [*self._arguments, *self._options(number)])
+        command.become(self._program, [*self._arguments, *self._options(number)])
 
     def _hear(self) -> None:
         """One that has its tasks takes the place of those that started before it."""

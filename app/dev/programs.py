@@ -49,13 +49,13 @@ _STOPPING = {"worker": {"stopsignal": "QUIT", "stopwaitsecs": str(WORKER_STOP_SE
 
 def commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
     """Each process by name, without Redis."""
-    bin_dir = Path(sys.executable).parent
-    celery = [str(bin_dir / "celery"), "-A", "celery_worker"]
+    start = [sys.executable, "-m", "app.dev.command"]
+    celery = [*start, "celery", "-A", "celery_worker"]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    gunicorn = [str(bin_dir / "gunicorn"), "wsgi:app", "-c", str(GUNICORN), "--no-control-socket"]
+    gunicorn = [*start, "gunicorn", "wsgi:app", "-c", str(GUNICORN), "--no-control-socket"]
     return {
         "web": [*gunicorn, "--bind", address],
-        "recorder": [str(bin_dir / "flask"), "--app", "wsgi", "recorder"],
+        "recorder": [*start, "flask", "--app", "wsgi", "recorder"],
         "beat": [*celery, "beat", "--loglevel", "INFO"],
         "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],
     }
@@ -64,10 +64,7 @@ def commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
 def _reloadable(started: dict[str, list[str]]) -> dict[str, list[str]]:
     """Each in a form that takes over saved task modules on HUP, see `app.dev.reload`."""
     modules = dict.fromkeys(["worker", "beat", "recorder"], "app.dev.keeper") | {"web": "app.dev.preloaded"}
-    return {
-        name: [sys.executable, "-m", module, Path(started[name][0]).name, *started[name][1:]]
-        for name, module in modules.items()
-    }
+    return {name: [*started[name][:2], module, *started[name][3:]] for name, module in modules.items()}
 
 
 def _redis(settings: Settings) -> list[str]:

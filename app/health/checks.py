@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import text
@@ -20,7 +18,7 @@ from app import broker, heartbeats, schedules
 from app.broker import starts
 from app.broker.aside import aside
 from app.broker.redis import queues as in_redis
-from app.config import settings
+from app.config import MIGRATIONS, settings
 from app.errors import BrokerUnavailable, NotFound
 from app.extensions import celery_app, db, transaction
 
@@ -184,8 +182,10 @@ def worker(now: datetime) -> Check:
 
 
 def migrations(now: datetime) -> Check:
-    folder = current_app.extensions["migrate"].directory
-    head = ScriptDirectory(folder).get_current_head()
+    from alembic.runtime.migration import MigrationContext  # megabytes, which the probes do without
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory(MIGRATIONS).get_current_head()
     try:
         with db.engine.connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()

@@ -14,7 +14,18 @@ def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[Fal
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
 
 
+def complete_indexes() -> None:
+    """Give the models' partial indexes their conditions in SQL, which load the dialects of both databases."""
+    for index in (index for table in Base.metadata.tables.values() for index in table.indexes):
+        where = index.info.get("where")
+        if where is not None:
+            for dialect in ("sqlite", "postgresql"):
+                condition = where[dialect] if isinstance(where, dict) else where
+                index.dialect_kwargs[f"{dialect}_where"] = condition
+
+
 def run() -> None:
+    complete_indexes()
     migrate = current_app.extensions["migrate"]
     with migrate.db.engine.connect() as connection:
         context.configure(

@@ -5,7 +5,6 @@ from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import String, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import catalog
@@ -14,7 +13,7 @@ from app.celery import elsewhere
 from app.celery.elsewhere import NotSendable
 from app.config import settings
 from app.errors import Conflict
-from app.extensions import Base, db
+from app.extensions import Base, db, insert_into
 
 
 class App(Base):
@@ -31,8 +30,7 @@ def note(names: Iterable[str]) -> None:
     if not rows:
         return
     connection = db.session.connection()
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(insert(App).on_conflict_do_nothing(), rows)
+    connection.execute(insert_into(connection.dialect.name, App).on_conflict_do_nothing(), rows)
 
 
 def known() -> list[str]:

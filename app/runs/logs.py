@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import JSON, String, Table, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Base, db
+from app.extensions import Base, db, insert_into
 from app.text import storable
 
 
@@ -47,8 +46,7 @@ def keep(events: Iterable[Mapping[str, Any]]) -> None:
     if not newest:
         return
     connection = db.session.connection()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert: Any = dialect.insert(_TABLE)
+    insert = insert_into(connection.dialect.name, _TABLE)
     new = insert.excluded
     statement = insert.on_conflict_do_update(
         index_elements=list(_KEY),

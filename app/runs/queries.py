@@ -22,7 +22,6 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import undefer
 
 from app import lists
@@ -219,7 +218,9 @@ def latest(task_names: Sequence[str]) -> dict[str, Run]:
 def _each_of(names: Sequence[str]) -> TableValuedAlias:
     """A row for each name. They are one value: SQLAlchemy writes the SQL of a query once for any of them."""
     if db.engine.dialect.name == "postgresql":
-        array = func.unnest(cast(list(names), postgresql.ARRAY(String)))
+        from sqlalchemy.dialects.postgresql import ARRAY  # a dialect takes megabytes
+
+        array = func.unnest(cast(list(names), ARRAY(String)))
         return array.table_valued(column("value", String), name="names").render_derived()
     return func.json_each(json.dumps(list(names))).table_valued(column("value", String), name="names")
 

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from sqlalchemy import JSON, DateTime, Select, Table, Text, bindparam, column, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
 from app.clock import UTCDateTime
-from app.extensions import db
+from app.extensions import db, insert_into
 from app.runs.creation import Row
 from app.runs.folding import COLUMNS
 from app.runs.models import Run
@@ -28,13 +26,13 @@ def insert_new(rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> set[str
         return set()
     connection = db.session.connection()
     if connection.dialect.name == "postgresql":
-        statement = postgresql.insert(_TABLE).from_select(columns, _arrays(columns))
+        statement = insert_into("postgresql", _TABLE).from_select(columns, _arrays(columns))
         made = connection.execute(
             statement.on_conflict_do_nothing(index_elements=["id"]).returning(_TABLE.c.id),
             _columnar(rows, columns),
         )
     else:
-        plain = sqlite.insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
+        plain = insert_into("sqlite", _TABLE).on_conflict_do_nothing(index_elements=["id"])
         made = connection.execute(plain.returning(_TABLE.c.id), list(rows))
     return set(made.scalars())
 
@@ -52,7 +50,7 @@ def update_all(rows: Sequence[Row]) -> None:
         )
         connection.execute(statement, _columnar(rows, COLUMNS))
         return
-    upsert = sqlite.insert(_TABLE)
+    upsert = insert_into("sqlite", _TABLE)
     upsert = upsert.on_conflict_do_update(
         index_elements=["id"], set_={name: upsert.excluded[name] for name in names}
     )
@@ -61,6 +59,8 @@ def update_all(rows: Sequence[Row]) -> None:
 
 def _arrays(names: Sequence[str]) -> Select[Any]:
     """Rows from one array a column: psycopg parses one parameter a column, however many rows there are."""
+    from sqlalchemy.dialects.postgresql import ARRAY  # on SQLite nobody comes here
+
     table_columns = [_TABLE.c[name] for name in names]
     arrays = (bindparam(f"all_{col.name}", type_=ARRAY(_wire(col.type))) for col in table_columns)
     columns = (column(col.name, _wire(col.type)) for col in table_columns)

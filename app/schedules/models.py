@@ -87,8 +87,7 @@ class Schedule(Base):
         Index(
             "ix_schedules_next_run_at",
             "next_run_at",
-            sqlite_where=text("enabled = 1"),
-            postgresql_where=text("enabled"),
+            info={"where": {"sqlite": text("enabled = 1"), "postgresql": text("enabled")}},
         ),
         Index(None, "task_name", "id"),
         {"sqlite_autoincrement": True},

@@ -4,9 +4,12 @@ import math
 import time
 
 from flask import Flask, Response
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 
 from app.config import settings
-from app.extensions import limiter
+
+limiter = Limiter(key_func=get_remote_address)
 
 
 def init_app(app: Flask) -> None:

@@ -16,7 +16,8 @@ from flask import Flask
 
 from app import broker, create_app
 from app.config import Settings
-from app.extensions import db, limiter
+from app.extensions import db
+from app.web.limits import limiter
 from tests.conftest import FASTER, PROJECT, Processes, RedisServer, wait_until
 from tests.launcher import Launcher
 

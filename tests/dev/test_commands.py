@@ -1,11 +1,15 @@
-"""Commands start without pages and API, which they do not show."""
+"""Commands start without pages and API, which they do not show, and without what their neighbours need."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app import cli, create_app
-from app.config import Settings
+from app.config import PROJECT_DIR, Settings
 
 
 @pytest.mark.parametrize(
@@ -25,11 +29,54 @@ from app.config import Settings
 )
 def test_what_shows_pages(called: str, pages: bool) -> None:
     assert cli.shows_pages(called.split()) is pages
+    assert cli.has_commands(called.split()) is called.startswith(("flask", "/srv"))
 
 
 def test_commands_are_there_without_pages(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, base_url="http://localhost")
-    app = create_app(settings, pages=False, commands=True)
+    app = create_app(settings, pages=False)
     assert set(app.cli.commands) == cli.WITHOUT_PAGES | {"db"}
     assert app.blueprints == {}
-    assert create_app(settings).blueprints
+    web = create_app(settings, commands=False)
+    assert web.blueprints
+    assert web.cli.commands.keys().isdisjoint(app.cli.commands)
+
+
+# What others of these processes need, and megabytes of memory in each that need not have it.
+NOT_FOR_ALL = {"alembic", "flask_limiter", "flask_smorest", "limits", "prompt_toolkit", "psycopg", "pygments"}
+
+
+def loaded(code: str, data_dir: Path) -> set[str]:
+    """The modules that a process has after this."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, json\n{code}\nprint(json.dumps(list(sys.modules)))"],
+        cwd=PROJECT_DIR,
+        env=os.environ | {"CELERIAC_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_processes_load_what_they_need(tmp_path: Path) -> None:
+    """One process becomes worker, beat and recorder, so far that each tells its options."""
+    code = """
+from app.dev.command import become
+for words in ("celery -A celery_worker worker", "celery -A celery_worker beat", "flask --app wsgi recorder"):
+    try:
+        become(words.split()[0], [*words.split()[1:], "--help"])
+    except SystemExit as done:
+        assert done.code == 0, words
+import app.beat.scheduler"""
+    modules = loaded(code, tmp_path)
+    assert {"celery.bin.worker", "app.recorder.recorder", "app.library"} <= modules
+    assert {
+        name for name in modules if name in NOT_FOR_ALL or name.startswith(("app.pages", "app.api"))
+    } == set()
+    assert "sqlalchemy.dialects.postgresql" not in modules  # on SQLite
+
+
+def test_who_only_waits_loads_next_to_nothing(tmp_path: Path) -> None:
+    modules = loaded("import app.dev.__main__", tmp_path)
+    assert modules & {"flask", "pydantic", "redis", "sqlalchemy", "psutil", "ssl"} == set()

@@ -13,11 +13,11 @@ from app.accounts import sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.errors import Invalid
-from app.extensions import limiter
 from app.pages.accounts.forms import PasswordForm, PreferencesForm, TokenForm, choices
 from app.pages.accounts.sign_in import PER_NAME, begin_session
 from app.web import roles, viewer
 from app.web.htmx import wants_fragment
+from app.web.limits import limiter
 from app.web.permissions import requires
 from app.web.toasts import toast
 

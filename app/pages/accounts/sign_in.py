@@ -10,10 +10,10 @@ from app.accounts import links, sessions, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.config import settings
-from app.extensions import limiter
 from app.pages.accounts.forms import SignInForm
 from app.web import viewer
 from app.web.htmx import go_to, safe_return
+from app.web.limits import limiter
 from app.web.toasts import toast
 
 bp = Blueprint("accounts", __name__)

@@ -33,7 +33,7 @@ class Bulk(Base):
     capped: Mapped[bool]
     looked_back_to: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
-    __table_args__ = (Index("ix_bulks_to_do", "confirmed_at", sqlite_where=_TO_DO, postgresql_where=_TO_DO),)
+    __table_args__ = (Index("ix_bulks_to_do", "confirmed_at", info={"where": _TO_DO}),)
 
     @property
     def state(self) -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, delete, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from app.extensions import db, transaction
+from app.extensions import db, insert_into, transaction
 from app.runs import states
 from app.runs.models import Run
 from app.runs.statistics import totals
@@ -59,7 +59,7 @@ def count(ended: Iterable[Mapping[str, Any]], moved: totals.Numbers | None = Non
         _count_hours(added)
     if slots:
         connection = db.session.connection()
-        connection.execute(_ADD_SLOTS[connection.dialect.name], [slots[at] for at in sorted(slots)])
+        connection.execute(_adding(connection.dialect.name), [slots[at] for at in sorted(slots)])
     totals.add(numbers)
 
 
@@ -67,9 +67,8 @@ def _count_hours(added: Mapping[Key, Row]) -> None:
     connection = db.session.connection()
     known = _locked(list(added))
     if missing := sorted(added.keys() - known.keys()):
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         rows = [_nothing(key) for key in missing]
-        connection.execute(insert(_TABLE).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection.dialect.name, _TABLE).on_conflict_do_nothing(), rows)
         known |= _locked(missing)
     for key, row in known.items():
         for name in _COUNTS:
@@ -160,10 +159,8 @@ _UPDATE = (
 )
 
 
-def _adding(insert: Any) -> Any:
-    statement = insert(_SLOTS)
+@cache
+def _adding(dialect: str) -> Any:
+    statement = insert_into(dialect, _SLOTS)
     sums = {name: _SLOTS.c[name] + statement.excluded[name] for name in ("succeeded", "failed")}
     return statement.on_conflict_do_update(index_elements=["slot_at"], set_=sums)
-
-
-_ADD_SLOTS = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}

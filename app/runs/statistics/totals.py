@@ -7,13 +7,13 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from app.extensions import db
+from app.extensions import db, insert_into
 from app.runs import states
 from app.runs.statistics.models import RunTotal
 
@@ -96,7 +96,7 @@ def add(numbers: Mapping[Name, float]) -> None:
         {"task_name": task_name, "queue": queue, "name": name, "number": numbers[task_name, queue, name]}
         for task_name, queue, name in sorted(numbers)
     ]
-    connection.execute(_ADD[connection.dialect.name], rows)
+    connection.execute(_adding(connection.dialect.name), rows)
 
 
 def add_made(runs: Iterable[Mapping[str, Any]]) -> None:
@@ -135,10 +135,8 @@ def _durations(numbers: Mapping[str, float], name: str) -> Durations:
     return Durations(counts, numbers.get(f"{name}:seconds", 0.0))
 
 
-def _adding(insert: Any) -> Any:
-    statement = insert(_TABLE)
+@cache
+def _adding(dialect: str) -> Any:
+    statement = insert_into(dialect, _TABLE)
     added = {"number": _TABLE.c.number + statement.excluded.number}
     return statement.on_conflict_do_update(index_elements=["task_name", "queue", "name"], set_=added)
-
-
-_ADD = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}
