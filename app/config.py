@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from zoneinfo import available_timezones
 
 from flask import current_app
@@ -113,6 +113,50 @@ def _brokers(value: Any) -> Any:
             )
         brokers[name.strip()] = ";".join(map(_readable, url.split(";")))  # Sentinels are several
     return brokers
+
+
+SCHEDULERS = ("django-celery-beat", "sqlalchemy-celery-beat", "redbeat")
+
+
+def _schedulers(value: Any) -> Any:
+    """`name=kind+URL` pairs, divided by commas, as a dictionary of kind and URL."""
+    if not isinstance(value, str):
+        return value
+    schedulers = {}
+    kinds = "|".join(SCHEDULERS)
+    for pair in filter(None, re.split(rf",(?=[^,=/@]+=(?:{kinds})\+)", value)):
+        found = re.fullmatch(rf"\s*([\w.-]{{1,60}})=({kinds})\+(\S+)\s*", pair)
+        if not found:
+            raise ValueError(
+                f"allowed: name=kind+URL, divided by commas; kind with one of {', '.join(SCHEDULERS)}"
+            )
+        schedulers[found[1]] = (found[2], scheduler_url(found[2], found[3]))
+    return schedulers
+
+
+def scheduler_url(kind: str, url: str) -> str:
+    """The URL of another scheduler's tables or keys; raises `ValueError` for one that cannot be tried."""
+    if kind == "redbeat":
+        place, prefix, zone = redbeat_parts(url)
+        if not prefix or _redis_url(place) is None:
+            raise ValueError("allowed: redis://…, rediss://… or unix://…, and a key_prefix that is not empty")
+        _timezone(zone)
+        return url
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "allowed: sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+        ) from None
+    return _database_url(url) or "" if url.startswith(("postgres:", "postgresql")) else url
+
+
+def redbeat_parts(url: str) -> tuple[str, str, str]:
+    """The URL of the Redis, the prefix of RedBeat's keys there, and the zone of its crontabs."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    prefix, zone = options.pop("key_prefix", "redbeat:"), options.pop("timezone", "UTC")
+    return urlunsplit(parts._replace(query=urlencode(options))), prefix, zone
 
 
 def _database_url(value: str | None) -> str | None:
@@ -247,6 +291,11 @@ class Settings(BaseSettings):
         {},
         description="Brokers of other apps with the agent, to which Celeriac may send: "
         "`shop=redis://10.0.0.5/0,mail=amqp://USER:PASSWORD@HOST/VHOST`.",
+    )
+    schedulers: Annotated[dict[str, tuple[str, str]], NoDecode, BeforeValidator(_schedulers)] = Field(
+        {},
+        description="Schedulers of other apps whose schedules are shown, to be taken over: "
+        "`shop=django-celery-beat+postgresql://USER:PASSWORD@HOST/DB,mail=redbeat+redis://10.0.0.5/1`.",
     )
     tasks: CommaList = Field(
         [], description="Comma-separated modules of your own tasks, importable from the working folder."
@@ -396,8 +445,8 @@ def without_secrets(name: str, value: str) -> str:
     """A setting's value as it may be shown when it is wrong: no key, and no URL's user and password."""
     if name.endswith(("_KEY", "_TOKEN")):
         return "***"
-    if name.endswith("_BROKERS"):
-        return re.sub(r"//[^/,]*@", "//***@", value)
+    if name.endswith(("_BROKERS", "_SCHEDULERS")):
+        return re.sub(r"//[^/]*@", "//***@", value)
     if not name.endswith(("_URL", "_URLS")):
         return value
     value = re.sub(r"^(\w[\w+.-]*:/*)?.*@", r"\1***@", value, flags=re.DOTALL)

@@ -58,7 +58,7 @@ def install(app: Celery) -> bool:
     logs.install(stream, LOG_MAX_BYTES, scrubs_own_log=False)
     scrubbing.install(secrets.of_running)
     app.steps["consumer"].add(Telling)
-    presence.install(app, given.url, name)
+    presence.install(app, given.url, name, secrets.hidden)
     if app.log_cls == BaseCelery.log_cls:
         app.log_cls = "celeriac_agent.logs:LineLogging"
     _tell_progress()

@@ -16,7 +16,7 @@ import redis
 from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
-from celeriac_agent import tasks
+from celeriac_agent import masking, schedules, tasks
 from celeriac_agent.stream import CONNECT_SECONDS, to_json
 from celeriac_agent.worker import pool_name
 
@@ -32,12 +32,13 @@ VISIBILITY_SECONDS = 3600.0  # kombu's, where the app says nothing
 
 logger = logging.getLogger(__name__)
 _home = ("", "")  # Celeriac's Redis, and the name of the app
+_hide: schedules.Hide = masking.by_names
 
 
-def install(app: Celery, url: str, name: str) -> None:
-    """Make every worker of the app tell of itself there."""
-    global _home
-    _home = (url, name)
+def install(app: Celery, url: str, name: str, hide: schedules.Hide) -> None:
+    """Make every worker of the app tell of itself there; `hide` masks secret arguments."""
+    global _home, _hide
+    _home, _hide = (url, name), hide
     app.steps["consumer"].add(AppPresence)
 
 
@@ -92,7 +93,7 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
     def _read_tasks(self, app: Celery) -> None:
         """Make the catalog ready, which others of the same version share."""
         try:
-            told = {"app": _home[1]} | tasks.document(app)
+            told = {"app": _home[1]} | tasks.document(app, _hide)
             packed = zlib.compress(to_json(told).encode("utf-8", "replace"))
         except Exception:  # tasks are anybody's code
             logger.warning("Celeriac is told nothing of this worker's tasks", exc_info=True)

@@ -22,6 +22,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from celery import Celery, Task
 
+from celeriac_agent import masking, schedules
 from celeriac_agent.secrets import is_secret
 from celeriac_agent.stream import to_json
 
@@ -50,11 +51,15 @@ _UNIONS = (Union, getattr(types, "UnionType", Union))
 Facts = dict[str, Any]
 
 
-def document(app: Celery) -> Facts:
-    """The catalog: each task, and how a message must be for the app's workers to read it."""
+def document(app: Celery, hide: schedules.Hide = masking.by_names) -> Facts:
+    """The catalog: each task, how a message must be for the app's workers to read it, and the beat_schedule.
+
+    `hide` masks the secret arguments of a task.
+    """
     known = sorted(name for name in app.tasks if not name.startswith(BUILT_IN_PREFIX))
     told = [_task(app, app.tasks[name]) for name in known[:TASKS_MAX]]
-    return {"v": VERSION, "left_out": len(known) - len(told), "delivery": _delivery(app), "tasks": told}
+    facts = {"v": VERSION, "left_out": len(known) - len(told), "delivery": _delivery(app), "tasks": told}
+    return facts | {"schedules": schedules.document(app, hide)}
 
 
 def digest(facts: Any) -> str:

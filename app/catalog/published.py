@@ -46,6 +46,7 @@ class AppCatalog(Base):
     seen_at: Mapped[datetime] = mapped_column(UTCDateTime)  # when the last worker with it started
     tasks: Mapped[dict[str, Any]] = mapped_column(JSON)
     delivery: Mapped[dict[str, Any]] = mapped_column(JSON)
+    schedules: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # its beat_schedule
 
 
 class AppTask(Base):
@@ -85,6 +86,7 @@ class _Task(BaseModel):
 class _Document(BaseModel):
     v: int
     delivery: dict[str, Any] = {}
+    schedules: dict[str, Any] | None = None
     tasks: list[dict[str, Any]] = Field(max_length=TASKS_MAX)
 
 
@@ -96,6 +98,7 @@ class Published:
     by_name: dict[str, list[TaskInfo]] = field(default_factory=dict)
     catalogs: dict[str, Mapping[str, str]] = field(default_factory=dict)
     delivery: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    schedules: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     fingerprints: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
@@ -125,7 +128,8 @@ def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str
         _insert(AppTask, rows)
         names = {name: facts["fingerprint"] for name, facts in tasks.items()}
         row = {"digest": digest, "app": app, "seen_at": seen_at, "tasks": names}
-        _insert(AppCatalog, [row | {"delivery": _storable(read.delivery)}])
+        told = {"delivery": _storable(read.delivery), "schedules": _storable(read.schedules)}
+        _insert(AppCatalog, [row | told])
         _forget_old(app)
     return refused
 
@@ -161,10 +165,11 @@ def forget_what_was_read() -> None:
 def _read() -> Published:
     found = Published()
     # Columns, no objects: nothing of what the caller's session holds is touched.
-    columns = (AppCatalog.digest, AppCatalog.app, AppCatalog.tasks, AppCatalog.delivery)
+    columns = (AppCatalog.digest, AppCatalog.app, AppCatalog.tasks, AppCatalog.delivery, AppCatalog.schedules)
     for one in db.session.execute(select(*columns).order_by(AppCatalog.seen_at)):
         found.catalogs[one.digest] = one.tasks
         found.delivery[one.app] = one.delivery
+        found.schedules[one.app] = one.schedules or {}
         found.fingerprints.update({(one.app, name): print_ for name, print_ in one.tasks.items()})
     wanted = {(app, name, print_) for (app, name), print_ in found.fingerprints.items()}
     parts = (AppTask.app, AppTask.name, AppTask.fingerprint, AppTask.facts)

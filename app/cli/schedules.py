@@ -4,6 +4,8 @@ import gc
 import getpass
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -14,9 +16,10 @@ from marshmallow import ValidationError
 from app import audit, schedules
 from app.api.fields import reader
 from app.api.schedules.schemas import ScheduleSchema
+from app.cli import takeover
 from app.clock import utcnow
 from app.errors import CeleriacError, Invalid
-from app.schedules import exchange, files, stored_arguments
+from app.schedules import exchange, files, foreign, stored_arguments
 from app.schedules.definition import FIELDS, Definition
 from app.schedules.history import readable
 
@@ -47,23 +50,53 @@ def export(path: str, kind: str | None) -> None:
 
 
 @group.command("import")
-@click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument("path", metavar="FILE_OR_URL")
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-def import_(path: str, dry_run: bool) -> None:
+@click.option("--from", "kind", type=click.Choice(foreign.KINDS), help="Take over from this scheduler.")
+@click.option("--only", multiple=True, metavar="NAME", help="With --from: this entry; may be said again.")
+@click.option("--stopped", is_flag=True, help="With --from: that scheduler is stopped, turn them on.")
+def import_(path: str, dry_run: bool, kind: str | None, only: tuple[str, ...], stopped: bool) -> None:
     """Make and change schedules as FILE (YAML or JSON, - for standard input) says, by their names.
 
     Schedules that FILE does not name stay. When anything in it is wrong, nothing is changed.
+
+    With --from, take over the schedules of another scheduler: URL is that of its database or Redis, of an app
+    with the agent (beat-schedule) its name, or a name from CELERIAC_SCHEDULERS. Nothing is written there.
+    They are off until --stopped says that the other one is stopped, so that nothing fires twice.
     """
+    with _refusals():
+        if kind:
+            with audit.acting(audit.Origin(_person(), "cli")):
+                takeover.run(kind, path, only, stopped, dry_run, _person() or None, utcnow())
+            return
+        if only or stopped:
+            raise click.UsageError("--only and --stopped go with --from.")
+        steps = _import_file(str(_FILE.convert(path, None, click.get_current_context())), dry_run)
+    _report(steps, dry_run)
+
+
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+
+
+def _import_file(path: str, dry_run: bool) -> list[exchange.Step]:
     now = utcnow()
     gc.disable()  # nothing of very much can go yet: to look for what can would take half the time
     try:
         with click.open_file(path, encoding="utf-8") as file:
             items = _load(files.read(file.read()))
         if dry_run:
-            steps = exchange.plan(items, now)
-        else:
-            with audit.acting(audit.Origin(_person(), "cli")):
-                steps = exchange.apply(items, _person() or None, now)
+            return exchange.plan(items, now)
+        with audit.acting(audit.Origin(_person(), "cli")):
+            return exchange.apply(items, _person() or None, now)
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Say what is wrong and that nothing was done; the exit code is 1 then."""
+    try:
+        yield
     except Invalid as error:
         for field, texts in error.errors.items():
             click.echo(f"{field}: {' '.join(texts)}", err=True)
@@ -72,9 +105,6 @@ def import_(path: str, dry_run: bool) -> None:
     except (CeleriacError, UnicodeDecodeError) as error:
         click.echo(f"{error} Nothing was changed.", err=True)
         sys.exit(1)
-    finally:
-        gc.enable()
-    _report(steps, dry_run)
 
 
 @group.command("sync")

@@ -77,7 +77,7 @@ UNDOABLE = ("enable", "disable", "queue", "delete")  # by `undo`; what was sent 
 
 
 WITHIN = timedelta(minutes=5)  # pages offer it for seconds; nobody means to take back what is older
-_TAKEN_BACK = ("enable", "disable", "delete", "skip", "restore", "update")
+_TAKEN_BACK = ("enable", "disable", "delete", "skip", "restore", "update", "take-over")
 
 
 def undo(done_at: datetime, by: str | None, now: datetime) -> list[Result]:
@@ -106,6 +106,8 @@ def _step(change: ScheduleChange, by: str | None, now: datetime) -> Callable[[],
             return lambda: disable(schedule_id, by, now, "", version).name
         case "disable":
             return lambda: enable(schedule_id, by, now, "", version).name
+        case "take-over":
+            return lambda: delete(schedule_id, by, now, version)
         case "skip":
             at = datetime.fromisoformat(diff["skips"][1])
             return lambda: restore(schedule_id, at, by, now).name

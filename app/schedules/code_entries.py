@@ -12,15 +12,15 @@ from flask_babel import gettext as _
 
 from app import queue_names
 from app.broker.priority import HIGHEST
+from app.schedules import celery_crontab
+from app.schedules.celery_crontab import NoEqual
 from app.schedules.definition import Definition
-from app.schedules.timing import TimingError, parse_cron
+from app.schedules.timing import TimingError
 from app.schedules.validation import NAME_LENGTH
 from celeriac_agent.stream import to_json
 
 VARIABLES = ("beat_schedule", "CELERY_BEAT_SCHEDULE")
 _OPTIONS = ("queue", "priority", "expires")
-_WHOLE = {"minute": range(60), "hour": range(24), "day_of_week": range(7)}
-_WHOLE |= {"day_of_month": range(1, 32), "month_of_year": range(1, 13)}
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,6 @@ class CodeEntries:
     whole: bool
 
 
-class _Refused(ValueError):
-    """An entry that cannot be taken over; the text says why."""
-
-
 def read(
     celery_app: Celery, modules: Iterable[Any], timezone: str, now: datetime, whole: bool
 ) -> CodeEntries:
@@ -61,7 +57,7 @@ def read(
     for key, entry in beat_schedule.items():
         try:
             definitions[key] = _definition(key, entry, timezone, now)
-        except (_Refused, TimingError) as refused:
+        except (NoEqual, TimingError) as refused:
             problems.append(CodeProblem(key, str(refused)))
         except Exception as error:  # an entry is anybody's code
             problems.append(CodeProblem(key, f"{type(error).__name__}: {error}"))
@@ -70,9 +66,9 @@ def read(
 
 def _definition(key: str, entry: Any, timezone: str, now: datetime) -> Definition:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("task"), str):
-        raise _Refused(_("An entry needs a task and a schedule."))
+        raise NoEqual(_("An entry needs a task and a schedule."))
     if not 1 <= len(key) <= NAME_LENGTH:
-        raise _Refused(_("The name of an entry has at most %(n)s characters.", n=NAME_LENGTH))
+        raise NoEqual(_("The name of an entry has at most %(n)s characters.", n=NAME_LENGTH))
     return Definition(
         name=key,
         task_name=entry["task"],
@@ -91,62 +87,37 @@ def _plain(value: Any) -> Any:
 
 def _timing(value: Any, timezone: str, now: datetime) -> dict[str, Any]:
     if isinstance(value, crontab):
-        return {"task_type": "cron", "cron_schedule": _cron(value, timezone, now)}
+        return {"task_type": "cron", "cron_schedule": celery_crontab.expression(value, timezone, now)}
     if isinstance(value, solar):
-        raise _Refused(_("Sunrise and sunset are not times that a schedule can have here."))
+        raise NoEqual(_("Sunrise and sunset are not times that a schedule can have here."))
     if type(value) is schedule:
         value = value.run_every
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Refused(_("A schedule of the kind %(kind)s is not known here.", kind=type(value).__name__))
+        raise NoEqual(_("A schedule of the kind %(kind)s is not known here.", kind=type(value).__name__))
     if value < 1 or value != int(value):
-        raise _Refused(_("An interval takes whole seconds, from 1 on."))
+        raise NoEqual(_("An interval takes whole seconds, from 1 on."))
     return {"task_type": "interval", "interval_seconds": int(value)}
-
-
-def _cron(value: crontab, timezone: str, now: datetime) -> str:
-    """The five columns. Celery wants both days to match, cron either: refused when it matters."""
-    columns = {name: _column(value, name) for name in _WHOLE}
-    days, weekdays = columns["day_of_month"], columns["day_of_week"]
-    if not days.startswith("*") and not weekdays.startswith("*"):
-        raise _Refused(
-            _("Celery fires when both the day of month and the day of week match, cron when either does.")
-        )
-    order = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
-    text = " ".join(columns[name] for name in order)
-    parse_cron(text, timezone, now)
-    return text
-
-
-def _column(value: crontab, name: str) -> str:
-    """A column as it was written where cron reads it alike, otherwise as a list of its numbers."""
-    numbers = sorted(getattr(value, name))
-    if numbers == list(_WHOLE[name]):
-        return "*"
-    written = str(getattr(value, f"_orig_{name}")).replace(" ", "")
-    if written.startswith("*/") and written[2:].isdigit():
-        return written
-    return ",".join(map(str, numbers))
 
 
 def _priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= HIGHEST:
-        raise _Refused(_("Give a priority from 0 to 9; 9 is the most urgent."))
+        raise NoEqual(_("Give a priority from 0 to 9; 9 is the most urgent."))
     return value
 
 
 def _options(options: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(options) - set(_OPTIONS)):
-        raise _Refused(_("These options are not known here: %(names)s.", names=", ".join(map(str, unknown))))
+        raise NoEqual(_("These options are not known here: %(names)s.", names=", ".join(map(str, unknown))))
     own_options: dict[str, Any] = {"queue": options.get("queue")}
     if own_options["queue"] is not None and (wrong := queue_names.problem(own_options["queue"])):
-        raise _Refused(wrong)
+        raise NoEqual(wrong)
     if options.get("priority") is not None:
         own_options["priority"] = _priority(options["priority"])
     expires = options.get("expires")
     if isinstance(expires, timedelta):
         expires = expires.total_seconds()
     if expires is not None and (isinstance(expires, bool) or not isinstance(expires, int | float)):
-        raise _Refused(_("expires takes a number of seconds here."))
+        raise NoEqual(_("expires takes a number of seconds here."))
     return own_options | ({"message_ttl_seconds": int(expires)} if expires else {})

@@ -126,6 +126,9 @@ def changing(work: Callable[[], T]) -> T:
         with transaction():
             made = work()
     except IntegrityError as error:
+        if "taken_from" in str(error.orig):
+            words = _("Somebody else took over the same schedule meanwhile. Nothing was done.")
+            raise Conflict(words, code="taken-over") from error
         if "name" not in str(error.orig):
             raise
         raise _taken() from error
@@ -151,12 +154,17 @@ def insert(
 
 
 def insert_all(
-    made: Sequence[tuple[Definition, history.Diff]], by: str | None, now: datetime, action: str
+    made: Sequence[tuple[Definition, history.Diff]],
+    by: str | None,
+    now: datetime,
+    action: str,
+    more: Sequence[Mapping[str, Any]] = (),
+    note: str | None = None,
 ) -> None:
     """Make many schedules of `completed` definitions with free names inside the caller's transaction.
 
-    Each comes with what its change tells. They are written some at a time, past the session: it would take
-    four times as long.
+    Each comes with what its change tells; `more` are other columns of each, `note` is kept with the changes.
+    They are written some at a time, past the session: it would take four times as long.
     """
     _permit(*(definition for definition, _diff in made))
     tasks = {definition.task_name for definition, _diff in made}
@@ -166,6 +174,8 @@ def insert_all(
         values = [
             _columns(definition, signatures[definition.task_name], by, now) for definition, _diff in batch
         ]
+        for value, others in zip(values, more[start : start + INSERTED_AT_ONCE], strict=False):
+            value |= others
         filled = [name for name in _EMPTY if any(value[name] is not None for value in values)]
         some = [{name: value[name] for name in filled} for value in values]  # half of the columns are empty
         last_id = db.session.scalar(select(func.max(Schedule.id))) or 0
@@ -180,7 +190,7 @@ def insert_all(
         for row in db.session.scalars(select(Schedule).where(Schedule.id.in_(jittered))) if jittered else ():
             rows.retime(row)
         entries = zip(ids, names, (diff for _definition, diff in batch), strict=True)
-        history.record_all([(id, name, 1, diff) for id, name, diff in entries], action, by, now)
+        history.record_all([(id, name, 1, diff) for id, name, diff in entries], action, by, now, note)
 
 
 def _columns(definition: Definition, signature: str, by: str | None, now: datetime) -> dict[str, Any]:
@@ -245,6 +255,14 @@ def checked(
 def _carry_out(row: Schedule, edit: Edit, by: str | None, now: datetime, note: str | None = None) -> None:
     if set(edit.diff) != {"enabled"} or edit.new.enabled:  # switching off takes nothing from anybody
         _permit(edit.old, edit.new)
+    if edit.new.enabled and row.after_stop is not None:
+        raise Conflict(
+            _(
+                "It was taken over and may still fire there. Stop the other scheduler and say so under "
+                "Schedules, Of other schedulers: that turns it on."
+            ),
+            code="other-scheduler",
+        )
     if edit.new.name != edit.old.name:
         _require_free(edit.new.name)
     write(row, edit.old, edit.new, by, now, note)

@@ -44,11 +44,13 @@ def record(
     audit.record(f"schedule.{action}", now, "schedule", row.id, row.name, **details)
 
 
-def record_all(changes: Sequence[Entry], action: str, by: str | None, now: datetime) -> None:
+def record_all(
+    changes: Sequence[Entry], action: str, by: str | None, now: datetime, note: str | None = None
+) -> None:
     """`record` of many changes at once, past the session."""
     if not changes:
         return
-    about = {"at": now, "by": by, "action": action, "note": None, "snapshot": None}
+    about = {"at": now, "by": by, "action": action, "note": note, "snapshot": None}
     db.session.connection().execute(
         insert(cast(Table, ScheduleChange.__table__)),
         [
@@ -56,7 +58,7 @@ def record_all(changes: Sequence[Entry], action: str, by: str | None, now: datet
             for id, name, version, diff in changes
         ],
     )
-    things = ((id, name, {"diff": diff or None}) for id, name, _version, diff in changes)
+    things = ((id, name, {"diff": diff or None, "note": note}) for id, name, _version, diff in changes)
     audit.record_all(f"schedule.{action}", now, "schedule", things)
 
 

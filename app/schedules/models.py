@@ -16,6 +16,7 @@ OptionalJSON = JSON(none_as_null=True)
 
 PAGE, CODE = "page", "code"
 ORIGINS = (PAGE, CODE)
+TURN_ON, STAY_OFF = "on", "off"
 
 
 class Schedule(Base):
@@ -70,6 +71,11 @@ class Schedule(Base):
     code_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     code_definition: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
     retired_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # it vanished from the code
+    # Which entry of which other scheduler it was; and what becomes of it when that one is said to be stopped:
+    # until then (not null) nobody turns it on.
+    taken_from: Mapped[str | None] = mapped_column(String(500))
+    taken_key: Mapped[str | None] = mapped_column(String(255))
+    after_stop: Mapped[str | None] = mapped_column(String(8))
     # What a task's present signature says against the saved arguments, by parameter; null when they fit.
     drift: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
     checked_signature: Mapped[str | None] = mapped_column(String(64))  # null: not checked yet
@@ -90,6 +96,7 @@ class Schedule(Base):
             info={"where": {"sqlite": text("enabled = 1"), "postgresql": text("enabled")}},
         ),
         Index(None, "task_name", "id"),
+        Index(None, "taken_from", "taken_key", unique=True),
         {"sqlite_autoincrement": True},
     )
 

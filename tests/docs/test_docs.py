@@ -20,6 +20,7 @@ NOT_RUN = {
         "there is no project of yours here",
         "there is no Django project here",
     ],
+    "docs/other-schedulers.md": ["there is no other scheduler here", "there is no other scheduler here"],
     "docs/metrics.md": ["a part of Prometheus's own configuration"],
     "docs/operation.md": ["there is no systemd here", "shows what was set aside, if anything"],
     "docs/own-tasks.md": ["fetches from the package index"],

@@ -47,6 +47,9 @@ def refused(value: Any, **fields: Any) -> str:
         (crontab(minute={5, 35}, hour=[1, 2]), "5,35 1,2 * * *"),
         (crontab(0, 0, day_of_month="1", month_of_year="*/3"), "0 0 1 */3 *"),
         (crontab(0, 0, day_of_month="*/2", day_of_week="1"), "0 0 */2 * 1"),  # both say AND here
+        (crontab(0, 0, day_of_month="1-7", day_of_week="mon"), "0 0 * * 1#1"),
+        (crontab(0, 0, day_of_month="1-7,15-21", day_of_week="0,2"), "0 0 * * 0#1,0#3,2#1,2#3"),
+        (crontab(0, 0, day_of_month="29-31", day_of_week="5"), "0 0 * * 5#5"),
     ],
 )
 def test_crontabs(value: crontab, cron: str) -> None:
@@ -73,7 +76,7 @@ def test_what_cannot_be_said_exactly_is_refused() -> None:
     class Sunrise(schedule):  # type: ignore[misc]
         pass
 
-    assert "match" in refused(crontab(0, 0, day_of_month="1-7", day_of_week="mon"))
+    assert "match" in refused(crontab(0, 0, day_of_month="13", day_of_week="fri"))
     assert "Sunrise" in refused(Sunrise(60))
     assert "whole seconds" in refused(0.5)
     assert "whole seconds" in refused(timedelta(milliseconds=1500))

@@ -21,6 +21,7 @@ ACTIONS: dict[str, Any] = {
     "schedule.run": _l("Ran a schedule now"),
     "schedule.skip": _l("Skipped a fire ahead"),
     "schedule.restore": _l("Took a skip back"),
+    "schedule.take-over": _l("Took a schedule over from another scheduler"),
     "schedule.retire": _l("Retired a schedule that left the code"),
     "schedule.return": _l("Took up a schedule that came back to the code"),
     "schedule.reset": _l("Reset a schedule to the code"),

@@ -27,6 +27,7 @@ ACTIONS: dict[str, Any] = {
     "retire": _l("Retired it: gone from the code"),
     "return": _l("Took it up again: back in the code"),
     "import": _l("Imported it"),
+    "take-over": _l("Took it over from another scheduler"),
 }
 _OWN_WORDS: dict[str, Any] = {
     "args": _l("Arguments by place"),

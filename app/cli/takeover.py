@@ -1,0 +1,87 @@
+"""`flask schedules import --from`: what another scheduler has, beside what it would be here."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from app.bulk import Result
+from app.errors import Invalid
+from app.schedules import foreign
+from app.schedules.definition import timing_of
+from app.schedules.timing import fires, words, zone
+
+FIRES = 3
+
+
+def run(
+    kind: str, url: str, only: Sequence[str], stopped: bool, dry_run: bool, by: str | None, now: datetime
+) -> None:
+    """Take over, or only show; exits with 1 when something could not be taken over."""
+    source = foreign.of_url(kind, url)
+    reading = foreign.read(source)
+    entries = [one for one in reading.entries if not only or one.name in only]
+    if unknown := sorted(set(only) - {one.name for one in entries}):
+        raise Invalid({"--only": [f"There is no such entry: {', '.join(unknown)}."]})
+    if stopped and not dry_run:
+        foreign.require_stopped(reading, now)
+    proposals = foreign.propose(source, entries, now)
+    for one in proposals:
+        _show(one, now)
+    problems = [one for one in proposals if one.problems]
+    if dry_run:
+        possible = sum(one.possible for one in proposals)
+        click.echo(f"{possible} would be taken over, {_rest(proposals)}. Nothing was changed.")
+        sys.exit(1 if problems else 0)
+    names = [one.name for one in entries]
+    results = foreign.take_over(source, reading, names, by, now)
+    _told(results, {one.entry.name for one in proposals if one.possible}, proposals)
+    if reading.left_out:
+        click.echo(f"{reading.left_out} more were not read.", err=True)
+    if stopped:
+        _turned_on(foreign.stopped(source.taken_from, by, now))
+    elif waits := [one for one in foreign.waiting() if one.taken_from == source.taken_from]:
+        click.echo(
+            f"{waits[0].number} of them are off until the {source.kind} scheduler is stopped. "
+            "Stop it, then say so: the same command with --stopped turns on what was on there."
+        )
+    sys.exit(1 if problems else 0)
+
+
+def _show(one: foreign.Proposal, now: datetime) -> None:
+    entry = one.entry
+    if one.schedule_id is not None:
+        click.echo(f"= {entry.name}: schedule {one.schedule_id} is it")
+        return
+    if one.definition is None:
+        click.echo(f"! {entry.name}: {' '.join(one.problems)}")
+        return
+    timing = timing_of(one.definition, None)
+    tz = zone(timing.timezone)
+    click.echo(f"+ {entry.name}: {entry.task_name}, {entry.timing}, here {words(timing)}, {timing.timezone}")
+    theirs = foreign.next_fires(entry, now, FIRES)
+    ours = fires(timing, now, FIRES) if entry.enabled else []
+    for name, moments in (("there", theirs), ("here", ours)):
+        click.echo(
+            f"    {name}: {', '.join(at.astimezone(tz).strftime('%a %d %b %H:%M:%S') for at in moments)}"
+        )
+    for remark in one.remarks:
+        click.echo(f"    {remark}")
+
+
+def _told(results: list[Result], new: set[str], proposals: Sequence[foreign.Proposal]) -> None:
+    made = sum(one.done and one.name in new for one in results)
+    click.echo(f"{made} taken over, {_rest(proposals)}.")
+
+
+def _rest(proposals: Sequence[foreign.Proposal]) -> str:
+    there = sum(one.schedule_id is not None for one in proposals)
+    return f"{there} here already, {sum(bool(one.problems) for one in proposals)} cannot be taken over"
+
+
+def _turned_on(results: list[Result]) -> None:
+    for one in results:
+        if not one.done:
+            click.echo(f"! {one.name} stays off: {one.problem}")
+    click.echo(f"{sum(one.done for one in results)} no longer wait for the other scheduler.")
