@@ -66,10 +66,6 @@ class TaskSchema(Schema):
     ignore_result = fields.Boolean()
 
 
-class SpanQuery(Schema):
-    last = fields.String(load_default="7d", validate=validate.OneOf(runs.SPANS))
-
-
 class SecondsSchema(Schema):
     p50 = fields.Float(allow_none=True)
     p95 = fields.Float(allow_none=True)
@@ -148,7 +144,7 @@ def get_task(query: dict[str, str], task_name: str) -> dict[str, Any]:
 
 @bp.route("/tasks/<task_name>/numbers")
 @requires("view")
-@bp.arguments(SpanQuery, location="query")
+@bp.arguments(lists.schema(runs.NumbersFilter), location="query")
 @bp.response(200, NumbersSchema)
 def task_numbers(query: dict[str, Any], task_name: str) -> dict[str, Any]:
     """How its runs ended and how long they took: 24 hours by hour, 7 days by 3 hours, 30 days by day"""

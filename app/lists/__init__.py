@@ -3,7 +3,7 @@
 from app.lists.chips import Chip, Tag, capped, chips, tags
 from app.lists.cursors import Cursor
 from app.lists.filters import Filter, ListQuery, meant, of, read, schema
-from app.lists.pages import COUNT_CAP, LIMIT_DEFAULT, LIMIT_MAX, Page
+from app.lists.pages import COUNT_CAP, LIMIT_DEFAULT, LIMIT_MAX, Page, Part
 
 __all__ = [
     "COUNT_CAP",
@@ -14,6 +14,7 @@ __all__ = [
     "Filter",
     "ListQuery",
     "Page",
+    "Part",
     "Tag",
     "capped",
     "chips",

@@ -75,7 +75,7 @@ def meant(kind: type[F], values: Mapping[str, Any], now: datetime) -> F:
     own = {name: value for name, value in values.items() if name in names}
     if "at" in names:
         own["at"] = now
-    if (span := values.get(_LAST)) is not None:
+    if _SINCE in names and (span := values.get(_LAST)) is not None:
         own[_SINCE] = max(now - span, own.get(_SINCE, now - span))
     return kind(**own)
 

@@ -12,6 +12,40 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
+class Part:
+    """The rows from `offset` on (0 = the first) of a line in which each has its position."""
+
+    offset: int
+    shown: int
+    total: int
+    size: int
+
+    @classmethod
+    def of(cls, offset: int, total: int, size: int) -> Self:
+        """The part that begins at `offset`; where the line has become too short for it, the last one."""
+        begin = min(offset, max(0, (total - 1) // size * size))
+        return cls(begin, min(size, total - begin), total, size)
+
+    @property
+    def previous(self) -> int | None:
+        return max(0, self.offset - self.size) if self.offset else None
+
+    @property
+    def next(self) -> int | None:
+        return self.offset + self.size if self.left else None
+
+    @property
+    def left(self) -> int:
+        """How many rows come after it."""
+        return max(0, self.total - self.offset - self.shown)
+
+    @property
+    def last(self) -> int:
+        """Where the last part of this size begins."""
+        return (self.total - 1) // self.size * self.size
+
+
+@dataclass(frozen=True)
 class Page(Generic[Row]):
     """One page of a list and the cursor of the next one."""
 

@@ -57,7 +57,9 @@ def test_without_runs_it_says_so(app: Flask, signed_in: SignedIn) -> None:
     viewer = signed_in("viewer")
     assert "No run of it ended in this time." in viewer.get(f"/tasks/{TASK}").text
     assert viewer.get("/tasks/no.such.task/numbers").status_code == 404
-    assert "No run of it" in viewer.get(f"/tasks/{TASK}/numbers?last=century").text
+    wrong = viewer.get(f"/tasks/{TASK}/numbers?last=century").text
+    assert "No run of it" in wrong
+    assert "century is not allowed. Choose one of: 24h, 7d, 30d." in wrong
 
 
 def test_rest_answers_the_whole_and_its_intervals(history: None, caller: Any) -> None:

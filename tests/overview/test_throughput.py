@@ -141,6 +141,7 @@ class TestPage:
         answer = signed_in("viewer").get("/", query_string={"last": last})
         assert answer.status_code == 200
         assert 'last=6h" aria-current="true"' in answer.text
+        assert ("1 filter cannot be used" in answer.text) == (last != "")
 
     def test_nothing_ended_is_one_calm_line(self, signed_in: SignedIn) -> None:
         page = signed_in("viewer").get("/?table=1").text

@@ -90,7 +90,16 @@ def test_ten_thousand_waiting_runs_page(operator: FlaskClient, celery_app: Any, 
     assert "9,951 to 10,000 of 10,000" in last
     assert 'id="wait-run-09999"' in last
     assert 'id="wait-run-09999"' in operator.get(f"{Q}?offset=99999999").text
-    assert operator.get(f"{Q}?offset=-1").status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["offset=-1", "offset=x", "tab=gone"])
+def test_a_wrong_part_of_the_line_is_said_as_a_wrong_filter_is(
+    operator: FlaskClient, submit: Submit, wrong: str
+) -> None:
+    run_id = submit()
+    page = operator.get(f"{Q}?{wrong}").text
+    assert "1 filter cannot be used; the others are." in page
+    assert f'id="wait-{run_id}"' in page
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The start page, live."""
 
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -7,9 +8,10 @@ from flask import Blueprint, Flask, render_template, request
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
-from app import overview
+from app import lists, overview
 from app.alerts import rules, words
 from app.config import settings
+from app.lists.fields import Choice
 from app.pages.overview import facts, next_hour, search, throughput
 from app.web import live, viewer
 from app.web.navigation import Entry, register
@@ -17,6 +19,14 @@ from app.web.permissions import requires
 
 bp = Blueprint("overview", __name__)
 SHOWN_FAILURES = 6
+
+
+@dataclass(frozen=True)
+class ThroughputFilter(lists.Filter):
+    """Of which time the throughput is, and whether it is also a table."""
+
+    last: str = lists.of(Choice(overview.SPANS), _l("Time"), overview.DEFAULT_SPAN)
+    table: str = lists.of(Choice(["1"]), _l("Table"), "")
 
 
 def init_app(app: Flask) -> None:
@@ -40,17 +50,19 @@ def part() -> str | Response:
 
 
 def _summary() -> overview.Summary:
-    """Everything at this moment; of a span that there is not, the usual one."""
-    last = request.args.get("last", "")
-    span = last if last in overview.SPANS else overview.DEFAULT_SPAN
+    """Everything at this moment; of a time that is wrong, the usual one."""
+    span = _query().filter.last
     return overview.summary(settings().declared_queues, viewer.now(), span, ZoneInfo(viewer.zone()))
 
 
+def _query() -> lists.ListQuery[ThroughputFilter]:
+    return lists.read(ThroughputFilter, request.args, viewer.now(), viewer.zone(), ("version",))
+
+
 def _drawn(summary: overview.Summary) -> dict[str, Any]:
-    """What the templates draw; `query` is what the address says beyond the usual."""
-    series, hour = summary.throughput, summary.next_hour
-    as_table = request.args.get("table") == "1"
-    query = {"last": series.span} if series.span != overview.DEFAULT_SPAN else {}
+    """What the templates draw; `query` is what the address says beside the table."""
+    query, series, hour = _query(), summary.throughput, summary.next_hour
+    as_table = query.filter.table == "1"
     firing = rules.firing(viewer.now())
     told = [
         (rule_firing.rule.name, [(state.subject, state.facts) for state in rule_firing.firing])
@@ -62,7 +74,8 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
         "firing": firing,
         "alert_line": words.line,
         "shown_failures": SHOWN_FAILURES,
-        "query": query,
+        "query": query.without("table"),
+        "tags": lists.tags(query, ("last", "table")),
         "as_table": as_table,
         "spans": throughput.SPAN_WORDS,
         "chart": throughput.chart(series) if any(series.whole) else None,

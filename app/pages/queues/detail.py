@@ -1,15 +1,18 @@
 """The page of one queue: its line, what is held, and why a run waits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from flask import render_template, request
+from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app import broker, catalog, heartbeats, lists, queues, runs
 from app.config import settings
 from app.errors import NotFound
+from app.lists.fields import INTEGER_MAX, Choice, Whole
 from app.pages.queues import trends
 from app.pages.queues.blueprint import bp, view_query
 from app.pages.queues.forms import PAGE_SIZE, optional_number
@@ -21,6 +24,17 @@ from app.web.permissions import requires
 WAITING, HELD = "waiting", "held"
 HELD_SHOWN = 5  # below the line; all of them on their own tab
 _FRESH_SECONDS = 4  # estimates age
+
+
+@dataclass(frozen=True)
+class LineFilter(queues.WaitingFilter):
+    """Beside the filter: the tab of the page, and where its part of the line begins."""
+
+    tab: str = lists.of(Choice([WAITING, HELD]), _l("Part"), WAITING)
+    offset: int = lists.of(Whole(0, INTEGER_MAX), _l("Position"), 0)
+
+
+LINE_FIELDS = tuple(field.name for field in fields(LineFilter))
 
 
 @bp.get("/<queue>")
@@ -39,13 +53,14 @@ def part(queue: str) -> str | Response:
 def shown(name: str) -> dict[str, Any]:
     """What the page shows of a queue; the version is read first: a change meanwhile is seen next time."""
     queue = queues.find(name, viewer.now())
-    version, tab, offset = _version(queue), _tab(), _offset(queue)
-    asked, found = _asked(), None
-    line = queues.line(queue, offset, PAGE_SIZE) if tab == WAITING and not asked.texts else []
-    held = queues.held(queue, *_held_part(queue)) if not asked.texts else []
-    if asked.texts:
-        found = queues.search(queue, asked.filter, offset, PAGE_SIZE, tab == HELD)
+    asked, version, found = _asked(), _version(queue), None
+    tab, part = asked.filter.tab, _part(queue, asked)
+    if _is_filtered(asked):
+        found = queues.search(queue, asked.filter, part.offset, PAGE_SIZE, tab == HELD)
         line, held = (found.items, []) if tab == WAITING else ([], found.items)
+    else:
+        line = queues.line(queue, part.offset, PAGE_SIZE) if tab == WAITING else []
+        held = queues.held(queue, *_held_part(queue, asked))
     selected = _selected(queue, line)
     top = live.version_of([waiting.id for waiting in line])
     return {
@@ -55,13 +70,12 @@ def shown(name: str) -> dict[str, Any]:
         "tab": tab,
         "line": line,
         "held": held,
-        "offset": offset,
+        "part": part,
         "asked": asked,
+        "filtered": _is_filtered(asked),
         "found": found,
-        "tags": lists.tags(asked),
+        "tags": lists.tags(asked, LineFilter.__annotations__),
         "tasks": [info.name for info in catalog.listing() if info.queue == name],
-        "total": _total(queue),
-        "page_size": PAGE_SIZE,
         "query": view_query(),
         "selected": selected,
         "why": _why(selected, queue) if selected else None,
@@ -71,33 +85,26 @@ def shown(name: str) -> dict[str, Any]:
     }
 
 
-def _asked() -> lists.ListQuery[queues.WaitingFilter]:
-    """The filter in the address; it stays while a form of the page is sent, which has fields of its own."""
-    sent = [(name, request.values.get(name, "")) for name in ("task_name", "q")]
-    return lists.read(queues.WaitingFilter, MultiDict(sent), viewer.now(), viewer.zone())
+def _asked() -> lists.ListQuery[LineFilter]:
+    """What the address asks for; it stays while a form of the page is sent, which has fields of its own."""
+    sent = [(name, request.values.get(name, "")) for name in LINE_FIELDS]
+    return lists.read(LineFilter, MultiDict(sent), viewer.now(), viewer.zone())
 
 
-def _tab() -> str:
-    return HELD if request.values.get("tab") == HELD else WAITING
+def _is_filtered(asked: lists.ListQuery[LineFilter]) -> bool:
+    return bool(asked.without(*LineFilter.__annotations__))
 
 
-def _total(queue: Queue) -> int:
-    return queue.held if _tab() == HELD else queue.waiting
+def _part(queue: Queue, asked: lists.ListQuery[LineFilter]) -> lists.Part:
+    """What of the line the page shows; of a filter, how far it was looked before."""
+    total, offset = queue.held if asked.filter.tab == HELD else queue.waiting, asked.filter.offset
+    if _is_filtered(asked):
+        return lists.Part(min(offset, total), 0, total, PAGE_SIZE)
+    return lists.Part.of(offset, total, PAGE_SIZE)
 
 
-def _offset(queue: Queue) -> int:
-    """Where the shown page begins; a page that the line has become too short for is its last one.
-
-    Of a filter, how far it was looked before.
-    """
-    if _asked().texts:
-        return min(optional_number("offset") or 0, _total(queue))
-    last = max(0, (_total(queue) - 1) // PAGE_SIZE * PAGE_SIZE)
-    return min(optional_number("offset") or 0, last)
-
-
-def _held_part(queue: Queue) -> tuple[int, int]:
-    return (_offset(queue), PAGE_SIZE) if _tab() == HELD else (0, HELD_SHOWN)
+def _held_part(queue: Queue, asked: lists.ListQuery[LineFilter]) -> tuple[int, int]:
+    return (_part(queue, asked).offset, PAGE_SIZE) if asked.filter.tab == HELD else (0, HELD_SHOWN)
 
 
 def _selected(queue: Queue, line: Sequence[Waiting]) -> Waiting | None:
@@ -123,8 +130,10 @@ def _why(waiting: Waiting, queue: Queue) -> Diagnosis:
 
 def _version(queue: Queue) -> str:
     """Moves with what the page shows; asks the database nothing. Estimates age, so they move it too."""
-    offset, limit = _held_part(queue)
-    line = broker.page(queue.name, _offset(queue), PAGE_SIZE, body_limit=0) if _tab() == WAITING else []
+    asked = _asked()
+    offset, limit = _held_part(queue, asked)
+    begin = _part(queue, asked).offset
+    line = broker.page(queue.name, begin, PAGE_SIZE, body_limit=0) if asked.filter.tab == WAITING else []
     return live.version_of(
         [(message.id, message.position, message.priority) for message in line],
         [(held.message.id, held.reason) for held in broker.held(queue.name, offset, limit)],

@@ -8,8 +8,9 @@ from flask import Blueprint, Flask, current_app, render_template, request, url_f
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from werkzeug.datastructures import MultiDict
 
-from app import broker, catalog, heartbeats, runs, schedules, workers
+from app import broker, catalog, heartbeats, lists, runs, schedules, workers
 from app.accounts import permits
 from app.catalog import type_words
 from app.catalog.binding import Arguments
@@ -269,12 +270,13 @@ def _limits(info: catalog.TaskInfo) -> dict[str, Any]:
 
 
 def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
-    """What the numbers show; of another span than those there are, the usual one."""
-    last = request.args.get("last", "")
-    span = last if last in charted.SPAN_WORDS else charted.DEFAULT_SPAN
-    numbers = runs.numbers_of(info.name, span, viewer.now(), _place())
+    """What the numbers show; of a time that is wrong, the usual one, and that it is wrong."""
+    sent = MultiDict([("last", request.args.get("last", ""))])
+    query = lists.read(runs.NumbersFilter, sent, viewer.now(), viewer.zone())
+    numbers = runs.numbers_of(info.name, query.filter.last, viewer.now(), _place())
     return {
         "numbers": numbers,
+        "tags": lists.tags(query, ("last",)),
         "spans": charted.SPAN_WORDS,
         "chart": charted.chart(numbers) if numbers.whole.runs else None,
         "usual": runs.typical_seconds([info.name], viewer.now()).get(info.name),

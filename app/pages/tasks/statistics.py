@@ -14,7 +14,6 @@ from app.web.charts import Axis, Tick
 from app.web.words import duration
 
 SPAN_WORDS = {"24h": _l("24 h"), "7d": _l("7 d"), "30d": _l("30 d")}
-DEFAULT_SPAN = "7d"
 _EACH = {"24h": _l("by hour"), "7d": _l("by 3 hours"), "30d": _l("by day")}
 _LEAST_BAR = 3.0  # one failure among thousands is still seen
 _HOUR = timedelta(hours=1)

@@ -2,7 +2,15 @@
 
 from app.runs.statistics.counters import KEPT_DAYS, SLOTS_KEPT_DAYS, count, count_these, forget_before
 from app.runs.statistics.models import RunSlot, TaskHour
-from app.runs.statistics.queries import SPANS, Bucket, Numbers, mean_seconds, numbers_of, typical_seconds
+from app.runs.statistics.queries import (
+    SPANS,
+    Bucket,
+    Numbers,
+    NumbersFilter,
+    mean_seconds,
+    numbers_of,
+    typical_seconds,
+)
 from app.runs.statistics.slots import SLOT, Ended, counted_from, ended_by, slot_of
 
 __all__ = [
@@ -13,6 +21,7 @@ __all__ = [
     "Bucket",
     "Ended",
     "Numbers",
+    "NumbersFilter",
     "RunSlot",
     "TaskHour",
     "count",

@@ -8,13 +8,17 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
+from app import lists
 from app.extensions import db
+from app.lists.fields import Choice
 from app.runs.statistics.histogram import Histogram, merged, percentile, size
 from app.runs.statistics.models import TaskHour
 
 SPANS = ("24h", "7d", "30d")
+DEFAULT_SPAN = "7d"
 USUAL_HOURS = 48  # what is usual is read from so many of the latest hours that had runs
 USUAL_FROM = 5  # with fewer runs nothing is usual
 _HOUR = timedelta(hours=1)
@@ -26,6 +30,13 @@ _COLUMNS = (
     TaskHour.run_times,
     TaskHour.waits,
 )
+
+
+@dataclass(frozen=True)
+class NumbersFilter(lists.Filter):
+    """Of which time the numbers are."""
+
+    last: str = lists.of(Choice(SPANS, load_default=DEFAULT_SPAN), _l("Time"), DEFAULT_SPAN)
 
 
 @dataclass(frozen=True)
