@@ -38,6 +38,7 @@ PAGES = (
     "app.api.queues",
     "app.api.workers",
     "app.api.schedules",
+    "app.api.schedulers",
     "app.api.alerts",
 )
 

@@ -3,11 +3,11 @@
 from flask import Flask
 from flask_babel import lazy_gettext as _l
 
-from app.pages.schedules import actions, detail, editing, listing
+from app.pages.schedules import actions, detail, editing, listing, others
 from app.pages.schedules.blueprint import bp
 from app.web.navigation import Entry, register
 
-VIEWS = (listing, detail, editing, actions)  # each adds its routes to the blueprint
+VIEWS = (listing, detail, editing, actions, others)  # each adds its routes to the blueprint
 
 
 def init_app(app: Flask) -> None:

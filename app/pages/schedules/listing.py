@@ -17,6 +17,7 @@ from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages.schedules import presentation, suggestions
 from app.pages.schedules.blueprint import back, bp, moment, toast_bulk
+from app.schedules import foreign
 from app.schedules.bulk import BULK_MAX, UNDOABLE
 from app.schedules.filters import ScheduleFilter
 from app.web import live, viewer, words
@@ -40,6 +41,7 @@ def index() -> str:
     shown = _list()
     if not shown["rows"] and not shown["asked"].here and not shown["counts"]["all"]:
         shown |= _first_use()
+    shown["others"] = bool(foreign.sources() or foreign.waiting())
     shown["not_taken_over"] = schedules.code_entries(viewer.now()).problems
     return render_template("schedules/index.html", **shown)
 
