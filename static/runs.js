@@ -41,6 +41,21 @@
     }
   });
 
+  /* Two that are chosen can be compared. */
+  function offerComparison() {
+    const link = document.querySelector("[data-compare]");
+    if (!link) return;
+    const ids = [...document.querySelectorAll("#runs .pick:checked")].map((pick) => pick.value);
+    link.hidden = ids.length !== 2;
+    const url = new URL(link.href);
+    url.search = new URLSearchParams(ids.map((id) => ["id", id]));
+    link.href = url.href;
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.(".pick, [data-pick-all]")) setTimeout(offerComparison);
+  });
+
   document.addEventListener("keydown", (event) => {
     const button = rowMore(event.target);
     if (!button || (event.key !== "ArrowDown" && event.key !== " ")) return;

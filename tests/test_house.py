@@ -42,7 +42,7 @@ ROWS = (
     ("runs",),
     ("schedules", "workers", "workflows", "library"),
     ("queues",),
-    ("overview", "health"),
+    ("overview", "health", "views"),
     ("alerts",),
     ("beat", "recorder"),
     ("api",),

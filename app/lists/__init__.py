@@ -2,7 +2,7 @@
 
 from app.lists.chips import Chip, Tag, capped, chips, tags
 from app.lists.cursors import Cursor
-from app.lists.filters import Filter, ListQuery, meant, of, read, schema
+from app.lists.filters import Filter, ListQuery, first_text, meant, of, read, schema
 from app.lists.pages import COUNT_CAP, LIMIT_DEFAULT, LIMIT_MAX, Page, Part
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Tag",
     "capped",
     "chips",
+    "first_text",
     "meant",
     "of",
     "read",

@@ -150,13 +150,13 @@ def read(
         values = reader.load(texts | _with_zones(reader, texts, zone))
     except ma.ValidationError as error:
         wrong = error.messages_dict
-        errors = {name: _first_text(messages) for name, messages in wrong.items()} | errors
+        errors = {name: first_text(messages) for name, messages in wrong.items()} | errors
         values = cast("dict[str, Any]", error.valid_data)
     right = {name: value for name, value in values.items() if name not in errors}
     return ListQuery(kind, meant(kind, right, now), texts, errors, arguments.get("cursor") or None)
 
 
-def _first_text(messages: Any) -> str:
+def first_text(messages: Any) -> str:
     """The first of the messages that a field of a schema has, however deep they lie."""
     while not isinstance(messages, str) and isinstance(messages, Mapping | Sequence):
         messages = next(iter(messages.values() if isinstance(messages, Mapping) else messages))

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, Response, jsonify, url_for
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from app import catalog, lists, queues, runs, workflows
@@ -12,7 +13,7 @@ from app.api.fields import filtered
 from app.api.runs import bulk, schemas, workflow
 from app.clock import utcnow
 from app.errors import Invalid, NotFound
-from app.runs import logs, states
+from app.runs import comparison, logs, states
 from app.runs.models import Run
 from app.web.permissions import requires
 from celeriac_agent.settings import OWN_APP
@@ -70,6 +71,20 @@ def diagnose_run(run_id: str) -> queues.Diagnosis:
     return queues.why(runs.get(run_id), utcnow())
 
 
+@bp.route("/runs/<run_id>/comparison")
+@requires("view")
+@bp.arguments(schemas.ComparisonQuery, location="query")
+@bp.response(200, schemas.ComparisonSchema)
+def compare_run(query: dict[str, Any], run_id: str) -> comparison.Comparison:
+    """A run beside another one, or beside the previous run of its task"""
+    right = runs.get(run_id)
+    left = runs.get(query["with"]) if query["with"] else comparison.previous(right)
+    if left is None:
+        raise NotFound(_("There is no earlier run of this task"))
+    names = [_names(run) for run in (left, right)]
+    return comparison.compare(left, right, *names)
+
+
 @bp.route("/runs/<run_id>/log")
 @requires("view")
 @bp.arguments(schemas.LogQuery, location="query")
@@ -124,6 +139,11 @@ def delete_runs(query: dict[str, Any]) -> dict[str, int]:
     now = utcnow()
     before: datetime = query.get("before", now)
     return {"deleted": runs.clean_up(query.get("state") or states.FINISHED, before, now)}
+
+
+def _names(run: Run) -> list[str]:
+    info = catalog.lookup(run.task_name, app=run.app)
+    return info.places(len(run.args or [])) if info else []
 
 
 def _require_task(name: str, app: str | None = None) -> None:

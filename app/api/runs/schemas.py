@@ -107,6 +107,46 @@ class RunSchema(RunSummarySchema):
         return super().get_attribute(obj, attr, default)
 
 
+class ComparisonQuery(Schema):
+    with_ = fields.String(
+        data_key="with",
+        attribute="with",
+        load_default=None,
+        validate=validate.Length(1, 255),
+        metadata={"description": "The other run; left out: the previous one of the same task."},
+    )
+
+
+class PairSchema(Schema):
+    name = fields.String()
+    left = fields.Raw(allow_none=True)
+    right = fields.Raw(allow_none=True)
+    has_left = fields.Boolean()
+    has_right = fields.Boolean()
+    same = fields.Boolean()
+
+
+class LogStepSchema(Schema):
+    side = fields.String(metadata={"enum": ["both", "left", "right"]})
+    level = fields.String()
+    text = fields.String()
+
+
+class ComparisonSchema(Schema):
+    """Two runs; `left` is the other one."""
+
+    left = fields.Nested(RunSchema)
+    right = fields.Nested(RunSchema)
+    arguments = fields.List(fields.Nested(PairSchema))
+    result = fields.List(
+        fields.Nested(PairSchema), metadata={"description": "By its names where it has some."}
+    )
+    log = fields.List(fields.Nested(LogStepSchema))
+    whole_logs = fields.Boolean(
+        metadata={"description": "False when a log has more lines than are compared."}
+    )
+
+
 class CancelledRunSchema(RunSchema):
     """A run after it was cancelled."""
 

@@ -1,13 +1,14 @@
 """The Audit page: who changed what, newest first."""
 
-from flask import Blueprint, Flask, Response, render_template, request
+from flask import Blueprint, Flask, render_template, request
 from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response
 
 from app import audit, lists
 from app.accounts import users
 from app.lists.export import MOST
 from app.lists.fields import SPAN_WORDS
-from app.pages import exported
+from app.pages import exported, views
 from app.pages.audit import details, words
 from app.web import viewer
 from app.web.navigation import Entry, register
@@ -24,7 +25,9 @@ def init_app(app: Flask) -> None:
 
 @bp.get("")
 @requires("view")
-def index() -> str:
+def index() -> str | Response:
+    if (first := views.first_view("audit")) is not None:
+        return first
     query = lists.read(audit.AuditFilter, request.args, viewer.now(), viewer.zone())
     page = audit.page(query.filter, PAGE_SIZE, query.cursor)
     group = query.filter.action
@@ -36,6 +39,7 @@ def index() -> str:
         page=page,
         words=words,
         details=details,
+        above=views.above("audit", query),
         export_most=MOST,
         people=[user.name for user in users.listing()],
         chips=lists.chips(query, "action", groups, group),

@@ -66,6 +66,9 @@ ACTIONS: dict[str, Any] = {
     "alert.change-channel": _l("Changed a channel of alerts"),
     "alert.delete-channel": _l("Deleted a channel of alerts"),
     "alert.test-channel": _l("Sent a test message"),
+    "view.create": _l("Shared a view"),
+    "view.change": _l("Changed a shared view"),
+    "view.delete": _l("Deleted a shared view"),
     "token.create": _l("Created an API token"),
     "token.revoke": _l("Revoked an API token"),
 }
@@ -78,6 +81,7 @@ GROUPS: dict[str, Any] = {
     "alert": _l("Alerts"),
     "user": _l("Users"),
     "token": _l("API tokens"),
+    "view": _l("Views"),
     "backup": _l("Backups"),
     "file": _l("Files"),
 }

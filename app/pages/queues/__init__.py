@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from app import broker, queues
 from app.errors import BrokerUnavailable
+from app.pages import views
 from app.pages.queues import actions, detail, modes, trends
 from app.pages.queues.blueprint import bp
 from app.web import live, viewer
@@ -56,6 +57,7 @@ def _list() -> dict[str, Any]:
     return {
         "queues": listed,
         "trends": trends,
+        "above": views.above("queues"),
         "version": live.version_of(shown, fresh),
     }
 

@@ -13,11 +13,13 @@ from app import broker, catalog, heartbeats, lists, queues, runs
 from app.config import settings
 from app.errors import NotFound
 from app.lists.fields import INTEGER_MAX, Choice, Whole
+from app.pages import views
 from app.pages.queues import trends
 from app.pages.queues.blueprint import bp, view_query
 from app.pages.queues.forms import PAGE_SIZE, optional_number
 from app.queues import Diagnosis, Queue, Waiting
 from app.runs import Run
+from app.views import QUEUE
 from app.web import live, viewer
 from app.web.permissions import requires
 
@@ -39,8 +41,8 @@ LINE_FIELDS = tuple(field.name for field in fields(LineFilter))
 
 @bp.get("/<queue>")
 @requires("view")
-def show(queue: str) -> str:
-    return render_template("queues/show.html", **shown(queue))
+def show(queue: str) -> str | Response:
+    return views.first_view(f"{QUEUE}:{queue}") or render_template("queues/show.html", **shown(queue))
 
 
 @bp.get("/<queue>/live")
@@ -74,6 +76,7 @@ def shown(name: str) -> dict[str, Any]:
         "asked": asked,
         "filtered": _is_filtered(asked),
         "found": found,
+        "above": views.above(f"{QUEUE}:{name}", asked),
         "tags": lists.tags(asked, LineFilter.__annotations__),
         "tasks": [info.name for info in catalog.listing() if info.queue == name],
         "query": view_query(),

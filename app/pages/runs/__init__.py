@@ -9,14 +9,15 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from app import runs
-from app.pages.runs import bulk, detail, export, listing, log, row_menu
+from app.pages import views
+from app.pages.runs import bulk, comparison, detail, export, listing, log, row_menu
 from app.pages.runs.blueprint import bp
 from app.runs import states
 from app.web import live, viewer
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
 
-__all__ = ["detail", "init_app", "row_menu"]  # their routes are on the blueprint
+__all__ = ["comparison", "detail", "init_app", "row_menu"]  # their routes are on the blueprint
 
 _COUNTED = 999
 
@@ -32,8 +33,8 @@ def init_app(app: Flask) -> None:
 
 @bp.get("")
 @requires("view")
-def index() -> str:
-    return render_template("runs/index.html", **listing.parts())
+def index() -> str | Response:
+    return views.first_view("runs") or render_template("runs/index.html", **listing.parts())
 
 
 @bp.get("/table")
@@ -44,8 +45,8 @@ def table() -> str | Response:
 
 @bp.get("/failures")
 @requires("view")
-def failures() -> str:
-    return render_template("runs/failures.html", **listing.failures())
+def failures() -> str | Response:
+    return views.first_view("failures") or render_template("runs/failures.html", **listing.failures())
 
 
 def _failed_count() -> Count | None:

@@ -11,6 +11,7 @@ from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
 from app.lists.export import MOST
 from app.lists.fields import SPAN_WORDS, SPANS
+from app.pages import views
 from app.pages.runs import presentation
 from app.runs import apps, bulk
 from app.web import viewer
@@ -44,6 +45,7 @@ def parts() -> dict[str, Any]:
         "chips": presentation.chips(counts, asked),
         "tags": presentation.tags(asked, _schedule_name(wanted.schedule_id)),
         "bulk_most": bulk.MOST,
+        "above": views.above("runs", asked),
         "export_most": MOST,
     } | _choices()
 
@@ -60,6 +62,7 @@ def failures() -> dict[str, Any]:
     chips = lists.chips(asked, "last", ranges, last or asked.texts.get("last", ""))
     return {
         "asked": asked,
+        "above": views.above("failures", asked),
         "span": {"last": last} if last else asked.texts,
         "chips": chips[1:],  # there is no chip of all failures
         "tags": lists.tags(asked, ("last",)),

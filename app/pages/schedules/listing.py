@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from app import broker, catalog, heartbeats, lists, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
+from app.pages import views
 from app.pages.schedules import presentation, suggestions
 from app.pages.schedules.blueprint import back, bp, moment, toast_bulk
 from app.schedules import foreign
@@ -37,7 +38,9 @@ _FRESH_SECONDS = 10  # what is late changes with time alone
 
 @bp.get("")
 @requires("view")
-def index() -> str:
+def index() -> str | Response:
+    if (first := views.first_view("schedules")) is not None:
+        return first
     shown = _list()
     if not shown["rows"] and not shown["asked"].here and not shown["counts"]["all"]:
         shown |= _first_use()
@@ -115,6 +118,7 @@ def _list() -> dict[str, Any]:
         "queues": settings().declared_queues,
         "beats": beats(),
         "bulk_max": BULK_MAX,
+        "above": views.above("schedules", query),
     }
 
 
