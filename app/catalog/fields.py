@@ -220,10 +220,22 @@ class ModelField(ParameterField):
         for part in list[Any](self.parts):
             part.keeps_mask = True
         self.as_json = False
+        self._errors: Any = []
 
     @property
     def control(self) -> str:
         return "json" if self.as_json else "model"
+
+    @property
+    def errors(self) -> Any:
+        """What is wrong, with the places in the model; taken away, its fields have nothing wrong either."""
+        return self._errors
+
+    @errors.setter
+    def errors(self, messages: Any) -> None:
+        self._errors = messages
+        for part in () if messages else self.parts:
+            part.errors = []
 
     @property
     def said_by_parts(self) -> bool:

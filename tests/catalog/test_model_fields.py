@@ -129,6 +129,13 @@ def test_what_is_wrong_is_said_at_the_field(form_of):
     assert place.said_by_parts
 
 
+def test_errors_that_are_taken_away_leave_the_fields_too(form_of):
+    form = form_of(Order, {"number": "0"})
+    form.validate()
+    form["x"].errors = []
+    assert not any(part.errors for part in form["x"].parts)
+
+
 def test_what_is_wrong_with_the_whole_is_said_at_the_whole(form_of):
     form = form_of(Order, {"number": "1", "kind": "old", "urgent": "true"})
     with pytest.raises(Invalid):
@@ -193,6 +200,7 @@ def test_the_page_draws_them_and_keeps_what_was_wrong(app: Flask, signed_in: Any
     assert 'name="p-order.number"' in page
     assert 'name="p-order.place.city"' in page
     assert "As on the bill." in page
+    assert "field-error" not in page  # nothing is wrong before anything was entered
     refused = post(browser, "/tasks/sample_tasks.ship/run", {"p-order.number": "x", "start": "now"})
     assert refused.status_code == 422
     assert 'id="p-order.number-error"' in refused.text
