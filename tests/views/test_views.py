@@ -160,7 +160,7 @@ def test_the_api(caller: Callable[[str], Any]) -> None:
     assert operator.get(f"/views/{view['id']}").status_code == 404
 
 
-PAGES = ("/runs", "/schedules?state=on", "/runs/failures", "/queues", "/queues/default", "/audit")
+PAGES = ("/runs", "/schedules?state=on", "/runs/failures", "/queues", "/queues/default?q=x", "/audit")
 
 
 def test_every_list_has_its_views_and_columns(signed_in: SignedIn) -> None:
