@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import views
+from app import lists, views
 from app.errors import Conflict, Invalid
 from app.lists import ListQuery
 from app.web import viewer
@@ -52,9 +52,11 @@ class ListViews:
 
 def above(list_name: str, query: ListQuery[Any] | None = None) -> ListViews:
     """The views of a list for whoever looks."""
-    known = views.listed(list_name).columns
+    kind = views.listed(list_name)
+    known = kind.columns
     choice = views.choice(current_user, list_name)
-    texts = query.texts if query and not query.errors else {}
+    kept = lists.schema(kind.filter)().fields if query and not query.errors else {}
+    texts = {name: text for name, text in (query.texts if query else {}).items() if name in kept}
     chosen = list(known) if choice.columns is None else choice.columns
     rows = views.listing(current_user, list_name)
     here = [row for row in rows if row.query == texts and row.columns == choice.columns]
