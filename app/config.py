@@ -24,7 +24,7 @@ from redis import ConnectionPool
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app import embedded_redis, queue_names
+from app import broker_urls, embedded_redis, queue_names
 from app.kept_secret import kept_secret
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
@@ -104,15 +104,10 @@ def _brokers(value: Any) -> Any:
     """`app=URL` pairs, divided by commas, as a dictionary."""
     if not isinstance(value, str):
         return value
-    brokers = {}
-    for pair in re.split(r",(?=[^,=/@]+=[a-z+]+://)", value):
-        name, is_pair, url = pair.strip().partition("=")
-        if not is_pair or not re.match(r"(redis|rediss|redis\+socket|sentinel|amqp|amqps)://", url):
-            raise ValueError(
-                "allowed: app=URL, divided by commas; URL with redis, rediss, sentinel, amqp or amqps"
-            )
-        brokers[name.strip()] = ";".join(map(_readable, url.split(";")))  # Sentinels are several
-    return brokers
+    return {
+        name: ";".join(map(_readable, url.split(";")))  # Sentinels are several
+        for name, url in broker_urls.pairs(value).items()
+    }
 
 
 SCHEDULERS = ("django-celery-beat", "sqlalchemy-celery-beat", "redbeat")
@@ -289,7 +284,7 @@ class Settings(BaseSettings):
     )
     brokers: Annotated[dict[str, str], NoDecode, BeforeValidator(_brokers)] = Field(
         {},
-        description="Brokers of other apps with the agent, to which Celeriac may send: "
+        description="Brokers of other apps, to look at, and with the agent to send to: "
         "`shop=redis://10.0.0.5/0,mail=amqp://USER:PASSWORD@HOST/VHOST`.",
     )
     schedulers: Annotated[dict[str, tuple[str, str]], NoDecode, BeforeValidator(_schedulers)] = Field(

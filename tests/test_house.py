@@ -23,6 +23,7 @@ GROUND = "celeriac_agent"  # for the processes of others too: nothing of ours is
 ROWS = (
     (
         "config",
+        "broker_urls",
         "clock",
         "errors",
         "extensions",
@@ -42,7 +43,7 @@ ROWS = (
     ("runs",),
     ("schedules", "workers", "workflows", "library"),
     ("queues",),
-    ("overview", "health", "views"),
+    ("overview", "health", "views", "brokers"),
     ("alerts",),
     ("beat", "recorder"),
     ("api",),
@@ -135,6 +136,7 @@ def test_rooms_of_the_ground_form_no_circle() -> None:
                 "cli",
                 "config",
                 "schedules",
+                "brokers",
             },
         ),
     ],

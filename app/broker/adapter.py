@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from flask import Flask, current_app
 
 from app.broker.answers import Capabilities
+from app.broker.connection import is_elsewhere
 from app.broker.redis import changes, holding, location, purging, queues, waiting
 from app.broker.redis import holding_new as modes
 from app.broker.redis import newcomers as past
@@ -21,6 +22,8 @@ R = TypeVar("R")
 
 
 def _adapter(app: Flask | None = None) -> Any:
+    if app is None and is_elsewhere():
+        return queues  # another app's Redis
     flask_app = app or current_app
     chosen = flask_app.extensions.get("queues")
     if chosen is None:

@@ -6,6 +6,7 @@ Where the queues lie in RabbitMQ, Redis holds the rest: events, heartbeats, paus
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -32,6 +33,8 @@ CHECK_AGAIN_SECONDS = 5.0  # while the broker belongs to another app
 UNCHECKED = {"newcomers", "search", "next", "claim"}  # scripts that change nothing, and a worker's own
 LUA_FOLDER = Path(__file__).with_name("lua")
 
+_there: ContextVar["Broker | None"] = ContextVar("broker", default=None)
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -43,10 +46,11 @@ class Broker:
     redis: redis.Redis
     keys: Keys
     scripts: dict[str, Script]
+    guarded: bool = False  # its client itself knows what it may do
 
     def run(self, name: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Run the script `lua/NAME.lua` in one atomic step; one that changes something only where we may."""
-        if name not in UNCHECKED:
+        if name not in UNCHECKED and not self.guarded:
             require_own()
         return self.scripts[name](keys=keys, args=args)
 
@@ -56,7 +60,8 @@ class Broker:
 
     def take_out(self, key: str, raw: bytes) -> bool:
         """Remove the first message with exactly these bytes, searched from the end that is taken next."""
-        require_own()
+        if not self.guarded:
+            require_own()
         return bool(self.redis.lrem(key, -1, raw))  # type: ignore[arg-type]  # redis-py's types forbid bytes
 
 
@@ -75,7 +80,24 @@ def keys(app: Flask | None = None) -> Keys:
     return broker(app).keys
 
 
+@contextmanager
+def at(there: Broker) -> Iterator[None]:
+    """Let all that reads and changes queues do so there, for this moment, not in the app's own broker."""
+    token = _there.set(there)
+    try:
+        yield
+    finally:
+        _there.reset(token)
+
+
+def is_elsewhere() -> bool:
+    """Whether this moment is spent at another broker than the app's own; see `at`."""
+    return _there.get() is not None
+
+
 def broker(app: Flask | None = None) -> Broker:
+    if app is None and (there := _there.get()):
+        return there
     flask_app = app or current_app
     connection = flask_app.extensions.get("broker")
     if connection is None:
@@ -142,6 +164,8 @@ def mend() -> set[str]:
 
 def _mend_again() -> bool:
     """Whether anything was put right, which is looked for every ten seconds: it walks over all keys."""
+    if is_elsewhere():
+        return False
     extensions: dict[str, Any] = current_app.extensions
     if time.monotonic() - extensions.get("broker_mended_at", float("-inf")) < MEND_AGAIN_SECONDS:
         return False
@@ -174,7 +198,7 @@ def _to_redis(flask_app: Flask) -> Any:
 
 
 def _connect(connection: Any) -> Broker:
-    channel = _channel(connection)
+    channel = channel_of(connection)
     options = dict(channel._connparams())
     options["socket_timeout"] = options.get("socket_timeout") or SOCKET_TIMEOUT_SECONDS
     if "path" not in options:
@@ -184,11 +208,15 @@ def _connect(connection: Any) -> Broker:
     # a connection, that the server has closed it.
     options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
     client = redis.Redis(connection_pool=redis.ConnectionPool(**options))
-    scripts = {path.stem: client.register_script(path.read_text()) for path in LUA_FOLDER.glob("*.lua")}
-    return Broker(client, keys_of(channel), scripts)
+    return Broker(client, keys_of(channel), scripts_of(client))
 
 
-def _channel(connection: Any) -> Any:
+def scripts_of(client: redis.Redis) -> dict[str, Script]:
+    """The scripts beside this module, by name; they are loaded when first used."""
+    return {path.stem: client.register_script(path.read_text()) for path in LUA_FOLDER.glob("*.lua")}
+
+
+def channel_of(connection: Any) -> Any:
     """A kombu channel that knows its options but was never opened: kombu's own constructor would connect."""
     transport = connection.transport
     channel = transport.Channel.__new__(transport.Channel)

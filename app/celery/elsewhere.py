@@ -13,6 +13,7 @@ from flask import current_app
 from flask_babel import gettext as _
 from kombu.exceptions import EncodeError, OperationalError, SerializerNotInstalled
 
+from app import broker_urls
 from app.broker.priority import HIGHEST
 from app.config import settings
 from celeriac_agent.recording import HEADER
@@ -113,8 +114,9 @@ def _sender(app_name: str, delivery: Mapping[str, Any]) -> Celery:
     options = dict(delivery.get("options") or {})
     kept = current_app.extensions.setdefault(_EXTENSION, {})
     made = kept.get(app_name)
+    url, given = broker_urls.split(settings().brokers[app_name])
+    options |= given
     if made is None or made.conf.broker_transport_options != _options(options):
-        url = settings().brokers[app_name]
         made = _Sender(app_name, set_as_current=False, changes={"broker_url": url})
         made.conf.broker_transport_options = _options(options)
         made.conf.broker_connection_timeout = CONNECT_SECONDS

@@ -14,7 +14,7 @@ from typing import Any
 import redis
 from flask import Flask
 
-from app import broker, catalog, heartbeats, queues, workers
+from app import broker, brokers, catalog, heartbeats, queues, workers
 from app.alerts.watch import Watch
 from app.broker import heartbeats as hashes
 from app.broker import starts, topics
@@ -75,6 +75,7 @@ class Recorder:
             Part("putting dead workers' runs right", self._recover, DEATHS_SECONDS),
         ]
         self._stop = threading.Event()
+        self._listeners = brokers.listeners(app, self._stop.wait)
         self._alerts = Watch(app, self._stop.wait)
         self._mended = self._joined = self._foreign = False
         self._swept = self._claimed_at = self._heartbeat_at = self._busy_at = 0.0
@@ -88,6 +89,8 @@ class Recorder:
             signal.signal(number, lambda *_: self._stop.set())
         threading.Thread(target=self._live, name="celeriac-alive", daemon=True).start()
         self._alerts.start()
+        for listener in self._listeners:
+            listener.start()
         while not self._stop.is_set():
             self._stop.wait(self.turn(utcnow()))
         with contextlib.suppress(redis.RedisError):  # it is gone anyway once its last word is old
@@ -150,7 +153,7 @@ class Recorder:
             return
         self._heartbeat_at = at
         per_minute, behind = self._minute.count(at), 0.0 if self._foreign else self._reader.lag_seconds()
-        parts = (self._sampler, *self._parts, self._alerts.part)
+        parts = (self._sampler, *self._parts, self._alerts.part, *(one.part for one in self._listeners))
         failing = {part.name: part.error for part in parts if part.failures > 1}
         heartbeat.send_heartbeat(self._redis, self.name, self._recorded, per_minute, behind, failing)
 

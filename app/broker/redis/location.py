@@ -1,7 +1,7 @@
 """Where a run's message is: in the line, among the held ones, or taken by a worker and not acknowledged."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,28 @@ def unacked() -> dict[str, Taken]:
         moment = None if epoch is None else datetime.fromtimestamp(float(epoch), UTC)
         taken[message.id] = Taken(message, tag.decode("utf-8", "replace"), moment)
     return taken
+
+
+@reaches_broker
+def taken_count() -> int:
+    """How many messages workers took and have not acknowledged."""
+    return client().hlen(keys().unacked)
+
+
+@reaches_broker
+def taken(offset: int = 0, limit: int = 50) -> list[Taken]:
+    """A part of them, those first that were taken longest ago; as cheap among many as among few."""
+    redis_client, names = client(), keys()
+    scores: Any = redis_client.zrange(names.unacked_index, offset, offset + limit - 1, withscores=True)
+    if not scores:
+        return []
+    values: Any = redis_client.hmget(names.unacked, [tag for tag, _ in scores])
+    entries = ((tag, value) for (tag, _), value in zip(scores, values, strict=True) if value is not None)
+    taken_at = {tag: datetime.fromtimestamp(float(epoch), UTC) for tag, epoch in scores}
+    return [
+        Taken(message, tag.decode("utf-8", "replace"), taken_at[tag])
+        for tag, message in _read(redis_client, names, entries)
+    ]
 
 
 @reaches_broker
@@ -105,9 +127,16 @@ def _locate_taken(run_id: str) -> Location | None:
 
 
 def _unacked(redis_client: redis.Redis, names: Keys) -> Iterator[tuple[bytes, Message]]:
-    """Delivery tag and message of each entry of kombu's hash: JSON of [message, exchange, routing key]."""
+    """Delivery tag and message of each entry of kombu's hash."""
+    yield from _read(redis_client, names, redis_client.hscan_iter(names.unacked, count=SCAN_COUNT))
+
+
+def _read(
+    redis_client: redis.Redis, names: Keys, entries: Iterable[tuple[bytes, bytes]]
+) -> Iterator[tuple[bytes, Message]]:
+    """The same of entries that were read already: JSON of [message, exchange, routing key]."""
     bound: dict[tuple[str, str], str] = {}
-    for tag, value in redis_client.hscan_iter(names.unacked, count=SCAN_COUNT):
+    for tag, value in entries:
         try:
             envelope, exchange, routing_key = json.loads(value)
         except (ValueError, RecursionError, TypeError):

@@ -47,3 +47,11 @@ def place() -> dict[str, Any]:
     if request.form.get("position"):
         return {"position": number("position", 1, 10**9), **sent}
     return sent
+
+
+def token() -> str:
+    """The token of a purge, for its undo; raises `Invalid`."""
+    found = request.form.get("token", "")
+    if not (found.isascii() and found.isalnum() and len(found) == 32):
+        raise Invalid({"token": [_("This is not the token of a purge.")]})
+    return found

@@ -98,7 +98,7 @@ def purge(queue: str) -> Any:
 @bp.post("/<queue>/restore")
 @requires("administer")
 def restore(queue: str) -> Response:
-    restored = queues.restore(queue, _token(), viewer.now())
+    restored = queues.restore(queue, forms.token(), viewer.now())
     toast_done(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
     return back_to(queue)
 
@@ -122,10 +122,3 @@ def _end() -> Any:
     if to not in (None, "", "front", "back"):
         raise Invalid({"to": [_("Choose front or back.")]})
     return to or None
-
-
-def _token() -> str:
-    token = request.form.get("token", "")
-    if not (token.isascii() and token.isalnum() and len(token) == 32):
-        raise Invalid({"token": [_("This is not the token of a purge.")]})
-    return token

@@ -1,0 +1,292 @@
+"""`/brokers`: the brokers of other apps, looked at, and changed where an admin allowed it."""
+
+from typing import Any
+
+from flask import Flask
+from flask_login import current_user
+from marshmallow import fields
+
+from app import brokers
+from app.api import frame
+from app.api.fields import INTEGER_MAX, FullMatch, Moment, PageQuery, Schema, Whole
+from app.api.queues import schemas
+from app.broker import Message
+from app.clock import utcnow
+from app.web.permissions import requires
+
+bp = frame.ApiBlueprint("brokers", __name__, description="What lies on the brokers of other apps")
+
+UNACKED = "unacked and unacked_index of kombu"
+
+
+class BrokerSchema(Schema):
+    """A broker that `CELERIAC_BROKERS` names."""
+
+    name = fields.String()
+    kind = fields.String(metadata={"enum": ["redis", "rabbitmq"]})
+    server = fields.String(metadata={"description": "Where it is, without user and password."})
+    may_change = fields.Boolean(metadata={"description": "False: it is only looked at."})
+    allowed_by = fields.String(allow_none=True, attribute="permission.by")
+    allowed_at = Moment(allow_none=True, attribute="permission.at")
+
+
+class BrokersSchema(Schema):
+    items = fields.List(fields.Nested(BrokerSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class ForeignQueueSchema(Schema):
+    """A queue of another app, as it is seen from outside."""
+
+    name = fields.String()
+    broker = fields.String(attribute="place.name")
+    waiting = fields.Integer()
+    by_priority = fields.Dict(keys=fields.String(), values=fields.Integer())
+    unreachable = fields.Integer(
+        metadata={"description": "Messages at priority steps that the app's workers do not read."}
+    )
+    consumers = fields.Integer(
+        allow_none=True, metadata={"description": "As RabbitMQ counts them; null on Redis: ask `/workers`."}
+    )
+    source = fields.String(metadata={"description": "Where the figures are from."})
+
+
+class ForeignQueuesSchema(Schema):
+    items = fields.List(fields.Nested(ForeignQueueSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class ForeignMessageSchema(Schema):
+    """One message that waits, or that a worker has."""
+
+    id = fields.String()
+    task_name = fields.String(allow_none=True)
+    args = fields.Raw(allow_none=True, metadata={"description": "Null: not shown, `unread` says why."})
+    kwargs = fields.Raw(allow_none=True, metadata={"description": "Secrets are masked."})
+    unread = fields.String(metadata={"description": "serializer: pickle and YAML are never loaded."})
+    content_type = fields.String(allow_none=True)
+    queue = fields.String()
+    priority = fields.Integer()
+    position = fields.Integer(allow_none=True)
+    attempt = fields.Integer()
+    eta = Moment(allow_none=True)
+    origin = fields.String(allow_none=True)
+
+
+class ForeignMessagesSchema(Schema):
+    items = fields.List(fields.Nested(ForeignMessageSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Integer()
+    source = fields.String()
+
+
+class TakenSchema(ForeignMessageSchema):
+    taken_at = Moment(allow_none=True)
+
+
+class TakenMessagesSchema(ForeignMessagesSchema):
+    items = fields.List(fields.Nested(TakenSchema), required=True)
+
+
+class ForeignWorkerSchema(Schema):
+    """A worker of another app."""
+
+    hostname = fields.String()
+    answered = fields.Boolean(metadata={"description": "To remote control, within a second."})
+    queues = fields.List(fields.String())
+    running = fields.Function(
+        lambda worker: [{"id": run_id, "task_name": name} for run_id, name in worker.running],
+        metadata={"type": "array", "items": {"type": "object"}},
+    )
+    reserved = fields.List(fields.String())
+    pool = fields.String()
+    slots = fields.Integer(allow_none=True)
+    heard_at = Moment(allow_none=True, metadata={"description": "Its last heartbeat."})
+    active = fields.Integer(allow_none=True)
+    processed = fields.Integer(allow_none=True)
+    sources = fields.List(fields.String(), metadata={"description": "inspect, worker-heartbeat"})
+
+
+class ForeignWorkersSchema(Schema):
+    items = fields.List(fields.Nested(ForeignWorkerSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    asked_at = Moment()
+    connections = fields.Integer(
+        allow_none=True, metadata={"description": "That wait for messages, by CLIENT LIST; null: not known."}
+    )
+
+
+class ForeignEventsSchema(Schema):
+    items = fields.List(fields.Dict(keys=fields.String()), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    source = fields.String()
+
+
+class SlicePageQuery(Schema):
+    offset = Whole(0, INTEGER_MAX, load_default=0)
+    limit = PageQuery._declared_fields["limit"]
+
+
+class RestoreSchema(Schema):
+    token = fields.String(
+        required=True,
+        validate=FullMatch("[0-9a-f]{32}", error="This is not the token of a purge."),
+        metadata={"description": "Of the purge."},
+    )
+
+
+class ForeignPurgedSchema(Schema):
+    removed = fields.Integer()
+    token = fields.String(metadata={"description": "For `/restore`, within a minute."})
+
+
+class RestoredSchema(Schema):
+    restored = fields.Integer()
+
+
+def init_app(app: Flask) -> None:
+    frame.register(bp)
+
+
+@bp.route("/brokers")
+@requires("view")
+@bp.response(200, BrokersSchema)
+def list_brokers() -> dict[str, Any]:
+    """Every broker that the settings name"""
+    return {"items": brokers.all_places(), "next_cursor": None}
+
+
+@bp.route("/brokers/<name>")
+@requires("view")
+@bp.response(200, BrokerSchema)
+def get_broker(name: str) -> brokers.Place:
+    """One broker"""
+    return brokers.find(name)
+
+
+@bp.route("/brokers/<name>/allow", methods=["POST"])
+@requires("administer")
+@bp.response(200, BrokerSchema)
+def allow_changes(name: str) -> brokers.Place:
+    """Let its queues be changed from here"""
+    return brokers.allow(name, current_user.name, utcnow())
+
+
+@bp.route("/brokers/<name>/forbid", methods=["POST"])
+@requires("administer")
+@bp.response(200, BrokerSchema)
+def forbid_changes(name: str) -> brokers.Place:
+    """Let its queues be looked at, and no more"""
+    return brokers.forbid(name, utcnow())
+
+
+@bp.route("/brokers/<name>/queues")
+@requires("view")
+@bp.response(200, ForeignQueuesSchema)
+def list_foreign_queues(name: str) -> dict[str, Any]:
+    """Its queues"""
+    return {"items": brokers.listing(brokers.find(name)), "next_cursor": None}
+
+
+@bp.route("/brokers/<name>/queues/<queue>")
+@requires("view")
+@bp.response(200, ForeignQueueSchema)
+def get_foreign_queue(name: str, queue: str) -> brokers.ForeignQueue:
+    """One of its queues"""
+    return brokers.find_queue(brokers.find(name), queue)
+
+
+@bp.route("/brokers/<name>/queues/<queue>/messages")
+@requires("view")
+@bp.arguments(SlicePageQuery, location="query")
+@bp.response(200, ForeignMessagesSchema)
+def list_foreign_messages(query: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
+    """What waits, in the order in which it will be taken"""
+    place = brokers.find(name)
+    found = brokers.find_queue(place, queue)
+    items = brokers.line(place, queue, **query)
+    return {"items": items, "next_cursor": None, "total": found.waiting, "source": found.source}
+
+
+@bp.route("/brokers/<name>/taken")
+@requires("view")
+@bp.arguments(SlicePageQuery, location="query")
+@bp.response(200, TakenMessagesSchema)
+def list_taken(query: dict[str, Any], name: str) -> dict[str, Any]:
+    """What workers took and have not acknowledged, the longest taken first"""
+    place = brokers.find(name)
+    items, total = brokers.in_hand(place, **query), brokers.in_hand_count(place)
+    return {"items": items, "next_cursor": None, "total": total, "source": UNACKED}
+
+
+@bp.route("/brokers/<name>/workers")
+@requires("view")
+@bp.response(200, ForeignWorkersSchema)
+def list_foreign_workers(name: str) -> dict[str, Any]:
+    """Asks its workers by remote control what they take from and run; takes up to a second"""
+    place = brokers.find(name)
+    answers = brokers.ask(place, utcnow())
+    connections = brokers.connections(place) if place.on_redis else None
+    return {
+        "items": answers.workers,
+        "next_cursor": None,
+        "asked_at": answers.asked_at,
+        "connections": connections,
+    }
+
+
+@bp.route("/brokers/<name>/events")
+@requires("view")
+@bp.response(200, ForeignEventsSchema)
+def list_foreign_events(name: str) -> dict[str, Any]:
+    """The newest events of its tasks, where workers send them"""
+    items = brokers.events(brokers.find(name))
+    return {"items": items, "next_cursor": None, "source": "celeryev, heard by the recorder"}
+
+
+@bp.route("/brokers/<name>/queues/<queue>/move", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.MoveSchema)
+@bp.response(200, schemas.PlaceSchema)
+def move_foreign_run(wanted: dict[str, Any], name: str, queue: str) -> Message:
+    """Move a waiting run to another place of its line"""
+    return brokers.move(name, queue, wanted.pop("id"), utcnow(), **wanted)
+
+
+@bp.route("/brokers/<name>/queues/<queue>/messages/<run_id>", methods=["PATCH"])
+@requires("operate")
+@bp.arguments(schemas.WaitingRunSchema)
+@bp.response(200, schemas.PlaceSchema)
+def change_foreign_run(wanted: dict[str, Any], name: str, queue: str, run_id: str) -> Message:
+    """Change the priority of a waiting run, or send it to another queue"""
+    now, target = utcnow(), wanted.get("queue", queue)
+    if "queue" in wanted:
+        sent = brokers.send_to(name, queue, run_id, target, now)
+        if "priority" not in wanted:
+            return sent
+    return brokers.reprioritise(name, target, run_id, wanted["priority"], now)
+
+
+@bp.route("/brokers/<name>/queues/<queue>/messages/<run_id>", methods=["DELETE"])
+@requires("operate")
+@bp.response(204)
+def remove_foreign_run(name: str, queue: str, run_id: str) -> None:
+    """Remove a waiting run: it will not run"""
+    brokers.remove(name, queue, run_id, current_user.name, utcnow())
+
+
+@bp.route("/brokers/<name>/queues/<queue>/messages", methods=["DELETE"])
+@requires("administer")
+@bp.response(200, ForeignPurgedSchema)
+def purge_foreign_queue(name: str, queue: str) -> Any:
+    """Remove everything that waits in the queue"""
+    return brokers.purge(name, queue, current_user.name, utcnow())
+
+
+@bp.route("/brokers/<name>/queues/<queue>/restore", methods=["POST"])
+@requires("administer")
+@bp.arguments(RestoreSchema)
+@bp.response(200, RestoredSchema)
+def restore_foreign_queue(wanted: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
+    """Undo a purge of the last minute"""
+    return {"restored": brokers.restore(name, queue, wanted["token"], utcnow())}

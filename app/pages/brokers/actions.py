@@ -1,0 +1,98 @@
+"""What these pages change on a broker of another app, where an admin allowed it."""
+
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import brokers
+from app.errors import Invalid
+from app.pages.brokers.blueprint import bp
+from app.pages.queues import forms
+from app.web import viewer
+from app.web.dialogs import question
+from app.web.htmx import go_to
+from app.web.permissions import requires
+from app.web.toasts import toast
+
+
+@bp.get("/<name>/queues/<queue>/change")
+@requires("operate")
+def ask(name: str, queue: str) -> str:
+    """What can be done with one waiting run."""
+    place = brokers.find(name)
+    others = [one.name for one in brokers.listing(place) if one.name != queue]
+    shown = {"name": queue, "id": request.args.get("id", ""), "hint": forms.optional_number("hint")}
+    title, above = _("Change a waiting run"), _above(name, queue)
+    return question("brokers/_change.html", title, above, place=place, others=others, **shown)
+
+
+@bp.post("/<name>/queues/<queue>/change")
+@requires("operate")
+def change(name: str, queue: str) -> Response:
+    run_id, now = forms.run_id(), viewer.now()
+    hint = forms.optional_number("hint")
+    action = request.form.get("action", "")
+    if action in ("front", "back"):
+        moved = brokers.move(name, queue, run_id, now, hint, to=action)
+        toast(_("Moved to position %(n)s", n=moved.position), run_id)
+    elif action == "position":
+        moved = brokers.move(name, queue, run_id, now, hint, position=forms.number("position", 1, 10**9))
+        toast(_("Moved to position %(n)s", n=moved.position), run_id)
+    elif action == "priority":
+        changed = brokers.reprioritise(name, queue, run_id, forms.number("priority", 0, 9), now, hint)
+        toast(_("Priority is now %(n)s", n=changed.priority), run_id)
+    elif action == "queue":
+        target = request.form.get("queue", "")
+        brokers.send_to(name, queue, run_id, target, now, hint)
+        toast(_("Sent to the queue %(name)s", name=target), run_id)
+    elif action == "remove":
+        brokers.remove(name, queue, run_id, current_user.name, now, hint)
+        toast(ngettext("%(num)s run removed", "%(num)s runs removed", 1), run_id)
+    else:
+        choices = "front, back, position, priority, queue, remove"
+        raise Invalid({"action": [_("Choose one of: %(choices)s.", choices=choices)]})
+    return go_to(url_for(".queue", name=name, queue=queue))
+
+
+@bp.get("/<name>/queues/<queue>/purge")
+@requires("administer")
+def ask_purge(name: str, queue: str) -> str:
+    return _ask_purge(name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/purge")
+@requires("administer")
+def purge(name: str, queue: str) -> Any:
+    if request.form.get("name") != queue:
+        return _ask_purge(name, queue, _("Type %(name)s exactly as it stands here.", name=queue)), 422
+    purged = brokers.purge(name, queue, current_user.name, viewer.now())
+    undo = url_for(".restore", name=name, queue=queue)
+    done = ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed)
+    toast(done, queue, undo=undo, values={"token": purged.token})
+    return go_to(url_for(".queue", name=name, queue=queue))
+
+
+@bp.post("/<name>/queues/<queue>/restore")
+@requires("administer")
+def restore(name: str, queue: str) -> Response:
+    restored = brokers.restore(name, queue, forms.token(), viewer.now())
+    toast(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
+    return go_to(url_for(".queue", name=name, queue=queue))
+
+
+def _ask_purge(name: str, queue: str, problem: str = "") -> str:
+    found = brokers.find_queue(brokers.find(name), queue)
+    above = _above(name, queue)
+    return question("brokers/_purge.html", _("Purge"), above, queue=found, place=found.place, problem=problem)
+
+
+def _above(name: str, queue: str) -> list[tuple[str, str]]:
+    return [
+        (url_for("queues.index"), _("Queues")),
+        (url_for(".show", name=name), name),
+        (url_for(".queue", name=name, queue=queue), queue),
+    ]

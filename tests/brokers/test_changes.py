@@ -1,0 +1,139 @@
+"""Another app's queues are changed only where an admin allowed it, in one step, and it is written down."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import audit, broker, brokers, queues
+from app.audit.filters import AuditFilter
+from app.brokers import places
+from app.clock import utcnow
+from app.errors import Conflict, NotFound
+from tests.brokers.conftest import Theirs
+
+Caller = Callable[[str], Any]
+QUEUE = "/brokers/shop/queues/celery"
+
+
+@pytest.fixture
+def ids(theirs: Theirs) -> list[str]:
+    return [theirs.send(number) for number in range(4)]
+
+
+@pytest.fixture
+def allowed(ids: list[str]) -> list[str]:
+    brokers.allow("shop", "ann", utcnow())
+    return ids
+
+
+def order() -> list[str]:
+    return [run.id for run in brokers.line(brokers.find("shop"), "celery", 0, 50)]
+
+
+def actions() -> list[tuple[str, Any]]:
+    entries = audit.page(AuditFilter()).items[::-1]
+    told = [(entry.action, (entry.details or {}).get("broker")) for entry in entries]
+    return [one for one in told if one[0].startswith(("broker.", "queue."))]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [
+    ("POST", f"{QUEUE}/move", {"id": "x", "to": "front"}),
+    ("PATCH", f"{QUEUE}/messages/x", {"priority": 3}),
+    ("PATCH", f"{QUEUE}/messages/x", {"queue": "mail"}),
+    ("DELETE", f"{QUEUE}/messages/x", None),
+    ("DELETE", f"{QUEUE}/messages", None),
+    ("POST", f"{QUEUE}/restore", {"token": "0" * 32}),
+])  # fmt: skip
+def test_nothing_is_changed_before_an_admin_allowed_it(
+    theirs: Theirs, ids: list[str], caller: Caller, method: str, path: str, body: Any
+) -> None:
+    before = theirs.contents()
+    answer = caller("admin")(method, path.replace("/x", f"/{ids[0]}"), json=body)
+    assert (answer.status_code, answer.json["type"].rpartition(":")[2]) == (409, "read-only")
+    assert "only looked at" in answer.json["detail"]
+    assert theirs.contents() == before
+
+
+def test_the_connection_itself_refuses(theirs: Theirs, ids: list[str]) -> None:
+    place = brokers.find("shop")
+    with places.at(place):
+        for write in (
+            lambda: broker.client().delete("p:celery"),
+            lambda: broker.client().pipeline().lpush("p:celery", "x"),
+            lambda: broker.purge("celery", utcnow()),
+        ):
+            with pytest.raises(Conflict, match="only looked at"):
+                write()
+    assert order() == ids
+
+
+def test_only_an_admin_allows_it_and_both_are_written_down(theirs: Theirs, caller: Caller) -> None:
+    assert caller("operator").post("/brokers/shop/allow").status_code == 403
+    admin = caller("admin")
+    assert admin.post("/brokers/nobody/allow").status_code == 404
+    told = admin.post("/brokers/shop/allow").json
+    assert (told["may_change"], told["allowed_by"]) == (True, admin.user.name)
+    assert admin.post("/brokers/shop/forbid").json["may_change"] is False
+    assert actions() == [("broker.allow", None), ("broker.forbid", None)]
+
+
+def test_another_server_of_the_same_name_is_not_meant(
+    theirs: Theirs, allowed: list[str], app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config["SETTINGS"].brokers, "shop", "redis://127.0.0.1:1/0")
+    assert not brokers.find("shop").may_change
+
+
+def test_moves_removals_and_priorities_as_kombu_reads_them(theirs: Theirs, allowed: list[str]) -> None:
+    first, second, third, fourth = allowed
+    now = utcnow()
+    assert brokers.move("shop", "celery", fourth, now, to="front").position == 1
+    assert brokers.move("shop", "celery", first, now, after=third).position == 4
+    brokers.remove("shop", "celery", second, "ann", now)
+    assert order() == [fourth, third, first]
+    changed = brokers.reprioritise("shop", "celery", fourth, 5, now)
+    assert changed.priority == 6  # their workers read the steps 0, 3, 6 and 9 alone
+    assert theirs.redis.llen("p:celery\x06\x163") == 1
+    assert order() == [third, first, fourth]
+    assert actions()[1:] == [
+        *[("queue.move", "shop")] * 2,
+        ("queue.remove", "shop"),
+        ("queue.priority", "shop"),
+    ]
+
+
+def test_a_run_goes_to_another_queue_that_is_there(theirs: Theirs, allowed: list[str]) -> None:
+    with pytest.raises(NotFound, match="no queue nowhere"):
+        brokers.send_to("shop", "celery", allowed[0], "nowhere", utcnow())
+    theirs.send("x", queue="orders")
+    brokers.send_to("shop", "celery", allowed[0], "orders", utcnow())
+    assert order() == allowed[1:]
+    assert brokers.line(brokers.find("shop"), "orders", 0, 5)[1].id == allowed[0]
+
+
+def test_a_purge_can_be_undone_and_leaves_nothing_of_ours(theirs: Theirs, allowed: list[str]) -> None:
+    before = theirs.contents()
+    purged = brokers.purge("shop", "celery", "ann", utcnow())
+    assert (purged.removed, order()) == (4, [])
+    trash: Any = theirs.redis.keys("*trash*")
+    assert all(0 < theirs.redis.ttl(key) <= 60 for key in trash)
+    assert brokers.restore("shop", "celery", purged.token, utcnow()) == 4
+    assert theirs.contents() == before
+
+
+def test_what_was_taken_meanwhile_is_told(theirs: Theirs, allowed: list[str]) -> None:
+    raw: Any = theirs.redis.rpop("p:celery")
+    theirs.redis.hset("p:unacked", "tag", json.dumps([json.loads(raw), "", "celery"]))
+    with pytest.raises(Conflict) as refused:
+        brokers.remove("shop", "celery", allowed[0], "ann", utcnow())
+    assert refused.value.code == "already-taken"
+
+
+def test_our_own_queues_stay_ours(theirs: Theirs, allowed: list[str], submit: Callable[..., str]) -> None:
+    own = submit("weekday", day="2026-11-20")
+    brokers.remove("shop", "celery", allowed[0], "ann", utcnow())
+    assert [message.id for message in broker.page("default", 0, 5)] == [own]
+    assert queues.find("default", utcnow()).waiting == 1
