@@ -173,8 +173,5 @@ def _entry(proposal: foreign.Proposal, now: Any) -> dict[str, Any]:
 
 
 def _here(definition: Definition, now: Any) -> dict[str, Any]:
-    ours = timing_of(definition, None)
-    return {
-        "here": timing.fires(ours, now, FIRES) if definition.enabled else [],
-        "words": timing.words(ours),
-    }
+    words = timing.words(timing_of(definition, None))
+    return {"here": foreign.fires_here(definition, now, FIRES), "words": words}

@@ -10,7 +10,7 @@ from app.bulk import Result
 from app.errors import Invalid
 from app.schedules import foreign
 from app.schedules.definition import timing_of
-from app.schedules.timing import fires, words, zone
+from app.schedules.timing import words, zone
 
 FIRES = 3
 
@@ -61,7 +61,7 @@ def _show(one: foreign.Proposal, now: datetime) -> None:
     tz = zone(timing.timezone)
     click.echo(f"+ {entry.name}: {entry.task_name}, {entry.timing}, here {words(timing)}, {timing.timezone}")
     theirs = foreign.next_fires(entry, now, FIRES)
-    ours = fires(timing, now, FIRES) if entry.enabled else []
+    ours = foreign.fires_here(one.definition, now, FIRES)
     for name, moments in (("there", theirs), ("here", ours)):
         click.echo(
             f"    {name}: {', '.join(at.astimezone(tz).strftime('%a %d %b %H:%M:%S') for at in moments)}"
@@ -84,4 +84,4 @@ def _turned_on(results: list[Result]) -> None:
     for one in results:
         if not one.done:
             click.echo(f"! {one.name} stays off: {one.problem}")
-    click.echo(f"{sum(one.done for one in results)} no longer wait for the other scheduler.")
+    click.echo(f"{sum(one.done for one in results)} turned on; none waits for the other scheduler.")

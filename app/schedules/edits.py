@@ -21,7 +21,7 @@ from app.runs import Run, states
 from app.schedules import drift, history, keeping, rows, stored_arguments, timing
 from app.schedules.buffer import buffered
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
-from app.schedules.models import CODE, PAGE, Schedule, from_json, snapshot
+from app.schedules.models import CODE, PAGE, STAY_OFF, Schedule, from_json, snapshot
 from app.schedules.validation import NO_ERRORS, Errors, check, with_secrets
 
 T = TypeVar("T")
@@ -113,6 +113,8 @@ def duplicate(schedule_id: int, by: str | None, now: datetime) -> Schedule:
         _permit(definition)
         made = _new_row(definition, by, now)
         made.secrets_by = row.secrets_by
+        if row.after_stop is not None:  # the copy would fire beside the other scheduler as well
+            made.taken_from, made.after_stop = row.taken_from, STAY_OFF
         diff = history.difference(None, definition)
         history.record(made, "create", by, now, diff, note=_("Copied from %(name)s.", name=row.name))
         return made

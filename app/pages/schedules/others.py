@@ -128,8 +128,9 @@ def stopped() -> Any:
     taken_from, now = request.form.get("taken_from", ""), viewer.now()
     if not request.form.get("sure"):
         return _ask_stopped(taken_from, _("Tick that it is stopped first.")), 422
+    waits = any(one.taken_from == taken_from for one in foreign.waiting())
     results = foreign.stopped(taken_from, current_user.name, now, _reading(taken_from))
-    if not results:
+    if not waits:
         toast(_("Nothing waits for this scheduler"), failed=True)
         return go_to(url_for(".others"))
     problems = [one for one in results if not one.done]
@@ -191,7 +192,7 @@ def _entry(proposal: foreign.Proposal, now: datetime) -> ListedEntry:
     entry, definition = proposal.entry, proposal.definition
     words, here = "", []
     if definition is not None:
-        ours = timing_of(definition, None)
-        words, here = timing.words(ours), timing.fires(ours, now, FIRES) if entry.enabled else []
+        words = timing.words(timing_of(definition, None))
+        here = foreign.fires_here(definition, now, FIRES)
     args, kwargs = catalog.hide(catalog.lookup(entry.task_name), entry.args, entry.kwargs)
     return ListedEntry(proposal, words, foreign.next_fires(entry, now, FIRES), here, args, kwargs)

@@ -1,7 +1,7 @@
 """Schedules of other schedulers: read where they are, shown beside what they would be here, taken over."""
 
 from app.schedules.foreign.entries import Entry, Reading, Unreadable
-from app.schedules.foreign.fires import next_fires
+from app.schedules.foreign.fires import fires_here, next_fires
 from app.schedules.foreign.sources import KINDS, Source, by_id, of_url, read, sources
 from app.schedules.foreign.takeover import (
     Proposal,
@@ -22,6 +22,7 @@ __all__ = [
     "Unreadable",
     "Waiting",
     "by_id",
+    "fires_here",
     "next_fires",
     "of_url",
     "propose",

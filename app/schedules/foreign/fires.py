@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from app.schedules import timing
+from app.schedules.definition import Definition, timing_of
 from app.schedules.foreign.entries import Clocked, Crontab, Entry, Interval
 
 _FARTHEST = timedelta(days=366 * 10)
-_LONGEST = _FARTHEST.total_seconds()
 _LONGEST = _FARTHEST.total_seconds()
 
 
@@ -23,27 +24,34 @@ def next_fires(entry: Entry, now: datetime, count: int) -> list[datetime]:
     return [at for at in found if entry.ends_at is None or at < entry.ends_at]
 
 
+def fires_here(definition: Definition, now: datetime, count: int) -> list[datetime]:
+    """The first fires of what an entry would be here; none for one that stays off."""
+    if not definition.enabled:
+        return []
+    return timing.fires(timing_of(definition, None), now, min(count, definition.max_runs or count))
+
+
 def _each(entry: Entry, now: datetime) -> Iterator[datetime]:
-    timing, begin = entry.timing, max(now, entry.starts_at or now)
+    when, begin = entry.timing, max(now, entry.starts_at or now)
     at_start = entry.fires_at_start and entry.last_run_at is None and begin > now
-    if isinstance(timing, Clocked):
-        yield timing.at
-    elif isinstance(timing, Crontab):
+    if isinstance(when, Clocked):
+        yield when.at
+    elif isinstance(when, Crontab):
         if at_start:
             yield begin
-        yield from _crontab(timing, entry.timezone, begin)
-    elif isinstance(timing, Interval) and not timing.relative and 1 <= timing.seconds <= _LONGEST:
-        step = timedelta(seconds=timing.seconds)
+        yield from _crontab(when, entry.timezone, begin)
+    elif isinstance(when, Interval) and not when.relative and 1 <= when.seconds <= _LONGEST:
+        step = timedelta(seconds=when.seconds)
         at = begin if at_start else max(begin, (entry.last_run_at or now) + step)
         while at < now + _FARTHEST:
             yield at
             at += step
 
 
-def _crontab(timing: Crontab, timezone: str, begin: datetime) -> Iterator[datetime]:
+def _crontab(when: Crontab, timezone: str, begin: datetime) -> Iterator[datetime]:
     at = begin - timedelta(microseconds=1)
     try:
-        value = timing.celery(timezone, lambda: at)
+        value = when.celery(timezone, lambda: at)
     except ValueError:
         return
     while at < begin + _FARTHEST:

@@ -92,9 +92,10 @@ def take_over(
 
 
 def stopped(taken_from: str, by: str | None, now: datetime, reading: Reading | None = None) -> list[Result]:
-    """Somebody says that the other scheduler is stopped: turn on what was on there, and let the rest go.
+    """Somebody says that the other scheduler is stopped: turn on what was on there; says what became of it.
 
-    Raises `Conflict` (code "still-runs") where it shows that it is not.
+    What was off there stays off, and may be turned on from now on. Raises `Conflict` (code "still-runs")
+    where it shows that it is not stopped.
     """
     if reading is not None:
         require_stopped(reading, now)
@@ -102,7 +103,7 @@ def stopped(taken_from: str, by: str | None, now: datetime, reading: Reading | N
     def work() -> list[Result]:
         query = select(Schedule).where(Schedule.taken_from == taken_from, Schedule.after_stop.is_not(None))
         rows = db.session.scalars(query.order_by(Schedule.id).with_for_update()).all()
-        return [_release(row, by, now) for row in rows]
+        return [result for row in rows if (result := _release(row, by, now))]
 
     return edits.changing(work)
 
@@ -145,11 +146,12 @@ def _insert(source: Source, made: Sequence[tuple[Definition, Entry]], by: str | 
     edits.insert_all(new, by, now, "take-over", kept, note=source.taken_from)
 
 
-def _release(row: Schedule, by: str | None, now: datetime) -> Result:
+def _release(row: Schedule, by: str | None, now: datetime) -> Result | None:
+    """None for one that was off there."""
     on, row.after_stop = row.after_stop == TURN_ON, None
     row.disabled_note = None
     if not on:
-        return Result(row.id, row.name)
+        return None
     try:
         edits.change(row, {"enabled": True}, by, now, "enable")
     except CeleriacError as error:
@@ -162,7 +164,9 @@ def _release(row: Schedule, by: str | None, now: datetime) -> Result:
 
 def _taken(source: Source) -> dict[str, int]:
     """The schedules that came from there, by the names of their entries."""
-    query = select(Schedule.taken_key, Schedule.id).where(Schedule.taken_from == source.taken_from)
+    query = select(Schedule.taken_key, Schedule.id).where(
+        Schedule.taken_from == source.taken_from, Schedule.taken_key.is_not(None)
+    )
     return {str(key): schedule_id for key, schedule_id in db.session.execute(query)}
 
 

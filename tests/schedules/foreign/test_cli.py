@@ -41,7 +41,7 @@ def test_taken_over_stopped_and_again(app: Flask, django: foreign.Source) -> Non
     code, said = run(app, "--from", DJANGO, django.url, "--only", "Nightly", "--stopped")
     assert (code, names()) == (0, ["Nightly", "Off there"])
     assert "= Nightly: schedule" in said
-    assert "2 no longer wait for the other scheduler." in said
+    assert "1 turned on; none waits for the other scheduler." in said
     on = db.session.scalars(select(Schedule.name).where(Schedule.enabled)).all()
     assert on == ["Nightly"]
     assert {entry.via for entry in db.session.scalars(select(AuditEntry))} == {"cli"}

@@ -44,6 +44,8 @@ def test_the_page_shows_both_and_says_how_nothing_fires_twice(
     nightly = page.split("<b>Nightly</b>")[1].split("</tr>")[0]
     times = re.findall(r'datetime="([^"]+)"', nightly)
     assert times[:3] == times[3:6] != []
+    once = page.split("<b>Only once</b>")[1].split("</tr>")[0]
+    assert once.count("<time") == 2  # one there and one here
     assert "both the day of month and the day of week match" in page
     assert "Sunrise and sunset" in page
     assert "abc" not in page.split("<b>With options</b>")[1].split("</tr>")[0]  # a token
@@ -89,7 +91,9 @@ def test_all_are_taken_over_and_turned_on_when_it_is_stopped(
     assert {row.enabled for row in rows().values()} == {False}
     answer = post(browser, f"{OTHERS}/stopped", form | {"sure": "1"})
     assert answer.status_code == 303, answer.text
-    assert "It is stopped" in browser.get(answer.location).text
+    page = browser.get(answer.location).text
+    assert "It is stopped" in page
+    assert "Nightly, Only once" in page  # and not what was off there
     assert sum(row.enabled for row in rows().values()) == 8
 
 

@@ -102,6 +102,9 @@ def test_nothing_turns_it_on_before_the_other_is_stopped(django: foreign.Source)
     schedules.undelete(row.id, "mei", NOW)
     with pytest.raises(Conflict, match="Stop the other scheduler"):
         schedules.enable(row.id, "mei", NOW)
+    copy = schedules.duplicate(row.id, "mei", NOW)
+    with pytest.raises(Conflict, match="Stop the other scheduler"):
+        schedules.enable(copy.id, "mei", NOW)
     schedules.update(row.id, {"note": "anything else may change"}, "mei", NOW)
     assert not rows()["Nightly"].enabled
 
@@ -111,7 +114,7 @@ def test_once_it_is_stopped_what_was_on_there_goes_on(django: foreign.Source) ->
     take(django, "Nightly", "Off there", "Every ten minutes")
     assert foreign.waiting() == [foreign.Waiting(django.taken_from, 3, 2)]
     results = foreign.stopped(django.taken_from, "mei", NOW, foreign.read(django))
-    assert [one.problem for one in results] == ["", "", ""]
+    assert {one.name: one.problem for one in results} == {"Nightly": "", "Every ten minutes": ""}
     found = rows()
     assert {name: row.enabled for name, row in found.items()} == {
         "Nightly": True, "Off there": False, "Every ten minutes": True,
