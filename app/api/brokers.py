@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from app import brokers
 from app.api import frame
-from app.api.fields import INTEGER_MAX, FullMatch, Moment, PageQuery, Schema, Whole
+from app.api.fields import INTEGER_MAX, Flag, FullMatch, Moment, PageQuery, Schema, Whole
 from app.api.queues import schemas
 from app.broker import Message
 from app.clock import utcnow
@@ -140,6 +140,14 @@ class ForeignPurgedSchema(Schema):
     token = fields.String(metadata={"description": "For `/restore`, within a minute."})
 
 
+class RevokeSchema(Schema):
+    terminate = Flag(load_default=False, metadata={"description": "Also stop it when it runs."})
+
+
+class EventsOnSchema(Schema):
+    enabled = Flag(required=True)
+
+
 class RestoredSchema(Schema):
     restored = fields.Integer()
 
@@ -242,6 +250,24 @@ def list_foreign_events(name: str) -> dict[str, Any]:
     """The newest events of its tasks, where workers send them"""
     items = brokers.events(brokers.find(name))
     return {"items": items, "next_cursor": None, "source": "celeryev, heard by the recorder"}
+
+
+@bp.route("/brokers/<name>/events", methods=["POST"])
+@requires("administer")
+@bp.arguments(EventsOnSchema)
+@bp.response(204)
+def send_foreign_events(wanted: dict[str, Any], name: str) -> None:
+    """Have its workers send events of their tasks, or no more, until they restart"""
+    brokers.send_events(name, wanted["enabled"], utcnow())
+
+
+@bp.route("/brokers/<name>/runs/<run_id>/revoke", methods=["POST"])
+@requires("operate")
+@bp.arguments(RevokeSchema, required=False)
+@bp.response(204)
+def revoke_foreign_run(wanted: dict[str, Any], name: str, run_id: str) -> None:
+    """Tell its workers not to start a run, or to stop it; they answer nothing"""
+    brokers.revoke(name, run_id, wanted["terminate"], utcnow())
 
 
 @bp.route("/brokers/<name>/queues/<queue>/move", methods=["POST"])

@@ -1,6 +1,6 @@
 """The brokers of other apps that `CELERIAC_BROKERS` names: looked at, and changed where that is allowed."""
 
-from app.brokers.changes import move, purge, remove, reprioritise, restore, send_to
+from app.brokers.changes import move, purge, remove, reprioritise, restore, revoke, send_events, send_to
 from app.brokers.listening import events, listeners
 from app.brokers.places import Place, all_places, allow, find, forbid
 from app.brokers.queues import ForeignQueue, ForeignRun, connections, in_hand, in_hand_count, line, listing
@@ -32,5 +32,7 @@ __all__ = [
     "remove",
     "reprioritise",
     "restore",
+    "revoke",
+    "send_events",
     "send_to",
 ]

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from app import audit, broker
 from app.broker import Message, Purged, topics
 from app.broker.redis.purging import TRASH_SECONDS
-from app.brokers import places, queues
+from app.brokers import places, queues, workers
 from app.brokers.places import Place
 from app.extensions import transaction
 from app.queues import run_sync
@@ -87,6 +87,20 @@ def restore(name: str, queue: str, token: str, now: datetime) -> int:
             run_sync.brought_back(ids[start : start + CHUNK], now - UNDO, now)
         audit.record("queue.restore", now, "queue", queue, queue, broker=name, restored=restored)
     return restored
+
+
+def revoke(name: str, run_id: str, terminate: bool, now: datetime) -> None:
+    """Tell the workers not to start a run, or to stop it: they keep that in memory and answer nothing."""
+    with _change(name) as place:
+        audit.record("run.cancel", now, "run", run_id, run_id, broker=name, terminate=terminate or None)
+        workers.command(place, "revoke", task_id=run_id, terminate=terminate, signal="SIGTERM")
+
+
+def send_events(name: str, on: bool, now: datetime) -> None:
+    """Have the app's workers send events of their tasks, or no more, until they restart."""
+    with _change(name) as place:
+        audit.record("broker.events", now, "broker", name, name, enabled=on)
+        workers.command(place, "enable_events" if on else "disable_events")
 
 
 @contextmanager

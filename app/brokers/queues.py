@@ -13,7 +13,7 @@ from app import broker, catalog
 from app.broker import Message
 from app.broker.priority import PRIORITY_STEPS
 from app.broker.redis import location
-from app.brokers import places, rabbitmq
+from app.brokers import places, rabbitmq, workers
 from app.brokers.places import Place
 from app.errors import BrokerUnavailable, NotFound
 from app.queue_names import is_reserved
@@ -59,7 +59,9 @@ class ForeignRun:
 def listing(place: Place) -> list[ForeignQueue]:
     """Every queue that anybody ever bound there, by name. Raises `BrokerUnavailable`."""
     if not place.on_redis:
-        return [ForeignQueue(place, *facts) for facts in rabbitmq.queues(place)]
+        return [
+            ForeignQueue(place, *facts) for facts in rabbitmq.queues(place, told=workers.queues_told(place))
+        ]
     return _measured(place, _names(place))
 
 

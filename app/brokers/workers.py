@@ -139,19 +139,36 @@ def _asked(connection: Any, place: Place, now: datetime) -> dict[str, dict[str, 
     return said
 
 
-def _send(channel: Any, command: str, target: str) -> str:
+def command(place: Place, name: str, **arguments: Any) -> None:
+    """Have every worker of an app do something, without an answer. Raises `BrokerUnavailable`."""
+
+    def send(connection: Any) -> None:
+        if place.on_redis or _has_remote_control(connection):
+            _send(connection.default_channel, name, "", **arguments)
+
+    rabbitmq.asked(place, send)
+
+
+def queues_told(place: Place) -> frozenset[str]:
+    """The queues that its workers named when they were last asked."""
+    said = current_app.extensions.get(_EXTENSION, {}).get(place.name, (0.0, {}))[1]
+    return frozenset(queue for name, one in said.items() for queue in _worker(name, one, None).queues)
+
+
+def _send(channel: Any, command: str, target: str, **arguments: Any) -> str:
+    """Publish a command, whose answers go to the queue `target`; returns the ticket they bear."""
     ticket = uuid4().hex
-    reply_to = {"exchange": "", "routing_key": target}
+    reply = {"ticket": ticket, "reply_to": {"exchange": "", "routing_key": target}} if target else {}
     message: dict[str, Any] = {
         "method": command,
-        "arguments": {},
+        "arguments": arguments,
         "destination": None,
         "pattern": None,
         "matcher": None,
     }
     declared = [] if channel.connection.client.transport_cls == "amqp" else [_PIDBOX]
     Producer(channel).publish(
-        message | {"ticket": ticket, "reply_to": reply_to},
+        message | reply,
         exchange=_PIDBOX.name,
         declare=declared,
         headers={"clock": 0, "expires": time.time() + PATIENCE_SECONDS},

@@ -59,6 +59,10 @@ def test_its_queues_workers_and_events_are_seen_and_nothing_is_left(
     wait_until(lambda: theirs.done() == [*range(8), 101, 102], 60)
     order = [int(one) for one in theirs.notes.read_text().split()]
     assert order.index(102) < order.index(101)
+    theirs.send(500, seconds=60.0)
+    wait_until(lambda: brokers.in_hand_count(place) == 1)
+    brokers.revoke("shop", brokers.in_hand(place, 0, 1)[0].id, True, utcnow())
+    wait_until(lambda: brokers.in_hand_count(place) == 0)
     listener.close()
     left = {key for key in own_redis.client.keys("*") if not key.decode().startswith(VOLATILE)}
     assert left - keys == set()  # no list of answers, no binding, no key of ours

@@ -1,5 +1,6 @@
 """Another app's queues are changed only where an admin allowed it, in one step, and it is written down."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from app.audit.filters import AuditFilter
 from app.brokers import places
 from app.clock import utcnow
 from app.errors import Conflict, NotFound
-from tests.brokers.conftest import Theirs
+from tests.brokers.conftest import DATABASE, Theirs
 
 Caller = Callable[[str], Any]
 QUEUE = "/brokers/shop/queues/celery"
@@ -46,6 +47,8 @@ def actions() -> list[tuple[str, Any]]:
     ("DELETE", f"{QUEUE}/messages/x", None),
     ("DELETE", f"{QUEUE}/messages", None),
     ("POST", f"{QUEUE}/restore", {"token": "0" * 32}),
+    ("POST", "/brokers/shop/runs/x/revoke", {"terminate": True}),
+    ("POST", "/brokers/shop/events", {"enabled": True}),
 ])  # fmt: skip
 def test_nothing_is_changed_before_an_admin_allowed_it(
     theirs: Theirs, ids: list[str], caller: Caller, method: str, path: str, body: Any
@@ -130,6 +133,24 @@ def test_what_was_taken_meanwhile_is_told(theirs: Theirs, allowed: list[str]) ->
     with pytest.raises(Conflict) as refused:
         brokers.remove("shop", "celery", allowed[0], "ann", utcnow())
     assert refused.value.code == "already-taken"
+
+
+def test_workers_are_told_over_remote_control(theirs: Theirs, allowed: list[str], caller: Caller) -> None:
+    before = theirs.contents()
+    heard = theirs.redis.pubsub(ignore_subscribe_messages=True)
+    heard.subscribe(f"p:/{DATABASE}.celery.pidbox")
+    heard.get_message(timeout=5)
+    admin = caller("admin")
+    assert admin.post(f"/brokers/shop/runs/{allowed[0]}/revoke").status_code == 204
+    assert admin.post("/brokers/shop/events", json={"enabled": True}).status_code == 204
+    assert admin.post("/brokers/shop/events", json={}).status_code == 422
+    told = []
+    while message := heard.get_message(timeout=0.5):
+        told.append(json.loads(base64.b64decode(json.loads(message["data"])["body"])))
+    heard.close()
+    assert [one["method"] for one in told] == ["revoke", "enable_events"]
+    assert told[0]["arguments"] == {"task_id": allowed[0], "terminate": False, "signal": "SIGTERM"}
+    assert theirs.contents() == before
 
 
 def test_our_own_queues_stay_ours(theirs: Theirs, allowed: list[str], submit: Callable[..., str]) -> None:

@@ -46,6 +46,7 @@ ACTIONS: dict[str, Any] = {
     "queue.purge": _l("Purged a queue"),
     "queue.restore": _l("Took a purge back"),
     "broker.allow": _l("Allowed changes to another app's queues"),
+    "broker.events": _l("Turned another app's events on or off"),
     "broker.forbid": _l("Ended changes to another app's queues"),
     "user.sign-in": _l("Signed in"),
     "user.sign-in-failed": _l("Sign-in refused"),

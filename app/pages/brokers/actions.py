@@ -58,6 +58,23 @@ def change(name: str, queue: str) -> Response:
     return go_to(url_for(".queue", name=name, queue=queue))
 
 
+@bp.post("/<name>/revoke")
+@requires("operate")
+def revoke(name: str) -> Response:
+    run_id = forms.run_id()
+    brokers.revoke(name, run_id, bool(request.form.get("terminate")), viewer.now())
+    toast(_("The workers of %(name)s were told to stop it", name=name), run_id)
+    return go_to(url_for(".show", name=name))
+
+
+@bp.post("/<name>/events")
+@requires("administer")
+def events(name: str) -> Response:
+    brokers.send_events(name, True, viewer.now())
+    toast(_("The workers of %(name)s were told to send events", name=name))
+    return go_to(url_for(".show", name=name))
+
+
 @bp.get("/<name>/queues/<queue>/purge")
 @requires("administer")
 def ask_purge(name: str, queue: str) -> str:
