@@ -154,6 +154,11 @@
     }
   };
   document.addEventListener("htmx:after:swap", toEnd);
+  document.addEventListener("htmx:after:swap", () => {
+    const region = document.querySelector("[data-live][data-title]");
+    const deployment = document.title.slice(document.title.lastIndexOf(" · "));
+    if (region) document.title = region.dataset.title + deployment;
+  });
   document.addEventListener("change", (event) => event.target.matches?.("[data-follow]") && toEnd());
   document.addEventListener("wheel", (event) => {
     const log = event.target.closest?.(".log");

@@ -50,6 +50,13 @@ def test_a_module_that_cannot_be_imported_is_shown(
     assert "No module named" in page
 
 
+def test_ones_own_tasks_come_before_the_library_and_its_examples_last(signed_in: SignedIn) -> None:
+    page = signed_in("viewer").get("/tasks").text
+    titles = re.findall(r'<h2 id="group-\d+" translate="no">([^<]+)', page)
+    assert titles.index("sample_tasks") < titles.index("files") < titles.index("examples")
+    assert titles[-1] == "examples"
+
+
 def test_every_task_has_a_page_with_a_form(app: Flask, signed_in: SignedIn) -> None:
     browser = signed_in("admin")
     for info in catalog.listing():

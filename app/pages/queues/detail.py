@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from flask import render_template, request
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
@@ -22,6 +23,7 @@ from app.runs import Run
 from app.views import QUEUE
 from app.web import live, viewer
 from app.web.permissions import requires
+from app.web.titles import title
 
 WAITING, HELD = "waiting", "held"
 HELD_SHOWN = 5  # below the line; all of them on their own tab
@@ -68,6 +70,7 @@ def shown(name: str) -> dict[str, Any]:
     return {
         "version": version,
         "queue": queue,
+        "tab_title": title(name, _("%(n)s waiting", n=queue.waiting) if queue.waiting else ""),
         "trends": trends,
         "tab": tab,
         "line": line,

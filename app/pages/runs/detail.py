@@ -21,9 +21,10 @@ from app.runs.raw_message import raw_message
 from app.runs.timeline import timeline
 from app.web import live, viewer
 from app.web.dialogs import question
-from app.web.filters import short_id
+from app.web.filters import last_part, short_id
 from app.web.htmx import go_to, safe_return
 from app.web.permissions import requires
+from app.web.titles import title
 from app.web.toasts import toast
 
 
@@ -124,11 +125,14 @@ def _context(run_id: str) -> dict[str, Any]:
     version = _version(run_id)
     run = runs.get(run_id)
     info = _info(run)
-    workflow = workflows.workflow_of(run)
+    workflow, face = workflows.workflow_of(run), states.of(run.state)
     raised = presentation.raised(run)
     folders = [str(PROJECT_DIR), os.getcwd()]
     return {
         "version": version,
+        "tab_title": title(
+            f"{last_part(run.task_name)} {short_id(run.id)}", face.word, face.kind, face.turning
+        ),
         "run": run,
         "known_task": info is not None,
         "reachable": apps.reachable(run.app),

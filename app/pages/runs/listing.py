@@ -1,5 +1,6 @@
 """What the list of runs and the page of failures show."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
@@ -13,8 +14,9 @@ from app.lists.export import MOST
 from app.lists.fields import SPAN_WORDS, SPANS
 from app.pages import views
 from app.pages.runs import presentation
-from app.runs import apps, bulk
+from app.runs import apps, bulk, states
 from app.web import viewer
+from app.web.titles import title
 from celeriac_agent.settings import OWN_APP
 
 PAGE_SIZE = 50
@@ -37,6 +39,7 @@ def parts() -> dict[str, Any]:
         "gaps": runs.gaps(now),
         "heading": presentation.heading(number, asked),
         "number": number,
+        "tab_title": _title(counts),
         "asked": asked,
         "page": page,
         "top": runs.cursor_of(page.items[0], wanted) if page.items and not asked.cursor else None,
@@ -70,6 +73,13 @@ def failures() -> dict[str, Any]:
         "groups": shown,
         "hidden": len(groups) - len(shown),
     }
+
+
+def _title(counts: Mapping[str, int] | None) -> str:
+    """The failed runs of the filter before the name of the page."""
+    number = presentation.number_of(counts, states.FAILED)
+    failed = _("%(n)s failed", n=number) if number not in ("", "0") else ""
+    return title(_("Runs"), failed, "failed")
 
 
 def _choices() -> dict[str, Any]:

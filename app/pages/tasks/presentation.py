@@ -38,8 +38,18 @@ class Paragraph:
 
 
 def groups(tasks: Iterable[TaskInfo]) -> list[tuple[str, list[TaskInfo]]]:
-    """The tasks by the first part of their name, those of another app together, in the order they come."""
-    return [(name, list(members)) for name, members in groupby(tasks, _group)]
+    """The tasks by the first part of their name, those of another app together: a team's own come first.
+
+    The library follows, its examples last; otherwise they stay in the order they come.
+    """
+    ordered = sorted(tasks, key=_place)
+    return [(name, list(members)) for name, members in groupby(ordered, _group)]
+
+
+def _place(info: TaskInfo) -> int:
+    if info.origin != "library":
+        return 0
+    return 2 if info.name.startswith("examples.") else 1
 
 
 def _group(info: TaskInfo) -> str:
