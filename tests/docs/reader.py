@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,12 +12,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import psutil
 import yaml
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 from app.dev import orphans
 from tests.docs.pages import PROJECT, Snippet
@@ -47,6 +49,9 @@ class Reader:
         self.running: dict[str, int] = {}  # what was started → process id
         self.watched: list[str] = []  # modules of tasks that what runs takes over when they are saved
         self._shell: subprocess.Popen[str] | None = None
+        self._database = f"sqlite:///{folder}/var/celeriac.db?timeout=30"
+        url = make_url(placeholders["postgresql://celeriac:PASSWORD@db.internal/celeriac"])
+        self._server = url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         copy(folder)
 
     @contextmanager
@@ -76,7 +81,7 @@ class Reader:
                 self._until(self._all_succeeded, str(snippet))
             return printed
         if snippet.language == "sql":
-            return self._sql(snippet.text)
+            return self.sql(snippet.text)
         if snippet.file:
             self._save(snippet)
             return ""
@@ -146,15 +151,24 @@ class Reader:
         module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         return any(f"{module}.".startswith(f"{watched}.") for watched in self.watched)
 
-    def _sql(self, text: str) -> str:
-        with closing(sqlite3.connect(self.folder / "var/celeriac.db", timeout=30)) as connection:
-            rows = [row for part in text.split(";\n") for row in connection.execute(part).fetchall()]
-            connection.commit()
+    def sql(self, text: str) -> str:
+        """Ask the database of what runs, statement by statement; returns rows as sqlite3 prints them."""
+        engine = create_engine(self._database, poolclass=NullPool)
+        with engine.begin() as connection:
+            results = [connection.exec_driver_sql(part) for part in text.split(";\n") if part.strip()]
+            rows = [row for result in results if result.returns_rows for row in result]
         return "\n".join("|".join(map(str, row)) for row in rows)
+
+    @contextmanager
+    def on_postgresql(self) -> Iterator[None]:
+        """Meanwhile `sql` asks the database server."""
+        before, self._database = self._database, self._server
+        yield
+        self._database = before
 
     def _all_succeeded(self) -> bool:
         """Whether all runs have ended; one that did not succeed is an error."""
-        rows = self._sql("SELECT state, task_name, error FROM runs").splitlines()
+        rows = self.sql("SELECT state, task_name, error FROM runs").splitlines()
         states = {row.split("|")[0] for row in rows}
         assert not states & {"FAILURE", "LOST", "REVOKED", "EXPIRED", "REJECTED"}, rows
         return not states & {"PENDING", "RECEIVED", "STARTED", "PROGRESS", "RETRY"}

@@ -69,15 +69,22 @@ def matches(shown: str, printed: str) -> bool:
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
+def add_user(reader: Reader, name: str) -> None:
+    reader.sql(
+        "INSERT INTO users (name, name_key, role, created_at) "
+        f"VALUES ('{name}', '{name}', 'viewer', '2026-11-20 08:00:00')"
+    )
+
+
 def user_names(reader: Reader) -> set[str]:
-    return {line.split("\t")[0] for line in reader.sh("bin/celeriac users list", "users").splitlines()}
+    return set(reader.sql("SELECT name FROM users").splitlines())
 
 
 def back_up(reader: Reader, command: str) -> None:
     """A backup between two new users."""
-    reader.sh("bin/celeriac users create before --role viewer", "before")
+    add_user(reader, "before")
     reader.sh(command, "backup")
-    reader.sh("bin/celeriac users create after --role viewer", "after")
+    add_user(reader, "after")
     assert {"before", "after"} <= user_names(reader)
 
 
@@ -89,7 +96,7 @@ def test_a_backup_is_restored(reader: Reader) -> None:
         back_up(reader, command.text)
         reader.do(sqlite)
         assert user_names(reader) & {"before", "after"} == {"before"}
-    with reader.page():
+    with reader.page(), reader.on_postgresql():
         reader.sh(export_of(postgresql), "export")
         reader.sh("bin/celeriac db upgrade", "upgrade")
         back_up(reader, command.text)
