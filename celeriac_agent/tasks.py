@@ -59,7 +59,14 @@ def document(app: Celery, hide: schedules.Hide = masking.by_names) -> Facts:
     known = sorted(name for name in app.tasks if not name.startswith(BUILT_IN_PREFIX))
     told = [_task(app, app.tasks[name]) for name in known[:TASKS_MAX]]
     facts = {"v": VERSION, "left_out": len(known) - len(told), "delivery": _delivery(app), "tasks": told}
-    return facts | {"schedules": schedules.document(app, hide)}
+    return facts | {"schedules": _schedules(app, hide)}
+
+
+def _schedules(app: Celery, hide: schedules.Hide) -> "Facts | None":
+    try:
+        return schedules.document(app, hide)
+    except Exception:  # a configuration is anybody's code; the tasks are told all the same
+        return None
 
 
 def digest(facts: Any) -> str:

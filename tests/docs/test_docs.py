@@ -19,6 +19,7 @@ NOT_RUN = {
         "there is no Django here",
         "there is no project of yours here",
         "there is no project of yours here",
+        "there is no project of yours here",
         "there is no Django project here",
     ],
     "docs/other-schedulers.md": ["there is no other scheduler here", "there is no other scheduler here"],

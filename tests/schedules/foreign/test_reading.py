@@ -190,6 +190,16 @@ def test_the_beat_schedule_of_an_app_with_the_agent(app: Flask) -> None:
     assert "cannot be read" in found["broken"].timing.why  # type: ignore[union-attr]
 
 
+def test_a_beat_schedule_that_is_none_spoils_no_catalog(app: Flask) -> None:
+    theirs = celery.Celery("shop", broker="redis://127.0.0.1:1/0", set_as_current=False)
+    theirs.conf.update(beat_schedule=["nightly"])
+    told = tasks.document(theirs)
+    assert told["schedules"] is None
+    published.take_in("shop", tasks.digest(told), json.loads(json.dumps(told, default=str)), NOW)
+    published.forget_what_was_read()
+    assert foreign.sources() == []
+
+
 def test_agents_of_other_versions(app: Flask) -> None:
     """What is not known is kept out and said; an older agent tells of no schedules at all."""
     entries = {"a": {"task": "t", "schedule": 60}}
