@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from app import cli, create_app
 from app.config import PROJECT_DIR, Settings
+from app.dev import __main__ as bin_dev
 
 
 @pytest.mark.parametrize(
@@ -80,3 +83,27 @@ import app.beat.scheduler"""
 def test_who_only_waits_loads_next_to_nothing(tmp_path: Path) -> None:
     modules = loaded("import app.dev.__main__", tmp_path)
     assert modules & {"flask", "pydantic", "redis", "sqlalchemy", "psutil", "ssl"} == set()
+
+
+class Alive(BaseHTTPRequestHandler):
+    """A web process that answers."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/livez" else 404)
+        self.end_headers()
+
+
+@pytest.mark.parametrize("link", ["/login/link/abc", None])
+def test_how_to_sign_in_is_said_when_somebody_can(
+    link: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Alive) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        bin_dev._announce("127.0.0.1", server.server_port, link)
+        server.shutdown()
+    address = f"http://127.0.0.1:{server.server_port}"
+    lines = capsys.readouterr().out.split("\n")
+    assert f"Celeriac is up:      {address}" in lines
+    assert [line.split()[-1] for line in lines if line.startswith("Sign in")] == (
+        [address + link] if link else []
+    )
