@@ -4,51 +4,33 @@ Types are told as JSON Schema (2020-12): by pydantic where the app has imported 
 alone. What cannot be read is told as taking anything.
 """
 
-import collections.abc
-import dataclasses
 import datetime
-import decimal
-import enum
 import hashlib
 import inspect
 import json
-import sys
+import logging
 import types
-import typing
-import uuid
-from collections.abc import Callable, Mapping
-from pathlib import PurePath
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Mapping
+from typing import Any
 
 from celery import Celery, Task
 
 from celeriac_agent import masking, schedules
+from celeriac_agent.hints import hints_of
+from celeriac_agent.schemas import default_of, schema_of
 from celeriac_agent.secrets import is_secret
 from celeriac_agent.stream import to_json
 
 VERSION = 1  # of the document
 TASKS_MAX = 20_000
 DOC_MAX = 4000
-SCHEMA_MAX = 20_000
-DEFAULT_MAX = 4000
 BUILT_IN_PREFIX = "celery."
-_SCALARS: dict[Any, dict[str, Any]] = {
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
-    str: {"type": "string"},
-    type(None): {"type": "null"},
-    decimal.Decimal: {"type": "string", "format": "decimal"},
-    datetime.datetime: {"type": "string", "format": "date-time"},
-    datetime.date: {"type": "string", "format": "date"},
-    datetime.time: {"type": "string", "format": "time"},
-    datetime.timedelta: {"type": "string", "format": "duration"},
-    uuid.UUID: {"type": "string", "format": "uuid"},
-}
-_LISTS = (list, set, frozenset, tuple, collections.abc.Sequence, collections.abc.Iterable)
-_UNIONS = (Union, getattr(types, "UnionType", Union))
+ROLE = "celeriac_role"  # the task's attribute that says who may run it
+_SENT_WITH = ("delivery_mode", "compression")  # beside what has a name of its own here
 
 Facts = dict[str, Any]
+
+logger = logging.getLogger(__name__)
 
 
 def document(app: Celery, hide: schedules.Hide = masking.by_names) -> Facts:
@@ -57,7 +39,7 @@ def document(app: Celery, hide: schedules.Hide = masking.by_names) -> Facts:
     `hide` masks the secret arguments of a task.
     """
     known = sorted(name for name in app.tasks if not name.startswith(BUILT_IN_PREFIX))
-    told = [_task(app, app.tasks[name]) for name in known[:TASKS_MAX]]
+    told = list(filter(None, (_told(app, name) for name in known[:TASKS_MAX])))
     facts = {"v": VERSION, "left_out": len(known) - len(told), "delivery": _delivery(app), "tasks": told}
     return facts | {"schedules": _schedules(app, hide)}
 
@@ -66,6 +48,14 @@ def _schedules(app: Celery, hide: schedules.Hide) -> "Facts | None":
     try:
         return schedules.document(app, hide)
     except Exception:  # a configuration is anybody's code; the tasks are told all the same
+        return None
+
+
+def _told(app: Celery, name: str) -> "Facts | None":
+    try:
+        return facts_of(app, app.tasks[name])
+    except Exception:  # a task is anybody's code
+        logger.exception("Celeriac is told nothing of the task %s", name)
         return None
 
 
@@ -87,29 +77,42 @@ def _delivery(app: Celery) -> Facts:
     }
 
 
-def _task(app: Celery, task: Task) -> Facts:
-    function = inspect.unwrap(task.run)
-    code = getattr(function, "__code__", None)
+def facts_of(app: Celery, task: Task) -> Facts:
+    """What is told of one task."""
+    facts = described(app, task) | {"parameters": _parameters(task)}
+    place = ("file", "line")  # a task that moves is the same
+    facts["fingerprint"] = digest({name: value for name, value in facts.items() if name not in place})
+    return facts
+
+
+def described(app: Celery, task: Task) -> Facts:
+    """The same but for its parameters."""
+    code = getattr(inspect.unwrap(task.run), "__code__", None)
     facts: Facts = {
         "name": task.name,
         "function": type(task).__name__,
         "module": str(task.__module__),
         "doc": _doc(task),
-        "parameters": _parameters(task),
-        "queue": _queue(app, task),
+        "queue": queue_of(app, task),
         "serializer": str(task.serializer or app.conf.task_serializer),
         "priority": task.priority if isinstance(task.priority, int) else None,
         "time_limit": _seconds(task.time_limit),
         "soft_time_limit": _seconds(task.soft_time_limit),
         "rate_limit": str(task.rate_limit) if task.rate_limit else None,
-        "retries": bool(getattr(task, "autoretry_for", ())) or _calls_retry(code),
+        "retries": _retries(task),
         "max_retries": task.max_retries if isinstance(task.max_retries, int) else None,
         "default_retry_delay": _seconds(task.default_retry_delay) or 0.0,
         "acks_late": bool(task.acks_late),
         "ignore_result": bool(task.ignore_result),
+        "role": str(getattr(task, ROLE, None) or ""),
+        "options": {name: value for name in _SENT_WITH if (value := _sent_with(task, name)) is not None},
     }
-    facts["fingerprint"] = digest(facts)
     return facts | {"file": code.co_filename if code else "", "line": code.co_firstlineno if code else None}
+
+
+def _sent_with(task: Task, name: str) -> Any:
+    value = getattr(task, name, None)
+    return value if isinstance(value, (str, int, float)) else None
 
 
 def _doc(task: Task) -> str:
@@ -117,12 +120,14 @@ def _doc(task: Task) -> str:
     return "" if text in (None, Task.__doc__, Task.run.__doc__) else str(text)[:DOC_MAX]
 
 
-def _queue(app: Celery, task: Task) -> str:
+def queue_of(app: Celery, task: Task) -> str:
+    """The queue that a plain `delay()` sends to: the task's own, or by `task_routes`, or the default one."""
     own = {name: getattr(task, name, None) for name in ("queue", "exchange", "routing_key")}
     options = {name: value for name, value in own.items() if value is not None}
     try:
         queue = app.amqp.router.route(options, task.name, (), {}, task)["queue"]
     except Exception:  # a router is anybody's code; without arguments it may do anything
+        logger.exception("cannot tell the queue of %s", task.name)
         queue = app.conf.task_default_queue
     return str(getattr(queue, "name", queue))
 
@@ -131,6 +136,18 @@ def _seconds(value: Any) -> "float | None":
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _retries(task: Task) -> bool:
+    """Whether its code retries: by `autoretry_for`, a `max_retries` of its own, or a call of `retry`."""
+    if getattr(task, "autoretry_for", ()):
+        return True
+    kinds = [one for one in type(task).__mro__ if one.__module__ != Task.__module__]
+    if any("max_retries" in vars(one) for one in kinds):
+        return bool(task.max_retries != 0)
+    functions = [inspect.unwrap(task.run)]
+    functions += [value for one in kinds for value in vars(one).values() if inspect.isfunction(value)]
+    return any(_calls_retry(getattr(one, "__code__", None)) for one in functions)
 
 
 def _calls_retry(code: Any) -> bool:
@@ -145,74 +162,15 @@ def _parameters(task: Task) -> "list[Facts] | None":
         found = inspect.signature(task.run).parameters.values()
     except Exception:  # a function may say anything of itself
         return None
-    hints = _hints(task.run)
+    hints: Mapping[str, Any] = hints_of(task.run)
     return [_parameter(one, hints.get(one.name, one.empty)) for one in found]
 
 
-def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
-    plain = inspect.unwrap(function)
-    plain = getattr(plain, "__func__", plain)
-    try:
-        return typing.get_type_hints(plain, include_extras=True)
-    except Exception:  # a hint may run any code
-        return {}
-
-
 def _parameter(one: inspect.Parameter, hint: Any) -> Facts:
-    schema = {} if hint is one.empty else _schema(hint)
-    secret = is_secret(one.name) or "password" in json.dumps(schema.get("format", ""))
+    schema = {} if hint is one.empty else schema_of(hint)
+    secret = is_secret(one.name) or '"password"' in json.dumps(schema)
     facts = {"name": one.name, "kind": one.kind.name, "schema": schema, "secret": secret}
     if one.default is not one.empty:
-        facts |= {"optional": True} | ({} if secret else _default(one.default))
+        told = {} if secret and one.default not in (None, "") else default_of(one.default, hint)
+        facts |= {"optional": True} | told
     return facts
-
-
-def _default(value: Any) -> Facts:
-    """The default as JSON, where it can be said so."""
-    try:
-        text = json.dumps(value.value if isinstance(value, enum.Enum) else value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return {"default": json.loads(text)} if len(text) <= DEFAULT_MAX else {}
-
-
-def _schema(hint: Any) -> Facts:
-    pydantic = sys.modules.get("pydantic")  # not imported for this: an app without it stays without it
-    try:
-        if hasattr(pydantic, "TypeAdapter"):
-            found = dict(pydantic.TypeAdapter(hint).json_schema())  # type: ignore[union-attr]
-        else:
-            found = _of(hint)
-        return found if len(json.dumps(found)) <= SCHEMA_MAX else {}
-    except Exception:  # a type may bring its own code for this
-        return {}
-
-
-def _of(hint: Any) -> Facts:
-    """The schema of an annotation, without pydantic; empty for what has none."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if hasattr(hint, "__supertype__"):  # a NewType
-        return _of(hint.__supertype__)
-    if hasattr(hint, "__metadata__"):  # Annotated
-        return _of(hint.__origin__)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return {"enum": [member.value for member in hint]}
-    if hint in _SCALARS:
-        return dict(_SCALARS[hint])
-    if origin is Literal:
-        return {"enum": list(arguments)}
-    if origin in _UNIONS:
-        return {"anyOf": [_of(one) for one in arguments]}
-    if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
-        return {"type": "array"}
-    if (origin or hint) in _LISTS:
-        return {"type": "array"} | ({"items": _of(arguments[0])} if arguments else {})
-    if (origin or hint) in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
-        return {"type": "object"} | (
-            {"additionalProperties": _of(arguments[1])} if len(arguments) == 2 else {}
-        )
-    if isinstance(hint, type) and issubclass(hint, PurePath):
-        return {"type": "string", "format": "path"}
-    if dataclasses.is_dataclass(hint):
-        return {"type": "object"}
-    return {}

@@ -5,12 +5,14 @@ from app.catalog.celery_objects import Ignored, ignored
 from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load, own_modules
+from app.catalog.facts import in_code
 from app.catalog.fields import ModelField
 from app.catalog.forms import ParameterForm, build_form
-from app.catalog.info import TaskInfo, matching, own, own_listing, restrict
+from app.catalog.info import TaskInfo, matching, restrict
 from app.catalog.json_text import parse_json, parse_raw, to_raw
 from app.catalog.lookup import find, listing, lookup, namesakes
 from app.catalog.masking import hide, mask, secrets_of
+from app.catalog.own import own, own_listing
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.queues import declare_queues
 from app.catalog.schema import schema
@@ -38,6 +40,7 @@ __all__ = [
     "find",
     "hide",
     "ignored",
+    "in_code",
     "is_masked",
     "is_secret",
     "listing",

@@ -39,6 +39,8 @@ def read_docstring(text: str | None) -> Doc:
 
 
 def _meanings(text: str) -> dict[str, str]:
+    if "\n" not in text and not text.startswith((":", "@")):
+        return {}  # as most are
     try:
         parsed = docstring_parser.parse(text)
     except docstring_parser.ParseError:

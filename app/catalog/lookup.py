@@ -3,7 +3,8 @@
 from celery import Celery
 from flask_babel import gettext as _
 
-from app.catalog.info import BUILT_IN_PREFIX, TaskInfo, own, own_listing
+from app.catalog.info import BUILT_IN_PREFIX, TaskInfo
+from app.catalog.own import own, own_listing
 from app.catalog.published import published
 from app.errors import NotFound
 from app.extensions import celery_app

@@ -6,7 +6,8 @@ from weakref import WeakKeyDictionary
 
 from celery import Task
 
-from app.catalog.info import TaskInfo, own
+from app.catalog.info import TaskInfo
+from app.catalog.own import own
 from app.catalog.parameters import parameters_of
 from celeriac_agent import masking
 from celeriac_agent.masking import suspicious

@@ -12,10 +12,11 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from app.catalog import json_values
-from app.catalog.annotations import EMPTY, Unresolved, adapter_of, hints_of, is_native
+from app.catalog.annotations import EMPTY, adapter_of, is_native
 from app.catalog.docstrings import Doc, read_docstring
 from app.catalog.model_parts import parts_of
 from app.catalog.shapes import Kind, Shape, json_schema_of, shape_of
+from celeriac_agent.hints import Unresolved, hints_of
 from celeriac_agent.secrets import is_secret
 
 PAGE = 2000  # characters; a text that may be longer gets a field of several lines

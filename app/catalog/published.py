@@ -3,37 +3,27 @@
 Of a task whose versions differ, the one of the worker that started last counts.
 """
 
-import inspect
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import PurePath
-from typing import Any, overload
+from typing import Any
 
 from flask import current_app
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import JSON, String, delete, select
+from sqlalchemy import JSON, Connection, String, delete, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.broker.priority import DEFAULT_PRIORITY
-from app.catalog.docstrings import read_docstring
-from app.catalog.info import TaskInfo, restricted
-from app.catalog.parameters import Parameter, parameter_of, read_parameters
-from app.catalog.schema_types import type_of
+from app.catalog.facts import KNOWN, TaskFacts, info_of
+from app.catalog.info import TaskInfo, restrictions
 from app.clock import UTCDateTime
 from app.extensions import Base, celery_app, db, insert_into, transaction
 from app.text import storable
 from celeriac_agent.tasks import TASKS_MAX, VERSION
 
 KEPT_CATALOGS = 20  # of each app
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 0.5
 _EXTENSION = "published_tasks"
-_KINDS: dict[str, Any] = {
-    name: getattr(inspect.Parameter, name)
-    for name in ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD", "VAR_POSITIONAL", "KEYWORD_ONLY", "VAR_KEYWORD")
-}
-_NO_DEFAULT = object()  # there is one, which JSON cannot say
 
 
 class AppCatalog(Base):
@@ -50,7 +40,7 @@ class AppCatalog(Base):
 
 
 class AppTask(Base):
-    """One version of a task of another app."""
+    """One version of a task."""
 
     __tablename__ = "app_tasks"
 
@@ -58,29 +48,6 @@ class AppTask(Base):
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
-
-
-class _Task(BaseModel):
-    """What must hold of a task that is taken in; the rest is read with care."""
-
-    name: str = Field(min_length=1, max_length=255)
-    fingerprint: str = Field(min_length=1, max_length=64)
-    doc: str = ""
-    module: str = ""
-    function: str = ""
-    file: str = ""
-    line: int | None = None
-    queue: str = Field("celery", max_length=255)
-    serializer: str = "json"
-    priority: int | None = None
-    time_limit: float | None = None
-    soft_time_limit: float | None = None
-    rate_limit: str | None = None
-    retries: bool = False
-    max_retries: int | None = None
-    default_retry_delay: float = 0.0
-    acks_late: bool = False
-    ignore_result: bool = False
 
 
 class _Document(BaseModel):
@@ -100,6 +67,7 @@ class Published:
     delivery: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     schedules: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     fingerprints: dict[tuple[str, str], str] = field(default_factory=dict)
+    made: dict[tuple[Any, ...], TaskInfo] = field(default_factory=dict)
 
 
 def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str]:
@@ -114,9 +82,12 @@ def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str
     if read.v != VERSION:
         raise ValueError(f"it is of version {read.v}, and this Celeriac reads version {VERSION}")
     tasks, refused = {}, []
+    if unknown := sorted({str(name) for facts in read.tasks for name in facts} - KNOWN):
+        refused.append(f"these facts are not known here and left out: {', '.join(unknown)[:200]}")
     for facts in read.tasks:
+        facts = {name: value for name, value in facts.items() if name in KNOWN}
         try:
-            tasks[_Task.model_validate(facts).name] = _storable(facts)
+            tasks[TaskFacts.model_validate(facts).name] = _storable(facts)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             refused.append(f"{str(facts.get('name'))[:80]}: {first['loc'][0]}: {first['msg']}")
@@ -125,11 +96,11 @@ def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str
             {"app": app, "name": name, "fingerprint": facts["fingerprint"], "facts": facts}
             for name, facts in sorted(tasks.items())
         ]
-        _insert(AppTask, rows)
+        _insert(AppTask, rows, "facts")  # the line moves
         names = {name: facts["fingerprint"] for name, facts in tasks.items()}
         row = {"digest": digest, "app": app, "seen_at": seen_at, "tasks": names}
         told = {"delivery": _storable(read.delivery), "schedules": _storable(read.schedules)}
-        _insert(AppCatalog, [row | told])
+        _insert(AppCatalog, [row | told], "seen_at")
         _forget_old(app)
     return refused
 
@@ -144,135 +115,81 @@ def note_seen(digest: str, seen_at: datetime) -> bool:
 
 
 def published() -> Published:
-    """What is known, looked at anew when it is two seconds old."""
+    """What is known, looked at anew when it is half a second old."""
     held = current_app.extensions.get(_EXTENSION)
     at = time.monotonic()
     if held and at - held[0] < LOOK_SECONDS:
         found: Published = held[2]
         return found
-    columns = (AppCatalog.digest, AppCatalog.seen_at)
-    version = [tuple(row) for row in db.session.execute(select(*columns).order_by(*columns))]
-    found = held[2] if held and held[1] == version else _read()
+    with db.engine.connect() as connection:  # not the caller's session, which may be about to write
+        columns = (AppCatalog.digest, AppCatalog.seen_at)
+        rows = [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
+        version = (rows, restrictions(celery_app))
+        if not held or held[1] != version:
+            found = _read(connection, held[2].made if held and held[1][1] == version[1] else {})
+        else:
+            found = held[2]
     current_app.extensions[_EXTENSION] = (at, version, found)
     return found
 
 
 def forget_what_was_read() -> None:
     """Look anew at once."""
-    current_app.extensions.pop(_EXTENSION, None)
+    if held := current_app.extensions.get(_EXTENSION):
+        current_app.extensions[_EXTENSION] = (float("-inf"), *held[1:])
 
 
-def _read() -> Published:
-    found = Published()
-    # Columns, no objects: nothing of what the caller's session holds is touched.
+def _read(connection: Connection, made: Mapping[tuple[Any, ...], TaskInfo]) -> Published:
+    """`made` are descriptions of what was known before; those of the same facts are taken over."""
+    found, among = Published(), celery_app._get_current_object()
     columns = (AppCatalog.digest, AppCatalog.app, AppCatalog.tasks, AppCatalog.delivery, AppCatalog.schedules)
-    for one in db.session.execute(select(*columns).order_by(AppCatalog.seen_at)):
+    catalogs = connection.execute(select(*columns).order_by(AppCatalog.seen_at)).all()
+    for one in catalogs:
         found.catalogs[one.digest] = one.tasks
         found.delivery[one.app] = one.delivery
         found.schedules[one.app] = one.schedules or {}
         found.fingerprints.update({(one.app, name): print_ for name, print_ in one.tasks.items()})
     wanted = {(app, name, print_) for (app, name), print_ in found.fingerprints.items()}
     parts = (AppTask.app, AppTask.name, AppTask.fingerprint, AppTask.facts)
-    for row in db.session.execute(select(*parts).order_by(AppTask.app, AppTask.name)):
-        if (row.app, row.name, row.fingerprint) in wanted:
-            info = _info(row.app, row.facts, found.delivery[row.app])
-            found.tasks[row.app, row.name] = info
-            found.by_name.setdefault(row.name, []).append(info)
+    rows = connection.execute(select(*parts).order_by(AppTask.app, AppTask.name)).all()
+    facts = {(row.app, row.name): row for row in rows if (row.app, row.name, row.fingerprint) in wanted}
+    for app, name in _dropped(catalogs, {key: str(row.facts.get("module")) for key, row in facts.items()}):
+        del found.fingerprints[app, name], facts[app, name]
+    for (app, name), row in facts.items():
+        delivery = found.delivery[app]
+        sent = (delivery.get("broker"), delivery.get("priority"))
+        key = (app, name, row.fingerprint, row.facts.get("line"), *sent)
+        info = made.get(key) or info_of(app, row.facts, delivery, among)
+        found.made[key] = info
+        found.tasks[app, name] = info
+        found.by_name.setdefault(name, []).append(info)
     return found
 
 
-def _info(app: str, facts: Mapping[str, Any], delivery: Mapping[str, Any]) -> TaskInfo:
-    task, doc = _Task.model_validate(facts), read_docstring(facts.get("doc"))
-    unsaid = delivery.get("priority") if task.priority is None else task.priority
-    return TaskInfo(
-        name=task.name,
-        function=task.function,
-        module=task.module,
-        file=_below_top(task.file, task.module),
-        line=task.line,
-        summary=doc.summary,
-        doc=doc.body,
-        parameters=_Parameters(facts.get("parameters"), doc.parameters),
-        queue=task.queue,
-        priority=_ours(unsaid, delivery),
-        time_limit=task.time_limit,
-        soft_time_limit=task.soft_time_limit,
-        rate_limit=task.rate_limit,
-        retries=task.retries,
-        max_retries=task.max_retries,
-        default_retry_delay=task.default_retry_delay,
-        acks_late=task.acks_late,
-        ignore_result=task.ignore_result,
-        origin="app",
-        role="admin" if restricted(celery_app, task.name) else "operator",
-        app=app,
-        serializer=task.serializer,
-        prioritised=unsaid is not None,
-    )
+def _dropped(catalogs: Sequence[Any], modules: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
+    """Tasks that only older versions know, of modules that a newer one has loaded: they are gone from there.
+
+    Workers with other modules than the newest are asked for their tasks as before.
+    """
+    loaded: dict[str, set[str]] = {}
+    seen: dict[tuple[str, str], bool] = {}
+    for one in reversed(catalogs):
+        newer = loaded.setdefault(one.app, set())
+        for name in one.tasks:
+            module = modules.get((one.app, name), "")
+            seen.setdefault((one.app, name), bool(module) and module in newer)
+        newer |= {modules.get((one.app, name), "") for name in one.tasks}
+    return [key for key, gone in seen.items() if gone and key in modules]
 
 
-def _ours(number: Any, delivery: Mapping[str, Any]) -> int:
-    """A priority of theirs as it counts here; they say none where nothing is said."""
-    if not isinstance(number, int):
-        return DEFAULT_PRIORITY
-    known = min(max(number, 0), 9)
-    return 9 - known if delivery.get("broker") == "redis" else known
-
-
-def _below_top(file: str, module: str) -> str:
-    path = PurePath(file)
-    depth = len(module.split(".")) + (path.name == "__init__.py")
-    return "/".join(path.parts[-depth:])
-
-
-class _Parameters(Sequence[Parameter]):
-    """The parameters of a task, made when somebody asks: an app may have thousands of tasks."""
-
-    def __init__(self, told: Any, meanings: Mapping[str, str]) -> None:
-        self._told, self._meanings = told, meanings
-        self._made: tuple[Parameter, ...] | None = None
-
-    @overload
-    def __getitem__(self, index: int) -> Parameter: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Parameter]: ...
-    def __getitem__(self, index: int | slice) -> Parameter | Sequence[Parameter]:
-        return self._all()[index]
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-    def __iter__(self) -> Iterator[Parameter]:
-        return iter(self._all())
-
-    def _all(self) -> tuple[Parameter, ...]:
-        if self._made is None:
-            self._made = _parameters(self._told, self._meanings)
-        return self._made
-
-
-def _parameters(told: Any, meanings: Mapping[str, str]) -> tuple[Parameter, ...]:
-    """Those that were told; what cannot be read takes anything."""
-    try:
-        signature = inspect.Signature([_item(one) for one in told])
-        return tuple(
-            parameter_of(item, type_of(one.get("schema")), meanings.get(item.name, ""))
-            for item, one in zip(signature.parameters.values(), told, strict=True)
-        )
-    except (TypeError, ValueError, AttributeError, KeyError):
-        return read_parameters(lambda *args, **kwargs: None, read_docstring(""))
-
-
-def _item(one: Mapping[str, Any]) -> inspect.Parameter:
-    default = one.get("default", _NO_DEFAULT) if one.get("optional") else inspect.Parameter.empty
-    return inspect.Parameter(one["name"], _KINDS[one["kind"]], default=default)
-
-
-def _insert(table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+def _insert(table: type[Base], rows: Sequence[Mapping[str, Any]], moves: str) -> None:
+    """Insert rows; of those that are there already the column that `moves` is written again."""
     if rows:
         connection = db.session.connection()
+        keys = [column.name for column in inspect(table).primary_key]
         into = insert_into(connection.dialect.name, table)
-        connection.execute(into.on_conflict_do_nothing(), list(rows))
+        update = into.on_conflict_do_update(index_elements=keys, set_={moves: into.excluded[moves]})
+        connection.execute(update, list(rows))
 
 
 def _forget_old(app: str) -> None:

@@ -11,9 +11,10 @@ from kombu.entity import Queue
 
 from app import queue_names
 from app.catalog.discovery import own_modules
-from app.catalog.info import BUILT_IN_PREFIX, queue_of
+from app.catalog.info import BUILT_IN_PREFIX
 from app.celery.factory import queue_arguments
 from app.config import Settings
+from celeriac_agent.tasks import queue_of
 
 VARIABLES = ("task_routes", "CELERY_TASK_ROUTES", "CELERY_ROUTES")
 

@@ -1,18 +1,36 @@
-"""JSON Schemas that workers of other apps publish, as types: forms and checks are then the same as for ours.
+"""JSON Schemas that workers publish, as types: forms, checks and words are made from these.
 
 What a schema says that has no type here is not checked; a schema that is none takes anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, SecretStr, create_model
+from pydantic import (
+    AnyUrl,
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    FutureDate,
+    FutureDatetime,
+    HttpUrl,
+    NaiveDatetime,
+    PastDate,
+    PastDatetime,
+    SecretStr,
+    ValidationError,
+    WrapValidator,
+    create_model,
+)
 
 from app.catalog.annotations import EMPTY
+from celeriac_agent.hints import Unresolved
 
 DEPTH_MAX = 12
 _FORMATS: dict[str, Any] = {
@@ -22,6 +40,8 @@ _FORMATS: dict[str, Any] = {
     "duration": timedelta,
     "uuid": UUID,
     "path": Path,
+    "file-path": Path,
+    "directory-path": Path,
     "password": SecretStr,
     "decimal": Decimal,
 }
@@ -39,57 +59,130 @@ _BOUNDS = {
     "maxItems": "max_length",
 }
 _ENUMERABLE = (str, int, bool, type(None))
+_TEMPORAL: dict[tuple[str, str], Any] = {
+    ("date-time", "aware"): AwareDatetime,
+    ("date-time", "naive"): NaiveDatetime,
+    ("date-time", "past"): PastDatetime,
+    ("date-time", "future"): FutureDatetime,
+    ("date", "past"): PastDate,
+    ("date", "future"): FutureDate,
+}
+_READ: dict[str, Callable[[str], Any]] = {
+    "date": date.fromisoformat,
+    "date-time": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "duration": lambda seconds: timedelta(seconds=float(seconds)),
+    "decimal": Decimal,
+}
+_COUNTS = ("max_digits", "decimal_places")
+# What has no meaning for the type itself, and what pydantic adds by itself.
+_SAID = {*_BOUNDS, "type", "format", "enum", "const", "anyOf", "oneOf", "allOf", "items", "properties"}
+_SAID |= {"required", "additionalProperties", "description", "title", "default", "$ref", "$defs", "writeOnly"}
+_SAID |= {"prefixItems", "uniqueItems", "propertyNames", "discriminator"}
 
 Schema = Mapping[str, Any]
 
 
 def type_of(schema: Any) -> Any:
     """The type that a value's schema describes; EMPTY where it says nothing."""
+    if schema is True:
+        return Any
     if not isinstance(schema, dict) or not schema:
         return EMPTY
+    if isinstance(hint := schema.get("x-unread"), str):
+        return Unresolved(hint)
     defs = schema.get("$defs")
-    found = _type(schema, defs if isinstance(defs, dict) else {}, 0)
+    found = _type(schema, defs if isinstance(defs, dict) else {}, ())
     notes = {"description": schema["description"]} if isinstance(schema.get("description"), str) else {}
-    return Annotated[found, Field(**notes)] if notes else found
+    extra = {name: value for name, value in schema.items() if name not in _SAID and name[:2] != "x-"}
+    if isinstance(given := schema.get("format"), str) and given in ("multiline", "textarea"):
+        extra["format"] = given
+    more: dict[str, Any] = {"json_schema_extra": extra} if extra else {}
+    return Annotated[found, Field(**notes, **more)] if notes or more else found
 
 
-def _type(schema: Any, defs: Schema, depth: int) -> Any:
-    if not isinstance(schema, dict) or depth > DEPTH_MAX:
+def _type(schema: Any, defs: Schema, path: tuple[str, ...]) -> Any:
+    """The type of a part; `path` are the definitions and levels above it; one within itself is any."""
+    if not isinstance(schema, dict) or len(path) > DEPTH_MAX:
         return Any
     if isinstance(ref := schema.get("$ref"), str):
-        return _type(defs.get(ref.removeprefix("#/$defs/")), defs, depth + 1)
+        name = ref.removeprefix("#/$defs/")
+        return Any if name in path else _type(defs.get(name), defs, (*path, name))
+    found = _plain_type(schema, defs, (*path, ""))
+    return Annotated[found, WrapValidator(_or_as_it_is)] if schema.get("x-before") is True else found
+
+
+def _or_as_it_is(value: Any, read: Callable[[Any], Any]) -> Any:
+    """Code of the author's takes more than the schema says; it looks when the task runs."""
+    try:
+        return read(value)
+    except ValidationError:
+        return value
+
+
+def _plain_type(schema: Schema, defs: Schema, path: tuple[str, ...]) -> Any:
     if isinstance(values := schema.get("enum", [schema["const"]] if "const" in schema else None), list):
-        plain = values and all(isinstance(one, _ENUMERABLE) for one in values)
-        return Literal[tuple(values)] if plain else Any
+        return _choice(values, schema)
     for word in ("anyOf", "oneOf", "allOf"):
         parts = schema.get(word)
         if isinstance(parts, list) and parts and (word != "allOf" or len(parts) == 1):
-            return Union[tuple(_type(one, defs, depth + 1) for one in parts)]  # noqa: UP007 -- built at run time
+            return Union[tuple(_type(one, defs, path) for one in parts)]  # noqa: UP007 -- built at run time
     kinds = schema.get("type")
     if isinstance(kinds, list) and kinds:
-        alone = [_type({**schema, "type": one}, defs, depth + 1) for one in kinds]
+        alone = [_type({**schema, "type": one}, defs, path) for one in kinds]
         return Union[tuple(alone)]  # noqa: UP007 -- built at run time
-    return _bounded(_core(kinds, schema, defs, depth), schema)
+    return _bounded(_core(kinds, schema, defs, path), schema)
 
 
-def _core(kind: Any, schema: Schema, defs: Schema, depth: int) -> Any:
+def _choice(values: list[Any], schema: Schema) -> Any:
+    """One of some values; an enum where they have names."""
+    if not values or not all(isinstance(one, _ENUMERABLE) for one in values):
+        return Any
+    names, title = schema.get("x-names"), schema.get("title")
+    if isinstance(names, list) and len(names) == len(values) and isinstance(title, str):
+        with suppress(TypeError, ValueError):  # what cannot be the name of a member
+            return Enum(title, list(zip(names, values, strict=True)))
+    return Literal[tuple(values)]
+
+
+def _core(kind: Any, schema: Schema, defs: Schema, path: tuple[str, ...]) -> Any:
     if kind == "string":
-        return _FORMATS.get(str(schema.get("format")), str)
+        return _text(schema)
     if kind == "array":
-        return list[_type(schema.get("items"), defs, depth + 1)]  # type: ignore[misc]  # built at run time
+        return _array(schema, defs, path)
     if kind == "object":
-        return _object(schema, defs, depth)
+        return _object(schema, defs, path)
     return _PLAIN.get(kind, Any) if isinstance(kind, str) else Any
 
 
-def _object(schema: Schema, defs: Schema, depth: int) -> Any:
+def _text(schema: Schema) -> Any:
+    given = str(schema.get("format"))
+    if given == "uri":
+        return HttpUrl if schema.get("maxLength") == 2083 else AnyUrl
+    for word in ("x-tz", "x-now"):
+        if (narrow := _TEMPORAL.get((given, str(schema.get(word))))) is not None:
+            return narrow
+    return _FORMATS.get(given, str)
+
+
+def _array(schema: Schema, defs: Schema, path: tuple[str, ...]) -> Any:
+    fixed = schema.get("prefixItems")
+    if isinstance(fixed, list) and fixed and schema.get("maxItems") == schema.get("minItems") == len(fixed):
+        return tuple[tuple(_type(one, defs, path) for one in fixed)]  # type: ignore[misc]  # built at run time
+    item = _type(schema.get("items"), defs, path)
+    if schema.get("uniqueItems") is True and (item in _FORMATS.values() or item in _PLAIN.values()):
+        return set[item]  # type: ignore[valid-type]  # built at run time
+    return list[item]  # type: ignore[valid-type]  # built at run time
+
+
+def _object(schema: Schema, defs: Schema, path: tuple[str, ...]) -> Any:
     properties, more = schema.get("properties"), schema.get("additionalProperties")
     if not isinstance(properties, dict) or not all(map(_is_field, properties)):
-        return dict[str, _type(more, defs, depth + 1)]  # type: ignore[misc]  # built at run time
+        return dict[str, _type(more, defs, path)]  # type: ignore[misc]  # built at run time
     asked = schema.get("required")
     required = asked if isinstance(asked, list) else []
     fields: dict[str, Any] = {
-        name: (_type(part, defs, depth + 1), ... if name in required else None)
+        name: (_type(part, defs, path), ... if name in required else None)
         for name, part in properties.items()
     }
     title = schema.get("title")
@@ -102,10 +195,21 @@ def _is_field(name: str) -> bool:
 
 
 def _bounded(core: Any, schema: Schema) -> Any:
-    bounds = {ours: schema[theirs] for theirs, ours in _BOUNDS.items() if _is_bound(schema.get(theirs))}
-    if core not in (str, int, float) and not str(core).startswith("list["):
-        return core
+    bounds = _told_bounds(schema)
+    if core in (str, int, float) or str(core).startswith(("list[", "set[")):
+        found = {ours: schema[theirs] for theirs, ours in _BOUNDS.items() if _is_bound(schema.get(theirs))}
+        bounds = {**found, **bounds}
     return Annotated[core, Field(**bounds)] if bounds else core
+
+
+def _told_bounds(schema: Schema) -> dict[str, Any]:
+    """Those that JSON Schema has no words for."""
+    told, read = schema.get("x-bounds"), _READ.get(str(schema.get("format")))
+    found: dict[str, Any] = {}
+    for name, value in told.items() if isinstance(told, dict) and read else ():
+        with suppress(ValueError, TypeError, ArithmeticError):
+            found[name] = int(value) if name in _COUNTS else read(value) if read else None
+    return found
 
 
 def _is_bound(value: Any) -> bool:

@@ -12,8 +12,9 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from pydantic import AwareDatetime
 
-from app.catalog.annotations import EMPTY, UNIONS, Unresolved, underlying
+from app.catalog.annotations import EMPTY, UNIONS, underlying
 from app.catalog.shapes import Bounds, Kind, Shape, to_text
+from celeriac_agent.hints import Unresolved
 
 MAX_CHOICES_SHOWN = 20
 MAX_TYPE_LENGTH = 80

@@ -11,10 +11,11 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.catalog import type_words
-from app.catalog.annotations import EMPTY, Unresolved
+from app.catalog.annotations import EMPTY
 from app.catalog.json_text import parse_json
 from app.catalog.json_values import MAX_DIGITS
 from app.catalog.shapes import Kind, Shape
+from celeriac_agent.hints import Unresolved
 
 _INT = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")

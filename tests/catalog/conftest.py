@@ -1,5 +1,6 @@
 """A Celery app of the tests' own, and tasks made from plain functions."""
 
+import json
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -9,8 +10,11 @@ from celery import Celery, Task
 from flask import Flask
 from flask_babel import Babel
 
-from app.catalog import TaskInfo, find
+from app.catalog import TaskInfo
+from app.catalog.facts import info_of as described
 from app.catalog.parameters import Parameter, parameters_of
+from celeriac_agent import tasks
+from celeriac_agent.settings import OWN_APP
 
 
 @pytest.fixture
@@ -39,8 +43,13 @@ def make_task(celery_app: Celery) -> Callable[..., Task]:
 
 @pytest.fixture
 def info_of(celery_app: Celery, make_task: Callable[..., Task]) -> Callable[..., TaskInfo]:
-    """The description of the task that a function makes."""
-    return lambda function, **options: find(make_task(function, **options).name)
+    """The description of the task that a function makes, by what a worker publishes of it."""
+
+    def make(function: Callable[..., Any], **options: Any) -> TaskInfo:
+        facts = tasks.facts_of(celery_app, make_task(function, **options))
+        return described(OWN_APP, json.loads(json.dumps(facts)), {}, celery_app)
+
+    return make
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from app.catalog import published
 from app.catalog.schema_types import type_of
 from app.errors import Invalid, NotFound
 from app.extensions import celery_app, db
-from celeriac_agent import tasks
+from celeriac_agent import schemas, tasks
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 Publish = Callable[..., str]
@@ -124,13 +124,16 @@ def test_errors_are_in_the_words_of_our_own_tasks(
 
 
 def test_the_schema_without_pydantic_says_the_same_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_pydantic = tasks._schema(date | None)
-    monkeypatch.delitem(tasks.sys.modules, "pydantic")
-    assert tasks._schema(date | None) == with_pydantic
-    assert tasks._schema(Colour) == {"enum": ["red", "blue"]}
-    assert tasks._schema(dict[str, int]) == {"type": "object", "additionalProperties": {"type": "integer"}}
-    assert tasks._schema(tuple[int, str]) == {"type": "array"}
-    assert tasks._schema("nonsense") == {}
+    with_pydantic = schemas.schema_of(date | None)
+    monkeypatch.delitem(schemas.sys.modules, "pydantic")
+    assert schemas.schema_of(date | None) == with_pydantic
+    assert schemas.schema_of(Colour) == {"enum": ["red", "blue"], "x-names": ["RED", "BLUE"]}
+    assert schemas.schema_of(dict[str, int]) == {
+        "type": "object",
+        "additionalProperties": {"type": "integer"},
+    }
+    assert schemas.schema_of(tuple[int, str]) == {"type": "array"}
+    assert schemas.schema_of("nonsense") == {}
 
 
 @pytest.mark.database
@@ -159,7 +162,7 @@ def test_old_versions_are_forgotten(publish: Publish, monkeypatch: pytest.Monkey
             at=NOW + timedelta(minutes=number),
             change=lambda told, n=number: told["tasks"][0].update(fingerprint=f"f{n}", queue=f"q{n}"),
         )
-    assert db.session.query(published.AppCatalog).count() == 2
+    assert db.session.query(published.AppCatalog).filter_by(app="shop").count() == 2
     assert {row.fingerprint for row in db.session.query(published.AppTask)} == {"f2", "f3"}
     assert catalog.find("shop.plain", app="shop").queue == "q3"
 

@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from werkzeug.datastructures import MultiDict
 
-from app.catalog import Arguments, TaskInfo, build_form, coerce, find
+from app.catalog import Arguments, TaskInfo, build_form, coerce
+from app.catalog.facts import info_of as described
 from app.catalog.value_text import text_of, value_of
+from celeriac_agent import tasks
+from celeriac_agent.settings import OWN_APP
 
 celery = Celery("round-trip", broker="memory://", set_as_current=False)
 
@@ -96,7 +99,8 @@ def task_for(annotation: Any, *default: Any) -> tuple[Any, TaskInfo]:
     one.__defaults__ = default or None
     name = f"tests.round_trip_{next(numbering)}"
     celery.task(name=name, shared=False)(one)
-    return celery.tasks[name], find(name, celery)
+    facts = json.loads(json.dumps(tasks.facts_of(celery, celery.tasks[name])))
+    return celery.tasks[name], described(OWN_APP, facts, {}, celery)
 
 
 numbering = count()
