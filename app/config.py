@@ -19,13 +19,14 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 from redis import ConnectionPool
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app import broker_urls, embedded_redis, queue_names
 from app.kept_secret import kept_secret
+from app.sign_in_settings import SignInSettings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIGRATIONS = PROJECT_DIR / "app" / "migrations"
@@ -240,7 +241,7 @@ class QueueDetail(BaseModel):
     tasks: list[str] = []
 
 
-class Settings(BaseSettings):
+class Settings(SignInSettings):
     """The settings of one deployment. A wrong value stops start-up (see `load_settings`)."""
 
     model_config = SettingsConfigDict(env_prefix="CELERIAC_", env_ignore_empty=True)
@@ -266,21 +267,6 @@ class Settings(BaseSettings):
         None,
         min_length=16,
         description="Signs sessions and links; unset: made once and kept in the data folder.",
-    )
-    session_idle_minutes: int = Field(
-        720, ge=5, description="A sign-in that nobody used for so long ends; live pages do not count as use."
-    )
-    session_max_hours: int = Field(
-        336, ge=1, description="How long a sign-in lasts at most, also one that is to be kept."
-    )
-    session_remember: bool = Field(
-        True, description='Offers "Keep me signed in on this computer": no end for not being used.'
-    )
-    password_memory_kib: int = Field(
-        65_536,
-        ge=32,
-        le=4_194_304,
-        description="Memory that checking a password takes, so that guessing is dear.",
     )
     brokers: Annotated[dict[str, str], NoDecode, BeforeValidator(_brokers)] = Field(
         {},
@@ -438,7 +424,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 def without_secrets(name: str, value: str) -> str:
     """A setting's value as it may be shown when it is wrong: no key, and no URL's user and password."""
-    if name.endswith(("_KEY", "_TOKEN")):
+    if name.endswith(("_KEY", "_TOKEN", "_SECRET")):
         return "***"
     if name.endswith(("_BROKERS", "_SCHEDULERS")):
         return re.sub(r"//[^/]*@", "//***@", value)

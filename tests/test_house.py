@@ -31,6 +31,7 @@ ROWS = (
         "embedded_redis",
         "kept_secret",
         "queue_names",
+        "sign_in_settings",
         "text",
         "bulk",
     ),

@@ -97,6 +97,12 @@ def sign_in(name: str, password: str, now: datetime) -> User | None:
     return None
 
 
+def note_sign_in(user: User, now: datetime, way: str) -> None:
+    """Tell the audit log that a user signed in, and how, where no password was asked for."""
+    with transaction():
+        audit.record("user.sign-in", now, "user", user.id, user.name, actor=user.name, way=way)
+
+
 def set_password(user: User, password: str, now: datetime) -> None:
     """Give a user a new password; every session that was begun before ends. Raises `Invalid`."""
     passwords.check(password, user.name)

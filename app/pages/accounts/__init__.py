@@ -11,7 +11,8 @@ from app.accounts import origin, permits, sessions, tokens
 from app.accounts.models import User
 from app.clock import utcnow
 from app.extensions import login
-from app.pages.accounts import browsers, sign_in, user_pages
+from app.pages.accounts import browsers, oidc, proxy, user_pages
+from app.pages.accounts.sign_in import SESSION_KEY
 from app.web import access
 from app.web.navigation import Entry, register
 
@@ -31,15 +32,18 @@ class Nobody(AnonymousUserMixin):  # type: ignore[misc]  # Flask-Login ships no 
 def _of_session(user_id: str) -> User | None:
     if not access.session_counts():
         return None
-    found = sessions.find(session.get(sign_in.SESSION_KEY, ""), utcnow())
-    if found is None or str(found.user_id) != user_id:
+    found = sessions.find(session.get(SESSION_KEY, ""), utcnow())
+    if found is None or str(found.user_id) != user_id or not proxy.fits(found.user, found.way):
         return None
+    proxy.keep_role(found.user)
     g.user_session = found
     return found.user
 
 
 @login.request_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types
 def _of_token(req: Request) -> User | None:
+    if not access.is_api():
+        return proxy.of_header()
     secret = access.bearer_token()
     now = utcnow()
     token = tokens.find(secret, now) if secret else None
@@ -64,6 +68,7 @@ def _known() -> dict[str, object]:
         "session_most": given.session_max_hours * 3600,
         "session_here": g.user_session.id if "user_session" in g else None,
         "remember_offered": given.session_remember,
+        "oidc_name": given.oidc_name if given.oidc_issuer else "",
     }
 
 
@@ -81,6 +86,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(browser=browsers.name_of, sign_in_way=browsers.way)
     app.context_processor(_known)
     app.before_request(_note_use)
-    for blueprint in (sign_in.bp, user_pages.bp):
+    proxy.init_app(app)
+    for blueprint in (oidc.bp, user_pages.bp):
         app.register_blueprint(blueprint)
     register(app, Entry("settings.index", _l("Settings"), "settings", 110))

@@ -55,20 +55,20 @@ def _address_and_name() -> str:
     return f"{get_remote_address()} {users.entered_key(request.form.get('username', ''))}"
 
 
-def _was_refused(response: AnyResponse) -> bool:
+def was_refused(response: AnyResponse) -> bool:
     return response.status_code == 401
 
 
 @bp.get("/login")
 def login() -> str | AnyResponse:
     if current_user.is_authenticated:
-        return redirect(_next())
+        return redirect(next_page())
     return render_template("accounts/login.html", form=SignInForm())
 
 
 @bp.post("/login")
-@limiter.limit(PER_NAME, key_func=_address_and_name, deduct_when=_was_refused)
-@limiter.limit(PER_ADDRESS, deduct_when=_was_refused)
+@limiter.limit(PER_NAME, key_func=_address_and_name, deduct_when=was_refused)
+@limiter.limit(PER_ADDRESS, deduct_when=was_refused)
 def sign_in() -> AnyResponse | tuple[str, int]:
     form = SignInForm()
     if not form.validate():
@@ -77,7 +77,7 @@ def sign_in() -> AnyResponse | tuple[str, int]:
     if user is None:
         form.form_errors.append(_("This username and password do not go together."))
         return render_template("accounts/login.html", form=form), 401
-    return begin_session(user, sessions.PASSWORD, _next(), remember=form.remember.data)
+    return begin_session(user, sessions.PASSWORD, next_page(), remember=form.remember.data)
 
 
 @bp.get("/login/link/<secret>")
@@ -113,5 +113,5 @@ def logout() -> AnyResponse:
     return go_to(url_for("accounts.login"))
 
 
-def _next() -> str:
+def next_page() -> str:
     return safe_return(request.form.get("next") or request.args.get("next"), url_for("overview.index"))
