@@ -120,6 +120,7 @@ def test_a_link_signs_in_once(app: Flask, client: FlaskClient, csrf: Csrf, mei: 
     assert answer.location == "/"
     assert client.get("/settings").status_code == 200
     assert client.get(path).location == "/"  # for who is signed in already, the same link does no harm
+    assert "Set a password" not in client.get("/").text  # there is one
     stranger = app.test_client()
     refused = [stranger.get(path), stranger.post(path, data={"csrf_token": csrf(stranger)})]
     for answer in refused:
@@ -215,3 +216,12 @@ def test_theme_and_language_come_along_to_another_computer(
     sign_in(client, csrf)
     cookies = [client.get_cookie(name) for name in ("theme", "language")]
     assert [cookie.value for cookie in cookies if cookie] == ["dark", "en"]
+
+
+def test_after_the_first_link_comes_a_password(client: FlaskClient, csrf: Csrf) -> None:
+    path = links.make(users.create("lin", "viewer", utcnow()), utcnow())
+    client.post(path, data={"csrf_token": csrf(client, path)})
+    page = client.get("/").text
+    assert "Set a password for the next time" in page
+    assert 'href="/settings#password-head"' in page
+    assert 'id="password-head"' in client.get("/settings").text

@@ -284,6 +284,19 @@ def test_the_first_page_explains_and_suggests(app: Flask, signed_in: SignedIn, n
     assert "may look" in viewer
 
 
+def test_upkeep_alone_is_still_the_first_page(app: Flask, signed_in: SignedIn, new: Make) -> None:
+    upkeep = new("Clean up the history", task_name="maintenance.clean_history", kwargs={})
+    page = signed_in("admin").get("/schedules").text
+    assert "No schedules" not in page  # one that a person made is a schedule
+    with transaction():
+        upkeep.origin = "code"
+    page = signed_in("admin").get("/schedules").text
+    assert "No schedules of your own yet" in page
+    assert 'id="schedule-list"' in page
+    new("Weekly")
+    assert "No schedules" not in signed_in("admin").get("/schedules").text
+
+
 @pytest.mark.database
 def test_the_page_of_a_schedule(app: Flask, signed_in: SignedIn, new: Make, now: datetime) -> None:
     row = new(

@@ -92,7 +92,17 @@ def link(secret: str) -> str | AnyResponse | tuple[str, int]:
 @bp.post("/login/link/<secret>")
 def use_link(secret: str) -> AnyResponse | tuple[str, int]:
     user = links.use(secret, utcnow())
-    return begin_session(user, sessions.LINK, url_for("overview.index")) if user else _spent()
+    if user is None:
+        return _spent()
+    answer = begin_session(user, sessions.LINK, url_for("overview.index"))
+    if user.password_hash is None:
+        toast(
+            _("Set a password for the next time"),
+            _("The link does not work again. Without a password you need another one from an admin."),
+            link=url_for("settings.index") + "#password-head",
+            label=_("Set a password"),
+        )
+    return answer
 
 
 def _spent() -> AnyResponse | tuple[str, int]:

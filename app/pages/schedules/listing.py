@@ -21,6 +21,7 @@ from app.pages.schedules.blueprint import back, bp, moment, toast_bulk
 from app.schedules import foreign
 from app.schedules.bulk import BULK_MAX, UNDOABLE
 from app.schedules.filters import ScheduleFilter
+from app.schedules.models import CODE
 from app.web import live, viewer, words
 from app.web.dialogs import question
 from app.web.htmx import go_to
@@ -42,7 +43,8 @@ def index() -> str | Response:
     if (first := views.first_view("schedules")) is not None:
         return first
     shown = _list()
-    if not shown["rows"] and not shown["asked"].here and not shown["counts"]["all"]:
+    others = [row for row in shown["page"].items if not _is_upkeep(row)]
+    if not others and not shown["asked"].here and shown["counts"]["all"] == len(shown["rows"]):
         shown |= _first_use()
     shown["others"] = bool(foreign.sources() or foreign.waiting())
     shown["not_taken_over"] = schedules.code_entries(viewer.now()).problems
@@ -162,6 +164,11 @@ def _selects() -> list[tuple[str, str, Sequence[str]]]:
         ("queue", _("Queue"), settings().declared_queues),
         ("timezone", _("Time zone"), schedules.zones()),
     ]
+
+
+def _is_upkeep(row: schedules.Schedule) -> bool:
+    """Whether it is Celeriac's own, which is there before anybody has made one."""
+    return row.origin == CODE and row.task_name.startswith("maintenance.")
 
 
 def _first_use() -> dict[str, Any]:
