@@ -64,25 +64,26 @@ class Listener:
             workers.forget_late_answers(place, now)
 
     def _read(self, place: Place) -> list[dict[str, Any]]:
-        if self._heard is None:
-            there = places.redis_of(place)
-            self._heard = redis.Redis(connection_pool=there.redis.connection_pool).pubsub(
-                ignore_subscribe_messages=True
-            )
-            topic = f"{there.keys.prefix}/{queues.broker_db(place)}.celeryev/*"
-            self._heard.psubscribe(topic)
-            self._heard.get_message(timeout=TURN_SECONDS)  # that it has subscribed
         found: list[dict[str, Any]] = []
         try:
+            if self._heard is None:
+                self._subscribe(place)
             for _ in range(READ_AT_MOST):
                 message = self._heard.get_message(timeout=0)
                 if message is None:
                     break
                 found += _events(message["data"])
         except redis.RedisError:
-            self.close()
+            self.close()  # the next look subscribes again
             raise
         return found
+
+    def _subscribe(self, place: Place) -> None:
+        there = places.redis_of(place)
+        client = redis.Redis(connection_pool=there.redis.connection_pool)
+        self._heard = client.pubsub(ignore_subscribe_messages=True)
+        self._heard.psubscribe(f"{there.keys.prefix}/{queues.broker_db(place)}.celeryev/*")
+        self._heard.get_message(timeout=TURN_SECONDS)  # that it has subscribed
 
     def close(self) -> None:
         """Listen no more."""

@@ -153,7 +153,11 @@ class Recorder:
             return
         self._heartbeat_at = at
         per_minute, behind = self._minute.count(at), 0.0 if self._foreign else self._reader.lag_seconds()
-        parts = (self._sampler, *self._parts, self._alerts.part, *(one.part for one in self._listeners))
+        parts = (
+            self._sampler,
+            *self._parts,
+            self._alerts.part,
+        )  # a stranger's broker that is away is no fault
         failing = {part.name: part.error for part in parts if part.failures > 1}
         heartbeat.send_heartbeat(self._redis, self.name, self._recorded, per_minute, behind, failing)
 

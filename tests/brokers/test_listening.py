@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import brokers
+from app import broker, brokers, heartbeats
 from app.brokers.listening import Listener
 from app.clock import utcnow
+from app.errors import BrokerUnavailable
+from app.recorder.recorder import Recorder
 from tests.brokers.conftest import DATABASE, Theirs
 
 
@@ -58,7 +60,14 @@ def test_events_of_tasks_are_kept_without_their_arguments(theirs: Theirs, listen
     assert found[0]["runtime"] == 0.5
 
 
-def test_a_broker_that_is_away_is_waited_out(app: Flask, theirs: Theirs) -> None:
-    away = Listener(app, "away", lambda _seconds: True)
+def test_a_broker_that_is_away_is_waited_out_and_no_fault_of_ours(app: Flask, theirs: Theirs) -> None:
+    recorder = Recorder(app, broker.client(), "r1")
+    recorder._reader.join()
+    away = recorder._listeners[0]
+    with pytest.raises(BrokerUnavailable):
+        away.look(utcnow())
     away.part.take_turn(app, utcnow())
-    assert away.part.failures == 1
+    away.part.failures = 5
+    recorder.send_heartbeat()
+    (told,) = heartbeats.recorders(broker.client(), utcnow())
+    assert (away.part.error[:17], told.failing) == ("BrokerUnavailable", {})
