@@ -216,6 +216,25 @@ def test_every_link_between_docs_leads_somewhere() -> None:
                 assert (path.parent / target).exists(), f"{path}: {target}"
 
 
+def test_every_place_where_to_look_is_there() -> None:
+    """Docs for who carries on name modules and folders: those of today."""
+    text = (PROJECT / "docs/developing.md").read_text()
+    tables = text[text.index("## Where to look") : text.index("## How to add")]
+    named = {
+        word
+        for line in tables.splitlines()
+        if line.startswith("| `") or ".py`" in line
+        for word in re.findall(r"`([a-z_][a-z_./]+)`", line)
+    }
+    there = {f"/{path.relative_to(PROJECT)}" for path in [*tracked("*")]}
+    there |= {f"{parent}/" for path in there for parent in map(str, Path(path).parents)}
+    assert [
+        word
+        for word in sorted(named - {"celery_app"})
+        if not any(path.endswith((f"/{word}", f"/{word}.py", f"/{word}/")) for path in there)
+    ] == []
+
+
 def test_every_template_is_used() -> None:
     code = "\n".join(path.read_text() for path in [*modules(), *tracked("templates/*.html")])
     names = [str(path.relative_to(PROJECT / "templates")) for path in tracked("templates/*.html")]
