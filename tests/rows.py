@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from app.extensions import transaction
-from app.runs import states
+from app.runs import endings, states
 from app.runs.models import Run
 
 
@@ -14,4 +14,7 @@ def make_run(run_id: str, at: datetime, state: str = states.SUCCESS, **fields: A
     values |= {"attempt": 0, "created_at": at, "updated_at": at}
     with transaction() as session:
         session.merge(Run(id=run_id, state=state, **values | fields))
+        session.flush()
+        if state in states.FAILED:
+            endings.note_these([run_id])
     return run_id

@@ -13,6 +13,7 @@ from app.alerts.kinds import KINDS
 from app.alerts.models import AlertRule, AlertState
 from app.runs import states
 from app.runs.failures import Failure
+from app.runs.failures.models import Key
 
 SUBJECTS_MOST = 200  # of one rule at a time; what is beyond is told when there is room
 EVENTS_END_AFTER = timedelta(days=7)  # a task that never ran again is not wrong for ever
@@ -41,12 +42,26 @@ def find(rule: AlertRule, before: Iterable[AlertState], facts: Facts) -> list[Fo
 
 def is_over(rule: AlertRule, state: AlertState, facts: Facts) -> bool:
     """Whether an occurrence that was told of once is well again: its task succeeded since, or it is old."""
-    if facts.now - state.last_at > EVENTS_END_AFTER:
+    if facts.now - state.last_at > EVENTS_END_AFTER or is_closed(state, facts):
         return True
     if not KINDS[rule.kind].recovers:  # it has no end of its own; it is shown for as long as a message lasts
         return facts.now - state.last_at > max(timedelta(seconds=rule.window_seconds), timedelta(minutes=10))
     ends = facts.last_ends(state.subject, rule.queue, rule.schedule_id)
     return any(end == states.SUCCESS and at > state.last_at for end, at in ends)
+
+
+def is_closed(state: AlertState, facts: Facts) -> bool:
+    """Whether somebody resolved what was told of, or lets it be ignored: that is no news to anybody."""
+    task_name, kind = state.facts.get("name"), state.facts.get("kind")
+    return kind is not None and (str(task_name), str(kind)) in facts.closed
+
+
+def is_well(rule: AlertRule, state: AlertState, facts: Facts) -> bool:
+    """Whether the end of what was told of is worth a message: not when it was only closed."""
+    if rule.kind == "failures_in_row":
+        ends = facts.last_ends(state.subject, rule.queue, rule.schedule_id, number(rule))
+        return any(end == states.SUCCESS and at > state.since_at for end, at in ends)
+    return not is_closed(state, facts)
 
 
 def threshold(rule: AlertRule) -> int:
@@ -95,6 +110,7 @@ def _run_failed(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iter
     for task_name, failed in by_task.items():
         newest = failed[0]
         told = {"name": task_name, "count": len(failed), "error": newest.error, "run_id": newest.run_id}
+        told["kind"] = newest.kind
         if facts.failures_are_cut:
             told["more"] = True
         where = path("runs", newest.run_id) if len(failed) == 1 else _failed_runs(rule, task_name)
@@ -115,16 +131,19 @@ def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) ->
 
 def _new_failure(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     away = timedelta(seconds=threshold(rule))
-    seen: set[tuple[str, str]] = set()
+    seen: set[Key] = set()
     for one in _failures(rule, facts):
-        key = one.task_name, one.kind[:100]
-        last_at = facts.known_kinds.get(key)
-        if key in seen or (last_at is not None and one.at - last_at < away):
+        known = facts.known_kinds.get(one.key)
+        last_at = known.seen_at if known else None
+        is_back = known is not None and known.is_back(one.at)
+        if one.key in seen or (last_at is not None and one.at - last_at < away and not is_back):
             continue
-        seen.add(key)
-        told = {"name": one.task_name, "error": one.error, "back": last_at is not None}
-        where = _failed_runs(rule, one.task_name, one.kind or None)
-        yield Found(f"{one.task_name}: {key[1]}"[:255], one.at, told, where)
+        seen.add(one.key)
+        told = {"name": one.task_name, "kind": one.kind, "error": one.error, "back": last_at is not None}
+        if is_back and known and known.closed_by:
+            told["closed_by"] = known.closed_by
+        where = path("runs", "failures", known.id) if known else _failed_runs(rule, one.task_name, one.kind)
+        yield Found(f"{one.task_name}: {one.kind}"[:255], one.at, told, where)
 
 
 def _schedule_late(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:

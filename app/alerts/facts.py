@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from app import broker, heartbeats, queues, runs, schedules
-from app.alerts.models import AlertFailureKind
 from app.broker.connection import reaches_broker
 from app.config import settings
 from app.extensions import db
 from app.runs import failures, states
-from app.runs.failures import Failure
+from app.runs.failures import Failure, FailureKind, groups
+from app.runs.failures.models import Key
 
+CLOSED_READ = timedelta(days=7)
 LOOKED_BACK = timedelta(minutes=10)  # a recorder that is behind by less loses no failure
 FIRES_READ = 500
 UNENDED_READ, OTHERS_READ = 20, 200  # of one task: runs that have not ended, those of other queues
@@ -32,6 +33,22 @@ class Unfired:
     due_at: datetime | None
 
 
+@dataclass(frozen=True)
+class KnownKind:
+    """A kind of failure: when turns saw it last, when it came back, and who had closed it until then."""
+
+    id: int
+    seen_at: datetime | None
+    reopened_at: datetime | None
+    closed_by: str | None
+
+    def is_back(self, at: datetime) -> bool:
+        """Whether a failure of that moment tells that it came back, which no turn has seen."""
+        if self.reopened_at is None or at < self.reopened_at:
+            return False
+        return self.seen_at is None or self.seen_at < self.reopened_at
+
+
 class Facts:
     """The state of the whole at one moment. What Redis is asked for raises `BrokerUnavailable`."""
 
@@ -40,36 +57,46 @@ class Facts:
         self._ends: dict[tuple[Any, ...], list[tuple[str, datetime]]] = {}
 
     @cached_property
+    def _read(self) -> list[Failure]:
+        return runs.latest_failures(self.now - LOOKED_BACK)
+
+    @cached_property
     def failures(self) -> list[Failure]:
-        """The newest failures of the last minutes, 2,000 at most."""
-        found = runs.latest_failures(self.now - LOOKED_BACK)
-        return [one for one in found if one.task_name != DELIVERY]
+        """The newest failures of the last minutes, 2,000 at most, but those of resolved and ignored kinds."""
+        return [one for one in self._read if one.task_name != DELIVERY and one.key not in self.closed]
 
     @property
     def failures_are_cut(self) -> bool:
-        return len(self.failures) >= failures.READ_AT_MOST
+        return len(self._read) >= groups.READ_AT_MOST
 
     @cached_property
-    def known_kinds(self) -> dict[tuple[str, str], datetime]:
-        """When each kind of the failures above was seen last, of those that were seen in earlier turns."""
-        tasks = {one.task_name for one in self.failures}
-        rows = db.session.execute(
-            select(AlertFailureKind.task_name, AlertFailureKind.kind, AlertFailureKind.last_at).where(
-                AlertFailureKind.task_name.in_(tasks)
-            )
-        )
-        return {(task, kind): at for task, kind, at in rows}
+    def closed(self) -> set[Key]:
+        """The kinds that are resolved or ignored, of those that failed not long ago."""
+        return failures.closed_kinds(self.now, self.now - CLOSED_READ)
+
+    @cached_property
+    def known_kinds(self) -> dict[Key, KnownKind]:
+        """The kinds of the failures above."""
+        keys = sorted({one.key for one in self.failures})
+        pair = tuple_(FailureKind.task_name, FailureKind.kind)
+        rows = db.session.scalars(select(FailureKind).where(pair.in_(keys))) if keys else ()
+        return {row.key: KnownKind(row.id, row.seen_at, row.reopened_at, row.state_by) for row in rows}
+
+    def is_unseen(self, one: Failure) -> bool:
+        """Whether a failure is newer than the newest of its kind that a turn has seen."""
+        known = self.known_kinds.get(one.key)
+        return known is not None and (known.seen_at is None or known.seen_at < one.at)
 
     def last_ends(
         self, task_name: str, queue: str | None, schedule_id: int | None, number: int = 10
     ) -> list[tuple[str, datetime]]:
         """How the newest runs of a task ended, the newest first: so many of them, if not too many others lie
-        between.
+        between. Failures of kinds that are resolved or ignored are left out.
         """
         key = (task_name, queue, schedule_id)
         others = UNENDED_READ if queue is None and schedule_id is None else OTHERS_READ
         if (*key, number) not in self._ends:
-            self._ends[*key, number] = runs.last_ends(*key, number + others)
+            self._ends[*key, number] = runs.last_ends(*key, number + others, self.closed)
         return self._ends[*key, number]
 
     def unfired(self, state: str) -> list[Unfired]:

@@ -113,16 +113,6 @@ class AlertMessage(Base):
     )
 
 
-class AlertFailureKind(Base):
-    """A kind of failure that has been seen, so that a new one is told from it."""
-
-    __tablename__ = "alert_failure_kinds"
-
-    task_name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(100), primary_key=True)
-    last_at: Mapped[datetime] = mapped_column(UTCDateTime)
-
-
 class AlertTurn(Base):
     """Whose turn it is to look at the rules: one row. Who has put its token there writes, nobody else."""
 

@@ -7,11 +7,10 @@ only while the turn is still its own.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import runs
@@ -21,7 +20,6 @@ from app.alerts.facts import Facts
 from app.alerts.kinds import KINDS
 from app.alerts.models import (
     AlertChannel,
-    AlertFailureKind,
     AlertMessage,
     AlertRule,
     AlertState,
@@ -30,11 +28,12 @@ from app.alerts.models import (
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import db, transaction
+from app.runs.failures import FailureKind, inbox
+from app.runs.failures.models import Key
 
 EVERY = timedelta(seconds=5)
 LEASE = timedelta(seconds=60)  # then another takes the turn of one that died with it
 REMEMBERED = timedelta(hours=1)  # longer than failures are looked back for: none is told twice
-KINDS_KEPT = timedelta(days=400)
 ITEMS_MOST = 20  # in one message
 States = dict[str, AlertState]
 
@@ -85,7 +84,7 @@ def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, 
         # An occurrence is found for a while, though the task has succeeded since.
         if conditions.is_over(rule, state, facts) if kind.event else state.subject not in wrong:
             state.ended_at = now
-            if not (kind.recovers and rule.tell_recovery):
+            if not (kind.recovers and rule.tell_recovery) or not conditions.is_well(rule, state, facts):
                 state.told_of_at = None
 
 
@@ -116,8 +115,9 @@ def compose(rule: AlertRule, states: States, now: datetime) -> dict[str, Any] | 
 
 
 def seed_kinds() -> None:
-    """Note the kinds of the newest failures as known, inside the caller's `transaction()`."""
-    _note_kinds(runs.latest_failures(None))
+    """Note all kinds of failures as known, inside the caller's `transaction()`."""
+    for row in inbox.locked(or_(FailureKind.seen_at.is_(None), FailureKind.seen_at < FailureKind.last_at)):
+        row.seen_at = row.last_at
 
 
 def _claim(now: datetime, patience: timedelta) -> str | None:
@@ -157,7 +157,7 @@ def _write(found: Mapping[int, Sequence[Found] | None], facts: Facts, now: datet
             made += _address(rule, content, now)
         _keep(rule, states[rule.id], now)
     if any(rule.kind == "new_failure" for rule in known):
-        _note_kinds(facts.failures, facts.known_kinds)
+        _note_kinds(one for one in facts.failures if facts.is_unseen(one))
     if made:
         _forget(now)
     return made
@@ -225,25 +225,15 @@ def _keep(rule: AlertRule, states: States, now: datetime) -> None:
             db.session.add(state)
 
 
-def _note_kinds(
-    failures: Iterable[runs.Failure], known: Mapping[tuple[str, str], datetime] = MappingProxyType({})
-) -> None:
-    newest: dict[tuple[str, str], datetime] = {}
+def _note_kinds(failures: Iterable[runs.Failure]) -> None:
+    newest: dict[Key, datetime] = {}
     for one in failures:
-        key = one.task_name, one.kind[:100]
-        newest[key] = max(one.at, newest.get(key, one.at))
-    for (task_name, kind), at in newest.items():
-        if (task_name, kind) in known and known[task_name, kind] >= at:
-            continue
-        row = db.session.get(AlertFailureKind, (task_name, kind))
-        if row is None:
-            db.session.add(AlertFailureKind(task_name=task_name, kind=kind, last_at=at))
-        elif at > row.last_at:
-            row.last_at = at
+        newest[one.key] = max(one.at, newest.get(one.key, one.at))
+    for row in inbox.locked_keys(newest):
+        row.seen_at = max(newest[row.key], row.seen_at or newest[row.key])
 
 
 def _forget(now: datetime) -> None:
-    """Forget messages that are as old as the oldest runs, and kinds of failures of more than a year ago."""
+    """Forget messages that are as old as the oldest runs."""
     old = now - timedelta(days=settings().retention_days)
     db.session.execute(delete(AlertMessage).where(AlertMessage.at < old))
-    db.session.execute(delete(AlertFailureKind).where(AlertFailureKind.last_at < now - KINDS_KEPT))

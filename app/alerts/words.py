@@ -86,6 +86,9 @@ def line(kind: str, facts: Mapping[str, Any]) -> str:
     if kind == "failures_in_row":
         return _("%(name)s: the last %(n)s runs failed", name=name, n=count)
     if kind == "new_failure":
+        if by := facts.get("closed_by"):
+            return _("%(name)s: a failure came back that %(by)s had closed: %(error)s",
+                     name=name, by=by, error=error)  # fmt: skip
         if facts.get("back"):
             return _("%(name)s: a kind of failure came back: %(error)s", name=name, error=error)
         return _("%(name)s: a new kind of failure: %(error)s", name=name, error=error)

@@ -80,6 +80,7 @@ class Summary:
                 (group.task_name, group.kind, group.count, group.latest.id, group.again, len(group.left))
                 for group in self.failures
             ],
+            self.grouped.closed,
             self.line,
             [
                 (worker.hostname, worker.state, worker.slots, len(worker.running), worker.queues)
@@ -100,8 +101,18 @@ class Summary:
 
     @property
     def failed(self) -> int:
-        """How many runs failed in 24 hours; very many are not read one by one, but counted when they end."""
-        return max(self.grouped.count, self.day.ended.failed) if self.grouped.back_to else self.grouped.count
+        """How many runs failed in 24 hours, but those of kinds that are resolved or ignored.
+
+        Very many are not read one by one, but counted when they end; `failed_at_least`: when they are not.
+        """
+        if self.grouped.back_to and not self.grouped.closed:
+            return max(self.grouped.count, self.day.ended.failed)
+        return self.grouped.count
+
+    @property
+    def failed_at_least(self) -> bool:
+        """Whether there are more: those of kinds that are closed are only known of the newest failures."""
+        return self.grouped.back_to is not None and self.grouped.closed > 0
 
     @property
     def online(self) -> list[Worker]:
@@ -146,7 +157,7 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
         line = None
     return Summary(
         running=runs.page(runs.RunFilter(state=runs.RUNNING), limit=lists.LIMIT_MAX).items,
-        grouped=runs.grouped_failures(now - WINDOW),
+        grouped=runs.grouped_failures(now - WINDOW, now),
         day=_day(now),
         late=late,
         throughput=throughput(span, now, zone),

@@ -28,6 +28,7 @@ from app.heartbeats.worker import AppWorkerEntry, WorkerEntry
 from app.recorder import catalogs, held_runs
 from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
 from app.runs import adoption, bulk, history, outbox
+from app.runs.failures import inbox
 from app.runs.parts import Part, first_line, is_outage
 
 BATCH = 1000
@@ -43,6 +44,7 @@ HEARTBEAT_SECONDS = 1.0
 OTHER_APP_SECONDS = 1.0
 STRANGERS_SECONDS = 5.0
 CATALOGS_SECONDS = 2.0
+MADE_GOOD_SECONDS = 5.0
 _HEARTBEATS = (
     (hashes.WORKERS, WorkerEntry),
     (hashes.APP_WORKERS, AppWorkerEntry),
@@ -72,6 +74,7 @@ class Recorder:
             Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
             Part("keeping of held runs", held_runs.HeldRunSync().tick, SWEEP_SECONDS),
             Part("changes of many runs", self._resume_bulks, SWEEP_SECONDS),
+            Part("noticing what was made good", self._settle, MADE_GOOD_SECONDS),
             Part("putting dead workers' runs right", self._recover, DEATHS_SECONDS),
         ]
         self._stop = threading.Event()
@@ -82,6 +85,7 @@ class Recorder:
         self._steady_since = time.monotonic()
         self._minute = heartbeat.Minute()
         self._recorded = self._failures = 0
+        self._settled = -1
 
     def run(self) -> None:
         """Work until told to stop (SIGTERM, SIGINT); outages of Redis or the database are waited out."""
@@ -202,6 +206,12 @@ class Recorder:
 
     def _poll_strangers(self, now: datetime) -> None:
         self._strangers.poll(self._redis, now)
+
+    def _settle(self, now: datetime) -> None:
+        if self._recorded != self._settled:  # else nothing has succeeded since
+            self._settled = self._recorded
+            if inbox.settle(now):
+                topics.touch(self._redis, ["runs"])
 
     def _resume_bulks(self, now: datetime) -> None:
         bulk.resume_abandoned(now)

@@ -4,10 +4,8 @@ from app.runs.cancel import cancel
 from app.runs.creation import new_row, new_run
 from app.runs.failures import (
     Failure,
-    FailureFilter,
     FailureGroup,
     Failures,
-    failed_count,
     grouped_failures,
     last_ends,
     latest_failures,
@@ -66,7 +64,6 @@ __all__ = [
     "Bucket",
     "Ended",
     "Failure",
-    "FailureFilter",
     "FailureGroup",
     "Failures",
     "Numbers",
@@ -87,7 +84,6 @@ __all__ = [
     "delete_finished",
     "delete_run",
     "ended_by",
-    "failed_count",
     "forget_before",
     "gaps",
     "get",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.extensions import db, transaction
-from app.runs import apps, logs, row_writer, states, statistics
+from app.runs import apps, endings, logs, row_writer, states
 from app.runs.creation import Row
 from app.runs.folding import fold, new_row
 from app.runs.models import HistoryGap, Run
@@ -51,7 +51,7 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
         moved = totals.Numbers()
         for row in (*new, *known.values()):
             moved.update(totals.moved(row, before.get(row["id"], totals.NONE_YET)))
-        statistics.count((row for row in changed if states.is_finished(row["state"])), moved)
+        endings.note((row for row in changed if states.is_finished(row["state"])), moved)
         logs.keep(logged)
         apps.note(rows_app for row in (*fresh.values(), *known.values()) if (rows_app := row["app"]))
     return list({*ids, *(event["id"] for event in logged)})

@@ -25,7 +25,7 @@ from app.clock import utcnow
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import celery_app, db, transaction
-from app.runs import apps, states, statistics
+from app.runs import apps, endings, states
 from app.runs.models import Run
 from app.runs.statistics import totals
 from app.text import storable
@@ -273,7 +273,7 @@ def fail(errors: dict[str, str], now: datetime) -> None:
             failed = waiting.values(error=storable(error), **values)
             if session.connection().execute(failed).rowcount:
                 ended.append(run_id)
-        statistics.count_these(ended)
+        endings.note_these(ended)
 
 
 def _due(now: datetime) -> Sequence[Any]:

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 
 from app import audit, lists, queue_names, queues, runs, schedules
 from app.errors import Invalid
+from app.runs.failures.inbox import FailureFilter
 
 QUEUE = "queue"  # the line of one queue is a list of its own: queue:mail
 
@@ -45,7 +46,7 @@ LISTS: dict[str, Listed] = {
             "switch": _l("Enabled"),
         },
     ),
-    "failures": Listed(runs.FailureFilter),
+    "failures": Listed(FailureFilter),
     "queues": Listed(
         lists.Filter,
         {

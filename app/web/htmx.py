@@ -17,6 +17,13 @@ def go_to(address: str) -> Response:
     return Response(status=204, headers={"HX-Redirect": address})
 
 
+def back(otherwise: str) -> Response:
+    """Send the browser to the page that the form stood on, or the one that it names."""
+    parts = urlsplit(request.referrer or "")
+    here = f"{parts.path}?{parts.query}" if parts.netloc == request.host else None
+    return go_to(safe_return(request.form.get("next") or here, otherwise))
+
+
 def safe_return(address: str | None, otherwise: str) -> str:
     """`address` when it is a path on this site (never `//host` or another scheme), else `otherwise`."""
     if (

@@ -15,7 +15,7 @@ from app.broker.rabbitmq import dedup
 from app.broker.redis import recovery
 from app.extensions import celery_app, db, transaction
 from app.heartbeats import Worker, strangers
-from app.runs import states, statistics
+from app.runs import endings, states
 from app.runs.models import Run
 
 DEATHS = "celeriac:deaths"  # hash: run id → how many workers died with it
@@ -162,7 +162,7 @@ def _set(run_id: str, now: datetime, **values: object) -> None:
         still = update(Run).where(Run.id == run_id, Run.state.in_(_TAKEN))
         changed = session.connection().execute(still.values(updated_at=now, **values)).rowcount
         if changed and values["state"] == states.LOST:
-            statistics.count_these([run_id])
+            endings.note_these([run_id])
 
 
 def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) -> list[str]:

@@ -20,7 +20,7 @@ from app.alerts import channels, delivery, rules, turns
 from app.alerts.models import AlertMessage, AlertRule
 from app.clock import utcnow
 from app.extensions import db, transaction
-from app.runs import Run
+from app.runs import Run, endings
 
 
 class Receiver:
@@ -140,6 +140,8 @@ class Team:
                     **row,
                 )
             )
+            session.flush()
+            endings.note_these([run_id])
         return run_id
 
     def look(self, seconds: float = 0) -> list[dict[str, Any]]:

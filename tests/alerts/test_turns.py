@@ -12,6 +12,8 @@ from app.alerts import delivery, quiet, rules, turns
 from app.alerts.models import AlertMessage, AlertState
 from app.extensions import db, transaction
 from app.runs import Run
+from app.runs.failures import acts, inbox
+from app.runs.failures.inbox import FailureFilter
 
 
 def test_a_failed_run_is_told_with_its_page(team: Any, client: Any) -> None:
@@ -106,6 +108,53 @@ def test_a_new_kind_of_failure_and_one_that_came_back(team: Any) -> None:
     team.run(error="ValueError: odd again")
     [told] = team.look(5)
     assert "came back" in told["firing"][0]["text"]
+
+
+def close(team: Any, action: str, **given: Any) -> None:
+    """Resolve or ignore every kind of failure."""
+    acts.apply(action, inbox.ids(FailureFilter(state="all", at=team.now), 10), "ann", team.now, given)
+
+
+def test_a_resolved_kind_tells_nothing_until_it_comes_back(team: Any) -> None:
+    team.run(error="KeyError: 1")
+    team.now += timedelta(minutes=1)
+    team.rule("new_failure", window_seconds=30)
+    close(team, "resolve")
+    assert team.look(60) == []
+    team.run(error="KeyError: 2")
+    [told] = team.look(5)
+    [one] = told["firing"]
+    assert one["text"] == "shop.pay: a failure came back that ann had closed: KeyError: 2"
+    assert one["url"].startswith("http://localhost/runs/failures/")
+    team.now += timedelta(minutes=1)
+    team.run(error="KeyError: 3")
+    assert team.look(60) == []
+
+
+def test_an_ignored_kind_alerts_nobody_and_a_time_that_has_passed_does(team: Any) -> None:
+    team.run()
+    close(team, "ignore", until=team.now + timedelta(hours=2))
+    for kind, values in (("run_failed", {}), ("failures_in_row", {"number": 2}), ("new_failure", {})):
+        team.rule(kind, window_seconds=30, **values)
+    for _ in range(3):
+        team.now += timedelta(seconds=1)
+        team.run(error="KeyError: 2")
+    assert team.look(60) == []
+    team.now += timedelta(hours=2)
+    team.run(error="KeyError: 3")
+    assert sorted(one["kind"] for one in team.look(5)) == ["failures_in_row", "new_failure", "run_failed"]
+
+
+def test_what_is_resolved_stops_firing_and_nobody_calls_it_well(team: Any) -> None:
+    team.rule("run_failed", window_seconds=30)
+    team.rule("failures_in_row", number=1, window_seconds=30)
+    team.run()
+    assert len(team.look(5)) == 2
+    close(team, "resolve")
+    assert team.look(60) == []
+    assert [one.state for one in rules.listing(team.now)] == ["fine", "fine"]
+    team.run()
+    assert len(team.look(60)) == 2
 
 
 @pytest.mark.database

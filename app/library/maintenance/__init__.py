@@ -82,6 +82,7 @@ def clean_history(
     task, make a schedule of this task for each. The hourly numbers of tasks are kept for 400 days.
     """
     from app import runs
+    from app.runs.failures import inbox
 
     rule = runs.rule_of(utcnow(), older_than_days, states, keep_newest, task_name)
     before = runs.boundary(rule)
@@ -90,6 +91,7 @@ def clean_history(
     limits = {"before": oldest, "states": states or "any", "task_name": task_name, "keep_newest": keep_newest}
     try:
         hours = runs.forget_before(utcnow())
+        inbox.forget_before(utcnow())
         while before and (count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name)):
             deleted += count
             self.progress(deleted, None, f"{deleted:,} runs removed")

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from flask import Flask, render_template
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
@@ -13,6 +12,7 @@ from app.pages import views
 from app.pages.runs import bulk, comparison, detail, export, listing, log, row_menu
 from app.pages.runs.blueprint import bp
 from app.runs import states
+from app.runs.failures import inbox
 from app.web import live, viewer
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(log.bp)
     app.register_blueprint(bulk.bp)
     app.jinja_env.globals["state_look"] = states.of
-    register(app, Entry("runs.index", _l("Runs"), "list-checks", 50, count=_failed_count))
+    register(app, Entry("runs.index", _l("Runs"), "list-checks", 50, count=_open_count))
 
 
 @bp.get("")
@@ -43,16 +43,8 @@ def table() -> str | Response:
     return live.fragment("runs/_table.html", runs.version(), listing.parts)
 
 
-@bp.get("/failures")
-@requires("view")
-def failures() -> str | Response:
-    return views.first_view("failures") or render_template("runs/failures.html", **listing.failures())
-
-
-def _failed_count() -> Count | None:
-    """The runs that failed in 24 hours, for the sidebar."""
-    number = runs.failed_count(viewer.now() - timedelta(hours=24), _COUNTED + 1)
-    name = ngettext("%(num)d run failed in 24 h", "%(num)d runs failed in 24 h", number)
-    if number > _COUNTED:
-        name = _("More than %(n)s runs failed in 24 h", n=_COUNTED)
+def _open_count() -> Count | None:
+    """The open kinds of failures that failed in 24 hours, for the sidebar."""
+    number = inbox.open_count(viewer.now() - timedelta(hours=24), viewer.now())
+    name = ngettext("%(num)d open kind of failure in 24 h", "%(num)d open kinds of failures in 24 h", number)
     return Count(f"{_COUNTED}+" if number > _COUNTED else str(number), name, "failed") if number else None

@@ -1,4 +1,4 @@
-"""What the list of runs and the page of failures show."""
+"""What the list of runs shows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from app import broker, catalog, heartbeats, lists, runs, schedules
 from app.config import settings
 from app.errors import BrokerUnavailable, NotFound
 from app.lists.export import MOST
-from app.lists.fields import SPAN_WORDS, SPANS
+from app.lists.fields import SPAN_WORDS
 from app.pages import views
 from app.pages.runs import presentation
 from app.runs import apps, bulk, states
@@ -20,7 +20,6 @@ from app.web.titles import title
 from celeriac_agent.settings import OWN_APP
 
 PAGE_SIZE = 50
-GROUPS_SHOWN = 30
 _OFFERED_MOST = 200
 
 
@@ -51,28 +50,6 @@ def parts() -> dict[str, Any]:
         "above": views.above("runs", asked),
         "export_most": MOST,
     } | _choices()
-
-
-def failures() -> dict[str, Any]:
-    """The failures of a time in groups, the largest first."""
-    now = viewer.now()
-    asked = lists.read(runs.FailureFilter, request.args, now, viewer.zone(), ("all",))
-    last = "" if asked.filter.since else "24h"
-    found = runs.grouped_failures(asked.filter.since or now - SPANS[last])
-    groups = sorted(found.groups, key=lambda group: -group.count)
-    shown = groups if request.args.get("all") else groups[:GROUPS_SHOWN]
-    ranges = [(value, word, "", "") for value, word in SPAN_WORDS.items()]
-    chips = lists.chips(asked, "last", ranges, last or asked.texts.get("last", ""))
-    return {
-        "asked": asked,
-        "above": views.above("failures", asked),
-        "span": {"last": last} if last else asked.texts,
-        "chips": chips[1:],  # there is no chip of all failures
-        "tags": lists.tags(asked, ("last",)),
-        "found": found,
-        "groups": shown,
-        "hidden": len(groups) - len(shown),
-    }
 
 
 def _title(counts: Mapping[str, int] | None) -> str:

@@ -11,11 +11,12 @@ from app import runs, schedules
 from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.pages.schedules import listing
-from app.pages.schedules.blueprint import address_of, back, bp, moment, toast_done
+from app.pages.schedules.blueprint import address_of, bp, toast_done
 from app.pages.schedules.form import OVERLAP_WORDS
 from app.web import viewer
 from app.web.dialogs import question
-from app.web.htmx import go_to, wants_fragment
+from app.web.htmx import back, go_to, wants_fragment
+from app.web.moments import moment
 from app.web.once import done_at
 from app.web.permissions import requires
 from app.web.toasts import toast

@@ -1,18 +1,14 @@
 """The blueprint of the Schedules pages, and what its views share."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from werkzeug.wrappers import Response
 
 from app.bulk import Result
-from app.errors import Invalid
-from app.web.htmx import go_to, safe_return
 from app.web.toasts import toast, toast_results
 
 bp = Blueprint("schedules", __name__, url_prefix="/schedules")
@@ -35,24 +31,6 @@ def _undo(done_at: datetime | None) -> dict[str, Any]:
     if done_at is None:
         return {}
     return {"undo": url_for("schedules.undo"), "values": {"done_at": done_at.isoformat()}}
-
-
-def moment(name: str) -> datetime:
-    """A moment that a form of ours carries; raises `Invalid`."""
-    try:
-        at = datetime.fromisoformat(request.form.get(name, ""))
-        if at.tzinfo is None:
-            raise ValueError
-        return at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Invalid({name: [_("Give a moment with its zone.")]}) from None
-
-
-def back(otherwise: str) -> Response:
-    """To the page that the form stood on, or the one that it names."""
-    parts = urlsplit(request.referrer or "")
-    here = f"{parts.path}?{parts.query}" if parts.netloc == request.host else None
-    return go_to(safe_return(request.form.get("next") or here, otherwise))
 
 
 def address_of(schedule_id: int) -> str:

@@ -17,14 +17,15 @@ from app.config import settings
 from app.errors import BrokerUnavailable, Invalid
 from app.pages import views
 from app.pages.schedules import presentation, suggestions
-from app.pages.schedules.blueprint import back, bp, moment, toast_bulk
+from app.pages.schedules.blueprint import bp, toast_bulk
 from app.schedules import foreign
 from app.schedules.bulk import BULK_MAX, UNDOABLE
 from app.schedules.filters import ScheduleFilter
 from app.schedules.models import CODE
 from app.web import live, viewer, words
 from app.web.dialogs import question
-from app.web.htmx import go_to
+from app.web.htmx import back, go_to
+from app.web.moments import moment
 from app.web.navigation import Count
 from app.web.numbers import whole
 from app.web.once import FORM_FIELDS

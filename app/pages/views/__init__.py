@@ -22,7 +22,7 @@ bp = Blueprint("views", __name__, url_prefix="/views")
 _PLACES = {
     "runs": "runs.index",
     "schedules": "schedules.index",
-    "failures": "runs.failures",
+    "failures": "failures.index",
     "queues": "queues.index",
     "audit": "audit.index",
 }

@@ -1,6 +1,6 @@
 """The numbers of each task, hour by hour (ends, run times, waits), and those of all runs together."""
 
-from app.runs.statistics.counters import KEPT_DAYS, SLOTS_KEPT_DAYS, count, count_these, forget_before
+from app.runs.statistics.counters import KEPT_DAYS, SLOTS_KEPT_DAYS, count, forget_before
 from app.runs.statistics.models import RunSlot, TaskHour
 from app.runs.statistics.queries import (
     SPANS,
@@ -25,7 +25,6 @@ __all__ = [
     "RunSlot",
     "TaskHour",
     "count",
-    "count_these",
     "counted_from",
     "ended_by",
     "forget_before",

@@ -1,6 +1,6 @@
 """Counts runs into the hour and the slot of their end, once each, in the transaction that ends them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
@@ -9,7 +9,6 @@ from sqlalchemy import Table, bindparam, delete, select, tuple_, update
 
 from app.extensions import db, insert_into, transaction
 from app.runs import states
-from app.runs.models import Run
 from app.runs.statistics import totals
 from app.runs.statistics.histogram import bucket
 from app.runs.statistics.models import RunSlot, TaskHour
@@ -24,17 +23,6 @@ Row = dict[str, Any]
 
 _TABLE = cast(Table, TaskHour.__table__)
 _SLOTS = cast(Table, RunSlot.__table__)
-_READ = (
-    "task_name",
-    "queue",
-    "state",
-    "attempt",
-    "sent_at",
-    "eta_at",
-    "started_at",
-    "ended_at",
-    "runtime_seconds",
-)
 _COUNTS = ("succeeded", "failed", "others", "timed", "run_seconds", "run_times", "waits")
 
 
@@ -74,12 +62,6 @@ def _count_hours(added: Mapping[Key, Row]) -> None:
         for name in _COUNTS:
             row[name] = _sum(row[name], added[key][name])
     connection.execute(_UPDATE, [_parameters(known[key]) for key in sorted(known)])
-
-
-def count_these(run_ids: Collection[str]) -> None:
-    """The same for runs by their ids, whose rows the caller's transaction has brought to their end."""
-    ended = select(*(getattr(Run, name) for name in _READ)).where(Run.id.in_(run_ids))
-    count(dict(row) for row in db.session.execute(ended).mappings())
 
 
 def forget_before(now: datetime) -> int:

@@ -1,0 +1,243 @@
+"""Recent failures, put together by task and kind of error."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, tuple_
+
+from app.extensions import db
+from app.runs import filters, making_good, states
+from app.runs.failures.models import ERROR_MAX, FailureKind, Key, is_closed
+from app.runs.filters import RunFilter, kind_of
+from app.runs.making_good import Families
+from app.runs.models import Run
+
+READ_AT_MOST = 2000
+GROUPS_AT_MOST = 200
+
+
+@dataclass(frozen=True)
+class Again:
+    """How the later runs of failed ones stand: so many were run again, and of these …"""
+
+    made_good: int = 0
+    open: int = 0
+    failed: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.made_good + self.open + self.failed
+
+
+@dataclass(frozen=True)
+class FailureGroup:
+    """Failed runs of one task with one kind of error; `latest` is the newest of them.
+
+    `left` are those to run again: not those whose work was done since, or is open, or failed again. `id` is
+    that of the kind, none when it is not known yet.
+    """
+
+    task_name: str
+    kind: str
+    count: int
+    latest: Run
+    first_at: datetime
+    left: Sequence[str]
+    again: Again = Again()
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class Failures:
+    """Failures of a time in groups, the one with the newest first, without kinds that are resolved or ignored
+    and without groups that were all made good.
+
+    `count` is of all failures but those that are `closed`: of kinds that are resolved or ignored. `made_good`
+    is how many were in groups that are left out for that. `back_to` is set when only the newest failures
+    were read; `left_out` is how many groups are not shown.
+    """
+
+    groups: list[FailureGroup] = field(default_factory=list)
+    back_to: datetime | None = None
+    left_out: int = 0
+    count: int = 0
+    made_good: int = 0
+    closed: int = 0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One run that failed; `error` is how its error begins."""
+
+    run_id: str
+    at: datetime
+    task_name: str
+    queue: str | None
+    schedule_id: int | None
+    error: str
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.error)
+
+    @property
+    def key(self) -> Key:
+        return self.task_name, self.kind
+
+
+@dataclass
+class _Gathered:
+    last_at: datetime
+    first_at: datetime
+    ids: list[str] = field(default_factory=list)
+
+
+def latest_failures(since: datetime | None, limit: int = READ_AT_MOST) -> list[Failure]:
+    """The newest failures, back to a time: what a look at them costs does not grow with the history."""
+    failed = RunFilter(state=states.FAILED, since=since)
+    columns = [Run.task_name, Run.queue, Run.schedule_id, Run.error]
+    rows = filters.candidates(failed, filters.of_states(states.FAILED), limit, None, columns)
+    start = func.coalesce(func.substr(rows.c.error, 1, ERROR_MAX), "")
+    query = select(rows.c.id, rows.c.at, rows.c.task_name, rows.c.queue, rows.c.schedule_id, start)
+    read = db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc()))
+    return [Failure(*row) for row in read]
+
+
+def closed_kinds(now: datetime, since: datetime | None = None) -> set[Key]:
+    """The kinds that are resolved or ignored at a moment and failed since a time."""
+    query = select(FailureKind.task_name, FailureKind.kind).where(is_closed(now))
+    if since is not None:
+        query = query.where(FailureKind.last_at >= since)
+    return {(task_name, kind) for task_name, kind in db.session.execute(query)}
+
+
+def last_ends(
+    task_name: str,
+    queue: str | None,
+    schedule_id: int | None,
+    number: int,
+    closed: Collection[Key] = (),
+) -> list[tuple[str, datetime]]:
+    """State and end of the runs of a task that say whether it works, newest first; `number` are looked at.
+
+    Failures of the `closed` kinds say nothing.
+    """
+    start = func.coalesce(func.substr(Run.error, 1, ERROR_MAX), "").label("start")
+    newest = select(Run.state, Run.queue, Run.schedule_id, Run.ended_at, Run.created_at, Run.id, start)
+    newest = newest.where(Run.task_name == task_name)
+    rows = newest.order_by(Run.created_at.desc(), Run.id.desc()).limit(number).subquery()
+    ended_at = func.coalesce(rows.c.ended_at, rows.c.created_at, type_=Run.created_at.type)
+    query = select(rows.c.state, ended_at, rows.c.start)
+    query = query.where(rows.c.state.in_((states.SUCCESS, *states.FAILED)))
+    if queue is not None:
+        query = query.where(rows.c.queue == queue)
+    if schedule_id is not None:
+        query = query.where(rows.c.schedule_id == schedule_id)
+    read = db.session.execute(query.order_by(rows.c.created_at.desc(), rows.c.id.desc()))
+    return [
+        (state, at)
+        for state, at, error in read
+        if state == states.SUCCESS or (task_name, kind_of(error)) not in closed
+    ]
+
+
+def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) -> Failures:
+    """The runs that failed since a time; of very many, the newest `limit`."""
+    read = _newest(RunFilter(state=states.FAILED, since=since), limit + 1)
+    gathered = _gather(read[:limit])
+    closed = closed_kinds(now, since) & gathered.keys()
+    closed_count = sum(len(gathered.pop(key).ids) for key in closed)
+    families = _families(gathered)
+    open_groups = {key: one for key, one in gathered.items() if not _all_made_good(one, families)}
+    shown = dict(list(open_groups.items())[:GROUPS_AT_MOST])
+    return Failures(
+        _groups(shown, families),
+        back_to=read[limit - 1].at if len(read) > limit else None,
+        left_out=len(open_groups) - len(shown),
+        count=len(read[:limit]) - closed_count,
+        made_good=sum(len(one.ids) for key, one in gathered.items() if key not in open_groups),
+        closed=closed_count,
+    )
+
+
+def groups_of(keys: Collection[Key], wanted: RunFilter, limit: int = READ_AT_MOST) -> dict[Key, FailureGroup]:
+    """The newest failures that a filter lets through, of some kinds; those of all kinds are read."""
+    found = _gather(_newest(wanted, limit))
+    gathered = {key: one for key, one in found.items() if key in keys}
+    return {(one.task_name, one.kind): one for one in _groups(gathered, _families(gathered))}
+
+
+def made_good(since: datetime, now: datetime) -> dict[Key, datetime]:
+    """The kinds of which every failure that is read was made good, and when each failed last."""
+    gathered = _gather(_newest(RunFilter(state=states.FAILED, since=since), READ_AT_MOST))
+    families = _families(gathered)
+    return {key: one.last_at for key, one in gathered.items() if _all_made_good(one, families)}
+
+
+def _newest(wanted: RunFilter, limit: int) -> Sequence[Any]:
+    """Id, moment, task and beginning of the error of the newest failures."""
+    path = filters.access_paths(wanted)[-1]  # by task where one is given
+    columns = list(dict.fromkeys([Run.task_name, Run.error, *filters.residual_columns(wanted, path)]))
+    rows = filters.candidates(wanted, path, limit, None, columns)
+    start = func.coalesce(func.substr(rows.c.error, 1, ERROR_MAX), "")
+    query = select(rows.c.id, rows.c.at, rows.c.task_name, start)
+    query = query.where(*filters.residual(wanted, path, rows.c))
+    return db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc())).all()
+
+
+def _gather(read: Iterable[Any]) -> dict[Key, _Gathered]:
+    gathered: dict[Key, _Gathered] = {}
+    for run_id, failed_at, task_name, error in read:
+        group = gathered.setdefault((task_name, kind_of(error)), _Gathered(failed_at, failed_at))
+        group.ids.append(run_id)
+        group.first_at = failed_at
+    return gathered
+
+
+def _families(gathered: Mapping[Key, _Gathered]) -> Families:
+    return Families({run_id for one in gathered.values() for run_id in one.ids})
+
+
+def _groups(gathered: Mapping[Key, _Gathered], families: Families) -> list[FailureGroup]:
+    newest = {run.id: run for run in _runs([one.ids[0] for one in gathered.values()])}
+    ids = _kind_ids(gathered)
+    return [
+        FailureGroup(
+            *key,
+            len(one.ids),
+            newest[one.ids[0]],
+            one.first_at,
+            _left(one, families),
+            _again(one, families),
+            ids.get(key),
+        )
+        for key, one in gathered.items()
+        if one.ids[0] in newest  # not deleted in between
+    ]
+
+
+def _kind_ids(keys: Collection[Key]) -> dict[Key, int]:
+    pair = tuple_(FailureKind.task_name, FailureKind.kind)
+    rows = select(FailureKind.id, FailureKind.task_name, FailureKind.kind).where(pair.in_(sorted(keys)))
+    return {(task_name, kind): kind_id for kind_id, task_name, kind in db.session.execute(rows)}
+
+
+def _all_made_good(group: _Gathered, families: Families) -> bool:
+    return all(families.outcome(run_id) == making_good.MADE_GOOD for run_id in group.ids)
+
+
+def _left(group: _Gathered, families: Families) -> list[str]:
+    left_out = families.left_out(group.ids)
+    return [run_id for run_id in group.ids if run_id not in left_out]
+
+
+def _again(group: _Gathered, families: Families) -> Again:
+    found = Counter(families.outcome(run_id) for run_id in group.ids)
+    return Again(found[making_good.MADE_GOOD], found[making_good.OPEN], found[making_good.FAILED_AGAIN])
+
+
+def _runs(ids: Sequence[str]) -> Iterable[Run]:
+    return db.session.scalars(select(Run).where(Run.id.in_(ids)))

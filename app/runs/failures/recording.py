@@ -1,0 +1,108 @@
+"""Counts failures into their kinds, in the transaction that writes them; what comes back is opened again."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, case, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.extensions import db
+from app.runs import states
+from app.runs.failures.models import (
+    ERROR_MAX,
+    IGNORED,
+    KIND_MAX,
+    OPEN,
+    RESOLVED,
+    FailureChange,
+    FailureKind,
+    Key,
+)
+from app.runs.filters import kind_of
+
+CAME_BACK = "came-back"
+Row = dict[str, Any]
+End = tuple[datetime, str]
+_TABLE = cast(Table, FailureKind.__table__)
+_CHANGES = cast(Table, FailureChange.__table__)
+
+
+def note(ended: Iterable[Mapping[str, Any]]) -> None:
+    """Count those of some runs that failed into their kinds, inside the caller's transaction.
+
+    Each has the columns of its row. One statement, if none comes back; the rows of kinds are locked in one
+    order, after those of runs.
+    """
+    found: dict[Key, Row] = {}
+    failed: dict[Key, list[End]] = {}
+    for run in ended:
+        if run["state"] in states.FAILED:
+            _add(found, failed, run)
+    if not found:
+        return
+    connection = db.session.connection()
+    told = connection.execute(_ADD[connection.dialect.name], [found[key] for key in sorted(found)])
+    ids = {row["last_run_id"] for row in found.values()}
+    if back := [_came_back(dict(one), failed) for one in told.mappings() if one["reopened_run_id"] in ids]:
+        connection.execute(_OPENED, back)
+        connection.execute(
+            insert(_CHANGES),
+            [
+                {"kind_id": one["of"], "at": one["at"], "action": CAME_BACK, "run_id": one["by_run"]}
+                for one in back
+            ],
+        )
+
+
+def _came_back(kind: Mapping[str, Any], failed: Mapping[Key, list[End]]) -> Row:
+    """The first failure after a kind was closed, or after the time for which it was ignored."""
+    since = kind["ignored_until"] or kind["state_at"]
+    later = [end for end in failed[kind["task_name"], kind["kind"]] if end[0] > since]
+    at, run_id = min(later)
+    return {"of": kind["id"], "at": at, "by_run": run_id}
+
+
+def _add(found: dict[Key, Row], failed: dict[Key, list[End]], run: Mapping[str, Any]) -> None:
+    at = run["ended_at"] or run["created_at"]
+    error = (run["error"] or "")[:ERROR_MAX]
+    key = run["task_name"], kind_of(error)[:KIND_MAX]
+    failed.setdefault(key, []).append((at, run["id"]))
+    row = found.get(key)
+    if row is None:
+        ends = {"first_at": at, "last_at": at, "first_run_id": run["id"], "last_run_id": run["id"]}
+        found[key] = {"task_name": key[0], "kind": key[1], "error": error, "failures": 1} | ends
+        return
+    row["failures"] += 1
+    if at < row["first_at"]:
+        row |= {"first_at": at, "first_run_id": run["id"]}
+    if at >= row["last_at"]:
+        row |= {"last_at": at, "last_run_id": run["id"], "error": error}
+
+
+def _adding(dialect_insert: Any) -> Any:
+    statement = dialect_insert(_TABLE)
+    old, new = _TABLE.c, statement.excluded
+    since = case((old.state == RESOLVED, old.state_at), (old.state == IGNORED, old.ignored_until))
+    is_back, is_first, is_last = (
+        *(new.last_at > since, new.first_at < old.first_at, new.last_at >= old.last_at),
+    )
+    values = {"failures": old.failures + new.failures, "state": case((is_back, OPEN), else_=old.state)}
+    for condition, names in (
+        (is_first, {"first_at": new.first_at, "first_run_id": new.first_run_id}),
+        (is_last, {"last_at": new.last_at, "last_run_id": new.last_run_id, "error": new.error}),
+        (is_back, {"reopened_at": new.last_at, "reopened_run_id": new.last_run_id}),
+    ):
+        values |= {name: case((condition, value), else_=old[name]) for name, value in names.items()}
+    upsert = statement.on_conflict_do_update(index_elements=["task_name", "kind"], set_=values)
+    return upsert.returning(
+        *(old[name] for name in ("id", "task_name", "kind", "state_at", "ignored_until", "reopened_run_id"))
+    )
+
+
+_ADD = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}
+_OPENED = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("of"))
+    .values(reopened_at=bindparam("at"), reopened_run_id=bindparam("by_run"))
+)
