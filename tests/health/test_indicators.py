@@ -21,7 +21,7 @@ from app.config import Settings
 from app.extensions import transaction
 from app.heartbeats import BEATS, RECORDERS, RecorderStatus
 from app.pages import status_bar
-from app.pages.status_bar import Indicator, Reading
+from app.pages.status_bar import Indicator, SystemStatus
 from app.runs import endings
 from app.runs.failures import acts, inbox
 from app.runs.failures.inbox import FailureFilter
@@ -118,14 +118,14 @@ def test_rabbitmq_is_named_and_may_be_away(tmp_path: Path, redis_server: str) ->
         sign = status_bar.indicators(utcnow(), words.amount)[0]
         assert (sign.kind, sign.word) == ("failed", "No answer")
         assert "RabbitMQ" in sign.detail
-        assert status_bar._broker(Reading(0.003, [], 0, [])).word == "RabbitMQ, 3 ms"
+        assert status_bar._broker(SystemStatus(0.003, [], 0, [])).word == "RabbitMQ, 3 ms"
         assert status_bar.indicators(utcnow(), words.amount)[1].word == "Not running"  # Redis does answer
 
 
 def test_a_slow_broker_is_late(app: Flask) -> None:
     with app.test_request_context():
-        assert status_bar._broker(Reading(0.251, [], 0, [])).kind == "late"
-        assert status_bar._broker(Reading(0.0001, [], 0, [])).word == "Redis, 1 ms"
+        assert status_bar._broker(SystemStatus(0.251, [], 0, [])).kind == "late"
+        assert status_bar._broker(SystemStatus(0.0001, [], 0, [])).word == "Redis, 1 ms"
 
 
 def test_a_word_of_the_version_before_is_understood(shown: Any, say: Say) -> None:
