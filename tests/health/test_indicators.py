@@ -196,7 +196,12 @@ def add_failed(number: int, state: str = "FAILURE", hours: float = 1, task: str 
     with transaction() as session:
         for _ in range(number):
             run_id = f"{state}-{hours}-{_}"
-            values = {"task_name": f"{task}{_}" if task else "t", "state": state, "attempt": 0}
+            values = {
+                "task_name": f"{task}{_}" if task else "t",
+                "state": state,
+                "attempt": 0,
+                "ended_at": at,
+            }
             session.add(Run(id=run_id, created_at=at, updated_at=at, **values))
         session.flush()
         endings.note_these([f"{state}-{hours}-{n}" for n in range(number)])
