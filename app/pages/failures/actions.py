@@ -33,7 +33,7 @@ SPANS: dict[str, tuple[timedelta | None, Any]] = {
     "30d": (timedelta(days=30), _l("30 days")),
     "ever": (None, _l("for good")),
 }
-ASKED = ("resolve", "ignore")
+ASKED = {"resolve": "failures/_resolve.html", "ignore": "failures/_ignore.html"}
 _FORM_FIELDS = (*FORM_FIELDS, "action", "id", "all", "sure", "span", "until", "note", "next")
 _DONE = {
     "resolve": _l("Resolved"),
@@ -97,9 +97,8 @@ def _tell(results: Sequence[Result], done: str, undo_at: datetime | None) -> Non
 
 def _question(action: str, rows: Sequence[FailureKind], asked: lists.ListQuery[FailureFilter]) -> str:
     title = _("Resolve") if action == "resolve" else _("Ignore")
-    fragment = f"failures/_{action}.html"
     return question(
-        fragment, title, above=_above(), kinds=rows, asked=asked, spans=SPANS, name_of=acts.name_of
+        ASKED[action], title, above=_above(), kinds=rows, asked=asked, spans=SPANS, name_of=acts.name_of
     )
 
 
