@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.docs.pages import RUN, SHOWN, Snippet, pages, snippets
+from tests.docs.pages import PROJECT, RUN, SHOWN, TRANSLATED, Snippet, pages, snippets
 from tests.docs.reader import Reader
 
 NOT_RUN = {
@@ -36,6 +36,24 @@ def test_every_block_says_what_it_is() -> None:
     for page in pages():
         for snippet in snippets(page):
             assert snippet.language in RUN | SHOWN, f"{snippet}: allowed: {sorted(RUN | SHOWN)}"
+
+
+@pytest.mark.parametrize(("page", "original"), TRANSLATED.items())
+def test_a_translated_page_says_what_the_english_one_says(page: str, original: str) -> None:
+    """The same snippets, headings, rows of tables and links: whoever changes the one changes the other."""
+    assert [snippet.text for snippet in snippets(page)] == [snippet.text for snippet in snippets(original)]
+    if page != "docs/zh/README.md":  # the first page leaves the settings to the English one
+        assert outline(page) == outline(original)
+
+
+def outline(page: str) -> list[str]:
+    """What begins each line that is a heading, an item or a row of a table; and names in code, in order."""
+    lines = [line for line in (PROJECT / page).read_text().splitlines() if not line.startswith("[English]")]
+    return [line.split(" ")[0] for line in lines if re.match(r"#+ |- |\| |\d\. ", line)]
+
+
+def test_every_translated_page_is_known() -> None:
+    assert {str(path.relative_to(PROJECT)) for path in (PROJECT / "docs/zh").iterdir()} == {*TRANSLATED}
 
 
 def test_what_is_not_run_is_known_and_says_why() -> None:
