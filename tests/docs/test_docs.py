@@ -26,6 +26,10 @@ NOT_RUN = {
     "docs/metrics.md": ["a part of Prometheus's own configuration"],
     "docs/operation.md": ["there is no systemd here", "shows what was set aside, if anything"],
     "docs/own-tasks.md": ["fetches from the package index"],
+    "docs/sign-in.md": [
+        "settings of a web process behind a proxy",
+        "settings of a web process; there is no such provider",
+    ],
 }
 DOES = [page for page in pages() if any(one.language in RUN and not one.not_run for one in snippets(page))]
 
