@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.catalog import Arguments, TaskInfo, build_form, coerce
 from app.catalog.facts import info_of as described
+from app.catalog.parameters import parameters_of
 from app.catalog.value_text import text_of, value_of
 from celeriac_agent import tasks
 from celeriac_agent.settings import OWN_APP
@@ -131,8 +132,7 @@ def browser(form: Any) -> MultiDict[str, str]:
 def test_from_the_form_to_the_task_and_back(task, info, values):
     @given(values)
     def walk(meant):
-        parameter = info.parameters[0]
-        value = parameter.adapter.dump_python(meant, mode="json")
+        value = parameters_of(task)[0].adapter.dump_python(meant, mode="json")
         shown = build_form(info, None, Arguments([value]))
         arguments = build_form(info, browser(shown)).arguments()
         message = json.loads(json.dumps([arguments.args, arguments.kwargs], allow_nan=False))
