@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import schedules
+from app import schedules, views
 from app.accounts import sessions, tokens, users
 from app.alerts import channels, rules
 from app.clock import utcnow
@@ -52,9 +52,13 @@ def place(app: Flask) -> Callable[[str, str], Any]:
             case "session_id":
                 sessions.begin(users.create(text, "operator", now), sessions.LINK, now)
                 return sessions.listing(now)[0].id
+            case "view_id":
+                owner = users.create(text, "operator", now)
+                return views.create(owner, "runs", text, {}, now).id
             case "token_id":
                 return tokens.create(users.create(text, "operator", now), "laptop", now)[0].id
         known = {"task_name": "sample_tasks.resize", "queue": "default", "hostname": "w1@nowhere"}
+        known |= {"name": "shop", "kind_id": "1"}  # neither is there: a broker, a kind of failure
         return (known | {"secret": "unknown"})[name]
 
     return make
