@@ -35,7 +35,7 @@ class KnowledgeSchema(Schema):
 
 class TaskSchema(Schema):
     name = fields.String()
-    summary = fields.String(metadata={"description": "The first sentence of the docstring."})
+    summary = fields.String(metadata={"description": "The docstring's first sentence, as it is in the code."})
     queue = fields.String()
     priority = fields.Integer(metadata={"minimum": 0, "maximum": 9, "description": "9 is the most urgent."})
     origin = fields.String(metadata={"enum": ["library", "own", "app"]})

@@ -14,6 +14,7 @@ _PARAMETER_SECTIONS = re.compile(
     r"|^:(?:param|parameter|arg|argument|key|keyword|kwarg|type)\b.*(?:\n[ \t]+\S.*)*\n?",
     re.MULTILINE,
 )
+_LISTED = re.compile(r"^(\s|[-*•]|\d+[.)])", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,25 @@ def read_docstring(text: str | None) -> Doc:
         text = _PARAMETER_SECTIONS.sub("", text).strip()
     summary, _, body = text.partition("\n\n")
     return Doc(" ".join(summary.split()), body.strip("\n"), meanings)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph of a docstring; `as_is` when its line breaks mean something."""
+
+    text: str
+    as_is: bool
+
+
+def paragraphs(body: str) -> list[Paragraph]:
+    """A docstring's body as paragraphs; wrapped lines are joined again, lists and indented text are not."""
+    parts = []
+    for block in body.split("\n\n"):
+        as_is = bool(_LISTED.search(block))
+        text = block.rstrip() if as_is else " ".join(block.split())
+        if text.strip():
+            parts.append(Paragraph(text, as_is))
+    return parts
 
 
 def _meanings(text: str) -> dict[str, str]:

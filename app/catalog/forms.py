@@ -38,6 +38,8 @@ class ParameterForm(BaseForm):
     def __init__(self, info: TaskInfo) -> None:
         super().__init__({p.name: field_for(p) for p in info.parameters}, prefix=PREFIX)
         self.info = info
+        for field in self:
+            field.description = info.translated(field.description)
 
     def arguments(self) -> Arguments:
         """The arguments that were entered; raises `Invalid` after putting every message at its field."""

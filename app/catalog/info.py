@@ -6,10 +6,12 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from celery import Celery
+from flask_babel import pgettext
 
 from app.catalog.parameters import Parameter
 
 BUILT_IN_PREFIX = "celery."
+LIBRARY_TEXTS = "library"  # the context of their messages; see app/catalog/library_texts.py
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,18 @@ class TaskInfo:
     prioritised: bool = True  # whether a run that is asked for without a priority is sent with this one
     options: Mapping[str, Any] = field(default_factory=dict)  # what else its messages are sent with
 
+    def translated(self, text: str) -> str:
+        """What its docstring or a parameter's description says, as the viewer reads it.
+
+        The tasks that come along speak the viewer's language, all others that of their docstring.
+        """
+        return pgettext(LIBRARY_TEXTS, text) if text and self.origin == "library" else text
+
+    @property
+    def what(self) -> str:
+        """The summary, as the viewer reads it."""
+        return self.translated(self.summary)
+
     def parameter(self, name: str) -> Parameter | None:
         return next((p for p in self.parameters if p.name == name), None)
 
@@ -62,7 +76,7 @@ def matching(tasks: Sequence[TaskInfo], text: str) -> list[TaskInfo]:
 
 
 def _searched(info: TaskInfo) -> str:
-    return f"{info.name} {info.summary} {info.queue}".casefold()
+    return f"{info.name} {info.summary} {info.what} {info.queue}".casefold()
 
 
 def restrict(among: Celery, patterns: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale
 from werkzeug.test import TestResponse
+
+from app import catalog
+from app.catalog.docstrings import paragraphs
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / "app" / "translations" / "zh_Hans_CN" / "LC_MESSAGES"
@@ -176,6 +181,49 @@ def test_the_sign_in_page_offers_the_languages(client: FlaskClient) -> None:
     page = client.get("/login")
     assert language_of(page) == "zh-CN"
     assert re.search(r'value="zh_Hans_CN" lang="zh" aria-pressed="true">\s*简体中文\s*<', page.text)
+
+
+def test_whatever_the_library_says_is_translated(app: Flask, chinese: Catalog) -> None:
+    """Also what stands in a file that no mapping of pyproject.toml names."""
+    told: set[str] = set()
+    for info in catalog.own_listing():
+        if info.origin == "library":
+            told |= {info.summary, *(one.text for one in paragraphs(info.doc))}
+            told |= {one.description for one in info.parameters}
+    assert {"Send an e-mail.", "Subject, one line", "Deliver a message of an alert."} <= told
+    ours = [one for one in messages(chinese) if one.context == "library"]
+    there = {one.id for one in ours if re.search(CHINESE, str(one.string))}
+    assert sorted(told - {""} - there) == []
+
+
+def test_only_tasks_that_come_along_are_translated(app: Flask) -> None:
+    ours = catalog.find("mail.send_email")
+    with app.test_request_context(), force_locale("zh_Hans_CN"):
+        assert ours.what == "发送电子邮件。"
+        assert replace(ours, origin="own").what == "Send an e-mail."
+        assert replace(ours, summary="").what == ""  # not what stands at the head of the catalogue
+
+
+def test_pages_tell_of_the_library_in_chinese(signed_in: Callable[..., FlaskClient]) -> None:
+    browser = signed_in("operator")
+    browser.set_cookie("locale", "zh_Hans_CN")
+    task = browser.get("/tasks/mail.send_email").text
+    assert '<p class="prose lead">发送电子邮件。</p>' in task
+    assert "邮件通过设置 SMTP_URL 中的服务器发送" in task
+    assert task.count("纯文本的邮件正文") == 2  # in the table and in the form
+    schedule = browser.get("/schedules/new?task_name=mail.send_email").text
+    assert re.search(r'id="task_name-hint">\s*发送电子邮件。', schedule)
+    assert "纯文本的邮件正文" in schedule
+    assert '<option value="web.crawl_page">读取网页' in schedule
+    for page in (task, schedule):
+        assert "Send an e-mail." not in page
+        assert "The message as plain text" not in page
+    for words in ("send an e-mail", "发送电子邮件"):
+        found = browser.get("/tasks", query_string={"q": words}).text
+        assert "发送电子邮件。" in found
+        assert "发送电子邮件。" in browser.get("/search/palette", query_string={"q": words}).text
+    assert "Resize every image of a folder." in browser.get("/tasks/sample_tasks.resize").text
+    assert browser.get("/api/v1/tasks/mail.send_email").json["summary"] == "Send an e-mail."
 
 
 def test_a_language_that_is_not_offered_is_refused(

@@ -109,7 +109,7 @@ def _acts(text: str, hits: SearchResults, queues_first: bool) -> list[Hit]:
         Hit(
             url_for("tasks.show", task_name=info.name, _anchor="run-form"),
             _("Run %(task)s", task=info.name),
-            info.summary,
+            info.what,
             "play",
         )
         for info in hits.tasks[:3]
@@ -152,7 +152,7 @@ def _sections(text: str, matching: SearchResults) -> Iterator[Section]:
 
 def _tasks(hits: SearchResults) -> list[Hit]:
     return [
-        Hit(url_for("tasks.show", task_name=info.name), info.name, info.summary, "package", True)
+        Hit(url_for("tasks.show", task_name=info.name), info.name, info.what, "package", True)
         for info in hits.tasks
     ]
 

@@ -249,7 +249,7 @@ def _drawn(form: RunForm) -> str:
     shown |= _numbers(info)
     recent = runs.page(runs.RunFilter(task_name=info.name, app=info.app), limit=RECENT).items
     shown |= {"knowledge": _knowledge(info)}
-    shown |= {"paragraphs": presentation.paragraphs(info.doc), "recent": recent} | _limits(info)
+    shown |= {"paragraphs": presentation.paragraphs(info), "recent": recent} | _limits(info)
     return render_template("tasks/show.html", **shown)
 
 

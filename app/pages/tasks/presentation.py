@@ -1,22 +1,20 @@
 """What the Tasks pages make of a task: groups, a table of parameters, limits in words; pure."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from app.catalog import type_words
+from app.catalog import docstrings, type_words
+from app.catalog.docstrings import Paragraph
 from app.catalog.fields import ParameterField
 from app.catalog.forms import ParameterForm
 from app.catalog.info import TaskInfo
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.value_text import is_free
 from app.web.words import duration, one_line
-
-_LISTED = re.compile(r"^(\s|[-*•]|\d+[.)])", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,6 @@ class ParameterRow:
     type: str
     default: str
     meaning: str
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """A paragraph of a docstring; `as_is` when its line breaks mean something."""
-
-    text: str
-    as_is: bool
 
 
 def groups(tasks: Iterable[TaskInfo]) -> list[tuple[str, list[TaskInfo]]]:
@@ -58,8 +48,8 @@ def _group(info: TaskInfo) -> str:
 
 def parameter_rows(info: TaskInfo) -> list[ParameterRow]:
     return [
-        ParameterRow(_name(parameter), _type(parameter), _default(parameter), parameter.description)
-        for parameter in info.parameters
+        ParameterRow(_name(one), _type(one), _default(one), info.translated(one.description))
+        for one in info.parameters
     ]
 
 
@@ -86,15 +76,8 @@ def _default(parameter: Parameter) -> str:
     )
 
 
-def paragraphs(doc: str) -> list[Paragraph]:
-    """A docstring's body as paragraphs; wrapped lines are joined again, lists and indented text are not."""
-    parts = []
-    for block in doc.split("\n\n"):
-        as_is = bool(_LISTED.search(block))
-        text = block.rstrip() if as_is else " ".join(block.split())
-        if text.strip():
-            parts.append(Paragraph(text, as_is))
-    return parts
+def paragraphs(info: TaskInfo) -> list[Paragraph]:
+    return [replace(one, text=info.translated(one.text)) for one in docstrings.paragraphs(info.doc)]
 
 
 def limits(info: TaskInfo, in_force: TaskInfo) -> list[tuple[str, str]]:
