@@ -22,14 +22,16 @@ def extract(
 ) -> Iterator[tuple[Any, ...]]:
     """The messages of a module: those that calls mark, and what its tasks say."""
     yield from extract_python(file, keywords, comment_tags, options)
+    file.seek(0)
+    if b"@shared_task" not in file.read():
+        return  # the modules that do the work take long to import
     name = _module(file.name)
     import_module(name)
     celery_app = Celery(set_as_current=False)
     celery_app.finalize()  # takes in every shared task
-    for task in celery_app.tasks.values():
-        if task.__module__ == name:
-            line = task.run.__code__.co_firstlineno
-            yield from ((line, "pgettext", (LIBRARY_TEXTS, text), []) for text in _texts(task))
+    tasks = [task for task in celery_app.tasks.values() if task.__module__ == name]
+    for task in sorted(tasks, key=_line):  # Celery takes them in in any order
+        yield from ((_line(task), "pgettext", (LIBRARY_TEXTS, text), []) for text in _texts(task))
 
 
 def _module(path: str) -> str:
@@ -37,6 +39,11 @@ def _module(path: str) -> str:
     parts = Path(path).with_suffix("").parts
     below = parts[len(parts) - parts[::-1].index("app") - 1 :]
     return ".".join(below).removesuffix(".__init__")
+
+
+def _line(task: Task) -> int:
+    line: int = task.run.__code__.co_firstlineno
+    return line
 
 
 def _texts(task: Task) -> Iterator[str]:
