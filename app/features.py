@@ -29,6 +29,7 @@ PAGES = (
     "app.pages.brokers",
     "app.pages.workers",
     "app.pages.workflows",
+    "app.pages.files",
     "app.pages.alerts",
     "app.pages.overview",
     "app.pages.health",
@@ -45,6 +46,7 @@ PAGES = (
     "app.api.workers",
     "app.api.schedules",
     "app.api.schedulers",
+    "app.api.files",
     "app.api.alerts",
 )
 

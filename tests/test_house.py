@@ -43,7 +43,7 @@ ROWS = (
     ("accounts",),
     ("runs",),
     ("schedules", "workers", "workflows", "library"),
-    ("queues",),
+    ("files", "queues"),
     ("overview", "health", "views", "brokers"),
     ("alerts",),
     ("beat", "recorder"),

@@ -1,0 +1,82 @@
+"""`/files`: what lies in the folders that tasks may use."""
+
+from typing import Any
+
+from flask import Flask, Response
+from marshmallow import fields
+
+from app import files
+from app.api import frame
+from app.api.fields import Moment, Schema
+from app.clock import utcnow
+from app.lists.fields import Text
+from app.web.permissions import requires
+from app.web.sending import as_attachment
+
+bp = frame.ApiBlueprint("files", __name__, description="What tasks read and write")
+_PATH = "As tasks take it: below the first folder of FILE_ROOTS, or absolute."
+
+
+class FileSchema(Schema):
+    """A file or folder."""
+
+    name = fields.String()
+    path = fields.String(metadata={"description": _PATH})
+    is_folder = fields.Boolean()
+    size = fields.Integer(metadata={"description": "Bytes."})
+    changed_at = Moment()
+
+
+class FilesSchema(Schema):
+    items = fields.List(fields.Nested(FileSchema), required=True, attribute="entries")
+    left_out = fields.Integer(
+        metadata={"description": f"Older files, where there are over {files.ENTRIES_MAX}."}
+    )
+    next_cursor = fields.Constant(
+        None, metadata={"type": "string", "nullable": True, "description": "Always null."}
+    )
+
+
+class FolderQuery(Schema):
+    folder = Text(load_default="", metadata={"description": "The folder; without it the first root."})
+
+
+class PathQuery(Schema):
+    path = Text(required=True, metadata={"description": _PATH})
+
+
+def init_app(app: Flask) -> None:
+    frame.register(bp)
+
+
+@bp.route("/files")
+@requires("operate")
+@bp.arguments(FolderQuery, location="query")
+@bp.response(200, FilesSchema)
+def list_files(query: dict[str, Any]) -> files.Listing:
+    """What is in a folder: folders by name, then files, the newest first"""
+    return files.listing(query["folder"])
+
+
+@bp.route("/files/content")
+@requires("operate")
+@bp.arguments(PathQuery, location="query")
+@bp.response(
+    200,
+    {"type": "string", "format": "binary"},
+    content_type="application/octet-stream",
+    description="Its bytes",
+)
+def get_file(query: dict[str, Any]) -> Response:
+    """The content of a file"""
+    file, entry = files.opened(query["path"])
+    return as_attachment(file, entry.name, entry.changed_at)
+
+
+@bp.route("/files/content", methods=["DELETE"])
+@requires("operate")
+@bp.arguments(PathQuery, location="query")
+@bp.response(204)
+def delete_file(query: dict[str, Any]) -> None:
+    """Delete a file"""
+    files.delete(query["path"], utcnow())

@@ -1,0 +1,6 @@
+"""The files that tasks read and write, as people see them: what is there, and what may be done with it."""
+
+from app.files.folders import ENTRIES_MAX, Entry, Listing, delete, listing, opened
+from app.files.results import named_in
+
+__all__ = ["ENTRIES_MAX", "Entry", "Listing", "delete", "listing", "named_in", "opened"]

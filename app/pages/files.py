@@ -1,0 +1,66 @@
+"""The Files page: what lies in the folders that tasks may use, to look at, to take along and to delete."""
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from werkzeug.wrappers import Response as AnyResponse
+
+from app import files
+from app.web import viewer
+from app.web.dialogs import question
+from app.web.htmx import go_to
+from app.web.navigation import Entry, register
+from app.web.permissions import requires
+from app.web.sending import as_attachment
+from app.web.toasts import toast
+
+bp = Blueprint("files", __name__, url_prefix="/files")
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    app.add_template_global(_of_result, "files_of_result")
+    register(app, Entry("files.index", _l("Files"), "folder-input", 80, right="operate"))
+
+
+@bp.get("")
+@requires("operate")
+def index() -> str:
+    return render_template("files/index.html", folder=files.listing(request.args.get("folder", "")))
+
+
+@bp.get("/content")
+@requires("operate")
+def content() -> Response:
+    """The file to be kept: never shown by the browser."""
+    file, entry = files.opened(request.args.get("path", ""))
+    return as_attachment(file, entry.name, entry.changed_at)
+
+
+@bp.get("/delete")
+@requires("operate")
+def ask_delete() -> str:
+    file, entry = files.opened(request.args.get("path", ""))
+    file.close()
+    return question("files/_delete.html", _("Delete"), file=entry, back=_folder_of(entry.path))
+
+
+@bp.post("/delete")
+@requires("operate")
+def delete() -> AnyResponse:
+    path = request.args.get("path", "")
+    files.delete(path, viewer.now())
+    toast(_("%(name)s is deleted", name=path.rpartition("/")[2]))
+    return go_to(_folder_of(path))
+
+
+def _folder_of(path: str) -> str:
+    return url_for("files.index", folder=path.rpartition("/")[0] or None)
+
+
+def _of_result(result: Any) -> list[files.Entry]:
+    """The files that a result names, for whoever may have them."""
+    return files.named_in(result) if current_user.can("operate") else []
