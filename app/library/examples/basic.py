@@ -58,7 +58,7 @@ def always_fails(
 ) -> None:
     """Fail, always, with the message you give.
 
-    Use it to see what a failed run looks like: its error, its traceback, and how to run it again.
+    Use it to see what a failed run looks like: its error, its traceback, and how to retry it.
     """
     _inner(message, depth=2)
 
