@@ -12,6 +12,8 @@ def make_run(run_id: str, at: datetime, state: str = states.SUCCESS, **fields: A
     """Write a run into the history, or change it, as the recorder does; returns its id."""
     values: dict[str, Any] = {"task_name": "sample_tasks.plain", "queue": "default", "args": [], "kwargs": {}}
     values |= {"attempt": 0, "created_at": at, "updated_at": at}
+    if state in states.FAILED:
+        values["ended_at"] = at
     with transaction() as session:
         session.merge(Run(id=run_id, state=state, **values | fields))
         session.flush()

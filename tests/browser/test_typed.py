@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
-from app.accounts import users
+from app.accounts import sessions, users
 from app.clock import utcnow
 from app.extensions import db
 from app.runs.models import Run
@@ -47,7 +47,7 @@ def test_after_signing_in_one_is_back_in_the_filled_form(app: Flask, filled: Pag
     if ends == "cookies":
         filled.context.clear_cookies()
     else:
-        users.end_sessions(users.listing()[0], utcnow())
+        sessions.end_all(users.listing()[0], utcnow())
     send(filled)
     toast = filled.locator(".toast a[data-sign-in]")
     toast.click()

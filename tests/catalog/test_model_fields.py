@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, SecretStr, model_validator
 from werkzeug.datastructures import MultiDict
 
 from app.catalog import MASK, Arguments, build_form
+from app.catalog.facts import in_code
 from app.errors import Invalid
 
 
@@ -46,7 +47,7 @@ class Part(TypedDict):
 
 
 @pytest.fixture
-def form_of(info_of):
+def form_of(celery_app, make_task):
     """The form of `one(x: annotation = default)` with what was typed by name, or with an earlier value."""
 
     def make(annotation: Any, typed: dict[str, str] | None = None, *default: Any, value: Any = None):
@@ -56,7 +57,8 @@ def form_of(info_of):
         one.__annotations__ = {"x": annotation}
         one.__defaults__ = default or None
         sent = None if typed is None else MultiDict({f"p-x.{name}": text for name, text in typed.items()})
-        return build_form(info_of(one), sent, Arguments([], {"x": value}) if value is not None else None)
+        info = in_code(celery_app, make_task(one))
+        return build_form(info, sent, Arguments([], {"x": value}) if value is not None else None)
 
     return make
 

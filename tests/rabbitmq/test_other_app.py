@@ -43,7 +43,7 @@ def test_one_with_the_queues_of_another_app_is_left_alone(app: Flask, unmarked: 
     unmarked.queue_declare("celery", durable=True, auto_delete=False)
     found = broker.other_app()
     assert found is not None
-    assert found.found == "queues: celery"
+    assert found.evidence == "queues: celery"
     assert "CELERIAC_BROKER_URL" in found.advice
     for change in (
         lambda: runs.submit(RunRequest("sample_tasks.plain"), utcnow()),

@@ -91,7 +91,7 @@ def test_failures_are_dated_by_when_they_failed(app: Flask) -> None:
     assert [run.id for run in runs.page(of_task).items] == ["old", "new"]
     assert (runs.counts_of(runs.RunFilter(since=since)) or {})["FAILURE"] == 2
     assert (runs.counts_of(runs.RunFilter(since=since, task_name="t.a")) or {})["FAILURE"] == 2
-    lines = b"".join(export.as_csv(app, failed)).decode().splitlines()
+    lines = b"".join(export.TABLE.as_csv(app, failed)).decode().splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == ["old", "new"]
 
 

@@ -24,6 +24,7 @@ PLACES = {
     "schedules/timing/fires.py",
     "pages/schedules/form.py",
     "schedules/code_sync.py",  # names those that it leaves out
+    "schedules/foreign/entries.py",  # what other schedulers call so
 }
 OWN = set(FIELDS) - {one.name for one in dataclasses.fields(RunRequest)}  # runs have the others, too
 BY_HAND = 4  # so many of them named in one list are a list of the fields

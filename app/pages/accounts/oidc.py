@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import abort, current_app, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
-from requests import RequestException
 
 from app import broker, config
 from app.accounts import sessions, sso, users
@@ -39,7 +38,7 @@ def ask_provider() -> Any:
     back = config.settings().base_url.rstrip("/") + url_for(".take_answer")
     try:
         return provider.authorize_redirect(back)
-    except (RequestException, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         current_app.logger.warning("the OpenID Connect provider cannot be asked: %s", error)
         return _not_signed_in(
             _("The provider of single sign-on does not answer. Try again in a moment."), 503
@@ -55,7 +54,7 @@ def take_answer() -> Any:
     try:
         claims = _claims(provider)
         user = _admitted(claims)
-    except RequestException as error:
+    except OSError as error:  # of requests, which takes long to import
         current_app.logger.warning("the OpenID Connect provider does not answer: %s", error)
         return _not_signed_in(
             _("The provider of single sign-on does not answer. Try again in a moment."), 503

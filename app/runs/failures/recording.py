@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, case, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from app.extensions import db
+from app.extensions import db, insert_into
 from app.runs import states
 from app.runs.failures.models import (
     ERROR_MAX,
@@ -42,7 +42,7 @@ def note(ended: Iterable[Mapping[str, Any]]) -> None:
     if not found:
         return
     connection = db.session.connection()
-    told = connection.execute(_ADD[connection.dialect.name], [found[key] for key in sorted(found)])
+    told = connection.execute(_adding(connection.dialect.name), [found[key] for key in sorted(found)])
     ids = {row["last_run_id"] for row in found.values()}
     if back := [_came_back(dict(one), failed) for one in told.mappings() if one["reopened_run_id"] in ids]:
         connection.execute(_OPENED, back)
@@ -80,8 +80,9 @@ def _add(found: dict[Key, Row], failed: dict[Key, list[End]], run: Mapping[str, 
         row |= {"last_at": at, "last_run_id": run["id"], "error": error}
 
 
-def _adding(dialect_insert: Any) -> Any:
-    statement = dialect_insert(_TABLE)
+@cache
+def _adding(dialect: str) -> Any:
+    statement = insert_into(dialect, _TABLE)
     old, new = _TABLE.c, statement.excluded
     since = case((old.state == RESOLVED, old.state_at), (old.state == IGNORED, old.ignored_until))
     is_back, is_first, is_last = (
@@ -100,7 +101,6 @@ def _adding(dialect_insert: Any) -> Any:
     )
 
 
-_ADD = {"postgresql": _adding(postgresql.insert), "sqlite": _adding(sqlite.insert)}
 _OPENED = (
     update(_TABLE)
     .where(_TABLE.c.id == bindparam("of"))
