@@ -24,7 +24,7 @@ _LARGEST_ID = 2**31 - 1
 
 
 class WrongPassword(Invalid):
-    """What was entered is not the present password."""
+    """What was entered is not the current password."""
 
 
 def create(name: str, role: str, now: datetime, password: str | None = None) -> User:
@@ -121,7 +121,7 @@ def change_password(user: User, old: str, new: str, now: datetime) -> None:
     if user.password_hash is not None and not passwords.matches(user.password_hash, old):
         with transaction():
             audit.record("user.password-refused", now, "user", user.id, user.name)
-        raise WrongPassword({"current": [_("This is not your present password.")]})
+        raise WrongPassword({"current": [_("This is not your current password.")]})
     set_password(user, new, now)
 
 

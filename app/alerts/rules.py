@@ -29,7 +29,7 @@ LATE_LEAST = 60  # before that a schedule is not called late anywhere
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 FIELDS: dict[str, Any] = {
     "name": _l("Name"),
-    "kind": _l("What"),
+    "kind": _l("Condition"),
     "enabled": _l("On"),
     "task_name": _l("Task"),
     "queue": _l("Queue"),
@@ -76,7 +76,7 @@ class MessageFilter(lists.Filter):
     rule_id: int | None = lists.of(Whole(1, 2**31 - 1), _l("Rule"))
     channel_id: int | None = lists.of(Whole(1, 2**31 - 1), _l("Channel"))
     state: str | None = lists.of(Choice(OUTCOMES), _l("State"))
-    since: datetime | None = lists.of(QueryMoment(), _l("From"))
+    since: datetime | None = lists.of(QueryMoment(), _l("Since"))
     until: datetime | None = lists.of(QueryMoment(), _l("Until"))
 
 

@@ -269,7 +269,7 @@ def _vanished(run: Run, now: datetime) -> Diagnosis:
         "lost",
         _(
             "Its message is in no queue and no worker has it: somebody removed it, or the broker lost it. "
-            "It will not run; cancel it, then run it again."
+            "It will not run; cancel it, then retry it."
         ),
     )
 

@@ -38,7 +38,7 @@ _SPECIAL: tuple[tuple[Callable[[Run], bool], Explanation], ...] = (
         Explanation(
             "unregistered",
             _l("The worker that took it does not know this task, so nothing was run."),
-            _l("Name the task's module in CELERIAC_TASKS, restart the worker, then run it again."),
+            _l("Name the task's module in CELERIAC_TASKS, restart the worker, then retry it."),
         ),
     ),
     (
@@ -62,7 +62,7 @@ _SPECIAL: tuple[tuple[Callable[[Run], bool], Explanation], ...] = (
         Explanation(
             "worker-lost",
             _l("The process that ran it died: killed from outside, out of memory, or crashed."),
-            _l("Look at the memory and the log of that machine, then run it again."),
+            _l("Look at the memory and the log of that machine, then retry it."),
         ),
     ),
     (

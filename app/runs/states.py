@@ -109,17 +109,17 @@ _STATES = (
     State(
         *(FAILURE, _ENDED, "failed", "failure", _l("Failed")),
         _l("The task raised an error and will not be tried again by itself."),
-        _l("Read the last line of the traceback, mend the cause, then run it again."),
+        _l("Read the last line of the traceback, mend the cause, then retry it."),
     ),
     State(
         *(REVOKED, _ENDED, "cancelled", "cancelled", _l("Cancelled")),
         _l("It was cancelled or terminated. If it had begun, its work may be half done."),
-        _l("Run it again if it is still wanted."),
+        _l("Retry it if it is still wanted."),
     ),
     State(
         *(REJECTED, _ENDED, "failed", "rejected", _l("Rejected")),
         _l("The task rejected its own message, so it counts as not done."),
-        _l("The reason is in the code of the task; run it again when that no longer holds."),
+        _l("The reason is in the code of the task; retry it when that no longer holds."),
     ),
     State(
         *(IGNORED, _ENDED, "cancelled", "ignored", _l("Ignored")),
@@ -129,17 +129,17 @@ _STATES = (
     State(
         *(EXPIRED, _ENDED, "cancelled", "expired", _l("Expired")),
         _l("It waited longer than its message was to live, so the worker dropped it without running it."),
-        _l("Give it a longer time to wait, add a worker, or run it again now."),
+        _l("Give it a longer time to wait, add a worker, or retry it now."),
     ),
     State(
         *(LOST, _ENDED, "failed", "lost", _l("Lost")),
         _l("Its worker died while it ran, and it will not run again by itself."),
-        _l("Find out what kills the worker (often memory) before you run it again."),
+        _l("Find out what kills the worker (often memory) before you retry it."),
     ),
     State(
         *(MISSED, _ENDED, "late", "missed", _l("Missed")),
         _l("Its time passed while nothing could start it."),
-        _l("See that beat runs. Run it again if it is still wanted, or let the schedule catch up."),
+        _l("See that beat runs. Retry it if it is still wanted, or let the schedule catch up."),
     ),
     State(
         *(SKIPPED, _ENDED, "cancelled", "skipped", _l("Skipped")),

@@ -312,7 +312,7 @@ def remove(row: Schedule, by: str | None, now: datetime) -> str:
     """`delete` of a locked row inside the caller's transaction."""
     if row.origin == CODE and row.retired_at is None:
         raise Conflict(
-            _("This schedule is defined in code and would come back. Disable it instead."),
+            _("This schedule is defined in code and would come back. Turn it off instead."),
             code="defined-in-code",
         )
     _permit(Definition.of(row))

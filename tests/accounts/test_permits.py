@@ -267,8 +267,8 @@ def test_import_in_a_request_is_a_door_as_well(stage: SimpleNamespace) -> None:
         ("/schedules/{on}", "Changing or running it needs admin"),
         ("/schedules/{on}/menu", "Changing or running it needs admin"),
         ("/schedules/{gone}", "Bringing it back needs admin"),
-        ("/runs/{failed}", "Running it again needs admin"),
-        ("/runs/{failed}/menu", "Running it again needs admin"),
+        ("/runs/{failed}", "Retrying it needs admin"),
+        ("/runs/{failed}/menu", "Retrying it needs admin"),
         ("/queues/default?tab=held", "needs admin"),
     ],
 )

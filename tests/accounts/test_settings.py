@@ -30,7 +30,7 @@ def test_every_role_has_settings(signed_in: SignedIn) -> None:
     for role in ("viewer", "operator", "admin"):
         page = signed_in(role).get("/settings")
         assert page.status_code == 200
-        assert "Make a token" in page.text
+        assert "Create token" in page.text
         assert ('href="/settings/users"' in page.text) == (role == "admin")
 
 

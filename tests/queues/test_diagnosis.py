@@ -159,7 +159,7 @@ def test_a_worker_has_it_in_its_hands_or_it_is_lost(app: Flask) -> None:
     assert queues.diagnose(run, [Consumer()], NOW + timedelta(seconds=29)).reason == "taken"
     lost = queues.diagnose(run, [Consumer()], NOW + timedelta(seconds=31))
     assert lost.reason == "lost"
-    assert "run it again" in lost.detail
+    assert "retry it" in lost.detail
 
 
 def test_it_runs_before_the_history_knows(app: Flask) -> None:

@@ -47,6 +47,14 @@ WORDS = {
     "Cancelled": "已取消",
     "Held": "已搁置",
     "Late": "延迟",
+    "Taken": "已领取",
+    "last seen": "最近活跃",
+    "%(name)s is offline.": "%(name)s 已下线。",
+    "until it restarts": "重启后失效",
+    "As chosen on each computer": "跟随各设备设置",
+    "Soft time limit": "软时间限制",
+    "late, after it has run": "运行结束后确认（acks_late）",  # noqa: RUF001
+    "The code shows here when the values can be sent.": "参数填写正确后，这里显示等效代码。",  # noqa: RUF001
 }
 
 
@@ -298,7 +306,62 @@ def test_the_messages_of_a_language_are_read_once(
     assert read == [["zh_Hans_CN"]]
 
 
-@pytest.mark.parametrize("word", ["您", "回溯", "引发", "软时限", "。 ", "(?<!消息)代理(?![码程])"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        *(
+            "您",
+            "回溯",
+            "错误堆栈到",
+            "引发",
+            "(?<!之后)释放",
+            "软时限",
+            "时限",
+            "记录进程",
+            "新建计划",
+            "。 ",
+        ),
+        *("(?<!消息)代理(?![码程])", "(^|[。；])它(?!们)"),  # noqa: RUF001
+    ],
+)
 def test_one_thing_has_one_word_in_chinese(chinese: Catalog, word: str) -> None:
-    texts = [one.string if isinstance(one.string, str) else " ".join(one.string) for one in chinese if one.id]
+    texts = [forms(one.string)[0] for one in messages(chinese)]
     assert [text for text in texts if re.search(word, text)] == []
+
+
+def test_one_act_has_one_word_in_english(code: Catalog) -> None:
+    """Retry, Create, Turn off and the current password: no other word for them."""
+    others = re.compile(
+        r"\b[Rr]un(ning)? (it|them) again|[Rr]erun|[Pp]resent password|^Mak(e|ing)\b.{0,12}\w+$|Disable\b"
+    )
+    texts = [text for one in messages(code) for text in forms(one.id)]
+    assert [text for text in texts if others.search(text)] == []
+
+
+def test_every_retry_is_one_in_chinese(chinese: Catalog) -> None:
+    named = [
+        one for one in messages(chinese) if re.search(r"\b([Rr]etry(ing)?|[Rr]etried)\b(?!-)", key(one)[1])
+    ]
+    assert len(named) > 10
+    assert [key(one) for one in named if "重试" not in forms(one.string)[0]] == []
+
+
+@pytest.mark.parametrize(
+    ("context", "english", "expected"),
+    [
+        ("act", "Schedule", "设为定时"),
+        (None, "Schedule", "定时计划"),
+        (None, "never", "从未"),
+        (None, "no end", "永不失效"),
+        (None, "What", "操作"),
+        (None, "Condition", "条件"),
+        (None, "From", "来源"),
+        (None, "Since", "起始时间"),
+    ],
+)
+def test_what_english_says_in_one_word_chinese_tells_apart(
+    chinese: Catalog, context: str | None, english: str, expected: str
+) -> None:
+    message = chinese.get(english, context)
+    assert message is not None
+    assert message.string == expected

@@ -47,7 +47,7 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
             ("30", _l("in 30 days")),
             ("90", _l("in 90 days")),
             ("365", _l("in a year")),
-            ("0", _l("never")),
+            ("0", _l("no end")),
         ),
         default="90",
     )

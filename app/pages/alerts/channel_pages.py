@@ -32,7 +32,7 @@ def create_channel() -> Any:
         made = channels.create(form.values(), current_user.name, viewer.now())
     except Invalid as error:
         return _refused(form, error)
-    toast(_("The channel %(name)s was made", name=made.name), _("Send a test to see that it works."))
+    toast(_("The channel %(name)s was created", name=made.name), _("Send a test to see that it works."))
     return go_to(url_for(".index"))
 
 

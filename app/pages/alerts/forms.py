@@ -25,7 +25,7 @@ class RuleForm(Form):
     """A rule. What may stand in it is checked where rules are saved."""
 
     kind = SelectField(
-        _l("What"),
+        _l("Condition"),
         choices=_choices({name: kind.label for name, kind in KINDS.items()}),
         validate_choice=False,
         default="run_failed",

@@ -44,7 +44,7 @@ def create() -> Any:
         row = rules.create(form.values(), current_user.name, viewer.now())
     except Invalid as error:
         return _refused(form, error)
-    toast(_("The alert %(name)s was made", name=row.name))
+    toast(_("The alert %(name)s was created", name=row.name))
     return go_to(url_for(".index"))
 
 

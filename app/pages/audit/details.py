@@ -47,7 +47,7 @@ _WORDS: dict[str, Any] = {
     "link": _l("Sign-in link"),
     "address": _l("Address"),
     "new_name": _l("Name"),
-    "rule_kind": _l("What"),
+    "rule_kind": _l("Condition"),
     "channel_kind": _l("Kind"),
 }
 # A change that was noted as its value before and after; by action the name of the value.

@@ -60,7 +60,7 @@ ACTIONS: dict[str, Any] = {
     "user.create": _l("Created a user"),
     "user.role": _l("Changed a role"),
     "user.password": _l("Changed a password"),
-    "user.password-refused": _l("Guessed the present password wrong"),
+    "user.password-refused": _l("Guessed the current password wrong"),
     "user.link": _l("Created a sign-in link"),
     "user.deactivate": _l("Shut a user out"),
     "user.activate": _l("Let a user in again"),
