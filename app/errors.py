@@ -64,6 +64,13 @@ class Invalid(CeleriacError):
         super().__init__(detail or "; ".join(f"{f}: {m}" for f, ms in self.errors.items() for m in ms))
 
 
+class DiskFull(CeleriacError):
+    """There is no room for what was sent (507)."""
+
+    status = 507
+    code = "disk-full"
+
+
 class BrokerUnavailable(CeleriacError):
     """Redis, or the RabbitMQ that holds the queues, does not answer (503)."""
 

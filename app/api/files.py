@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request, url_for
 from marshmallow import fields
 
 from app import files
 from app.api import frame
 from app.api.fields import Moment, Schema
 from app.clock import utcnow
-from app.lists.fields import Text
+from app.lists.fields import Text, TrueOrFalse
 from app.web.permissions import requires
 from app.web.sending import as_attachment
 
@@ -45,6 +45,12 @@ class PathQuery(Schema):
     path = Text(required=True, metadata={"description": _PATH})
 
 
+class UploadQuery(PathQuery):
+    replace = TrueOrFalse(
+        load_default=False, metadata={"description": "Whether a file of this name is replaced."}
+    )
+
+
 def init_app(app: Flask) -> None:
     frame.register(bp)
 
@@ -71,6 +77,17 @@ def get_file(query: dict[str, Any]) -> Response:
     """The content of a file"""
     file, entry = files.opened(query["path"])
     return as_attachment(file, entry.name, entry.changed_at)
+
+
+@bp.route("/files/content", methods=["PUT"])
+@requires("operate")
+@bp.arguments(UploadQuery, location="query")
+@bp.response(201, FileSchema)
+def put_file(query: dict[str, Any]) -> tuple[files.Entry, int, dict[str, str]]:
+    """Upload a file: the body is its content"""
+    folder, slash, name = query["path"].rpartition("/")
+    entry = files.save(folder or slash, name, request.stream, utcnow(), query["replace"])
+    return entry, 201, {"Location": url_for(".get_file", path=entry.path)}
 
 
 @bp.route("/files/content", methods=["DELETE"])

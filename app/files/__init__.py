@@ -2,5 +2,6 @@
 
 from app.files.folders import ENTRIES_MAX, Entry, Listing, delete, listing, opened
 from app.files.results import named_in
+from app.files.uploads import save
 
-__all__ = ["ENTRIES_MAX", "Entry", "Listing", "delete", "listing", "named_in", "opened"]
+__all__ = ["ENTRIES_MAX", "Entry", "Listing", "delete", "listing", "named_in", "opened", "save"]

@@ -50,7 +50,7 @@ class Listing:
 def listing(path: str = "") -> Listing:
     """What is in a folder; without a path the first root. Raises `Invalid` and `NotFound`."""
     roots = settings().file_folders
-    real = _allowed(path or str(roots[0]), "folder")
+    real = allowed(path, "folder")
     if not real.is_dir():
         if path:
             raise NotFound(_("There is no such folder."))
@@ -73,7 +73,7 @@ def listing(path: str = "") -> Listing:
 
 def opened(path: str) -> tuple[BinaryIO, Entry]:
     """A file, open for reading, and what is known of it. Raises `Invalid` and `NotFound`."""
-    real = _allowed(path, "path")
+    real = allowed(path, "path")
     try:
         # a pipe would be waited for; what became a link since is not followed
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -91,13 +91,18 @@ def delete(path: str, now: datetime) -> None:
     file, entry = opened(path)
     file.close()
     try:
-        os.unlink(_allowed(path, "path"))
+        os.unlink(allowed(path, "path"))
     except FileNotFoundError:
         raise NotFound(_("There is no such file.")) from None
     except OSError as error:
         raise Invalid({"path": [_("It cannot be deleted: %(why)s", why=error.strerror)]}) from None
     with transaction():
         audit.record("file.remove", now, "file", "", entry.path, bytes=entry.size)
+
+
+def known(real: Path) -> Entry:
+    """What is known of a file or folder under the roots."""
+    return _entry(real.name, named(real), real.stat())
 
 
 def named(real: Path) -> str:
@@ -111,9 +116,10 @@ def is_fit(name: str) -> bool:
     return bool(name) and not name.startswith(".") and not _NO_TEXT.search(name) and "/" not in name
 
 
-def _allowed(path: str, field: str) -> Path:
-    """The real path; raises `Invalid` for one that leads outside the roots, by whatever way."""
+def allowed(path: str, field: str) -> Path:
+    """The real path of a path; raises `Invalid` for one that leads outside the roots, by whatever way."""
     roots = settings().file_folders
+    path = path or (str(roots[0]) if field == "folder" else "")
     try:
         real = resolve_under(path, roots)
     except OutsideFolders:

@@ -9,6 +9,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import files
+from app.errors import CeleriacError, Invalid
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.htmx import go_to
@@ -38,6 +39,22 @@ def content() -> Response:
     """The file to be kept: never shown by the browser."""
     file, entry = files.opened(request.args.get("path", ""))
     return as_attachment(file, entry.name, entry.changed_at)
+
+
+@bp.post("/upload")
+@requires("operate")
+def upload() -> AnyResponse:
+    folder, file = request.args.get("folder", ""), request.files.get("file")
+    try:
+        if file is None or not file.filename:
+            raise Invalid({"file": [_("Choose a file.")]})
+        replace = request.form.get("replace") == "true"
+        entry = files.save(folder, file.filename, file.stream, viewer.now(), replace)
+    except CeleriacError as error:
+        toast(_("Nothing was uploaded"), error.detail, failed=True)
+    else:
+        toast(_("%(name)s is uploaded", name=entry.name), _("Tasks know it as %(path)s.", path=entry.path))
+    return go_to(url_for("files.index", folder=folder or None))
 
 
 @bp.get("/delete")

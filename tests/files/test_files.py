@@ -1,8 +1,10 @@
 """Files through the browser and REST: what is listed, who may have it, how it is sent; nothing outside."""
 
+import errno
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from app import audit, files
 from app.clock import utcnow
-from app.errors import Invalid, NotFound
+from app.errors import Conflict, DiskFull, Invalid, NotFound
 from app.extensions import db
 from app.runs import Run
 
@@ -137,6 +139,76 @@ def test_a_file_is_deleted_after_a_question(
     note = audit.page(audit.AuditFilter(action="file.remove")).items[0]
     assert (note.object_name, note.details) == ("reports/a.txt", {"bytes": 3})
     assert post(browser, "/files/delete?path=reports/a.txt").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["../a.txt", "..", ".a", "", "a\\b", "a\x00b", "图" * 86])
+def test_an_upload_needs_a_fit_name(root: Path, name: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        files.save("", name, BytesIO(b"x"), NOW)
+    assert list(refused.value.errors) == ["name"]
+    assert list(root.iterdir()) == []
+
+
+def test_an_upload_replaces_only_when_asked_and_follows_no_link(root: Path) -> None:
+    assert files.save("", "a.txt", BytesIO(b"one"), NOW).path == "a.txt"
+    with pytest.raises(Conflict):
+        files.save("", "a.txt", BytesIO(b"two"), NOW)
+    assert (root / "a.txt").read_text() == "one"
+    files.save("", "a.txt", BytesIO(b"two"), NOW, replace=True)
+    (root / "link").symlink_to(root.parent / "secret.txt")
+    (root / "out").symlink_to(root.parent)
+    with pytest.raises(Conflict):
+        files.save("", "link", BytesIO(b"x"), NOW, replace=True)
+    for folder in ("out", "..", "/tmp"):
+        with pytest.raises(Invalid):
+            files.save(folder, "b.txt", BytesIO(b"x"), NOW)
+    with pytest.raises(NotFound):
+        files.save("none", "b.txt", BytesIO(b"x"), NOW)
+    assert (root.parent / "secret.txt").read_text() == "secret"
+    assert sorted(one.name for one in root.iterdir()) == ["a.txt", "link", "out"]
+    assert (root / "a.txt").read_text() == "two"
+
+
+class Ending(BytesIO):
+    """An upload that finds the disk full."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_leaves_nothing_behind(root: Path) -> None:
+    with pytest.raises(DiskFull):
+        files.save("", "a.txt", Ending(), NOW)
+    assert list(root.iterdir()) == []
+
+
+def test_a_file_is_uploaded_by_a_form(
+    root: Path, signed_in: SignedIn, post: Callable[..., TestResponse]
+) -> None:
+    browser = signed_in("operator")
+    assert post(browser, "/files/upload", {"file": (BytesIO(b"a,b"), "in.csv")}).location == "/files"
+    assert (root / "in.csv").read_text() == "a,b"
+    assert "Tasks know it as in.csv." in browser.get("/files").text
+    post(browser, "/files/upload", {"file": (BytesIO(b"x"), "../out.csv")})
+    assert "Nothing was uploaded" in browser.get("/files").text
+    assert not (root.parent / "out.csv").exists()
+    assert post(signed_in("viewer"), "/files/upload", {}).status_code == 403
+    assert audit.page(audit.AuditFilter(action="file.upload")).items[0].object_name == "in.csv"
+
+
+def test_rest_takes_a_file(root: Path, app: Flask, caller: Callable[[str], Any]) -> None:
+    operator = caller("operator")
+    address = "/files/content?path=in.bin"
+    made = operator("PUT", address, data=b"\x00\xff")
+    assert (made.status_code, made.json["size"]) == (201, 2)
+    assert operator("PUT", address, data=b"x").status_code == 409
+    assert operator("PUT", address + "&replace=true", data=b"x").status_code == 201
+    assert (root / "in.bin").read_bytes() == b"x"
+    assert operator("PUT", "/files/content?path=../x", data=b"x").status_code == 422
+    large = b"x" * (app.config["MAX_CONTENT_LENGTH"] + 1)
+    assert operator("PUT", "/files/content?path=large", data=large).status_code == 413
+    assert sorted(one.name for one in root.iterdir()) == ["in.bin"]
+    assert caller("viewer")("PUT", address, data=b"x").status_code == 403
 
 
 def test_rest_lists_sends_and_deletes(root: Path, caller: Callable[[str], Any]) -> None:

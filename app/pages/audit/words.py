@@ -12,6 +12,7 @@ ACTIONS: dict[str, Any] = {
     "run.delete": _l("Deleted runs from the history"),
     "backup.delete": _l("Removed older backups"),
     "file.delete": _l("Removed old files"),
+    "file.upload": _l("Uploaded a file"),
     "file.remove": _l("Deleted a file"),
     "schedule.create": _l("Created a schedule"),
     "schedule.update": _l("Changed a schedule"),
