@@ -1,5 +1,6 @@
 """The Files page: what lies in the folders that tasks may use, to look at, to take along and to delete."""
 
+from pathlib import PurePath
 from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request, url_for
@@ -9,7 +10,8 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import files
-from app.errors import CeleriacError, Invalid
+from app.catalog.parameters import Parameter
+from app.errors import CeleriacError, Invalid, NotFound
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.htmx import go_to
@@ -24,6 +26,8 @@ bp = Blueprint("files", __name__, url_prefix="/files")
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.add_template_global(_of_result, "files_of_result")
+    app.add_template_global(_there, "files_there")
+    app.add_template_global(_is_path, "is_path")
     register(app, Entry("files.index", _l("Files"), "folder-input", 80, right="operate"))
 
 
@@ -81,3 +85,17 @@ def _folder_of(path: str) -> str:
 def _of_result(result: Any) -> list[files.Entry]:
     """The files that a result names, for whoever may have them."""
     return files.named_in(result) if current_user.can("operate") else []
+
+
+def _there() -> list[files.Entry]:
+    """What a form offers for a path, for whoever may see it."""
+    try:
+        return files.listing().entries if current_user.can("operate") else []
+    except NotFound:  # it cannot be read, which the Files page says; the form can do without
+        return []
+
+
+def _is_path(parameter: Parameter) -> bool:
+    """Whether a parameter takes a path, for whoever may see what is there."""
+    core = parameter.shape.core
+    return isinstance(core, type) and issubclass(core, PurePath) and current_user.can("operate")

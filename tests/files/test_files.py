@@ -236,6 +236,15 @@ def test_a_result_links_the_files_it_names(
     assert link not in signed_in("viewer").get(f"/runs/{run_id}").text
 
 
+def test_a_path_in_a_form_offers_what_is_there(root: Path, signed_in: SignedIn) -> None:
+    (root / "in.csv").write_text("a,b")
+    shown = signed_in("operator").get("/tasks/files.clean_up").text
+    assert 'list="p-folder-there"' in shown
+    assert '<option value="in.csv">' in shown
+    assert 'list="p-pattern-there"' not in shown
+    assert "in.csv" not in signed_in("viewer").get("/tasks/files.clean_up").text
+
+
 def finished(result: Any) -> str:
     """A run that ended with a result."""
     now = utcnow()
