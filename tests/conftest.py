@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -357,6 +358,9 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
         ownership.find_other_app(broker.client(), broker.keys(), flask_app.config["SETTINGS"])  # it is ours
         yield flask_app
         db.session.remove()
+    for thread in threading.enumerate():  # what acts on many runs would still be writing in the next test
+        if thread.name.startswith("bulk-"):
+            thread.join(30)
 
 
 @pytest.fixture

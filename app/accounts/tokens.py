@@ -39,13 +39,9 @@ def create(
     """
     if by and by.id != user.id and not by.can(roles.ADMINISTER):
         raise Forbidden(_("Only an admin can make a token for somebody else."))
-    label = " ".join(label.split())
-    if len(label) > LABEL_MAX:
-        raise Invalid({"label": [_("A label may have at most %(n)s characters.", n=LABEL_MAX)]})
-    if not label.isprintable():
-        raise Invalid({"label": [_("A label is one line of text.")]})
     if not user.active:
         raise Invalid({"user": [_("%(name)s is not active.", name=user.name)]})
+    label = _checked_label(label)
     own = by if by and by.id == user.id else None
     role = _checked_role(role, own.acting_role if own else user.role)
     if own and role is None and own.acting_role != own.role:
@@ -124,6 +120,15 @@ def revoke(token_id: int, now: datetime, by: User | None = None) -> None:
     with transaction():
         token.revoked_at = now
         audit.record("token.revoke", now, "token", token_id, token.label or token.start, user=token.user.name)
+
+
+def _checked_label(label: str) -> str:
+    label = " ".join(label.split())
+    if len(label) > LABEL_MAX:
+        raise Invalid({"label": [_("A label may have at most %(n)s characters.", n=LABEL_MAX)]})
+    if not label.isprintable():
+        raise Invalid({"label": [_("A label is one line of text.")]})
+    return label
 
 
 def _checked_role(role: str | None, most: str) -> str | None:

@@ -1,11 +1,13 @@
 """The pages and the REST calls of other apps' brokers."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app import brokers
+from app.clock import utcnow
 from tests.brokers.conftest import Theirs
 
 Caller = Callable[[str], Any]
@@ -109,6 +111,20 @@ def test_an_admin_allows_changes_and_makes_them_on_the_page(
     assert brokers.find_queue(brokers.find("shop"), "celery").waiting == 0
     post(browser, "/brokers/shop/forbid")
     assert not brokers.find("shop").may_change
+
+
+def test_terminate_asks_first(theirs: Theirs, signed_in: SignIn, post: Any) -> None:
+    browser, run_id = signed_in("operator"), theirs.send(1)
+    brokers.allow("shop", "mei", utcnow())
+    with theirs.connection() as connection:
+        taken = connection.SimpleQueue("celery").get(timeout=5)
+        link = re.search(r'href="(/brokers/shop/revoke[^"]+)"', browser.get("/brokers/shop").text)
+        taken.requeue()
+    assert link
+    asked = browser.get(link[1]).text
+    assert "half done" in asked
+    assert f'name="id" value="{run_id}"' in asked
+    assert 'name="terminate" value="1"' in asked
 
 
 def test_a_broker_that_is_away_is_told_on_its_page(theirs: Theirs, signed_in: SignIn) -> None:

@@ -245,7 +245,7 @@ def test_purge_waits_for_the_name_and_is_undone(visit: Visit, ids: list[str]) ->
     page = visit(Q, role="admin")
     page.get_by_role("link", name="Purge").click()
     purge = page.get_by_role("dialog").get_by_role("button", name="Purge 6 runs")
-    expect(page.locator("#purge-name")).to_be_focused()
+    expect(page.locator("#typed-name")).to_be_focused()
     expect(purge).to_be_disabled()
     page.keyboard.type("defaul")
     page.keyboard.press("Enter")

@@ -58,6 +58,15 @@ def change(name: str, queue: str) -> Response:
     return go_to(url_for(".queue", name=name, queue=queue))
 
 
+@bp.get("/<name>/revoke")
+@requires("operate")
+def ask_to_revoke(name: str) -> str:
+    place, above = brokers.find(name), _above(name)
+    return question(
+        "brokers/_terminate.html", _("Terminate run"), above, place=place, id=request.args.get("id", "")
+    )
+
+
 @bp.post("/<name>/revoke")
 @requires("operate")
 def revoke(name: str) -> Response:
@@ -107,9 +116,6 @@ def _ask_purge(name: str, queue: str, problem: str = "") -> str:
     return question("brokers/_purge.html", _("Purge"), above, queue=found, place=found.place, problem=problem)
 
 
-def _above(name: str, queue: str) -> list[tuple[str, str]]:
-    return [
-        (url_for("queues.index"), _("Queues")),
-        (url_for(".show", name=name), name),
-        (url_for(".queue", name=name, queue=queue), queue),
-    ]
+def _above(name: str, queue: str = "") -> list[tuple[str, str]]:
+    above = [(url_for("queues.index"), _("Queues")), (url_for(".show", name=name), name)]
+    return [*above, (url_for(".queue", name=name, queue=queue), queue)] if queue else above
