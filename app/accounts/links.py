@@ -34,6 +34,11 @@ def make(user: User, now: datetime) -> str:
     return PATH + secret
 
 
+def drop(user_id: int) -> None:
+    """End a user's links inside the caller's transaction."""
+    db.session.execute(delete(LoginLink).where(LoginLink.user_id == user_id))
+
+
 def open_for(secret: str, now: datetime) -> User | None:
     """The user whom an open link would sign in; it stays open."""
     return db.session.scalar(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from app import audit
 from app.accounts.models import ApiToken, User
@@ -114,12 +114,31 @@ def get(token_id: int, by: User | None = None) -> ApiToken:
     return token
 
 
+def count(user: User, now: datetime) -> int:
+    """How many tokens of a user count now."""
+    query = select(func.count()).select_from(ApiToken).where(ApiToken.user_id == user.id, _open(now))
+    return db.session.scalar(query) or 0
+
+
 def revoke(token_id: int, now: datetime, by: User | None = None) -> None:
     """End a token; it stays ended. Raises as `get` does."""
     token = get(token_id, by)
     with transaction():
         token.revoked_at = now
         audit.record("token.revoke", now, "token", token_id, token.label or token.start, user=token.user.name)
+
+
+def drop(user_id: int, now: datetime) -> int:
+    """End all tokens of a user inside the caller's transaction; how many that were."""
+    ended = update(ApiToken).where(ApiToken.user_id == user_id, _open(now)).values(revoked_at=now)
+    return len(db.session.scalars(ended.returning(ApiToken.id)).all())
+
+
+def take_up_again(user_id: int, dropped_at: datetime) -> int:
+    """Take back what `drop` did at a moment, inside the caller's transaction; how many tokens count again."""
+    dropped = (ApiToken.user_id == user_id, ApiToken.revoked_at == dropped_at)
+    again = update(ApiToken).where(*dropped).values(revoked_at=None)
+    return len(db.session.scalars(again.returning(ApiToken.id)).all())
 
 
 def _checked_label(label: str) -> str:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
-from app.accounts import links, passwords, sessions
+from app.accounts import links, passwords, sessions, tokens
 from app.accounts.models import User
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
@@ -19,6 +19,7 @@ from app.web import roles
 
 FIRST_ADMIN = "admin"
 NAME_MAX = 40
+UNDO_WITHIN = timedelta(minutes=10)
 _NAME = re.compile(r"[^\W_][\w.@+-]*")
 _LARGEST_ID = 2**31 - 1
 
@@ -134,20 +135,34 @@ def set_role(user: User, role: str, now: datetime) -> None:
         audit.record("user.role", now, "user", user.id, user.name, before=before, after=role)
 
 
-def deactivate(user: User, now: datetime) -> None:
-    """Shut a user out: sessions end, tokens and links stop working. Raises `Conflict` as `set_role` does."""
+def deactivate(user: User, now: datetime) -> int:
+    """Shut a user out: sessions, tokens and links end. Returns how many tokens that were.
+
+    Raises `Conflict` as `set_role` does.
+    """
     with transaction():
         _keep_an_admin(user, False)
         user.active = False
         sessions.drop(user.id)
-        audit.record("user.deactivate", now, "user", user.id, user.name)
+        links.drop(user.id)
+        ended = tokens.drop(user.id, now)
+        audit.record("user.deactivate", now, "user", user.id, user.name, revoked=ended)
+    return ended
 
 
-def activate(user: User, now: datetime) -> None:
-    """Let a user in again, with the same password and tokens."""
+def activate(user: User, now: datetime, undo_of: datetime | None = None) -> int:
+    """Let a user in again, with the same password. Tokens that ended stay ended: somebody may have them.
+
+    `undo_of` is the moment of a deactivation that is taken back: within some minutes the tokens that it
+    ended count again. Returns how many do.
+    """
+    back = 0
     with transaction():
         user.active = True
-        audit.record("user.activate", now, "user", user.id, user.name)
+        if undo_of and timedelta(0) <= now - undo_of <= UNDO_WITHIN:
+            back = tokens.take_up_again(user.id, undo_of)
+        audit.record("user.activate", now, "user", user.id, user.name, restored=back)
+    return back
 
 
 def set_preferences(user: User, timezone: str | None, theme: str | None, locale: str | None) -> None:

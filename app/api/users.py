@@ -31,7 +31,7 @@ class NewUserSchema(Schema):
 
 class UserChangesSchema(Schema):
     role = fields.String(metadata=_ROLE)
-    active = Flag(metadata={"description": "false signs the user out everywhere; tokens do not work."})
+    active = Flag(metadata={"description": "false signs the user out everywhere and ends their tokens."})
 
 
 class UserSchema(Schema):

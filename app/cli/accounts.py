@@ -129,10 +129,10 @@ def sign_out(name: str, session_id: int | None) -> None:
 @click.argument("name")
 @told_plainly
 def deactivate(name: str) -> None:
-    """Shut a user out: sessions end, tokens stop working."""
+    """Shut a user out: sessions, links and tokens end."""
     user = users.find(name)
-    users.deactivate(user, utcnow())
-    click.echo(f"{user.name} is inactive.")
+    ended = users.deactivate(user, utcnow())
+    click.echo(f"{user.name} is inactive, tokens ended: {ended}.")
 
 
 @users_group.command("activate")

@@ -224,9 +224,7 @@ def test_roles_and_shutting_out(signed_in: SignedIn, submit: Callable[..., TestR
     assert "Signed in as mei, operator" in mei.get("/settings").text
     assert submit(boss, f"/users/{mei_id}/role", role="king").status_code == 422
     assert submit(boss, f"/users/{mei_id}/deactivate").status_code == 303
-    told = boss.get("/settings/users").text
-    assert "mei is deactivated" in told
-    assert f'<form method="post" action="/settings/users/{mei_id}/activate">' in told  # undo
+    assert "mei is deactivated" in boss.get("/settings/users").text
     assert mei.get("/settings").status_code == 302
     assert submit(boss, f"/users/{mei_id}/link").status_code == 409
     assert submit(boss, f"/users/{mei_id}/activate").status_code == 303
@@ -238,6 +236,35 @@ def test_roles_and_shutting_out(signed_in: SignedIn, submit: Callable[..., TestR
     assert submit(boss, f"/users/{2**80}/deactivate").status_code == 404
     page = boss.get("/settings/users").text
     assert "Deactivate mei" in page
+
+
+def test_a_deactivation_says_how_many_tokens_it_ends_and_its_undo_brings_them_back(
+    signed_in: SignedIn, submit: Callable[..., TestResponse]
+) -> None:
+    boss, mei = signed_in("admin", "boss"), users.create("mei", "viewer", utcnow())
+    secret = tokens.create(mei, "", utcnow())[1]
+    path = f"/users/{mei.id}"
+    asked = boss.get(f"/settings{path}/deactivate").text
+    assert "1 token ends for good" in asked
+    assert f'action="/settings{path}/deactivate"' in asked
+    submit(boss, f"{path}/deactivate")
+    told = boss.get("/settings/users").text
+    assert "Signed out everywhere; 1 token ended." in told
+    undo = re.search(rf'action="/settings{path}/activate">.*?name="undo_of" value="([^"]+)"', told, re.S)
+    assert undo
+    assert submit(boss, f"{path}/activate", undo_of="yesterday").status_code == 422
+    assert not users.get(mei.id).active
+    submit(boss, f"{path}/activate", undo_of=undo[1])
+    assert "1 token works again." in boss.get("/settings/users").text
+    assert tokens.find(secret, utcnow())
+
+
+def test_a_token_that_was_never_used_and_has_no_end_says_so(signed_in: SignedIn) -> None:
+    client = signed_in("admin", "boss")
+    tokens.create(users.find("boss"), "", utcnow())
+    page = client.get("/settings").text
+    assert re.search(r'data-label="Last used"><span class="dim">never<', page)
+    assert re.search(r'data-label="Ends"><span class="dim">no end<', page)
 
 
 def test_everyone_makes_tokens_for_themselves_within_their_role(

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from app import audit
 from app.accounts import tokens, users
 from app.errors import Forbidden, Invalid, NotFound
 from app.extensions import db
@@ -39,15 +40,36 @@ def test_a_token_ends_when_it_is_revoked(app: Flask, now: datetime) -> None:
         tokens.revoke(token.id, now)
 
 
-def test_a_token_rests_with_its_user(app: Flask, now: datetime) -> None:
-    mei = users.create("mei", "operator", now)
-    _token, secret = tokens.create(mei, "", now)
-    users.deactivate(mei, now)
-    assert tokens.find(secret, now) is None
+@pytest.mark.database
+def test_a_token_ends_with_its_user(app: Flask, now: datetime) -> None:
+    mei, tom = users.create("mei", "operator", now), users.create("tom", "operator", now)
+    secret, others = tokens.create(mei, "", now)[1], tokens.create(tom, "", now)[1]
+    tokens.create(mei, "ends by itself", now, expires_at=now + timedelta(seconds=1))
+    gone = now + timedelta(minutes=1)
+    assert (tokens.count(mei, gone), users.deactivate(mei, gone)) == (1, 1)
+    assert tokens.find(secret, gone) is None
     with pytest.raises(Invalid):
-        tokens.create(mei, "", now)
-    users.activate(mei, now)
-    assert tokens.find(secret, now)
+        tokens.create(mei, "", gone)
+    assert users.activate(mei, gone) == 0  # who was let in again gets new tokens
+    assert tokens.find(secret, gone) is None
+    assert tokens.find(others, gone)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "undone", "back"), [(10, 0, 1), (11, 0, 0), (-1, 0, 0), (1, 1, 0)], ids=str
+)
+def test_a_deactivation_can_be_taken_back_for_ten_minutes(
+    app: Flask, now: datetime, minutes: int, undone: int, back: int
+) -> None:
+    mei = users.create("mei", "operator", now)
+    secret, ended = tokens.create(mei, "", now)[1], tokens.create(mei, "", now)[0]
+    tokens.revoke(ended.id, now - timedelta(seconds=1))  # by hand, so it stays revoked
+    users.deactivate(mei, now)
+    at = now + timedelta(minutes=minutes)
+    assert users.activate(mei, at, undo_of=now + timedelta(seconds=undone)) == back
+    assert bool(tokens.find(secret, at)) is bool(back)
+    (entry,) = audit.page(audit.AuditFilter(action="user.activate")).items
+    assert entry.details == {"restored": back}
 
 
 def test_only_its_user_or_an_admin_may_revoke(app: Flask, now: datetime) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -16,6 +17,8 @@ from app.errors import Conflict, Invalid
 from app.pages.accounts.forms import UserForm
 from app.pages.accounts.settings import bp, new_token, take_errors, token_form
 from app.web import viewer
+from app.web.dialogs import question
+from app.web.moments import moment
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -76,13 +79,25 @@ def change_role(user_id: int) -> Response:
     return _back()
 
 
+@bp.get("/users/<int:user_id>/deactivate")
+@requires("administer")
+def ask_to_deactivate(user_id: int) -> str:
+    user, now = users.get(user_id), utcnow()
+    above = [(url_for(".index"), _("Settings")), (url_for(".list_users"), _("Users"))]
+    shown = {"sessions": len(sessions.listing(now, user)), "tokens": tokens.count(user, now)}
+    return question("accounts/_deactivate.html", _("Deactivate"), above, user=user, **shown)
+
+
 @bp.post("/users/<int:user_id>/deactivate")
 @requires("administer")
 def deactivate_user(user_id: int) -> Response:
-    user = users.get(user_id)
-    users.deactivate(user, utcnow())
-    told = _("%(name)s is deactivated", name=user.name), _("Signed out everywhere; tokens do not work.")
-    toast(*told, undo=url_for(".activate_user", user_id=user_id))
+    user, now = users.get(user_id), utcnow()
+    ended = users.deactivate(user, now)
+    told = ngettext(
+        "Signed out everywhere; %(num)s token ended.", "Signed out everywhere; %(num)s tokens ended.", ended
+    )
+    undo = url_for(".activate_user", user_id=user_id)
+    toast(_("%(name)s is deactivated", name=user.name), told, undo=undo, values={"undo_of": now.isoformat()})
     return _back()
 
 
@@ -90,8 +105,9 @@ def deactivate_user(user_id: int) -> Response:
 @requires("administer")
 def activate_user(user_id: int) -> Response:
     user = users.get(user_id)
-    users.activate(user, utcnow())
-    toast(_("%(name)s is active again", name=user.name))
+    back = users.activate(user, utcnow(), moment("undo_of") if "undo_of" in request.form else None)
+    told = ngettext("%(num)s token works again.", "%(num)s tokens work again.", back) if back else ""
+    toast(_("%(name)s is active again", name=user.name), told)
     return _back()
 
 
