@@ -29,7 +29,8 @@
   const regions = () => document.querySelectorAll("[data-live]");
   const isLive = (element) => element?.matches?.("[data-live]");
   const isFrame = (element) => element?.dataset?.live === "frame";
-  const ofPage = () => [...regions()].filter((region) => !isFrame(region));
+  const isEnds = (element) => element?.dataset?.live === "ends"; // static/run-ends.js tells what it holds
+  const ofPage = () => [...regions()].filter((region) => !isFrame(region) && !isEnds(region));
 
   function inHand(part) {
     const selection = getSelection();
@@ -61,7 +62,8 @@
     if (!isLive(event.detail.ctx.sourceElement)) return;
     const idle = Date.now() - activeAt > IDLE_AFTER && ++asked % 5;
     const halted = paused && ofPage().length > 0; // a page without a pill could not be resumed
-    if (halted || document.hidden || idle || isSignedOut) event.preventDefault();
+    const waits = isEnds(event.detail.ctx.sourceElement); // most of all while nobody looks
+    if (isSignedOut || (!waits && (halted || document.hidden || idle))) event.preventDefault();
   });
 
   let isSignedOut = false;
@@ -74,7 +76,7 @@
   document.addEventListener("htmx:after:request", (event) => {
     const { sourceElement, response } = event.detail.ctx;
     if (isLive(sourceElement) && response?.status === 401) signedOut();
-    if (!isLive(sourceElement) || isFrame(sourceElement)) return;
+    if (!isLive(sourceElement) || isFrame(sourceElement) || isEnds(sourceElement)) return;
     if (response.status === 204 || response.raw.ok) freshAt = Date.now();
   });
 

@@ -26,6 +26,7 @@ class User(Base):
     timezone: Mapped[str | None] = mapped_column(String(64))
     # What an OpenID Connect provider knows the user by, as a hash.
     identity: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
+    email: Mapped[str | None] = mapped_column(String(254))  # the own one: no sign-in, only mail to the person
     theme: Mapped[str | None] = mapped_column(String(16))
     locale: Mapped[str | None] = mapped_column(String(16))
 

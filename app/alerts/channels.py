@@ -18,7 +18,7 @@ from app.alerts.turns import message_to
 from app.config import settings
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
-from app.text import storable
+from app.text import is_mail_address, storable
 from celeriac_agent.secrets import MASK
 
 EMAIL, WEBHOOK = "email", "webhook"
@@ -36,7 +36,6 @@ SIGNED = (WEBHOOK, "dingtalk", "feishu")  # whose messages can be signed with a 
 LANGUAGES = {"en": "English", "zh_Hans_CN": "简体中文"}
 FIELDS = ("name", "kind", "address", "secret", "language")
 NAME_MAX, ADDRESS_MAX, SECRET_MAX, MAILS_MAX = 100, 2000, 500, 50
-_MAIL = re.compile(r"[^@\s,;:<>\"()]+@[^@\s,;:<>\"()]+")
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def recipients(address: str) -> Sequence[str]:
 def _address_problem(kind: str, address: str) -> str:
     if kind == EMAIL:
         found = recipients(address)
-        wrong = [one for one in found if not _MAIL.fullmatch(one)]
+        wrong = [one for one in found if not is_mail_address(one)]
         if wrong:
             return _("%(address)s is no e-mail address.", address=wrong[0][:80])
         return "" if len(found) <= MAILS_MAX else _("At most %(n)s addresses are allowed.", n=MAILS_MAX)

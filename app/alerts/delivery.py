@@ -58,17 +58,19 @@ def deliver(message_id: int, now: datetime, handed: bool = False) -> AlertMessag
 
     `handed` says that a run tries, and will try again by itself. What goes wrong is kept with the message.
     """
-    from app.alerts import sending  # a beat or recorder that sends nothing does without
+    from app.alerts import run_ends, sending  # a beat or recorder that sends nothing does without
 
     if not _claim(message_id, now):
         return None
     message = db.session.get_one(AlertMessage, message_id)
-    channel = db.session.get(AlertChannel, message.channel_id)
+    personal = message.user_id is not None
+    channel = run_ends.channel_to(message) if personal else db.session.get(AlertChannel, message.channel_id)
     attempts, at = message.attempts, message.at
     values: dict[str, Any] = {"state": SENT, "sent_at": now, "error": None}
     try:
         if channel is None:
-            raise sending.Refused(_("The channel was deleted."))
+            gone = _("This person has no e-mail address.") if personal else _("The channel was deleted.")
+            raise sending.Refused(gone)
         db.session.expunge_all()
         db.session.rollback()  # nothing is held open while the other side takes its time
         sending.send(channel, message, now)

@@ -87,7 +87,10 @@ class AlertState(Base):
 
 
 class AlertMessage(Base):
-    """One message to one channel, and what became of it. It names rule and channel as they were called."""
+    """One message to one channel, and what became of it. It names rule and channel as they were called.
+
+    With a `user_id` it goes to that person by mail: its `channel_id` is 0, and their name is the channel's.
+    """
 
     __tablename__ = "alert_messages"
 
@@ -97,6 +100,7 @@ class AlertMessage(Base):
     rule_name: Mapped[str] = mapped_column(String(100), default="", server_default="")
     channel_id: Mapped[int]
     channel_name: Mapped[str] = mapped_column(String(100))
+    user_id: Mapped[int | None]
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(8), default=WAITING, server_default=WAITING)
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -159,7 +159,7 @@ def _write(found: Mapping[int, Sequence[Found] | None], facts: Facts, now: datet
     if any(rule.kind == "new_failure" for rule in known):
         _note_kinds(one for one in facts.failures if facts.is_unseen(one))
     if made:
-        _forget(now)
+        forget(now)
     return made
 
 
@@ -233,7 +233,7 @@ def _note_kinds(failures: Iterable[runs.Failure]) -> None:
         row.seen_at = max(newest[row.key], row.seen_at or newest[row.key])
 
 
-def _forget(now: datetime) -> None:
+def forget(now: datetime) -> None:
     """Forget messages that are as old as the oldest runs."""
     old = now - timedelta(days=settings().retention_days)
     db.session.execute(delete(AlertMessage).where(AlertMessage.at < old))

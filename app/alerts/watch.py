@@ -34,7 +34,12 @@ class Watch:
             self.part.take_turn(self._app, utcnow())
 
     def _look(self, now: datetime) -> None:
-        from app.alerts import delivery, turns  # a beat that never looks does without what they import
+        from app.alerts import (
+            delivery,
+            run_ends,
+            turns,
+        )  # a beat that never looks does without what they import
 
         turns.take(now, self._patience)
+        run_ends.tell(utcnow(), self._patience)
         delivery.send_due(utcnow(), self._patience)

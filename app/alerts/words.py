@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
@@ -11,6 +12,7 @@ from flask_babel import ngettext
 
 from app.alerts.kinds import KINDS
 from app.config import settings
+from app.runs import states
 from app.web.words import duration, size
 
 ERROR_MAX = 200
@@ -51,6 +53,8 @@ def tell(content: Mapping[str, Any]) -> Told:
     if content["what"] == "test":
         title = _("[%(name)s] Test message", name=name)
         return Told(title, [], [_("Messages of alerts arrive here. Sent at %(at)s.", at=at)], url)
+    if content["what"] == "run-ended":
+        return _run_ended(content, name, at)
     kind = str(content["kind"])
     lines = [Line(line(kind, one["facts"]), address(one["path"]), False) for one in content["firing"]]
     lines += [Line(over(kind, one["facts"]), address(one["path"]), True) for one in content["recovered"]]
@@ -61,6 +65,20 @@ def tell(content: Mapping[str, Any]) -> Told:
         notes.append(_("%(n)s others still fire.", n=content["still"]))
     notes.append(_("Told at %(at)s.", at=at))
     return Told(_title(content, name), lines, notes, url)
+
+
+def _run_ended(content: Mapping[str, Any], deployment: str, at: str) -> Told:
+    """What a person asked to be told; the run's own page tells the rest."""
+    word, task = states.of(content["state"]).word, content["task_name"]
+    url = address(f"/runs/{quote(content['run_id'], safe='')}")
+    text = _("%(task)s: %(state)s", task=task, state=word)
+    notes = [_("It ended at %(at)s.", at=at)]
+    if content["seconds"] is not None:
+        notes = [_("It ended at %(at)s, after %(span)s.", at=at, span=duration(content["seconds"]))]
+    if content["error"]:
+        notes.insert(0, content["error"])
+    notes.append(_("You asked to be told when this run ends."))
+    return Told(f"[{deployment}] {text}", [], notes, url)
 
 
 def _title(content: Mapping[str, Any], name: str) -> str:

@@ -33,6 +33,9 @@ class MeSchema(Schema):
     role = fields.String(metadata=_ROLE | {"description": "In which the caller acts: a token may have less."})
     rights = fields.List(fields.String(metadata={"enum": sorted(roles.ALL_RIGHTS)}))
     timezone = fields.String(allow_none=True, metadata={"description": "As chosen in Settings."})
+    email = fields.String(
+        allow_none=True, metadata={"description": "Where the caller gets mail of their own."}
+    )
     token = fields.Nested(TokenSchema, allow_none=True, metadata={"description": "Null for a session."})
 
 
@@ -114,6 +117,7 @@ def get_me() -> dict[str, Any]:
         "role": current_user.acting_role,
         "rights": sorted(roles.RIGHTS[current_user.acting_role]),
         "timezone": current_user.timezone,
+        "email": current_user.email,
         "token": g.get("api_token"),
     }
 

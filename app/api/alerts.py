@@ -150,8 +150,10 @@ class AlertMessageSchema(Schema):
     id = fields.Integer()
     at = Moment()
     rule_id = fields.Integer(allow_none=True)
-    rule_name = fields.String(metadata={"description": "Empty for a test."})
-    channel_id = fields.Integer()
+    rule_name = fields.String(metadata={"description": "Empty for a test, and for the end of a run."})
+    channel_id = fields.Integer(
+        metadata={"description": "0: it goes to the one person whose name is the channel's."}
+    )
     channel_name = fields.String()
     title = fields.Function(lambda row: words.tell(row.content).title, metadata={"type": "string"})
     text = fields.Function(lambda row: words.tell(row.content).plain, metadata={"type": "string"})

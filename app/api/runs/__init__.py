@@ -10,7 +10,7 @@ from flask_login import current_user
 from app import catalog, lists, queues, runs, workflows
 from app.api import frame
 from app.api.fields import filtered
-from app.api.runs import bulk, schemas, workflow
+from app.api.runs import bulk, schemas, subscription, workflow
 from app.clock import utcnow
 from app.errors import Invalid, NotFound
 from app.runs import comparison, logs, states
@@ -25,6 +25,7 @@ _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The addr
 def init_app(app: Flask) -> None:
     frame.register(bp)
     frame.register(bulk.bp)
+    frame.register(subscription.bp)
 
 
 @bp.route("/runs", methods=["POST"])

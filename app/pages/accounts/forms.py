@@ -35,6 +35,7 @@ class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no ty
     theme = SelectField(_l("Theme"))
     locale = SelectField(_l("Language"))
     timezone = SelectField(_l("Time zone"))
+    email = StringField(_l("Your e-mail address"))
     single_keys = BooleanField(_l("Single keys"))
 
 

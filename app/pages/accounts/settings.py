@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from app.accounts import sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
+from app.config import settings
 from app.errors import Invalid
 from app.pages.accounts.forms import PasswordForm, PreferencesForm, TokenForm, choices
 from app.pages.accounts.sign_in import PER_NAME, begin_session
@@ -80,6 +81,11 @@ def preferences() -> Response | tuple[str, int]:
         return _page(preferences=form), 422
     keys = "" if form.single_keys.data else "off"
     chosen = {"theme": form.theme.data, "language": form.locale.data, "single_keys": keys}
+    try:
+        users.set_email(_me(), form.email.data or "")
+    except Invalid as error:
+        take_errors(form, error)
+        return _page(preferences=form), 422
     users.set_preferences(_me(), form.timezone.data, chosen["theme"], chosen["language"])
     toast(_("Saved"))
     answer = redirect(url_for(".index"), 303)
@@ -186,6 +192,7 @@ def _page(**shown: object) -> str:
         "token": token_form(_me(), formdata=None),
         "token_action": url_for(".make_token"),
         "secret": None,
+        "mails": bool(settings().smtp_url),
         "owner": None,
         "tokens": tokens.listing(None if current_user.can("administer") else _me()),
         "sessions": sessions.listing(viewer.now(), _me()),

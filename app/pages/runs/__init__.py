@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from app import runs
 from app.pages import views
-from app.pages.runs import bulk, comparison, detail, export, listing, log, row_menu
+from app.pages.runs import bulk, comparison, detail, export, listing, log, row_menu, subscription
 from app.pages.runs.blueprint import bp
 from app.runs import states
 from app.runs.failures import inbox
@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(export.bp)
     app.register_blueprint(log.bp)
     app.register_blueprint(bulk.bp)
+    subscription.init_app(app)
     app.jinja_env.globals["state_look"] = states.of
     register(app, Entry("runs.index", _l("Runs"), "list-checks", 50, count=_open_count))
 

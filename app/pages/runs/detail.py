@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from app import broker, catalog, queues, runs, workflows
 from app.config import PROJECT_DIR, settings
 from app.errors import BrokerUnavailable, Invalid
-from app.pages.runs import presentation
+from app.pages.runs import presentation, subscription
 from app.pages.runs.blueprint import bp
 from app.runs import apps, states, tracebacks
 from app.runs.cancel import SIGNALS
@@ -134,6 +134,7 @@ def _context(run_id: str) -> dict[str, Any]:
             f"{last_part(run.task_name)} {short_id(run.id)}", face.word, face.kind, face.turning
         ),
         "run": run,
+        "subscription": None if run.is_finished else subscription.of(run.id),
         "known_task": info is not None,
         "reachable": apps.reachable(run.app),
         "line": timeline(run, viewer.now(), _typical_seconds(run)),
