@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # every process imports this package, also those that make no app: they stay small
@@ -98,18 +97,13 @@ def bind_extensions(app: "Flask") -> None:
 
 
 def build_celery(app: "Flask", settings: "Settings") -> None:
-    """The Celery app with every task that can be imported; failures are kept for pages and `doctor`."""
+    """The Celery app; workers alone import its tasks, see `app.own_tasks`."""
     from app import catalog
-    from app.celery import adopt_others, make_celery, staying_current
+    from app.celery import make_celery
 
     celery_app = make_celery(app, settings, catalog.coerce, catalog.secrets_of)
-    with staying_current(celery_app):
-        import_module("app.alerts.tasks")  # the one task that does not come with the library
-        app.extensions["import_failures"] = catalog.load(celery_app, settings.tasks)
-        adopt_others(celery_app)
-    catalog.declare_queues(celery_app, settings)
     catalog.restrict(celery_app, settings.admin_tasks)
-    app.extensions["ignored_configuration"] = catalog.ignored(celery_app, settings)
+    catalog.name_queues(settings)
 
 
 def register_features(app: "Flask", pages: bool, commands: bool) -> None:

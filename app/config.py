@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -324,9 +325,6 @@ class Settings(SignInSettings):
     request_max_bytes: int = Field(
         2_097_152, ge=1024, description="A request with a larger body is refused before it is read."
     )
-    upload_max_bytes: int = Field(
-        1_000_000_000, ge=1024, description="The longest file that may be uploaded to the folders of tasks."
-    )
     api_rate_limit: RateLimit = Field(
         API_RATE_LIMIT,
         description="How often one token may call the REST API; keeps a loop gone wild from the rest.",
@@ -355,15 +353,26 @@ class Settings(SignInSettings):
     metrics_token: str | None = Field(None, description="When set, /metrics asks for it as a bearer token.")
 
     _named_by_code: list[str] = PrivateAttr(default_factory=list)
+    _told_queues: Callable[[], list[str]] = PrivateAttr(default=list)
 
     @property
     def declared_queues(self) -> list[str]:
         """Those that workers listen to: of the library, of the settings and of what tasks name."""
-        return list(dict.fromkeys([*LIBRARY_QUEUES, *self.queues, *self.queue_details, *self._named_by_code]))
+        named = (*self.queues, *self.queue_details, *self._named_by_code, *self._told_queues())
+        return list(dict.fromkeys([*LIBRARY_QUEUES, *named]))
+
+    @property
+    def queues_of_code(self) -> list[str]:
+        """Those that the code in this process names."""
+        return list(self._named_by_code)
 
     def declare_queue(self, name: str) -> None:
         """Add a queue that code names."""
         self._named_by_code.append(name)
+
+    def queues_by(self, told: Callable[[], list[str]]) -> None:
+        """Ask `told` for the queues that the code of workers names."""
+        self._told_queues = told
 
     @property
     def data_path(self) -> Path:

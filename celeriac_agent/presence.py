@@ -22,6 +22,7 @@ from celeriac_agent.worker import pool_name
 
 APP_WORKERS = "celeriac:app-workers"  # hash: app and hostname → what the worker told last
 CATALOG_PREFIX = "celeriac:catalog:"  # and a digest: what the tasks of a version are
+CATALOG_CHANNEL = "celeriac:catalogs"  # a worker has started, and told what it can do
 CATALOG_SECONDS = 3600
 CATALOG_MAX = 8 * 1024 * 1024
 VERSION = 1  # of an entry
@@ -123,9 +124,17 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
             self._behind = _behind(at)
             if self._catalog and not is_known:
                 self._client.set(CATALOG_PREFIX + told["catalog"], self._catalog, ex=CATALOG_SECONDS)
+            if not self._reached:
+                self._client.publish(CATALOG_CHANNEL, b"")
             self._reached = True
         except redis.RedisError:
             self._reached = False
+
+
+def publish_catalog(client: redis.Redis, digest: str, packed: bytes) -> None:
+    """Have a catalog kept for who has not read it yet."""
+    if not client.expire(CATALOG_PREFIX + digest, CATALOG_SECONDS):
+        client.set(CATALOG_PREFIX + digest, packed, ex=CATALOG_SECONDS)
 
 
 def entry(consumer: Any) -> dict[str, Any]:

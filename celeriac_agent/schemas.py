@@ -13,6 +13,7 @@ import enum
 import importlib
 import inspect
 import json
+import logging
 import sys
 import types
 import uuid
@@ -44,6 +45,8 @@ _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "max_digits", "decimal_places"
 
 Schema = dict[str, Any]
 
+logger = logging.getLogger(__name__)
+
 
 def schema_of(hint: Any) -> Any:
     """The schema of a value with that hint; `True` where anything goes, empty where nothing is known."""
@@ -51,14 +54,30 @@ def schema_of(hint: Any) -> Any:
         return {"x-unread": hint.text[:200]}
     if hint is Any or hint is object:
         return True
+    unread = False
     for way in (_by_pydantic, _of):
         try:
             found = way(hint)
-            if found is not None and len(json.dumps(found)) <= SCHEMA_MAX:
-                return found
-        except Exception:  # noqa: S112 -- a type may bring its own code for this, which may raise anything
+            size = len(json.dumps(found))
+        except Exception as error:  # a type may bring its own code for this, which may raise anything
+            logger.debug("%s cannot be told as a schema: %s", _named(hint), error)
+            unread = True
             continue
-    return {}
+        if found is None:
+            continue
+        if size > SCHEMA_MAX:
+            logger.debug("the schema of %s is left out: it takes %d bytes", _named(hint), size)
+            unread = True
+        elif found or not unread:
+            return found
+    return {"x-unread": _named(hint)} if unread else {}
+
+
+def _named(hint: Any) -> str:
+    try:
+        return str(hint.__qualname__ if isinstance(hint, type) else hint)[:200]
+    except Exception:  # a type may bring its own code for this, too
+        return type(hint).__name__
 
 
 def default_of(value: Any, hint: Any) -> "dict[str, Any]":
@@ -66,7 +85,8 @@ def default_of(value: Any, hint: Any) -> "dict[str, Any]":
     try:
         value = _jsonable(value, hint)
         text = json.dumps(value.value if isinstance(value, enum.Enum) else value, allow_nan=False)
-    except Exception:  # a type may bring its own code for this
+    except Exception as error:  # a type may bring its own code for this
+        logger.debug("a default of the type %s is not told: %s", type(value).__name__, error)
         return {}
     return {"default": json.loads(text)} if len(text) <= DEFAULT_MAX else {}
 

@@ -33,9 +33,10 @@ from sqlalchemy import Select, Table, exists, select
 from werkzeug.test import TestResponse
 from xdist.scheduler import LoadScopeScheduling
 
-from app import broker, create_app, embedded_redis, runs
+from app import broker, create_app, embedded_redis, own_tasks, runs
 from app.accounts import tokens, users
 from app.broker import ownership
+from app.catalog import published
 from app.celery import factory
 from app.clock import utcnow
 from app.config import Settings
@@ -44,10 +45,13 @@ from app.pages.accounts import sign_in
 from app.recorder import recorder
 from app.runs import Run, RunRequest
 from app.web.limits import limiter
+from celeriac_agent import tasks
+from celeriac_agent.settings import OWN_APP
 from tests.launcher import Launched, Launcher
 
 PROJECT = Path(__file__).resolve().parent.parent
 SAMPLE_TASKS = "sample_tasks"
+CATALOG = ("app_catalogs", "app_tasks")  # what workers have published stays
 CSRF_SECRET = "5" * 40  # as in a session that has shown a form
 
 sys.path.insert(0, str(PROJECT / "tests"))  # own tasks are found as in the working folder of a team
@@ -70,7 +74,7 @@ KINDS = {
 # What an app read from Redis and remembers for a while.
 READINGS = (
     *("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at"),
-    *("published_tasks", "app_senders"),
+    *("app_senders",),
 )
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = (
@@ -168,10 +172,16 @@ def make_ready(common: Path) -> Callable[[Flask], None]:
     """
 
     def ready(app: Flask) -> None:
+        own_tasks.load(app)  # tests are workers, too
         app.config.update(TESTING=True)
         app.test_client_class = Browser
         app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(common))
         app.extensions["tests.limiter"] = dict(vars(limiter))
+        make_tables(app)
+        with app.app_context():
+            app.extensions["tests.catalog"] = published_by_worker(app)
+
+    def make_tables(app: Flask) -> None:
         settings, tables = app.config["SETTINGS"], common / "tables.db"
         if settings.database_url:
             with app.app_context():
@@ -337,6 +347,21 @@ def tables() -> tuple[list[Table], Select[Any]]:
     return found, select(*(exists(select(1).select_from(table)).label(table.name) for table in found))
 
 
+def published_by_worker(app: Flask) -> str:
+    """Keep the catalog that a worker which starts now would publish; returns its digest."""
+    told = json.loads(json.dumps(own_tasks.document(app)))
+    digest = tasks.digest(told)
+    assert published.take_in(OWN_APP, digest, told, utcnow()) == []
+    published.forget_what_was_read()
+    return digest
+
+
+@pytest.fixture
+def publish_tasks(app: Flask) -> Callable[[], str]:
+    """Have the tasks published as they are now, as by a worker that starts: for tests that make tasks."""
+    return lambda: published_by_worker(app)
+
+
 @pytest.fixture
 def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
     """The app inside an app context, with empty tables and an empty Redis."""
@@ -351,8 +376,16 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
         with db.engine.begin() as connection:
             found, question = tables()
             for table, occupied in zip(found, connection.execute(question).one(), strict=True):
-                if occupied:
+                if occupied and table.name not in CATALOG:
                     connection.execute(table.delete())
+            digests = set(connection.scalars(select(published.AppCatalog.digest)))
+            if digests != {flask_app.extensions["tests.catalog"]}:
+                for name in CATALOG:
+                    connection.execute(Base.metadata.tables[name].delete())
+                digests.clear()
+        if not digests:
+            flask_app.extensions["tests.catalog"] = published_by_worker(flask_app)
+        published.forget_what_was_read()
         for reading in READINGS:
             flask_app.extensions.pop(reading, None)
         ownership.find_other_app(broker.client(), broker.keys(), flask_app.config["SETTINGS"])  # it is ours
@@ -619,9 +652,7 @@ def signed_in(app: Flask) -> Callable[..., FlaskClient]:
 def post() -> Callable[..., TestResponse]:
     """Sends a page's form with its CSRF token: `post(browser, "/runs/1/cancel", {"terminate": "1"})`."""
 
-    def send(
-        browser: FlaskClient, path: str, data: Any = None, htmx: bool = False, headers: Any = None
-    ) -> TestResponse:
+    def send(browser: FlaskClient, path: str, data: Any = None, htmx: bool = False) -> TestResponse:
         with browser.session_transaction() as kept:
             assert "_user_id" in kept, "is the browser signed in?"
             kept.setdefault("csrf_token", CSRF_SECRET)
@@ -631,7 +662,7 @@ def post() -> Callable[..., TestResponse]:
             session.update(held)
             g.pop("csrf_token", None)  # of another browser
             token = generate_csrf()
-        sent = {"X-CSRFToken": token} | ({"HX-Request": "true"} if htmx else {}) | (headers or {})
-        return browser.post(path, data=data, headers=sent)
+        headers = {"X-CSRFToken": token} | ({"HX-Request": "true"} if htmx else {})
+        return browser.post(path, data=data, headers=headers)
 
     return send

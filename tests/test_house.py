@@ -46,7 +46,7 @@ ROWS = (
     ("files", "queues"),
     ("overview", "health", "views", "brokers"),
     ("alerts",),
-    ("beat", "recorder"),
+    ("beat", "recorder", "own_tasks"),
     ("api",),
     ("pages", "cli"),
     ("dev",),

@@ -18,7 +18,7 @@ from flask import Flask
 from kombu.exceptions import OperationalError as BrokerDown
 from sqlalchemy.exc import OperationalError
 
-from app import broker
+from app import broker, catalog
 from app.alerts.watch import Watch
 from app.broker import wakeups
 from app.clock import utcnow
@@ -53,6 +53,8 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         self._buffer = Buffer()
         self._buffer_at = 0.0
         self._prepared = self._foreign = False
+        self._code_version: str | None = None
+        self._drift: threading.Thread | None = None
         self._failures = 0
         self._listeners: list[threading.Thread] = []
         with self._flask.app_context():
@@ -99,7 +101,8 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
             self._presence.send(client)
             return OTHER_APP_SECONDS
         if not self._prepared:
-            self._prepare(now)
+            self._prepare()
+        self._follow_code(now)
         agenda = firing.agenda()
         if agenda.unplaced:
             firing.make_new_rows_due(now)
@@ -151,18 +154,25 @@ class BeatScheduler(Scheduler):  # type: ignore[misc]  # Celery ships no types
         took = time.monotonic() - started
         self._buffer_at = time.monotonic() + max(BUFFER_WAIT_SECONDS, took * BUFFER_SHARE)
 
-    def _prepare(self, now: datetime) -> None:
+    def _prepare(self) -> None:
         """What happens once, at the first tick that reaches the database."""
+        self._prepared = True
+        gc.freeze()  # what is loaded by now stays: a burst need not look through it again and again
+        Watch(self._flask, self._closed.wait, patient=True).start()
+
+    def _follow_code(self, now: datetime) -> None:
+        """Take over what code defines, and check saved arguments, whenever workers tell of other code."""
+        version = catalog.version()
+        if version == self._code_version or (self._drift is not None and self._drift.is_alive()):
+            return
         try:
             code_sync.sync_code(now)
         except OperationalError:
             raise
         except Exception:  # what code defines must not keep the rest from firing
             logger.exception("the schedules defined in code were not taken over")
-        self._prepared = True
-        gc.freeze()  # what is loaded by now stays: a burst need not look through it again and again
-        self._listener("drift", self._check_drift)
-        Watch(self._flask, self._closed.wait, patient=True).start()
+        self._code_version = version
+        self._drift = self._listener("drift", self._check_drift)
 
     def _back_off(self) -> float:
         wait = BACK_OFF_SECONDS[min(self._failures, len(BACK_OFF_SECONDS) - 1)]

@@ -5,24 +5,26 @@ from app.catalog.celery_objects import Ignored, ignored
 from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
 from app.catalog.discovery import ImportFailure, load, own_modules
-from app.catalog.facts import in_code
+from app.catalog.facts import OURS, in_code
 from app.catalog.fields import ModelField
 from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo, matching, restrict
 from app.catalog.json_text import parse_json, parse_raw, to_raw
-from app.catalog.lookup import find, listing, lookup, namesakes
-from app.catalog.masking import hide, mask, secrets_of
-from app.catalog.own import own, own_listing
+from app.catalog.lookup import find, listing, lookup, namesakes, told, version
+from app.catalog.masking import hide, hide_of, mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.queues import declare_queues
+from app.catalog.reload_failures import import_failures
 from app.catalog.schema import schema
 from app.catalog.shapes import Kind
-from app.catalog.validation import require_size, validate
+from app.catalog.validation import misfit, require_size, validate
+from app.catalog.worker_setup import Said, ignored_configuration, name_queues, not_taken_over, setup
 from celeriac_agent.secrets import MASK, is_masked, is_secret, mask_text
 
 __all__ = [
     "MASK",
     "NO_VALUE",
+    "OURS",
     "Arguments",
     "Ignored",
     "ImportFailure",
@@ -30,6 +32,7 @@ __all__ = [
     "ModelField",
     "Parameter",
     "ParameterForm",
+    "Said",
     "TaskInfo",
     "as_curl",
     "as_python",
@@ -39,7 +42,10 @@ __all__ = [
     "declare_queues",
     "find",
     "hide",
+    "hide_of",
     "ignored",
+    "ignored_configuration",
+    "import_failures",
     "in_code",
     "is_masked",
     "is_secret",
@@ -49,9 +55,10 @@ __all__ = [
     "mask",
     "mask_text",
     "matching",
+    "misfit",
+    "name_queues",
     "namesakes",
-    "own",
-    "own_listing",
+    "not_taken_over",
     "own_modules",
     "parse_json",
     "parse_raw",
@@ -59,6 +66,9 @@ __all__ = [
     "restrict",
     "schema",
     "secrets_of",
+    "setup",
     "to_raw",
+    "told",
     "validate",
+    "version",
 ]

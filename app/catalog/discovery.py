@@ -15,13 +15,13 @@ from celery import Celery
 from celery.utils.dispatch import Signal
 from flask_babel import lazy_gettext as _l
 
-LIBRARY = "app.library"
+LIBRARY = "app.library.all_tasks"
 OWN_PACKAGE = "app"
 NOT_SET_UP = ("AppRegistryNotReady", "ImproperlyConfigured")  # what Django raises
 
 logger = logging.getLogger(__name__)
 
-loaded = Signal(name="tasks_loaded", providing_args={"failures"})  # this process has the tasks, but for these
+loaded = Signal(name="tasks_loaded", providing_args={"failures"})  # the sender, a Flask app, has its tasks
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ def load(celery_app: Celery, modules: Sequence[str]) -> list[ImportFailure]:
     for failure in failures:
         logger.warning("tasks of %s cannot be used: %s", failure.module, failure.error)
     celery_app.finalize()
-    loaded.send(None, failures=failures)
     return failures
 
 

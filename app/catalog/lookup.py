@@ -1,40 +1,47 @@
-"""Tasks by name: our own, and those that workers of other apps published."""
+"""Tasks by name, as workers published them: our own first, then those of other apps."""
 
-from celery import Celery
 from flask_babel import gettext as _
 
 from app.catalog.info import BUILT_IN_PREFIX, TaskInfo
-from app.catalog.own import own, own_listing
 from app.catalog.published import published
 from app.errors import NotFound
-from app.extensions import celery_app
+from celeriac_agent.settings import OWN_APP
 
 
 def listing() -> list[TaskInfo]:
     """Every task but Celery's own, by name: ours, then those of other apps."""
-    theirs = published().tasks.values()
-    shown = [info for info in theirs if not info.name.startswith(BUILT_IN_PREFIX)]
-    return [*own_listing(), *sorted(shown, key=lambda info: (info.app or "", info.name))]
+    found = published()
+    ours = sorted(found.own.values(), key=lambda info: info.name)
+    shown = [info for info in found.tasks.values() if not info.name.startswith(BUILT_IN_PREFIX)]
+    return [*ours, *sorted(shown, key=lambda info: (info.app or "", info.name))]
 
 
-def find(name: str, among: Celery = celery_app, app: str | None = None) -> TaskInfo:
-    """The task of that name of an `app`, or of any: ours goes first. Raises `NotFound`.
-
-    Without a current Flask app, say `among` which app's tasks.
-    """
-    found = lookup(name, among, app)
+def find(name: str, app: str | None = None) -> TaskInfo:
+    """The task of that name of an `app`, or of any: ours goes first. Raises `NotFound`."""
+    found = lookup(name, app)
     if found is None:
         raise NotFound(_("There is no task named %(name)s.", name=name))
     return found
 
 
-def lookup(name: str, among: Celery = celery_app, app: str | None = None) -> TaskInfo | None:
+def lookup(name: str, app: str | None = None) -> TaskInfo | None:
     """The same, or None: history holds runs of tasks that are no longer known."""
-    if app is not None:
-        return published().tasks.get((app, name))
-    if (ours := own(name, among)) or among is not celery_app:
-        return ours
-    return next(iter(published().by_name.get(name, ())), None)
+    found = published()
+    if app not in (None, OWN_APP):
+        return found.tasks.get((app or "", name))
+    if app == OWN_APP or name in found.own:
+        return found.own.get(name)
+    return next(iter(found.by_name.get(name, ())), None)
+
+
+def told() -> bool:
+    """Whether a worker of ours ever told of its tasks."""
+    return published().told
+
+
+def version() -> str:
+    """The same as long as our workers tell the same of their code; empty before one did."""
+    return published().newest.get(OWN_APP, "")
 
 
 def namesakes(name: str) -> list[str]:

@@ -1,18 +1,22 @@
 """The arguments of a task with their secrets hidden, and the texts that were hidden, by the catalog."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from celery import Task
 
+from app.catalog.facts import in_code
 from app.catalog.info import TaskInfo
-from app.catalog.own import own
 from app.catalog.parameters import parameters_of
 from celeriac_agent import masking
 from celeriac_agent.masking import suspicious
-from celeriac_agent.scrubbing import Secret
+from celeriac_agent.scrubbing import MASK, Secret
 
+logger = logging.getLogger(__name__)
+
+_infos: WeakKeyDictionary[Task, TaskInfo] = WeakKeyDictionary()
 _secret_names: WeakKeyDictionary[Task, tuple[frozenset[str], frozenset[str]]] = WeakKeyDictionary()
 
 
@@ -33,12 +37,30 @@ def hide(
     return masking.hide(_places(info, args), args, kwargs, _knows(info))
 
 
+def hide_of(
+    task: Task | None, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The same by a task whose code is loaded; what cannot be looked through is hidden whole."""
+    try:
+        return hide(None if task is None else _described(task), args, kwargs)
+    except Exception as error:  # anybody's values
+        logger.warning("the arguments of %s are not told: %s", getattr(task, "name", "?"), error)
+        return [MASK] * len(args), dict.fromkeys(map(str, kwargs), MASK)
+
+
 def secrets_of(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Secret]:
     """The texts and numbers among a task's arguments that `mask` would hide, as text, with their names."""
     if not _may_hold_secrets(task, args, kwargs):
         return []
-    info = own(task.name, task.app)
+    info = _described(task)
     return masking.secrets_in(_places(info, args), args, kwargs, _knows(info))
+
+
+def _described(task: Task) -> TaskInfo:
+    try:
+        return _infos[task]
+    except KeyError:
+        return _infos.setdefault(task, in_code(task.app, task))
 
 
 def _places(info: TaskInfo | None, args: Sequence[Any]) -> Sequence[str]:

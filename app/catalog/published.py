@@ -1,4 +1,4 @@
-"""The tasks of other apps, as their workers published them: kept in SQL, so that they outlive the workers.
+"""All tasks, as workers published them: kept in SQL, so that they outlive the workers.
 
 Of a task whose versions differ, the one of the worker that started last counts.
 """
@@ -19,6 +19,7 @@ from app.catalog.info import TaskInfo, restrictions
 from app.clock import UTCDateTime
 from app.extensions import Base, celery_app, db, insert_into, transaction
 from app.text import storable
+from celeriac_agent.settings import OWN_APP
 from celeriac_agent.tasks import TASKS_MAX, VERSION
 
 KEPT_CATALOGS = 20  # of each app
@@ -59,15 +60,31 @@ class _Document(BaseModel):
 
 @dataclass(frozen=True)
 class Published:
-    """All that is known of other apps now; `catalogs` give each task's fingerprint by digest and name."""
+    """All that is known now: our own tasks by name, those of other apps by app and name.
 
+    `catalogs` give each task's fingerprint by digest and name, `newest` the digest by app. `setup` is what
+    our own workers say beside their tasks: of queues, schedules and modules in code, and what is wrong.
+    """
+
+    own: dict[str, TaskInfo] = field(default_factory=dict)
     tasks: dict[tuple[str, str], TaskInfo] = field(default_factory=dict)
     by_name: dict[str, list[TaskInfo]] = field(default_factory=dict)
     catalogs: dict[str, Mapping[str, str]] = field(default_factory=dict)
     delivery: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     schedules: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     fingerprints: dict[tuple[str, str], str] = field(default_factory=dict)
+    newest: dict[str, str] = field(default_factory=dict)
     made: dict[tuple[Any, ...], TaskInfo] = field(default_factory=dict)
+
+    @property
+    def setup(self) -> Mapping[str, Any]:
+        found = self.delivery.get(OWN_APP, {}).get("setup")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def told(self) -> bool:
+        """Whether a worker of ours ever told of its tasks."""
+        return OWN_APP in self.delivery
 
 
 def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str]:
@@ -146,7 +163,7 @@ def _read(connection: Connection, made: Mapping[tuple[Any, ...], TaskInfo]) -> P
     catalogs = connection.execute(select(*columns).order_by(AppCatalog.seen_at)).all()
     for one in catalogs:
         found.catalogs[one.digest] = one.tasks
-        found.delivery[one.app] = one.delivery
+        found.delivery[one.app], found.newest[one.app] = one.delivery, one.digest
         found.schedules[one.app] = one.schedules or {}
         found.fingerprints.update({(one.app, name): print_ for name, print_ in one.tasks.items()})
     wanted = {(app, name, print_) for (app, name), print_ in found.fingerprints.items()}
@@ -161,8 +178,11 @@ def _read(connection: Connection, made: Mapping[tuple[Any, ...], TaskInfo]) -> P
         key = (app, name, row.fingerprint, row.facts.get("line"), *sent)
         info = made.get(key) or info_of(app, row.facts, delivery, among)
         found.made[key] = info
-        found.tasks[app, name] = info
-        found.by_name.setdefault(name, []).append(info)
+        if app == OWN_APP:
+            found.own[name] = info
+        else:
+            found.tasks[app, name] = info
+            found.by_name.setdefault(name, []).append(info)
     return found
 
 
@@ -177,9 +197,18 @@ def _dropped(catalogs: Sequence[Any], modules: Mapping[tuple[str, str], str]) ->
         newer = loaded.setdefault(one.app, set())
         for name in one.tasks:
             module = modules.get((one.app, name), "")
-            seen.setdefault((one.app, name), bool(module) and module in newer)
+            seen.setdefault((one.app, name), any(_is_in(module, other) for other in newer))
+        setup = one.delivery.get("setup")
         newer |= {modules.get((one.app, name), "") for name in one.tasks}
+        named = setup.get("modules", ()) if isinstance(setup, Mapping) else ()
+        newer |= {f"{module}.*" for module in named}
     return [key for key, gone in seen.items() if gone and key in modules]
+
+
+def _is_in(module: str, loaded: str) -> bool:
+    """Whether it is the module, or in the package, that was loaded."""
+    package = loaded.removesuffix(".*")
+    return module == package or (package != loaded and module.startswith(f"{package}."))
 
 
 def _insert(table: type[Base], rows: Sequence[Mapping[str, Any]], moves: str) -> None:

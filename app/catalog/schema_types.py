@@ -92,7 +92,11 @@ def type_of(schema: Any) -> Any:
     if isinstance(hint := schema.get("x-unread"), str):
         return Unresolved(hint)
     defs = schema.get("$defs")
-    found = _type(schema, defs if isinstance(defs, dict) else {}, ())
+    return _noted(_type(schema, defs if isinstance(defs, dict) else {}, ()), schema)
+
+
+def _noted(found: Any, schema: Schema) -> Any:
+    """The type with what is said for people, and what only they use."""
     notes = {"description": schema["description"]} if isinstance(schema.get("description"), str) else {}
     extra = {name: value for name, value in schema.items() if name not in _SAID and name[:2] != "x-"}
     if isinstance(given := schema.get("format"), str) and given in ("multiline", "textarea"):
@@ -182,12 +186,18 @@ def _object(schema: Schema, defs: Schema, path: tuple[str, ...]) -> Any:
     asked = schema.get("required")
     required = asked if isinstance(asked, list) else []
     fields: dict[str, Any] = {
-        name: (_type(part, defs, path), ... if name in required else None)
+        name: (_noted(_type(part, defs, path), part), ... if name in required else _default(part))
         for name, part in properties.items()
+        if isinstance(part, dict)
     }
     title = schema.get("title")
     name = title if isinstance(title, str) and title.isidentifier() else "Object"
     return create_model(name, __config__=ConfigDict(extra="forbid" if more is False else "allow"), **fields)
+
+
+def _default(part: Schema) -> Any:
+    """What a field is when nothing is said; where the schema does not tell, there is something."""
+    return part["default"] if "default" in part else Field(default_factory=lambda: None)
 
 
 def _is_field(name: str) -> bool:

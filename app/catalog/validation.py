@@ -50,6 +50,13 @@ def validate(info: TaskInfo, args: Any, kwargs: Any) -> Arguments:
     return arguments
 
 
+def misfit(info: TaskInfo, args: list[Any], kwargs: Mapping[str, Any]) -> str:
+    """Why the task's function could not be called so, values aside; empty when it could."""
+    bound = bind(info.parameters, args, kwargs)
+    lacking = {p.name: [missing(p)] for p in info.parameters if p.required and p.name not in bound.values}
+    return "; ".join(f"{name}: {' '.join(why)}" for name, why in (bound.errors | lacking).items())
+
+
 def require_size(args: Any, kwargs: Any) -> None:
     """Raise `Invalid` for arguments that are larger than a message may carry."""
     size, limit = len(to_json(args)) + len(to_json(kwargs)), settings().arguments_max_bytes

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -11,16 +12,26 @@ from celery import Celery, bootsteps
 from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
-from app.broker import BelongsToAnother, capabilities, heartbeats, limited, require_own, starts, transport
+from app.broker import (
+    BelongsToAnother,
+    capabilities,
+    heartbeats,
+    limited,
+    require_own,
+    starts,
+    transport,
+    wakeups,
+)
 from app.celery import guard, limits, remote
 from app.celery.slots import Slots
 from app.errors import BrokerUnavailable
-from celeriac_agent.presence import entry, running
+from celeriac_agent.presence import CATALOG_CHANNEL, entry, publish_catalog, running
 from celeriac_agent.worker import Telling, pool_name
 
 BEAT_SECONDS = 2.0
 MEMORY_EVERY_SECONDS = 10.0
 OTHER_APP_SECONDS = 5.0
+CATALOG_EVERY_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +89,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._timers: list[Any] = []
         self._memory = (0.0, 0)  # measured at, bytes
         self._last: dict[str, Any] = {}
+        self._catalog = ""
         self._stopped, self._loop_is_back = threading.Event(), threading.Event()
         transport.take_as(consumer.hostname)
         limited.by(lambda: limits.exhausted(consumer))
@@ -91,10 +103,15 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
 
     def start(self, consumer: Any) -> None:
         self._loop_is_back.set()
+        self._publish_tasks(consumer.app)
         self._slots.listen(consumer)
         limits.adopt(consumer, self._redis)
         self._send(consumer)
-        self._timers = [consumer.timer.call_repeatedly(BEAT_SECONDS, self._send, (consumer,))]
+        wakeups.wake(self._redis, CATALOG_CHANNEL)
+        self._timers = [
+            consumer.timer.call_repeatedly(BEAT_SECONDS, self._send, (consumer,)),
+            consumer.timer.call_repeatedly(CATALOG_EVERY_SECONDS, self._publish_tasks, (consumer.app,)),
+        ]
 
     def stop(self, consumer: Any) -> None:
         for timer in self._timers:
@@ -123,6 +140,12 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._write(self._last)
         return self._last
 
+    def _publish_tasks(self, app: Celery) -> None:
+        """What the tasks are; Redis keeps it for those who have not read it yet."""
+        self._catalog, packed = app.celeriac_catalog
+        with suppress(redis.RedisError):  # said again within a minute
+            publish_catalog(self._redis, self._catalog, packed)
+
     def _write(self, entry: dict[str, Any]) -> None:
         try:
             heartbeats.send(self._redis, heartbeats.WORKERS, entry["hostname"], entry)
@@ -132,6 +155,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
     def _entry(self, consumer: Any) -> dict[str, Any]:
         return entry(consumer) | {
             "started_at": self._started_at,
+            "catalog": self._catalog,
             "queues": _queues(consumer),
             "rates": limits.rates(consumer),
             "memory_bytes": self._memory_bytes(consumer.pool),

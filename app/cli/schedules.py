@@ -115,7 +115,7 @@ def sync() -> None:
         sentences = schedules.sync_code(now)
     for sentence in sentences or ["Nothing has changed."]:
         click.echo(sentence)
-    for problem in schedules.code_entries(now).problems:
+    for problem in schedules.code_entries().problems:
         click.echo(f"left out: {problem.key}: {problem.message}", err=True)
 
 

@@ -16,6 +16,7 @@ import time
 from typing import Any
 
 READY_SECONDS = 60
+TASKS_SECONDS = 20  # the pages say so where a worker takes longer to tell what it can do
 
 
 def main() -> None:
@@ -60,25 +61,43 @@ def _start(prepared: dict[str, Any]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, umask=prepared["umask"], start_new_session=True)
 
 
-def _answers(host: str, port: int) -> bool:
-    """Whether the web process says 200; asked without urllib, whose imports would stay."""
+def _get(host: str, port: int, path: str) -> bytes:
+    """The web process's answer, empty while it is away; asked without urllib, whose imports would stay."""
     try:
         with socket.create_connection((host, port), timeout=2) as connection:
-            connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
-            return connection.recv(64).startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
+            connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
     except OSError:
+        return b""
+
+
+def _answers(host: str, port: int) -> bool:
+    return _get(host, port, "/livez").startswith((b"HTTP/1.0 200", b"HTTP/1.1 200"))
+
+
+def _knows_tasks(host: str, port: int) -> bool:
+    """Whether a worker has told of its tasks."""
+    _head, _blank, body = _get(host, port, "/healthz").partition(b"\r\n\r\n")
+    try:
+        return bool(json.loads(body)["parts"]["catalog"]["ok"])
+    except (ValueError, KeyError):  # it answers in another way when it is not up yet
         return False
 
 
 def _announce(host: str, port: int, link: str | None) -> None:
     address = f"http://{host}:{port}"
     late = time.monotonic() + READY_SECONDS
-    while not _answers(host, port):
+    while not _answers(host, port) or (
+        time.monotonic() < late - READY_SECONDS / 2 and not _knows_tasks(host, port)
+    ):
         if time.monotonic() > late:
             print(
                 f"\nThe web process does not answer at {address} yet; its log lines are above.\n", flush=True
             )
             late = float("inf")
+        time.sleep(0.1)
+    patience = time.monotonic() + TASKS_SECONDS
+    while not _knows_tasks(host, port) and time.monotonic() < patience:
         time.sleep(0.1)
     print(f"\nCeleriac is up:      {address}")
     if link:  # else there is no admin who could

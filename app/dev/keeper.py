@@ -1,8 +1,8 @@
-"""Keeps a process of `bin/dev`: on HUP a new one starts at once, and the old one ends what it does.
+"""Keeps the worker of `bin/dev`: on HUP a new one starts at once, and the old one ends what it does.
 
 The new one is forked from here, where all but the team's own tasks is imported already. When it has those too
 it says so, and the old one is told to end. When a module cannot be imported that the old one has, the new
-one ends instead, and the old one goes on.
+one ends instead, and the old one goes on; pages say why.
 """
 
 import ctypes
@@ -11,11 +11,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from app.catalog import discovery
+from flask import Flask
+
+from app.catalog import discovery, reload_failures
 from app.dev import command, preloaded
+from app.errors import BrokerUnavailable
 
 PR_SET_PDEATHSIG = 1
 STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
@@ -65,8 +69,7 @@ class Keeper:
             self._newest = pid
             return
         os.close(hearing)
-        tells = "worker" in self._arguments  # one is enough
-        discovery.loaded.connect(partial(_replace_older, saying, lacking, tells), weak=False)
+        discovery.loaded.connect(partial(_replace_older, saying, lacking), weak=False)
         _end_with_keeper()
         for awaited in AWAITED:
             signal.signal(awaited, signal.SIG_DFL)
@@ -91,8 +94,6 @@ class Keeper:
 
     def _options(self, number: int) -> list[str]:
         """What a worker needs beside another: a name of its own; and it does not wait a second for news."""
-        if "worker" not in self._arguments:
-            return []
         return ["--without-mingle", *(["-n", f"celery{number}@%h"] if number > 1 else [])]
 
     def _reap(self) -> int | None:
@@ -126,20 +127,27 @@ class Keeper:
 def _replace_older(
     saying: int,
     lacking: set[str] | None,
-    tells: bool,
+    sender: Flask,
     failures: Sequence[discovery.ImportFailure] = (),
     **_others: Any,
 ) -> None:
     """Say that the tasks are there; or end, when one goes on that lacks fewer modules (`lacking`)."""
     lost = [failure for failure in failures if lacking is not None and failure.module not in lacking]
+    _keep_for_pages(sender, lost)
     if lost:
-        for failure in lost if tells else ():
+        for failure in lost:
             line = f"{failure.module}: {failure.error}. Tasks go on as they were until it can be imported"
             print(f"bin/dev: {line}", flush=True)
         os._exit(BROKEN)
     os.write(saying, json.dumps([failure.module for failure in failures]).encode())
     os.close(saying)
     os.kill(os.getppid(), signal.SIGUSR1)
+
+
+def _keep_for_pages(app: Flask, lost: Sequence[discovery.ImportFailure]) -> None:
+    """Let pages say what cannot be taken over; without Redis only the log says it."""
+    with app.app_context(), suppress(BrokerUnavailable):
+        reload_failures.keep(lost)
 
 
 def _end_with_keeper() -> None:
@@ -160,7 +168,7 @@ def _exit_status(code: int) -> int:
 
 def main() -> None:
     program, *arguments = sys.argv[1:]
-    preloaded.load(program)
+    preloaded.load()
     sys.exit(Keeper(program, arguments).run())
 
 

@@ -34,7 +34,7 @@ def write(settings: Settings, host: str, port: int) -> Path:
     started = {"redis": _redis(settings)} if settings.uses_embedded_redis else {}
     started |= commands(settings, host, port)
     if settings.tasks:
-        started |= _reloadable(started)
+        started["worker"] = _reloadable(started["worker"])
     for index, (name, command) in enumerate(started.items()):
         parser[f"program:{name}"] = _program(command, index) | _STOPPING.get(name, {})
     path = settings.data_path / "supervisord.conf"
@@ -61,10 +61,9 @@ def commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
     }
 
 
-def _reloadable(started: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Each in a form that takes over saved task modules on HUP, see `app.dev.reload`."""
-    modules = dict.fromkeys(["worker", "beat", "recorder"], "app.dev.keeper") | {"web": "app.dev.preloaded"}
-    return {name: [*started[name][:2], module, *started[name][3:]] for name, module in modules.items()}
+def _reloadable(worker: list[str]) -> list[str]:
+    """In a form that takes over saved task modules on HUP, see `app.dev.reload`."""
+    return [*worker[:2], "app.dev.keeper", *worker[3:]]
 
 
 def _redis(settings: Settings) -> list[str]:

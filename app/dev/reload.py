@@ -1,4 +1,4 @@
-"""Hands saved task modules to the running processes, while `bin/dev` runs."""
+"""Hands saved task modules to the running worker, while `bin/dev` runs."""
 
 import importlib.util
 import os
@@ -15,9 +15,7 @@ from app.dev.sources import Sources
 
 TICK_SECONDS = 0.1
 MOST_OF_A_CORE = 0.01  # of a very large package it is looked at less often
-WAITED_FOR = {"web", "worker"}  # by whoever saved; the others start later, so that these have the processors
-OTHERS = {"beat", "recorder"}
-OTHERS_SECONDS = 2.0
+WORKER = "worker"  # the only one that has them
 
 
 def watch(modules: Sequence[str], supervisor: int) -> None:
@@ -45,26 +43,21 @@ def _watch(sources: Sources, supervisor: int) -> None:
 def _reload(files: Iterable[Path], supervisor: int) -> None:
     for file in files:
         _forget_compiled(file)
-    error = next(filter(None, map(syntax_error, sorted(files))), None)
-    if error:
+    if error := next(filter(None, map(syntax_error, sorted(files))), None):
         print(f"bin/dev: {error}. Tasks go on as they were until it can be read", flush=True)
-        _hang_up(supervisor, {"web"})  # its page says so
-        return
-    print(f"bin/dev: taken over: {', '.join(sorted(file.name for file in files))}", flush=True)
-    _hang_up(supervisor, WAITED_FOR)
-    later = threading.Timer(OTHERS_SECONDS, _hang_up, (supervisor, OTHERS))
-    later.daemon = True
-    later.start()
+    else:
+        print(f"bin/dev: taken over: {', '.join(sorted(file.name for file in files))}", flush=True)
+    _hang_up(supervisor)  # it says what cannot be imported, also where that is told already
 
 
-def _hang_up(supervisor: int, names: set[str]) -> None:
+def _hang_up(supervisor: int) -> None:
     try:
         children = psutil.Process(supervisor).children()
     except psutil.NoSuchProcess:  # all of it has ended meanwhile
         return
     for process in children:
         try:
-            if process.environ().get("SUPERVISOR_PROCESS_NAME") in names:
+            if process.environ().get("SUPERVISOR_PROCESS_NAME") == WORKER:
                 process.send_signal(signal.SIGHUP)
         except psutil.NoSuchProcess:
             continue  # supervisor starts it again, with what was saved

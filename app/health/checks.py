@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from flask import current_app
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import broker, heartbeats, schedules
+from app import broker, catalog, heartbeats, schedules
 from app.broker import starts
 from app.broker.aside import aside
 from app.broker.redis import queues as in_redis
 from app.config import MIGRATIONS, settings
 from app.errors import BrokerUnavailable, NotFound
-from app.extensions import celery_app, db, transaction
+from app.extensions import db, transaction
 
 SILENT_SECONDS = 15.0
 STREAM_WARNING = 0.5
@@ -44,7 +44,8 @@ def ready(now: datetime) -> list[Check]:
 
 def whole(now: datetime) -> list[Check]:
     """The whole deployment: also a beat, a recorder and at least one worker."""
-    return [*ready(now), beat(now), recorder(now), worker(now), restarts(now), set_aside(now)]
+    parts = (beat, recorder, worker, tasks, restarts, set_aside)
+    return [*ready(now), *(check(now) for check in parts)]
 
 
 def diagnose(now: datetime) -> list[Check]:
@@ -181,6 +182,31 @@ def worker(now: datetime) -> Check:
     return Check("worker", bool(online), ", ".join(online) or _("none is online"), "" if online else hint)
 
 
+def _as_told(name: str) -> Callable[[Callable[[datetime], Check]], Callable[[datetime], Check]]:
+    """A check of what workers have told, which the database keeps."""
+
+    def made(check: Callable[[datetime], Check]) -> Callable[[datetime], Check]:
+        def checked(now: datetime) -> Check:
+            try:
+                return check(now)
+            except SQLAlchemyError as error:
+                return Check(name, False, _first_line(error))
+
+        return checked
+
+    return made
+
+
+@_as_told("catalog")
+def tasks(now: datetime) -> Check:
+    """Whether a worker ever told of its tasks: there are no forms, checks and fires before."""
+    if not catalog.told():
+        hint = _("Start a worker, and a recorder, which takes in what it tells.")
+        return Check("catalog", False, _("no worker has told of its tasks yet"), hint)
+    number = len(catalog.listing())
+    return Check("catalog", True, ngettext("%(num)d task", "%(num)d tasks", number))
+
+
 def migrations(now: datetime) -> Check:
     from alembic.runtime.migration import MigrationContext  # megabytes, which the probes do without
     from alembic.script import ScriptDirectory
@@ -236,25 +262,28 @@ def other_app(now: datetime) -> Check:
     return Check("other apps", True, _("the broker is Celeriac's own"))
 
 
+@_as_told("task modules")
 def imports(now: datetime) -> Check:
-    failures = current_app.extensions["import_failures"]
+    failures = catalog.import_failures()
     detail = "; ".join(f"{failure.module}: {failure.error}" for failure in failures)
     advice = " ".join(dict.fromkeys(str(failure.advice) for failure in failures if failure.advice))
     hint = (advice or _("Mend the module, or take it out of CELERIAC_TASKS.")) if failures else ""
     return Check("task modules", not failures, detail or _("all can be imported"), hint)
 
 
+@_as_told("tasks")
 def adoption(now: datetime) -> Check:
     """Tasks that lack what every other task has: types, context, progress, or their place in the catalog."""
-    missing = celery_app.not_taken_over
+    missing = catalog.not_taken_over()
     detail = "; ".join(f"{task.task_name} ({task.module}): {task.reason}" for task in missing)
     hint = _("Give it another class or name; until then it is as plain Celery has it.") if missing else ""
     return Check("tasks", not missing, detail or _("all are taken over"), hint)
 
 
+@_as_told("celery objects")
 def celery_objects(now: datetime) -> Check:
     """Celery objects of the team's modules whose configuration does not count here."""
-    ignored = current_app.extensions["ignored_configuration"]
+    ignored = catalog.ignored_configuration()
     detail = "; ".join(
         _("%(settings)s of %(name)s", name=celery_object.name, settings=", ".join(celery_object.settings))
         for celery_object in ignored
@@ -273,8 +302,9 @@ def ignored_advice() -> str:
     )
 
 
+@_as_told("beat_schedule")
 def code_schedules(now: datetime) -> Check:
-    problems = schedules.code_entries(now).problems
+    problems = schedules.code_entries().problems
     detail = "; ".join(f"{problem.key}: {problem.message}" for problem in problems)
     hint = _("Change the entry of beat_schedule, or run it with a beat of its own.") if problems else ""
     return Check("beat_schedule", not problems, detail or _("all entries are taken over"), hint)

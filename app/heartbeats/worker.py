@@ -44,6 +44,7 @@ class WorkerEntry(BaseModel):
     versions: dict[str, str] = {}
     autoscale: list[int] | None = None
     stopping: bool = False
+    catalog: str = Field("", max_length=64)
 
 
 class AppWorkerEntry(WorkerEntry):
@@ -55,7 +56,6 @@ class AppWorkerEntry(WorkerEntry):
     acks_late: bool = False
     acks_otherwise: list[str] = []
     returns_after: float | None = None
-    catalog: str = Field("", max_length=64)
 
 
 @dataclass(frozen=True)

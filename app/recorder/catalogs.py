@@ -1,7 +1,8 @@
-"""Takes in what workers of other apps publish of their tasks, when one starts with what nobody knew."""
+"""Takes in what workers publish of their tasks, when one starts with what nobody knew."""
 
 import json
 import logging
+import threading
 import zlib
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from app.broker.connection import reaches_broker
 from app.catalog import published
 from app.heartbeats import Worker
 from celeriac_agent.presence import CATALOG_PREFIX
+from celeriac_agent.settings import OWN_APP
 
 DOCUMENT_MAX = 64 * 1024 * 1024  # bytes of JSON
 
@@ -25,13 +27,16 @@ class Reader:
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, datetime]] = set()
+        self._lock = threading.Lock()
 
     def poll(self, now: datetime) -> None:
-        """Take in what is new. Raises `BrokerUnavailable`."""
-        client = broker.client()
-        online = [
-            worker for worker in heartbeats.app_workers(client, now) if worker.online and worker.catalog
-        ]
+        """Take in what is new; any thread may. Raises `BrokerUnavailable`."""
+        with self._lock:
+            self._poll(broker.client(), now)
+
+    def _poll(self, client: redis.Redis, now: datetime) -> None:
+        heard = (*heartbeats.workers(client, now), *heartbeats.app_workers(client, now))
+        online = [worker for worker in heard if worker.online and worker.catalog]
         for worker in online:
             if (worker.key, worker.started_at) not in self._seen and self._take_in(client, worker):
                 self._seen.add((worker.key, worker.started_at))
@@ -47,12 +52,14 @@ class Reader:
             return False
         try:
             document = json.loads(_unpacked(raw))
-            refused = published.take_in(worker.app or "", worker.catalog, document, worker.started_at)
+            refused = published.take_in(worker.app or OWN_APP, worker.catalog, document, worker.started_at)
         except (ValueError, zlib.error, RecursionError) as error:
             refused = [str(error)]
         for why in refused:
             logger.error("what %s says of its tasks is not taken in: %s", worker.key, why)
-            aside.set_aside(client, aside.CATALOG, worker.key, f"{worker.key} of {worker.app}: {why}")
+            aside.set_aside(
+                client, aside.CATALOG, worker.key, f"{worker.hostname} of {worker.app or OWN_APP}: {why}"
+            )
         return True
 
 

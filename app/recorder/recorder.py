@@ -17,7 +17,7 @@ from flask import Flask
 from app import broker, brokers, catalog, heartbeats, queues, workers
 from app.alerts.watch import Watch
 from app.broker import heartbeats as hashes
-from app.broker import starts, topics
+from app.broker import starts, topics, wakeups
 from app.clock import utcnow
 from app.config import settings
 from app.heartbeats import recorder as heartbeat
@@ -30,6 +30,7 @@ from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
 from app.runs import adoption, bulk, history, outbox
 from app.runs.failures import inbox
 from app.runs.parts import Part, first_line, is_outage
+from celeriac_agent.presence import CATALOG_CHANNEL
 
 BATCH = 1000
 BLOCK_MS = 1000
@@ -43,7 +44,8 @@ BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
 HEARTBEAT_SECONDS = 1.0
 OTHER_APP_SECONDS = 1.0
 STRANGERS_SECONDS = 5.0
-CATALOGS_SECONDS = 2.0
+CATALOGS_SECONDS = 1.0
+LISTEN_AGAIN_SECONDS = 2.0
 MADE_GOOD_SECONDS = 5.0
 _HEARTBEATS = (
     (hashes.WORKERS, WorkerEntry),
@@ -67,10 +69,11 @@ class Recorder:
             self._newcomers = broker.newcomers()
         self._strangers = Listener()
         self._sampler = Part("sampling of queues", queues.Sampler().tick, 0.0)
+        self._catalogs = catalogs.Reader()
         self._parts = [
             Part("sending", self._send, SWEEP_SECONDS),
             Part("looking for other apps' workers", self._poll_strangers, STRANGERS_SECONDS),
-            Part("reading of other apps' tasks", catalogs.Reader().poll, CATALOGS_SECONDS),
+            Part("reading of workers' tasks", self._catalogs.poll, CATALOGS_SECONDS),
             Part("adoption of what others send", self._adopt, SWEEP_SECONDS),
             Part("keeping of held runs", held_runs.HeldRunSync().tick, SWEEP_SECONDS),
             Part("changes of many runs", self._resume_bulks, SWEEP_SECONDS),
@@ -92,6 +95,7 @@ class Recorder:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         threading.Thread(target=self._live, name="celeriac-alive", daemon=True).start()
+        threading.Thread(target=self._listen, name="celeriac-catalogs", daemon=True).start()
         self._alerts.start()
         for listener in self._listeners:
             listener.start()
@@ -186,6 +190,20 @@ class Recorder:
     def _pause(self, busy: float) -> float:
         """The seconds between two looks: more of them while there is nothing to do."""
         return QUIET_SECONDS if time.monotonic() - self._busy_at > QUIET_AFTER_SECONDS else busy
+
+    def _listen(self) -> None:
+        """Take in at once what workers tell when they start; what is missed is found by the next look."""
+        while not self._stop.is_set():
+            try:
+                wakeups.listen(self._redis, self._read_catalogs, self._stop.is_set, CATALOG_CHANNEL)
+            except Exception as error:  # an outage, or a catalog as no other: the parts look at it again
+                logger.warning("the recorder does not hear of workers for a while: %s", first_line(error))
+                self._stop.wait(LISTEN_AGAIN_SECONDS)
+
+    def _read_catalogs(self) -> None:
+        if self._joined and not self._foreign:
+            with self.app.app_context():
+                self._catalogs.poll(utcnow())
 
     def _send(self, now: datetime) -> None:
         if outbox.sweep(now):

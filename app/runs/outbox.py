@@ -16,7 +16,7 @@ from redis import RedisError
 from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.exc import OperationalError as DatabaseAway
 
-from app import broker
+from app import broker, catalog
 from app.broker import aside
 from app.broker.rabbitmq import dedup
 from app.broker.transport import publishing_held
@@ -30,6 +30,7 @@ from app.runs.models import Run
 from app.runs.statistics import totals
 from app.text import storable
 from celeriac_agent import recording
+from celeriac_agent.settings import OWN_APP
 
 PATIENCE_SECONDS = 5.0
 # A sender that was halted for longer leaves the rest: somebody else may look after it by now.
@@ -223,9 +224,19 @@ def _publish(message: Message, **options: Any) -> None:
         options["queue"] = message.queue
     if message.priority is not None:
         options["priority"] = message.priority
-    task = celery_app.tasks[message.task_name]
+    info = catalog.find(message.task_name, OWN_APP)
+    if wrong := catalog.misfit(info, message.args, message.kwargs):
+        raise TypeError(wrong)  # as `apply_async` does, which knows the function
+    options = _own_options(info) | options
     with _held(message.hold) if message.hold else nullcontext():
-        task.apply_async(message.args, message.kwargs, **broker.patience(), **options)
+        celery_app.send_task(message.task_name, message.args, message.kwargs, **broker.patience(), **options)
+
+
+def _own_options(info: catalog.TaskInfo) -> dict[str, Any]:
+    """What the task's own code says of its messages, as its `apply_async` would send them."""
+    limits = {name: getattr(info, name) for name in ("time_limit", "soft_time_limit")}
+    own: dict[str, Any] = {**info.options, "queue": info.queue, "priority": info.priority} | limits
+    return own | {"serializer": info.serializer, "ignore_result": info.ignore_result}
 
 
 def _held(hold: dict[str, str]) -> AbstractContextManager[None]:
@@ -318,7 +329,7 @@ def _send_claimed(run_ids: Collection[str], now: datetime, buffered: bool = Fals
     unknown = {
         message.id: f"NotRegistered: this version knows no task named {message.task_name}"
         for message in messages
-        if message.app is None and message.task_name not in celery_app.tasks
+        if message.app is None and catalog.lookup(message.task_name, OWN_APP) is None
     }
     sent = send_many([message for message in messages if message.id not in unknown], claimed)
     fail(unknown | unreadable | sent.failed, now)

@@ -16,13 +16,12 @@ from app import audit, broker, catalog, queue_names
 from app.accounts import permits
 from app.broker import topics, wakeups
 from app.config import secret_key, settings
-from app.errors import BrokerUnavailable, Conflict, Invalid, NotFound
+from app.errors import BrokerUnavailable, Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import apps, outbox, states
 from app.runs.creation import new_run, waiting
 from app.runs.models import Run
 from app.text import storable
-from celeriac_agent.settings import OWN_APP
 
 CLOCKS_DIFFER_SECONDS = 60.0
 
@@ -173,11 +172,6 @@ def _row(request: RunRequest, now: datetime) -> Run:
 
 def _task(request: RunRequest) -> catalog.TaskInfo:
     """The task that is meant; raises `Invalid` where two other apps have one of that name."""
-    if request.app == OWN_APP:
-        own = catalog.own(request.task_name)
-        if own is None:
-            raise NotFound(_("There is no task named %(name)s.", name=request.task_name))
-        return own
     info = catalog.find(request.task_name, app=request.app)
     if request.app is None and info.app is not None and len(catalog.namesakes(info.name)) > 1:
         names = ", ".join(catalog.namesakes(info.name))

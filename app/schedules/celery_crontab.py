@@ -7,7 +7,7 @@ is open, and where the days of the month are whole weeks counted from the first:
 from datetime import datetime
 
 from celery.schedules import crontab
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.schedules.timing import parse_cron
 
@@ -47,7 +47,7 @@ def _days(value: crontab) -> dict[str, str]:
     weeks = [n for n, days in _WEEKS.items() if days <= value.day_of_month]
     if value.day_of_month != set().union(*(_WEEKS[n] for n in weeks)):
         raise NoEqual(
-            _("Celery fires when both the day of month and the day of week match, cron when either does.")
+            _l("Celery fires when both the day of month and the day of week match, cron when either does.")
         )
     days = ",".join(f"{day}#{n}" for day in sorted(value.day_of_week) for n in weeks)
     return {"day_of_month": "*", "day_of_week": days}

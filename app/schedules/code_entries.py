@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab, schedule, solar
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app import queue_names
 from app.broker.priority import HIGHEST
@@ -28,7 +28,7 @@ class CodeProblem:
     """An entry that cannot be taken over; `key` is its name in the code."""
 
     key: str
-    message: str
+    message: Any
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read(
         try:
             definitions[key] = _definition(key, entry, timezone, now)
         except (NoEqual, TimingError) as refused:
-            problems.append(CodeProblem(key, str(refused)))
+            problems.append(CodeProblem(key, refused.args[0]))
         except Exception as error:  # an entry is anybody's code
             problems.append(CodeProblem(key, f"{type(error).__name__}: {error}"))
     return CodeEntries(definitions, problems, whole)
@@ -66,9 +66,9 @@ def read(
 
 def _definition(key: str, entry: Any, timezone: str, now: datetime) -> Definition:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("task"), str):
-        raise NoEqual(_("An entry needs a task and a schedule."))
+        raise NoEqual(_l("An entry needs a task and a schedule."))
     if not 1 <= len(key) <= NAME_LENGTH:
-        raise NoEqual(_("The name of an entry has at most %(n)s characters.", n=NAME_LENGTH))
+        raise NoEqual(_l("The name of an entry has at most %(n)s characters.", n=NAME_LENGTH))
     return Definition(
         name=key,
         task_name=entry["task"],
@@ -89,27 +89,27 @@ def _timing(value: Any, timezone: str, now: datetime) -> dict[str, Any]:
     if isinstance(value, crontab):
         return {"task_type": "cron", "cron_schedule": celery_crontab.expression(value, timezone, now)}
     if isinstance(value, solar):
-        raise NoEqual(_("Sunrise and sunset are not times that a schedule can have here."))
+        raise NoEqual(_l("Sunrise and sunset are not times that a schedule can have here."))
     if type(value) is schedule:
         value = value.run_every
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NoEqual(_("A schedule of the kind %(kind)s is not known here.", kind=type(value).__name__))
+        raise NoEqual(_l("A schedule of the kind %(kind)s is not known here.", kind=type(value).__name__))
     if value < 1 or value != int(value):
-        raise NoEqual(_("An interval takes whole seconds, from 1 on."))
+        raise NoEqual(_l("An interval takes whole seconds, from 1 on."))
     return {"task_type": "interval", "interval_seconds": int(value)}
 
 
 def _priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= HIGHEST:
-        raise NoEqual(_("Give a priority from 0 to 9; 9 is the most urgent."))
+        raise NoEqual(_l("Give a priority from 0 to 9; 9 is the most urgent."))
     return value
 
 
 def _options(options: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(options) - set(_OPTIONS)):
-        raise NoEqual(_("These options are not known here: %(names)s.", names=", ".join(map(str, unknown))))
+        raise NoEqual(_l("These options are not known here: %(names)s.", names=", ".join(map(str, unknown))))
     own_options: dict[str, Any] = {"queue": options.get("queue")}
     if own_options["queue"] is not None and (wrong := queue_names.problem(own_options["queue"])):
         raise NoEqual(wrong)
@@ -119,5 +119,5 @@ def _options(options: dict[str, Any]) -> dict[str, Any]:
     if isinstance(expires, timedelta):
         expires = expires.total_seconds()
     if expires is not None and (isinstance(expires, bool) or not isinstance(expires, int | float)):
-        raise NoEqual(_("expires takes a number of seconds here."))
+        raise NoEqual(_l("expires takes a number of seconds here."))
     return own_options | ({"message_ttl_seconds": int(expires)} if expires else {})

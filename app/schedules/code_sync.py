@@ -5,23 +5,22 @@ and leaves what a person changed. Whether a schedule is enabled is a person's, n
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
+from celery import Celery
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app import catalog
 from app.accounts import permits
-from app.config import settings
 from app.errors import Conflict
-from app.extensions import celery_app, db, transaction
+from app.extensions import db, transaction
 from app.schedules import edits, history, keeping, rows
-from app.schedules.code_entries import CodeEntries, read
+from app.schedules.code_entries import CodeEntries, CodeProblem, read
 from app.schedules.definition import FIELDS, TIMING, Definition
 from app.schedules.models import CODE, Schedule, from_json, to_json
 
@@ -31,11 +30,27 @@ _TOGETHER = (*TIMING, "timezone")  # overridden in one of them, the timing is a 
 logger = logging.getLogger(__name__)
 
 
-def code_entries(now: datetime) -> CodeEntries:
-    """What this process's code defines, and what of it cannot be taken over."""
-    loaded = catalog.own_modules(settings().tasks)
-    whole = not current_app.extensions["import_failures"]
-    return read(celery_app, loaded, settings().timezone, now, whole)
+def told_by_code(
+    celery_app: Celery, modules: Iterable[Any], timezone: str, now: datetime, whole: bool
+) -> dict[str, Any]:
+    """What the code in this process defines, as JSON: workers tell it with their tasks."""
+    found = read(celery_app, modules, timezone, now, whole)
+    entries = {
+        key: to_json({name: getattr(definition, name) for name in OWNED})
+        for key, definition in found.definitions.items()
+    }
+    problems = [[one.key, catalog.Said.of(one.message).model_dump()] for one in found.problems]
+    return {"whole": whole, "entries": entries, "problems": problems}
+
+
+def code_entries() -> CodeEntries:
+    """What the code of our workers defines, and what of it cannot be taken over; nothing before one told."""
+    told = catalog.setup().schedules
+    definitions = {
+        key: Definition(name=key, **from_json(kept)) for key, kept in told.get("entries", {}).items()
+    }
+    problems = [CodeProblem(key, catalog.Said.model_validate(said)) for key, said in told.get("problems", ())]
+    return CodeEntries(definitions, problems, bool(told.get("whole")))
 
 
 def sync_code(now: datetime) -> list[str]:
@@ -44,7 +59,7 @@ def sync_code(now: datetime) -> list[str]:
     Any number of beats may do so at once. While a module cannot be imported nothing is retired: its entries
     have not vanished.
     """
-    in_code = code_entries(now)
+    in_code = code_entries()
     for problem in in_code.problems:
         logger.warning("beat_schedule entry %s is left out: %s", problem.key, problem.message)
     sentences = []

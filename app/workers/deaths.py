@@ -9,14 +9,15 @@ import redis
 from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
 
-from app import broker, heartbeats
+from app import broker, catalog, heartbeats
 from app.broker.answers import Taken
 from app.broker.rabbitmq import dedup
 from app.broker.redis import recovery
-from app.extensions import celery_app, db, transaction
+from app.extensions import db, transaction
 from app.heartbeats import Worker, strangers
 from app.runs import endings, states
 from app.runs.models import Run
+from celeriac_agent.settings import OWN_APP
 
 DEATHS = "celeriac:deaths"  # hash: run id → how many workers died with it
 DEATHS_MAX = 3
@@ -118,7 +119,7 @@ def _runs_of(gone: Sequence[tuple[str, datetime]], app: str | None = None) -> Se
 
 def _requeued_by_broker(run: Run, now: datetime, requeued: list[str], lost: list[str]) -> None:
     """Bring the row in step; what was acknowledged when it started, or given back too often, is LOST."""
-    task = celery_app.tasks.get(run.task_name)
+    task = catalog.lookup(run.task_name, OWN_APP)
     if run.state in states.RUNNING and task is not None and not task.acks_late:
         _lose(run, _not_twice(run), now, lost)
     elif dedup.starts(run.id) >= DEATHS_MAX:

@@ -1,10 +1,11 @@
-"""Which workers of another app know a task, and whether they agree on what it takes."""
+"""Which workers know a task, and whether they agree on what it takes."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from app import broker, catalog, heartbeats
 from app.catalog.published import published
+from celeriac_agent.settings import OWN_APP
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,15 @@ class Knowledge:
         return not self.same and not self.other
 
 
-def knowledge(info: catalog.TaskInfo, now: datetime) -> Knowledge | None:
-    """Who knows the task; None for one of ours. Raises `BrokerUnavailable`."""
-    if info.app is None:
-        return None
-    documents = published()
-    counts = documents.fingerprints.get((info.app, info.name))
+def knowledge(info: catalog.TaskInfo, now: datetime) -> Knowledge:
+    """Who knows the task. Raises `BrokerUnavailable`."""
+    documents, client = published(), broker.client()
+    counts = documents.fingerprints.get((info.app or OWN_APP, info.name))
     known = Knowledge([], [], [])
-    for worker in heartbeats.app_workers(broker.client(), now, info.app):
-        if worker.online:
-            print_ = documents.catalogs.get(worker.catalog, {}).get(info.name)
+    workers = heartbeats.app_workers(client, now, info.app) if info.app else heartbeats.workers(client, now)
+    for worker in workers:
+        if worker.online and worker.catalog in documents.catalogs:  # else it has just started
+            print_ = documents.catalogs[worker.catalog].get(info.name)
             among = known.none if print_ is None else known.same if print_ == counts else known.other
             among.append(worker.hostname)
     return known

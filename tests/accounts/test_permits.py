@@ -287,11 +287,14 @@ def test_the_list_offers_only_to_switch_off(stage: SimpleNamespace, signed_in: A
     assert f"/schedules/{stage.off}/switch" in signed_in("admin").get("/schedules").text
 
 
-def test_a_task_names_its_role(celery_app: Celery, caller: Callable[[str], Any]) -> None:
+def test_a_task_names_its_role(
+    celery_app: Celery, caller: Callable[[str], Any], publish_tasks: Callable[[], str]
+) -> None:
     @shared_task(name="permits.odd", celeriac_role="root")
     def odd() -> None:
         """A role that there is not."""
 
+    publish_tasks()
     try:
         assert {name: catalog.find(name).role for name in (*DENIED, PLAIN, "permits.odd")} == {
             **dict.fromkeys(DENIED, "admin"), PLAIN: "operator", "permits.odd": "admin",
@@ -302,7 +305,11 @@ def test_a_task_names_its_role(celery_app: Celery, caller: Callable[[str], Any])
 
 
 def test_a_setting_names_tasks_that_need_admin(
-    app: Flask, celery_app: Celery, caller: Callable[[str], Any], signed_in: Any, post: Any
+    celery_app: Celery,
+    caller: Callable[[str], Any],
+    signed_in: Any,
+    post: Any,
+    publish_tasks: Callable[[], str],
 ) -> None:
     @shared_task(name="billing.refund")
     def refund() -> None:
@@ -310,6 +317,7 @@ def test_a_setting_names_tasks_that_need_admin(
 
     before = getattr(celery_app, "celeriac_admin_tasks", ())
     catalog.restrict(celery_app, ["billing.*", "shop.refund"])
+    publish_tasks()
     try:
         assert catalog.find("billing.refund").role == "admin"
         assert catalog.find(PLAIN).role == "operator"

@@ -105,11 +105,11 @@ def test_any_value_comes_back(info_of_once, value):
 def info_of_once():
     from celery import Celery
 
-    from app.catalog import find
+    from app.catalog.facts import in_code
 
     app = Celery("call-tests", broker="memory://", set_as_current=False)
     app.task(name="reports.build_daily_report", shared=False)(build_daily_report)
-    return find("reports.build_daily_report", app)
+    return in_code(app, app.tasks["reports.build_daily_report"])
 
 
 def test_command_posts_the_same(info):

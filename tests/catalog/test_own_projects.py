@@ -12,13 +12,19 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.process
 TOLD = """
 import json, sys
-from app import create_app
+from app import create_app, own_tasks
+from app.catalog import published
 from app.config import Settings
+from app.extensions import db
 from app.health import checks
 from app.clock import utcnow
 
 app = create_app(Settings(data_dir=sys.argv[1], tasks=sys.argv[2].split(",")))
+own_tasks.load(app)
 with app.app_context():
+    db.create_all()
+    told = json.loads(json.dumps(own_tasks.document(app)))
+    published.take_in("celeriac", sys.argv[2], told, utcnow())
     found = [checks.imports(utcnow()), checks.celery_objects(utcnow())]
     tasks = app.extensions["celery"].tasks
     ours = {"delay_on_commit", "progress"}

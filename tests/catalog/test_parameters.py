@@ -26,6 +26,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType
 
 from app.catalog import type_words as wording
+from app.catalog.facts import in_code
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.shapes import Kind
 
@@ -231,10 +232,7 @@ def test_class_based_task(celery_app):
         def run(self, room: Literal["hall", "kitchen"], times: int = 1):
             pass
 
-    from app.catalog import find
-
-    celery_app.register_task(Sweep())
-    info = find("tests.sweep")
+    info = in_code(celery_app, celery_app.register_task(Sweep()))
     assert info.summary == "Sweeps the floor."
     assert [(p.name, p.kind) for p in info.parameters] == [("room", Kind.CHOICE), ("times", Kind.INT)]
 

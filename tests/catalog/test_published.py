@@ -13,7 +13,7 @@ from flask import Flask
 from pydantic import BaseModel, Field, SecretStr
 
 from app import catalog
-from app.catalog import published
+from app.catalog import published, type_words
 from app.catalog.schema_types import type_of
 from app.errors import Invalid, NotFound
 from app.extensions import celery_app, db
@@ -136,6 +136,27 @@ def test_the_schema_without_pydantic_says_the_same_kinds(monkeypatch: pytest.Mon
     assert schemas.schema_of("nonsense") == {}
 
 
+def test_a_type_that_cannot_be_told_is_said_to_be_so(
+    publish: Publish, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Torn:
+        @classmethod
+        def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+            raise RuntimeError("torn apart")
+
+    def take(one: Torn, many: Literal[tuple(map(str, range(9000)))], rest: Any) -> None:  # type: ignore[valid-type]
+        pass
+
+    with caplog.at_level("DEBUG", "celeriac_agent"):
+        publish(take)
+    assert "Torn cannot be told as a schema: torn apart" in caplog.text
+    assert "it takes" in caplog.text
+    one, many, rest = catalog.find("shop.take", app="shop").parameters
+    assert "the type hint test_a_type_" in type_words.how_to_write(one.shape)
+    assert "the type hint typing.Literal['0', '1'" in type_words.how_to_write(many.shape)
+    assert "cannot be read" not in type_words.how_to_write(rest.shape)
+
+
 @pytest.mark.database
 def test_the_version_of_the_worker_that_started_last_counts(publish: Publish) -> None:
     def change(told: dict[str, Any]) -> None:
@@ -163,7 +184,8 @@ def test_old_versions_are_forgotten(publish: Publish, monkeypatch: pytest.Monkey
             change=lambda told, n=number: told["tasks"][0].update(fingerprint=f"f{n}", queue=f"q{n}"),
         )
     assert db.session.query(published.AppCatalog).filter_by(app="shop").count() == 2
-    assert {row.fingerprint for row in db.session.query(published.AppTask)} == {"f2", "f3"}
+    kept = db.session.query(published.AppTask).filter_by(app="shop")
+    assert {row.fingerprint for row in kept} == {"f2", "f3"}
     assert catalog.find("shop.plain", app="shop").queue == "q3"
 
 

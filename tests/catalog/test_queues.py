@@ -57,12 +57,13 @@ def with_jobs(tmp_path: Path, processes: Any) -> dict[str, str]:
 
 LOOK = """
 import json
-from app import create_app
+from app import catalog, create_app, own_tasks
+from app.extensions import celery_app
 from app.config import settings
 app = create_app()
+own_tasks.load(app)
 with app.app_context():
-    from app import catalog
-    infos = catalog.listing()
+    infos = [catalog.in_code(celery_app, t) for n, t in celery_app.tasks.items() if n[:7] != "celery."]
     print(json.dumps([settings().declared_queues, {i.name: i.queue for i in infos if i.origin == "own"}]))
 """
 

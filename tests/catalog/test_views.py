@@ -41,10 +41,11 @@ def test_tasks_can_be_searched(app: Flask, signed_in: SignedIn, text: str, found
 
 
 def test_a_module_that_cannot_be_imported_is_shown(
-    app: Flask, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+    app: Flask, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, publish_tasks: Callable[[], str]
 ) -> None:
     failure = ImportFailure("team.jobs", "ModuleNotFoundError: No module named 'x'", "Traceback …")
-    monkeypatch.setitem(app.extensions, "import_failures", [failure])
+    monkeypatch.setitem(app.extensions["own_tasks"], "failures", [failure])
+    publish_tasks()
     page = signed_in("viewer").get("/tasks").text
     assert "team.jobs" in page
     assert "No module named" in page

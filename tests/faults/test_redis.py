@@ -9,12 +9,13 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 
-from app import broker, create_app, runs
+from app import broker, create_app, own_tasks, runs
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
 from app.recorder.recorder import Recorder
 from app.runs import RunRequest, queries, states
+from tests.conftest import published_by_worker
 
 PATIENCE_SECONDS = 1.5
 EVERY_RESEND_SECONDS = 3 * PATIENCE_SECONDS + 1  # after so long there is none that could still come
@@ -28,8 +29,10 @@ def own_app(own_redis: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     monkeypatch.setattr("app.recorder.recorder.LAG_SECONDS", PATIENCE_SECONDS / 3)
     monkeypatch.setattr("app.recorder.recorder.BLOCK_MS", 100)
     app = create_app(Settings(data_dir=own_redis.folder, base_url="http://localhost", tasks=["sample_tasks"]))
+    own_tasks.load(app)
     with app.app_context():
         upgrade()
+        published_by_worker(app)
         yield app
         db.session.remove()
         db.engine.dispose()

@@ -131,7 +131,7 @@ def test_a_task_that_is_not_deployed_yet_is_shown_so(sync: Sync) -> None:
 
 
 def test_upkeep_is_defined_in_code(app: Flask) -> None:
-    found = schedules.code_entries(NOON)
+    found = schedules.code_entries()
     assert {one.task_name for one in found.definitions.values()} == {
         "maintenance.clean_history",
         "maintenance.backup_database",

@@ -29,10 +29,11 @@ def test_a_renamed_parameter_is_told_before_it_fails(make: Any, now: Any) -> Non
     assert schedules.check_drift(now, everything=True) == 1
 
 
-def test_a_new_deploy_changes_the_signature(make: Any, celery_app: Any, now: Any) -> None:
+def test_a_new_deploy_changes_the_signature(make: Any, celery_app: Any, now: Any, publish_tasks: Any) -> None:
     @celery_app.task(name="sample_tasks.deployed", shared=False)
     def before(region: str) -> None: ...
 
+    publish_tasks()
     row = make(task_name="sample_tasks.deployed", kwargs={"region": "emea"})
     assert schedules.check_drift(now) == 0
     del celery_app.tasks["sample_tasks.deployed"]
@@ -40,6 +41,7 @@ def test_a_new_deploy_changes_the_signature(make: Any, celery_app: Any, now: Any
     @celery_app.task(name="sample_tasks.deployed", shared=False)
     def after(area: str) -> None: ...
 
+    publish_tasks()
     try:
         assert schedules.check_drift(now) == 1
         db.session.rollback()

@@ -354,7 +354,7 @@ def test_a_message_that_can_never_be_sent_fails_alone(
     make: Make, fire: Any, history: History, now: datetime
 ) -> None:
     bad, good = make("bad"), make("good")
-    bad.args = [1, 2, 3]  # Celery itself refuses to send that
+    bad.args = [1, 2, 3]  # Python itself would refuse that
     db.session.commit()
     assert fire(now + minutes(1)) == firing.Fired(2, 1)
     (run,) = history(bad)

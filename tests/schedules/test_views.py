@@ -573,7 +573,7 @@ def test_only_ones_own_last_change_is_undone(app: Flask, signed_in: SignedIn, po
 
 
 def test_entries_of_code_that_are_not_taken_over_are_named(
-    app: Flask, celery_app: Celery, signed_in: SignedIn, new: Make
+    celery_app: Celery, signed_in: SignedIn, new: Make, publish_tasks: Callable[[], str]
 ) -> None:
     class Odd(celery_schedules.BaseSchedule):  # type: ignore[misc]
         """A kind of schedule of the team's own."""
@@ -590,6 +590,7 @@ def test_entries_of_code_that_are_not_taken_over_are_named(
         "sunset": {"task": "sample_tasks.plain", "schedule": Sunset()},
         "odd": {"task": "sample_tasks.plain", "schedule": Odd()},
     }
+    publish_tasks()
     try:
         for number in range(2):  # without any schedule, and beside one
             page = signed_in("viewer").get("/schedules").get_data(as_text=True)
@@ -606,4 +607,5 @@ def test_entries_of_code_that_are_not_taken_over_are_named(
         assert "sunset: Sunrise" in check.detail
     finally:
         celery_app.conf.beat_schedule = before
+    publish_tasks()
     assert checks.code_schedules(datetime.now(UTC)).ok

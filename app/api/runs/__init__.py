@@ -16,7 +16,6 @@ from app.errors import Invalid, NotFound
 from app.runs import comparison, logs, states
 from app.runs.models import Run
 from app.web.permissions import requires
-from celeriac_agent.settings import OWN_APP
 
 bp = frame.ApiBlueprint("runs", __name__, description="Requested executions of tasks")
 _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The address of the run."}}
@@ -150,7 +149,7 @@ def _names(run: Run) -> list[str]:
 def _require_task(name: str, app: str | None = None) -> None:
     """A task that does not exist is a wrong value of the field, not a wrong address."""
     try:
-        catalog.find(name, app=None if app == OWN_APP else app)
+        catalog.find(name, app=app)
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
 

@@ -48,7 +48,7 @@ def index() -> str | Response:
     if not others and not shown["asked"].here and shown["counts"]["all"] == len(shown["rows"]):
         shown |= _first_use()
     shown["others"] = bool(foreign.sources() or foreign.waiting())
-    shown["not_taken_over"] = schedules.code_entries(viewer.now()).problems
+    shown["not_taken_over"] = schedules.code_entries().problems
     return render_template("schedules/index.html", **shown)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, current_app, render_template, request, url_for
+from flask import Blueprint, Flask, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -17,7 +17,6 @@ from app.catalog.binding import Arguments
 from app.catalog.json_text import RAW
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid, NotFound
-from app.extensions import celery_app
 from app.health.checks import ignored_advice
 from app.pages.tasks import effects, presentation
 from app.pages.tasks import statistics as charted
@@ -58,13 +57,10 @@ def index() -> str:
         found=len(matching),
         total=len(tasks),
         q=text,
-        failures=current_app.extensions["import_failures"],
-        not_taken_over=celery_app.not_taken_over,
-        ignored=[
-            celery_object
-            for celery_object in current_app.extensions["ignored_configuration"]
-            if celery_object.matters
-        ],
+        failures=catalog.import_failures(),
+        not_taken_over=catalog.not_taken_over(),
+        ignored=[ignored for ignored in catalog.ignored_configuration() if ignored.matters],
+        told=catalog.told(),
         ignored_advice=ignored_advice(),
         latest=runs.latest([info.name for info in matching]),
     )

@@ -1,0 +1,47 @@
+"""Why saved task modules were not taken over on a machine, where its worker goes on with what it has."""
+
+import json
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from app.broker.connection import client, reaches_broker
+from app.catalog.discovery import ImportFailure
+from app.catalog.worker_setup import Said, setup
+from app.errors import BrokerUnavailable
+
+KEY = "celeriac:reload-failures"  # hash: machine → the failures of its last try
+
+
+@reaches_broker
+def keep(failures: Sequence[ImportFailure]) -> None:
+    """What the last try on this machine could not import; nothing once all can be."""
+    told = [
+        {"module": one.module, "error": one.error, "traceback": one.traceback}
+        | {"advice": Said.of(one.advice).model_dump()}
+        for one in failures
+    ]
+    if told:
+        client().hset(KEY, socket.gethostname(), json.dumps(told))
+    else:
+        client().hdel(KEY, socket.gethostname())
+
+
+@reaches_broker
+def kept() -> list[ImportFailure]:
+    """Those of every machine. Raises `BrokerUnavailable`."""
+    found: Any = client().hgetall(KEY)
+    return [
+        ImportFailure(**one | {"advice": Said.model_validate(one["advice"])})
+        for value in found.values()
+        for one in json.loads(value)
+    ]
+
+
+def import_failures() -> list[ImportFailure]:
+    """The modules that workers could not import, or not take over; while Redis is away, those of before."""
+    found = [ImportFailure(one.module, one.error, one.traceback, one.advice) for one in setup().failures]
+    with suppress(BrokerUnavailable):
+        found += [one for one in kept() if one not in found]
+    return found
