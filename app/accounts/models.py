@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, true
+from sqlalchemy import ForeignKey, Index, String, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.clock import UTCDateTime
@@ -29,6 +29,7 @@ class User(Base):
     email: Mapped[str | None] = mapped_column(String(254))  # the own one: no sign-in, only mail to the person
     theme: Mapped[str | None] = mapped_column(String(16))
     locale: Mapped[str | None] = mapped_column(String(16))
+    first_steps_hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     is_authenticated = True
     is_anonymous = False

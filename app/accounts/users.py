@@ -183,6 +183,12 @@ def set_email(user: User, email: str) -> None:
         user.email = email or None
 
 
+def hide_first_steps(user: User, hidden: bool) -> None:
+    """Put the first steps of the start page away, or bring them back."""
+    with transaction():
+        user.first_steps_hidden = hidden
+
+
 def ensure_first_admin(now: datetime) -> str | None:
     """The path of a one-time link for `admin`, who is created when there is nobody at all.
 

@@ -1,5 +1,6 @@
 """The start page: is everything all right, and if not, what?"""
 
+from app.overview.first_steps import first_steps
 from app.overview.next_hour import NextHour
 from app.overview.search import SearchResults, matches, search
 from app.overview.summary import Summary, summary
@@ -12,6 +13,7 @@ __all__ = [
     "SearchResults",
     "Summary",
     "Throughput",
+    "first_steps",
     "matches",
     "search",
     "summary",

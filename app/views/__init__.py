@@ -2,7 +2,18 @@
 
 from app.views.listed import LISTS, QUEUE, Listed, listed
 from app.views.models import ListChoice, SavedView
-from app.views.saved import change, choice, choose_columns, create, delete, get, listing, read_query, use
+from app.views.saved import (
+    change,
+    choice,
+    choose_columns,
+    create,
+    delete,
+    get,
+    has_own,
+    listing,
+    read_query,
+    use,
+)
 
 __all__ = [
     "LISTS",
@@ -16,6 +27,7 @@ __all__ = [
     "create",
     "delete",
     "get",
+    "has_own",
     "listed",
     "listing",
     "read_query",

@@ -35,6 +35,11 @@ def listing(user: User, list_name: str | None = None) -> Sequence[SavedView]:
     ).all()
 
 
+def has_own(user: User) -> bool:
+    """Whether a person has saved a view."""
+    return db.session.scalar(select(SavedView.id).where(SavedView.user_id == user.id).limit(1)) is not None
+
+
 def get(user: User, view_id: int) -> SavedView:
     """A view that a person sees; raises `NotFound`."""
     row = db.session.get(SavedView, view_id)

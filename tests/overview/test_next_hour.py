@@ -175,7 +175,7 @@ class TestPage:
 
     def test_an_empty_hour_is_one_calm_line(self, signed_in: SignedIn) -> None:
         page = signed_in("viewer").get("/").text
-        assert "No schedule fires in the next hour." in page
+        assert "No schedule fires in the next hour" in page
         assert "hour-plot" not in page
 
     def test_an_empty_hour_stays_as_it_is(self, app: Flask, make: Any) -> None:

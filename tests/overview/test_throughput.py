@@ -145,7 +145,7 @@ class TestPage:
 
     def test_nothing_ended_is_one_calm_line(self, signed_in: SignedIn) -> None:
         page = signed_in("viewer").get("/?table=1").text
-        assert "No run succeeded or failed in this time." in page
+        assert "No run succeeded or failed in this time" in page
         assert "<figure" not in page
 
     def test_the_live_part_moves_with_the_counts(self, ended: Count, signed_in: SignedIn) -> None:

@@ -12,7 +12,7 @@ from app import lists, overview
 from app.alerts import rules, words
 from app.config import settings
 from app.lists.fields import Choice
-from app.pages.overview import facts, next_hour, search, throughput
+from app.pages.overview import facts, first_steps, next_hour, search, throughput
 from app.web import live, viewer
 from app.web.navigation import Entry, register
 from app.web.permissions import requires
@@ -32,6 +32,7 @@ class ThroughputFilter(lists.Filter):
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.register_blueprint(search.bp)
+    app.register_blueprint(first_steps.bp)
     register(app, Entry("overview.index", _l("Overview"), "layout-dashboard", 10))
 
 
@@ -63,6 +64,7 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
     """What the templates draw; `query` is what the address says beside the table."""
     query, series, hour = _query(), summary.throughput, summary.next_hour
     as_table = query.filter.table == "1"
+    steps = first_steps.steps()
     firing = rules.firing(viewer.now())
     told = [
         (rule_firing.rule.name, [(state.subject, state.facts) for state in rule_firing.firing])
@@ -70,7 +72,8 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
     ]
     return {
         "summary": summary,
-        "version": live.version_of(summary.version, told),
+        "version": live.version_of(summary.version, told, [step.name for step in steps]),
+        "first_steps": steps,
         "firing": firing,
         "alert_line": words.line,
         "shown_failures": SHOWN_FAILURES,

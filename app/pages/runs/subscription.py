@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, Response, render_template, request, url_for
+from flask import Flask, Response, jsonify, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -47,8 +47,8 @@ def ends() -> str | Response:
 @bp.post("/<run_id>/told")
 @requires("view")
 def told(run_id: str) -> Response:
-    """204 for the one page that is to tell it, 409 for the others."""
-    return Response(status=204 if subscriptions.take_shown(run_id, current_user) else 409)
+    """Whether the page that asks is the one that tells."""
+    return jsonify(tells=subscriptions.take_shown(run_id, current_user))
 
 
 def of(run_id: str) -> subscriptions.RunSubscription | None:
