@@ -325,6 +325,9 @@ class Settings(SignInSettings):
     request_max_bytes: int = Field(
         2_097_152, ge=1024, description="A request with a larger body is refused before it is read."
     )
+    upload_max_bytes: int = Field(
+        1_000_000_000, ge=1024, description="The longest file that may be uploaded to the folders of tasks."
+    )
     api_rate_limit: RateLimit = Field(
         API_RATE_LIMIT,
         description="How often one token may call the REST API; keeps a loop gone wild from the rest.",

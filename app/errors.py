@@ -76,3 +76,17 @@ class BrokerUnavailable(CeleriacError):
 
     status = 503
     code = "broker-unavailable"
+
+
+class TooLarge(CeleriacError):
+    """What was sent is longer than a setting allows (413)."""
+
+    status = 413
+    code = "too-large"
+
+
+class CutShort(CeleriacError):
+    """What was sent ended before it was whole (400)."""
+
+    status = 400
+    code = "cut-short"

@@ -652,7 +652,9 @@ def signed_in(app: Flask) -> Callable[..., FlaskClient]:
 def post() -> Callable[..., TestResponse]:
     """Sends a page's form with its CSRF token: `post(browser, "/runs/1/cancel", {"terminate": "1"})`."""
 
-    def send(browser: FlaskClient, path: str, data: Any = None, htmx: bool = False) -> TestResponse:
+    def send(
+        browser: FlaskClient, path: str, data: Any = None, htmx: bool = False, headers: Any = None
+    ) -> TestResponse:
         with browser.session_transaction() as kept:
             assert "_user_id" in kept, "is the browser signed in?"
             kept.setdefault("csrf_token", CSRF_SECRET)
@@ -662,7 +664,7 @@ def post() -> Callable[..., TestResponse]:
             session.update(held)
             g.pop("csrf_token", None)  # of another browser
             token = generate_csrf()
-        headers = {"X-CSRFToken": token} | ({"HX-Request": "true"} if htmx else {})
-        return browser.post(path, data=data, headers=headers)
+        sent = {"X-CSRFToken": token} | ({"HX-Request": "true"} if htmx else {}) | (headers or {})
+        return browser.post(path, data=data, headers=sent)
 
     return send

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, Response, request, url_for
+from flask import Flask, Response, url_for
 from marshmallow import fields
 
 from app import files
@@ -10,6 +10,7 @@ from app.api import frame
 from app.api.fields import Moment, Schema
 from app.clock import utcnow
 from app.lists.fields import Text, TrueOrFalse
+from app.web import uploads
 from app.web.permissions import requires
 from app.web.sending import as_attachment
 
@@ -82,11 +83,13 @@ def get_file(query: dict[str, Any]) -> Response:
 @bp.route("/files/content", methods=["PUT"])
 @requires("operate")
 @bp.arguments(UploadQuery, location="query")
+@bp.bytes_body
 @bp.response(201, FileSchema)
 def put_file(query: dict[str, Any]) -> tuple[files.Entry, int, dict[str, str]]:
-    """Upload a file: the body is its content"""
+    """Upload a file: the body is its content, of at most UPLOAD_MAX_BYTES"""
     folder, slash, name = query["path"].rpartition("/")
-    entry = files.save(folder or slash, name, request.stream, utcnow(), query["replace"])
+    body = uploads.Body()
+    entry = files.save(folder or slash, name, body, utcnow(), query["replace"], body.length)
     return entry, 201, {"Location": url_for(".get_file", path=entry.path)}
 
 

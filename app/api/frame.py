@@ -129,6 +129,12 @@ class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest shi
 
         return documented
 
+    def bytes_body(self, view: View) -> View:
+        """Say that the body of the call is bytes, whatever they are."""
+        content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        documented: View = self.doc(requestBody={"content": content})(view)
+        return documented
+
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:

@@ -1,12 +1,7 @@
-"""Lists, opens and deletes files under the folders of FILE_ROOTS; nothing outside them is touched.
-
-`app.library.folders` has the rule for paths. Names that begin with a dot (drafts of tasks among them) and
-names that are no text are left alone.
-"""
+"""Lists, opens and deletes files under the folders of FILE_ROOTS; nothing outside them is touched."""
 
 import heapq
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,13 +12,12 @@ from typing import BinaryIO
 from flask_babel import gettext as _
 
 from app import audit
-from app.config import settings
 from app.errors import Invalid, NotFound
 from app.extensions import transaction
-from app.library.folders import OutsideFolders, resolve_under
+from app.files import drafts
+from app.files.places import allowed, is_fit, named, reached, root_of, roots
 
 ENTRIES_MAX = 500  # of one folder
-_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\]")
 
 
 @dataclass(frozen=True)
@@ -49,22 +43,20 @@ class Listing:
 
 def listing(path: str = "") -> Listing:
     """What is in a folder; without a path the first root. Raises `Invalid` and `NotFound`."""
-    roots = settings().file_folders
     real = allowed(path, "folder")
     if not real.is_dir():
         if path:
             raise NotFound(_("There is no such folder."))
-        return Listing("", (), _other_roots(roots), 0)  # nothing was written yet
+        return Listing("", (), _other_roots(), 0)  # nothing was written yet
     folders: list[Entry] = []
     files: list[Entry] = []
-    try:
-        for entry in _entries(real):
+    with reached(real) as directory:
+        drafts.clear(directory)
+        for entry in _entries(real, directory):
             (folders if entry.is_folder else files).append(entry)
-    except OSError as error:
-        raise NotFound(_("This folder cannot be read: %(why)s", why=error.strerror)) from None
     folders.sort(key=lambda entry: entry.name)
     if not path:
-        folders += _other_roots(roots)
+        folders += _other_roots()
     room = max(0, ENTRIES_MAX - len(folders))
     newest = heapq.nlargest(room, files, key=lambda entry: entry.changed_at)
     left_out = len(folders) + len(files) - len(folders[:ENTRIES_MAX]) - len(newest)
@@ -75,23 +67,27 @@ def opened(path: str) -> tuple[BinaryIO, Entry]:
     """A file, open for reading, and what is known of it. Raises `Invalid` and `NotFound`."""
     real = allowed(path, "path")
     try:
-        # a pipe would be waited for; what became a link since is not followed
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
+        with reached(real.parent) as directory:
+            # a pipe would be waited for; what became a link since is not followed
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(real.name, flags, dir_fd=directory)
+    except (OSError, NotFound, ValueError):  # ValueError: the root itself
         raise NotFound(_("There is no such file.")) from None
-    file = os.fdopen(descriptor, "rb", closefd=True) if S_ISREG(os.fstat(descriptor).st_mode) else None
-    if file is None or Path(os.path.realpath(real)) != real:
-        os.close(descriptor) if file is None else file.close()
+    status = os.fstat(descriptor)
+    if not S_ISREG(status.st_mode):
+        os.close(descriptor)
         raise NotFound(_("There is no such file."))
-    return file, _entry(real.name, named(real), os.fstat(descriptor))
+    return os.fdopen(descriptor, "rb"), entry_of(real, status)
 
 
 def delete(path: str, now: datetime) -> None:
     """Delete a file and write down who did. Raises `Invalid` and `NotFound`; folders stay."""
     file, entry = opened(path)
     file.close()
+    real = allowed(path, "path")
     try:
-        os.unlink(allowed(path, "path"))
+        with reached(real.parent) as directory:
+            os.unlink(real.name, dir_fd=directory)
     except FileNotFoundError:
         raise NotFound(_("There is no such file.")) from None
     except OSError as error:
@@ -100,53 +96,22 @@ def delete(path: str, now: datetime) -> None:
         audit.record("file.remove", now, "file", "", entry.path, bytes=entry.size)
 
 
-def known(real: Path) -> Entry:
+def entry_of(real: Path, status: os.stat_result) -> Entry:
     """What is known of a file or folder under the roots."""
-    return _entry(real.name, named(real), real.stat())
-
-
-def named(real: Path) -> str:
-    """How a real path under the roots is named: as it stands below the first root, or in full."""
-    first = Path(os.path.realpath(settings().file_folders[0]))
-    return str(real.relative_to(first)) if real.is_relative_to(first) and real != first else str(real)
-
-
-def is_fit(name: str) -> bool:
-    """Whether pages may show a name and people may choose it."""
-    return bool(name) and not name.startswith(".") and not _NO_TEXT.search(name) and "/" not in name
-
-
-def allowed(path: str, field: str) -> Path:
-    """The real path of a path; raises `Invalid` for one that leads outside the roots, by whatever way."""
-    roots = settings().file_folders
-    path = path or (str(roots[0]) if field == "folder" else "")
-    try:
-        real = resolve_under(path, roots)
-    except OutsideFolders:
-        raise Invalid({field: [_("This is outside the folders that tasks may use.")]}) from None
-    except (ValueError, OSError):  # no text that can be a path, or links in a circle
-        raise Invalid({field: [_("This is no path.")]}) from None
-    root = next(root for root in map(_real, roots) if real.is_relative_to(root))
-    if not path or not all(map(is_fit, real.relative_to(root).parts)):
-        raise Invalid({field: [_("This is no path. Names that begin with a dot are left alone.")]})
-    return real
-
-
-def _real(root: Path) -> Path:
-    return Path(os.path.realpath(root))
+    return _entry(real.name, named(real), status)
 
 
 def _above(real: Path) -> tuple[tuple[str, str], ...]:
     """Path and name of the folders that lead to this one, the root first and this one left out."""
-    root = next(root for root in map(_real, settings().file_folders) if real.is_relative_to(root))
+    root = root_of(real)
     between = [folder for folder in real.parents if folder.is_relative_to(root)]
-    first = root == _real(settings().file_folders[0])
+    first = root == roots()[0]
     return tuple(("" if folder == root and first else named(folder), folder.name) for folder in between[::-1])
 
 
-def _entries(folder: Path) -> Iterator[Entry]:
+def _entries(folder: Path, directory: int) -> Iterator[Entry]:
     """What is in a folder; a link is not followed, so that nothing outside shows."""
-    with os.scandir(folder) as found:
+    with os.scandir(directory) as found:
         for one in found:
             if not is_fit(one.name):
                 continue
@@ -163,5 +128,5 @@ def _entry(name: str, path: str, status: os.stat_result) -> Entry:
     return Entry(name, path, S_ISDIR(status.st_mode), status.st_size, changed_at)
 
 
-def _other_roots(roots: list[Path]) -> list[Entry]:
-    return [_entry(str(root), str(root), root.stat()) for root in map(_real, roots[1:]) if root.is_dir()]
+def _other_roots() -> list[Entry]:
+    return [_entry(str(root), str(root), root.stat()) for root in roots()[1:] if root.is_dir()]

@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Any
 
-from flask import Blueprint, Flask, Response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, jsonify, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
@@ -11,10 +11,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app import files
 from app.catalog.parameters import Parameter
-from app.errors import CeleriacError, Invalid, NotFound
-from app.web import viewer
+from app.config import settings
+from app.errors import CeleriacError, Invalid, NotFound, TooLarge
+from app.extensions import csrf
+from app.web import uploads, viewer
 from app.web.dialogs import question
-from app.web.htmx import go_to
+from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Entry, register
 from app.web.permissions import requires
 from app.web.sending import as_attachment
@@ -25,9 +27,11 @@ bp = Blueprint("files", __name__, url_prefix="/files")
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
+    csrf.exempt(upload)  # looks at the token itself, before it takes the file
     app.add_template_global(_of_result, "files_of_result")
     app.add_template_global(_there, "files_there")
     app.add_template_global(_is_path, "is_path")
+    app.add_template_global(lambda: settings().upload_max_bytes, "upload_max_bytes")
     register(app, Entry("files.index", _l("Files"), "folder-input", 80, right="operate"))
 
 
@@ -47,18 +51,30 @@ def content() -> Response:
 
 @bp.post("/upload")
 @requires("operate")
-def upload() -> AnyResponse:
-    folder, file = request.args.get("folder", ""), request.files.get("file")
+def upload() -> Any:
+    """Take in a file: from this page, or from a field of a form, which asks for JSON and gets the path."""
+    folder, for_field = request.args.get("folder", ""), request.headers.get("Accept") == "application/json"
     try:
-        if file is None or not file.filename:
-            raise Invalid({"file": [_("Choose a file.")]})
-        replace = request.form.get("replace") == "true"
-        entry = files.save(folder, file.filename, file.stream, viewer.now(), replace)
+        entry = _uploaded(folder)
     except CeleriacError as error:
+        if for_field:
+            return jsonify({"code": error.code, "detail": error.detail}), error.status
+        if isinstance(error, TooLarge) and not wants_fragment():
+            raise
         toast(_("Nothing was uploaded"), error.detail, failed=True)
     else:
+        if for_field:
+            return jsonify({"name": entry.name, "path": entry.path})
         toast(_("%(name)s is uploaded", name=entry.name), _("Tasks know it as %(path)s.", path=entry.path))
     return go_to(url_for("files.index", folder=folder or None))
+
+
+def _uploaded(folder: str) -> files.Entry:
+    form = uploads.FileForm()
+    if not form.filename:
+        raise Invalid({"file": [_("Choose a file.")]})
+    replace = form.fields.get("replace") == "true"
+    return files.save(folder, form.filename, form, viewer.now(), replace, form.length)
 
 
 @bp.get("/delete")

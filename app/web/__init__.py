@@ -3,7 +3,18 @@
 from flask import Flask
 
 from app.extensions import babel
-from app.web import assets, compression, errors, filters, navigation, once, security, viewer, white_space
+from app.web import (
+    assets,
+    compression,
+    errors,
+    filters,
+    navigation,
+    once,
+    security,
+    uploads,
+    viewer,
+    white_space,
+)
 
 
 def init_app(app: Flask) -> None:
@@ -14,5 +25,16 @@ def init_app(app: Flask) -> None:
         locale_selector=viewer.locale,
         timezone_selector=viewer.zone,
     )
-    for part in (compression, white_space, viewer, filters, assets, navigation, once, security, errors):
+    for part in (
+        compression,
+        white_space,
+        viewer,
+        filters,
+        assets,
+        navigation,
+        once,
+        uploads,
+        security,
+        errors,
+    ):
         part.init_app(app)

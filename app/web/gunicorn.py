@@ -2,12 +2,17 @@
 
 A thread is given a request only when all of it has come in. Until then its bytes are gathered by the one loop
 that watches every connection, so a client that sends slowly, or nothing, holds a connection and no thread.
+
+Uploads of files (`app.web.uploads`) are too long for that. A thread has one as soon as its headers are there,
+looks who sends it, and then reads on: one of a few that do nothing else, so that pages never wait for them.
 """
 
 import contextlib
 import selectors
 import socket
 import time
+from collections.abc import Container
+from concurrent import futures
 from functools import partial
 from typing import Any
 
@@ -17,9 +22,11 @@ HEADERS_SECONDS = 10.0
 BODY_SECONDS = 60.0
 SENDING_SECONDS = 30.0
 LEAVING_SECONDS = 2.0
+UPLOADS_LEAVING_SECONDS = 4.0
 HEADERS_MAX_BYTES = 65_536
 WAITING_MAX_BYTES = 64 * 2**20  # of all unfinished requests together
 PIECE_BYTES = 65_536
+UPLOADS_AT_ONCE = 4  # of one process; more wait, with what they send still on their side
 
 threads = 8
 worker_connections = 600  # fewer than the 1024 files that a process may usually open
@@ -29,9 +36,9 @@ raw_env = ["CELERIAC_WHOLE_REQUESTS=1"]  # wsgi.py warns where this file is not 
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
-# What is known of a request so far: it is whole; a thread can refuse it, and then the connection ends; or
-# nobody can make sense of it. None: more has to come in.
-WHOLE, TOO_LONG, BROKEN = "whole", "too long", "broken"
+# What is known of a request so far: it is whole; a thread can refuse it, and then the connection ends; a
+# thread reads the rest of it; or nobody can make sense of it. None: more has to come in.
+WHOLE, TOO_LONG, STREAMED, BROKEN = "whole", "too long", "streamed", "broken"
 
 
 class Incoming:
@@ -45,10 +52,15 @@ class Incoming:
         self._length: int | None = None  # of the body; None: it comes in chunks
         self._chunk_at = 0
 
-    def judge(self, max_bytes: int, now: float) -> str | None:
-        """What is known of it; `max_bytes` is the longest body that is taken."""
+    def judge(self, max_bytes: int, now: float, streamed: Container[tuple[str, str]] = ()) -> str | None:
+        """What is known of it; `max_bytes` is the longest body that is taken.
+
+        `streamed` has method and path of the requests whose bodies are read by a thread.
+        """
         if not self._body_at and not self._find_body(now):
             return BROKEN if len(self.content) > HEADERS_MAX_BYTES else None
+        if self._asks() in streamed:
+            return STREAMED
         if self._length is None:
             return self._judge_chunks(max_bytes)
         if self._length > max_bytes:
@@ -71,6 +83,11 @@ class Incoming:
             elif name == b"expect" and value == b"100-continue":
                 self.waits = True
         return True
+
+    def _asks(self) -> tuple[str, str]:
+        method, _space, target = bytes(self.content[: self.content.find(b"\r\n")]).partition(b" ")
+        path = target.partition(b" ")[0].partition(b"?")[0]
+        return method.decode("latin-1"), path.decode("latin-1")
 
     def _judge_chunks(self, max_bytes: int) -> str | None:
         while len(self.content) - self._body_at <= max_bytes:
@@ -102,15 +119,31 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
 
     incoming: Incoming | None = None
     ends = False  # after the next answer: where the request after it would begin is not known
+    streams = False  # the body of its request is read by the thread
 
     def init(self) -> None:
         """Called by the thread before each request: let gunicorn's parser find it, and nothing after it."""
         super().init()
         self.sock.settimeout(SENDING_SECONDS)
         if not self.cfg.is_ssl and self.incoming is not None:
-            self.parser.unreader.chunk = lambda size_hint=None: b""
+            vars(self.parser.unreader).pop("chunk", None)
+            if not self.streams:
+                self.parser.unreader.chunk = lambda size_hint=None: b""
             self.parser.unreader.unread(bytes(self.incoming.content))
             self.incoming = None
+
+
+class AskedFor:
+    """A body that its client sends when it is told to, which is when somebody begins to read it."""
+
+    def __init__(self, body: Any, client: socket.socket) -> None:
+        self._body, self._client, self._told = body, client, False
+
+    def read(self, size: int | None = None) -> bytes:
+        if not self._told:
+            self._client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._told = True
+        return bytes(self._body.read(size))
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -120,6 +153,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         super().__init__(*args, **kwargs)
         self._receiving: list[Connection] = []  # the oldest first
         self._leaving: dict[socket.socket, float] = {}
+        self._uploads: set[Connection] = set()
+        self._uploads_until = 0.0  # when those that are left are cut off; 0 while nobody stops us
+        self._uploaders = futures.ThreadPoolExecutor(UPLOADS_AT_ONCE, "upload")
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection; when there are too many, the oldest that has not said all makes room for it."""
@@ -160,18 +196,36 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         self._judge(conn, incoming)
 
     def _judge(self, conn: Connection, incoming: Incoming) -> None:
-        known = incoming.judge(self.wsgi.config["MAX_CONTENT_LENGTH"], time.monotonic())
+        config = self.wsgi.config
+        streamed = config.get("STREAMED", ())
+        known = incoming.judge(config["MAX_CONTENT_LENGTH"], time.monotonic(), streamed)
         if known == BROKEN:
             self._drop(conn)
         elif known:
             self._forget(conn)
-            conn.ends = known == TOO_LONG
+            conn.streams = known == STREAMED
+            conn.ends = known in (TOO_LONG, STREAMED)
             conn.data_ready = True
-            super().enqueue_req(conn)
+            self._give_to_thread(conn)
         elif incoming.waits:
             incoming.waits = False
             with contextlib.suppress(OSError):  # it will not send the body then, and run out of time
                 conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _give_to_thread(self, conn: Connection) -> None:
+        if not conn.streams:
+            super().enqueue_req(conn)
+            return
+        self._uploads.add(conn)
+        done = self._uploaders.submit(self.handle, conn)
+        done.add_done_callback(lambda result: self.method_queue.defer(self.finish_request, conn, result))
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """As gunicorn's, but an upload is asked for by who reads it and not before."""
+        if conn.streams and req._expected_100_continue:
+            req._expected_100_continue = False
+            req.body = AskedFor(req.body, conn.sock)
+        return bool(super().handle_request(req, conn))
 
     def _forget(self, conn: Connection) -> None:
         self._receiving.remove(conn)
@@ -194,14 +248,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             if incoming.until <= now or memory > WAITING_MAX_BYTES:
                 memory -= len(incoming.content)
                 self._drop(conn)
+        if not self.alive:
+            self._cut_uploads(now)
         for client in [client for client, until in self._leaving.items() if until <= now]:
             self._gone(client)
+
+    def _cut_uploads(self, now: float) -> None:
+        """A stopping process leaves uploads some seconds; then their threads find them ended."""
+        self._uploads_until = self._uploads_until or now + UPLOADS_LEAVING_SECONDS
+        if now >= self._uploads_until:
+            for conn in self._uploads:
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RD)
 
     def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
         return not conn.ends and bool(super()._keepalive_after(conn, keepalive))
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """As gunicorn's, but the loop does not wait for a client that keeps an ended connection open."""
+        self._uploads.discard(conn)
         goes_on = not fs.cancelled() and not fs.exception() and fs.result()
         if self.cfg.is_ssl or goes_on:
             super().finish_request(conn, fs)

@@ -15,7 +15,7 @@ from redis import RedisError
 from app import broker
 from app.config import secret_key, settings
 from app.errors import Conflict
-from app.web import access
+from app.web import access, uploads
 from app.web.htmx import go_to
 from app.web.toasts import toast
 
@@ -50,6 +50,8 @@ def _begin() -> Response | None:
     without a key, the form is done as it comes.
     """
     if request.method != "POST" or access.is_api() or not current_user.is_authenticated:
+        return None
+    if uploads.is_one(request):
         return None
     name = _name()
     if name is None:

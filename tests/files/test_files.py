@@ -1,7 +1,9 @@
 """Files through the browser and REST: what is listed, who may have it, how it is sent; nothing outside."""
 
 import errno
+import fcntl
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -17,6 +19,7 @@ from app import audit, files
 from app.clock import utcnow
 from app.errors import Conflict, DiskFull, Invalid, NotFound
 from app.extensions import db
+from app.files import places
 from app.runs import Run
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -141,7 +144,23 @@ def test_a_file_is_deleted_after_a_question(
     assert post(browser, "/files/delete?path=reports/a.txt").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["../a.txt", "..", ".a", "", "a\\b", "a\x00b", "图" * 86])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../a.txt",
+        "..",
+        ".a",
+        "",
+        "a\\b",
+        "a\x00b",
+        "图" * 86,
+        "a\r\nb",
+        " a",
+        "a ",
+        "\ud800",
+        "a\u202etxt.exe",
+    ],
+)
 def test_an_upload_needs_a_fit_name(root: Path, name: str) -> None:
     with pytest.raises(Invalid) as refused:
         files.save("", name, BytesIO(b"x"), NOW)
@@ -199,16 +218,176 @@ def test_a_file_is_uploaded_by_a_form(
 def test_rest_takes_a_file(root: Path, app: Flask, caller: Callable[[str], Any]) -> None:
     operator = caller("operator")
     address = "/files/content?path=in.bin"
-    made = operator("PUT", address, data=b"\x00\xff")
-    assert (made.status_code, made.json["size"]) == (201, 2)
+    long = b"\x00\xff" * app.config["MAX_CONTENT_LENGTH"]  # longer than any other request may be
+    made = operator("PUT", address, data=long)
+    assert (made.status_code, made.json["size"]) == (201, len(long))
     assert operator("PUT", address, data=b"x").status_code == 409
     assert operator("PUT", address + "&replace=true", data=b"x").status_code == 201
     assert (root / "in.bin").read_bytes() == b"x"
     assert operator("PUT", "/files/content?path=../x", data=b"x").status_code == 422
-    large = b"x" * (app.config["MAX_CONTENT_LENGTH"] + 1)
-    assert operator("PUT", "/files/content?path=large", data=large).status_code == 413
     assert sorted(one.name for one in root.iterdir()) == ["in.bin"]
     assert caller("viewer")("PUT", address, data=b"x").status_code == 403
+
+
+@pytest.fixture
+def small(root: Path, app: Flask, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The longest upload that is taken, made small."""
+    changed = app.config["SETTINGS"].model_copy(update={"upload_max_bytes": 2000})
+    monkeypatch.setitem(app.config, "SETTINGS", changed)
+    return 2000
+
+
+class Unread(BytesIO):
+    """A body that nobody may begin to read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise AssertionError("this was refused after it was read")
+
+    readinto = read  # type: ignore[assignment]
+
+
+def unread(length: int) -> dict[str, Any]:
+    return {"input_stream": Unread(), "environ_overrides": {"CONTENT_LENGTH": str(length)}}
+
+
+def test_what_is_too_long_is_refused_before_it_is_read(
+    root: Path, small: int, caller: Callable[[str], Any], signed_in: SignedIn
+) -> None:
+    operator, long = caller("operator"), unread(small + 1)
+    refused = operator("PUT", "/files/content?path=a.bin", **long)
+    assert (refused.status_code, refused.json["code"]) == (413, "too-large")
+    assert refused.json["detail"] == (
+        "A file may have at most 2 KB (CELERIAC_UPLOAD_MAX_BYTES is 2000). Nothing was kept."
+    )
+    form = {"content_type": "multipart/form-data; boundary=b"} | unread(10 * 65_536)
+    page = signed_in("operator").post("/files/upload", **form)
+    assert (page.status_code, "at most 2 KB" in page.text) == (413, True)
+    for who in (
+        caller("viewer"),
+        lambda *given, **options: signed_in("viewer").post("/files/upload", **form),
+    ):
+        assert who("PUT", "/files/content?path=a.bin", **long).status_code == 403
+
+
+def test_what_does_not_say_its_length_is_refused_when_it_is_too_long(
+    root: Path, small: int, caller: Callable[[str], Any]
+) -> None:
+    operator, chunked = caller("operator"), {"wsgi.input_terminated": True}  # as gunicorn gives chunks
+    for length, status in ((small, 201), (small + 1, 413)):
+        content = {"input_stream": BytesIO(b"x" * length), "environ_overrides": chunked}
+        assert operator("PUT", "/files/content?path=a.bin", **content).status_code == status
+    assert [(one.name, one.stat().st_size) for one in root.iterdir()] == [("a.bin", small)]
+
+
+def test_what_ends_too_soon_leaves_nothing_behind(root: Path, caller: Callable[[str], Any]) -> None:
+    for terminated in (True, False):
+        environ = {"wsgi.input_terminated": terminated, "CONTENT_LENGTH": "10"}
+        options = {"input_stream": BytesIO(b"x" * 9), "environ_overrides": environ}
+        found = caller("operator")("PUT", "/files/content?path=a.bin", **options)
+        assert (found.status_code, found.json["code"]) == (400, "cut-short")
+    assert list(root.iterdir()) == []
+
+
+def form_of(*parts: tuple[str, str]) -> dict[str, Any]:
+    """A form as a browser sends it: each part's head and content."""
+    lines = [f"--b\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}" for head, content in parts]
+    return {"data": "\r\n".join([*lines, "--b--\r\n"]), "content_type": "multipart/form-data; boundary=b"}
+
+
+FILE = ('name="file"; filename="a.txt"', "abc")
+
+
+def test_a_form_needs_its_token_before_the_file(root: Path, signed_in: SignedIn) -> None:
+    browser = signed_in("operator")
+    shown = browser.get("/files").text
+    token = ('name="csrf_token"', re.findall(r'name="csrf_token" value="([^"]+)"', shown)[-1])
+    for parts in ((FILE,), (FILE, token), (('name="csrf_token"', "wrong"), FILE)):
+        assert browser.post("/files/upload", **form_of(*parts)).status_code == 400
+    for wrong in ({"data": "abc", "content_type": "text/plain"}, form_of(token) | {"data": "--b\r\n\r\n"}):
+        assert browser.post("/files/upload", **wrong).status_code == 400
+    assert list(root.iterdir()) == []
+    assert browser.post("/files/upload", **form_of(token, FILE)).location == "/files"
+    assert (root / "a.txt").read_text() == "abc"
+    assert browser.post("/files/upload", **form_of(token, FILE)).status_code == 303  # it is there
+    assert browser.post("/files/upload", **form_of(token)).status_code == 303  # no file
+    said = browser.get("/files").text
+    assert "There is a file of this name." in said
+    assert "Choose a file." in said
+
+
+def test_a_field_gets_the_path_of_what_was_uploaded(
+    root: Path, small: int, signed_in: SignedIn, post: Callable[..., TestResponse]
+) -> None:
+    browser, asks = signed_in("operator"), {"Accept": "application/json"}
+    shown = browser.get("/tasks/files.clean_up").text
+    assert 'data-for="p-folder"' in shown
+    assert f'data-most="{small}"' in shown
+    assert 'data-for="p-pattern"' not in shown
+    assert "data-upload-to" in browser.get("/schedules/new?task_name=files.clean_up").text
+    assert "data-upload-to" not in signed_in("viewer").get("/tasks/files.clean_up").text
+    sent = {"file": (BytesIO(b"abc"), "图.csv")}
+    made = post(browser, "/files/upload", sent | {}, headers=asks)
+    assert made.json == {"name": "图.csv", "path": "图.csv"}
+    taken = post(browser, "/files/upload", {"file": (BytesIO(b"x"), "图.csv")}, headers=asks)
+    assert (taken.status_code, taken.json["code"]) == (409, "taken")
+    again = {"replace": "true", "file": (BytesIO(b"x"), "图.csv")}
+    assert post(browser, "/files/upload", again, headers=asks).status_code == 200
+    outside = post(browser, "/files/upload?folder=..", {"file": (BytesIO(b"x"), "a")}, headers=asks)
+    assert (outside.status_code, outside.json["code"]) == (422, "invalid")
+
+
+def test_what_a_killed_process_left_is_cleared_and_what_is_written_stays(root: Path) -> None:
+    left, written, other = (root / f".{digit * 12}.upload" for digit in "abc")
+    for one in (left, written):
+        one.write_text("x")
+        os.utime(one, (1, 1))
+    other.symlink_to(root.parent / "secret.txt")
+    (root / ".notes").write_text("")
+    with written.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert files.listing().entries == [files.listing().entries[-1]]  # the other root
+        assert not left.exists()
+        assert written.exists()
+    files.save("", "a.txt", BytesIO(b"x"), NOW)
+    assert sorted(one.name for one in root.iterdir()) == [".cccccccccccc.upload", ".notes", "a.txt"]
+
+
+def test_a_folder_that_becomes_a_link_leads_nowhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "sub").mkdir()
+    (root / "sub" / "secret.txt").write_text("ours")
+
+    def swap(path: str, field: str) -> Path:  # between looking and opening
+        real = places.allowed(path, field)
+        if not (root / "sub").is_symlink():
+            (root / "sub").rename(root / "was")
+            (root / "sub").symlink_to(root.parent)
+        return real
+
+    for module in ("folders", "uploads"):
+        monkeypatch.setattr(f"app.files.{module}.allowed", swap)
+    acts: list[Callable[[], Any]] = [
+        lambda: files.opened("sub/secret.txt"),
+        lambda: files.delete("sub/secret.txt", NOW),
+        lambda: files.listing("sub"),
+        lambda: files.save("sub", "new.txt", BytesIO(b"x"), NOW),
+    ]
+    for act in acts:
+        with pytest.raises(NotFound):
+            act()
+        (root / "sub").unlink()
+        (root / "was").rename(root / "sub")
+    assert sorted(one.name for one in root.parent.iterdir()) == ["more", "root", "secret.txt"]
+
+
+def test_the_first_upload_makes_the_folder_of_files(root: Path) -> None:
+    root.rmdir()
+    assert files.save("", "a.txt", BytesIO(b"x"), NOW).path == "a.txt"
+    assert (root / "a.txt").stat().st_mode & 0o177 == 0
+
+
+def test_what_cannot_fit_on_the_disk_is_refused_before_it_is_read(root: Path) -> None:
+    with pytest.raises(DiskFull):
+        files.save("", "a.txt", Unread(), NOW, length=2**60)
 
 
 def test_rest_lists_sends_and_deletes(root: Path, caller: Callable[[str], Any]) -> None:

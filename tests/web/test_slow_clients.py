@@ -20,13 +20,25 @@ from flask import Flask, request
 
 app = Flask(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 1000
+app.config["STREAMED"] = {("PUT", "/up")}
+
+
+@app.put("/up")
+def up():
+    if "refuse" in request.args:
+        return "no", 413
+    request.max_content_length = 2**62
+    total = 0
+    while piece := request.stream.read(1000):
+        total += len(piece)
+    return f"took {total}"
 
 
 @app.route("/", methods=["GET", "POST"])
 def index():
     return f"{request.method} {len(request.get_data())} {request.scheme} {request.script_root}"
 """
-GET, POST = (method + b" / HTTP/1.1\r\nHost: a\r\n" for method in (b"GET", b"POST"))
+GET, POST, PUT = (line + b" HTTP/1.1\r\nHost: a\r\n" for line in (b"GET /", b"POST /", b"PUT /up?path=x"))
 # What a slow client sends at once, and then again and again.
 SLOW = {
     "nothing": (b"", b""),
@@ -36,6 +48,7 @@ SLOW = {
     "chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
     "expects": (POST + b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n", b""),
     "too long": (POST + b"Content-Length: 90000\r\n\r\n", b"x"),
+    "upload": (PUT + b"Content-Length: 90000\r\n\r\n", b"x"),
     "answered": (GET + b"Connection: close\r\n\r\n", b""),
 }
 
@@ -145,6 +158,33 @@ def test_what_does_not_come_in_time_is_hung_up_on(small: int, kind: str, limit: 
 
 
 BODY = b"x" * 1000
+LONG = BODY * 3000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 3000000\r\n\r\n" + LONG,
+        b"Transfer-Encoding: chunked\r\n\r\n" + (b"186A0\r\n" + BODY * 100 + b"\r\n") * 30 + b"0\r\n\r\n",
+    ],
+)
+def test_an_upload_is_read_by_its_thread_however_long_it_is(small: int, body: bytes) -> None:
+    assert answer_of(small, PUT + body).endswith(b"took 3000000")
+
+
+def test_an_upload_is_not_asked_for_before_somebody_reads_it(small: int) -> None:
+    asks = b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+    assert b" 100 " not in answer_of(small, PUT.replace(b"path=x", b"refuse") + asks)
+    with socket.create_connection(("127.0.0.1", small), timeout=10) as client:
+        client.sendall(PUT + asks)
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"12345")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_refused_upload_gets_its_answer_though_it_goes_on(small: int) -> None:
+    refused = PUT.replace(b"path=x", b"refuse") + b"Content-Length: 3000000\r\n\r\n" + LONG
+    assert answer_of(small, refused).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize(
