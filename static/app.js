@@ -4,7 +4,9 @@
 
   const root = document.documentElement;
   const words = JSON.parse(root.dataset.words || "{}");
-  const clockSkew = Date.parse(root.dataset.now) - Date.now(); // times are the server's
+  const [arrival] = performance.getEntriesByType("navigation");
+  const heardAt = arrival ? performance.timeOrigin + arrival.responseStart : Date.now(); // not when this was read
+  const clockSkew = Date.parse(root.dataset.now) - heardAt; // times are the server's
   root.classList.add("js");
 
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -93,6 +95,7 @@
       for (const part of parts) {
         if (part.id && !document.getElementById(part.id)) part.classList.add("changed");
       }
+      new Set(parts.filter((part) => part.matches("tr[id], li[id]")).map((part) => part.parentElement)).forEach(drawAnew);
       return;
     }
     stale.add(region);
@@ -106,6 +109,20 @@
       tasks.push({ type: "partial", fragment, target: shown, swapSpec, sourceElement: region });
     }
   });
+
+  /* A list whose rows came, went or changed places is drawn anew, with its foot: nothing that is shown slides. */
+  function drawAnew(list) {
+    const rows = [...list.children];
+    const shown = rows.map((row) => document.getElementById(row.id)).find(Boolean)?.parentElement;
+    const order = (children) => [...children].map((row) => row.id).join(" ");
+    if (!shown || inHand(shown) || order(shown.children) === order(rows)) return;
+    for (const row of rows) {
+      const before = document.getElementById(row.id);
+      if (before && before.dataset.still !== row.dataset.still) row.classList.add("changed");
+    }
+    shown.closest(".card")?.querySelector(":scope > .card-foot")?.remove();
+    shown.replaceChildren();
+  }
 
   htmx.registerExtension("still", {
     htmx_before_morph_node: (element, { oldNode, newNode }) => {
@@ -126,7 +143,7 @@
 
   function showPill() {
     if (!pill) return;
-    pill.hidden = ofPage().length === 0;
+    pill.classList.toggle("is-idle", ofPage().length === 0);
     const age = Date.now() - freshAt;
     const state = paused ? "paused" : age > STOPPED_AFTER ? "stopped" : "live";
     pill.dataset.state = state;

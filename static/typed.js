@@ -72,7 +72,10 @@
     const again = kept.lost || told || type === "back_forward" || type === "reload";
     if (kept.path === HERE && again) {
       fillAll(kept.forms);
-      document.getElementById("toasts").append(document.getElementById("toast-typed").content.cloneNode(true));
+      const told = document.getElementById("toast-typed").content;
+      const words = (part) => part.querySelector("b").textContent;
+      const shown = [...document.querySelectorAll("#toasts .toast")].some((one) => words(one) === words(told));
+      if (!shown) document.getElementById("toasts").append(told.cloneNode(true)); // else the server filled it, too
     }
     if (kept.path === HERE || !kept.lost) sessionStorage.removeItem(KEY);
   }

@@ -74,7 +74,7 @@ def submit(request: RunRequest, now: datetime, audited: bool = True) -> Run:
         wakeups.wake(broker.client())
     else:
         outbox.send(run)
-    topics.touch(broker.client(), ["runs"])
+    topics.touch(broker.client(), ["runs", *([f"run:{run.rerun_of}"] if run.rerun_of else [])])
     return run
 
 

@@ -6,6 +6,7 @@ from flask import redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from app.web import typed
 from app.web.htmx import safe_return, wants_fragment
 from app.web.toasts import toast
 
@@ -58,12 +59,12 @@ def page_behind() -> str | None:
 def sign_in_first() -> Response | None:
     """Where a page sends who is not signed in: to sign in and back; None for what is no whole page.
 
-    A form leads back to its own page, where static/typed.js fills it again.
+    A form leads back to its own page, which has what was typed again.
     """
     if is_api() or wants_fragment():
         return None
     if request.method not in ("GET", "HEAD"):
-        if (form_at := page_behind()) is None:
+        if (behind := page_behind()) is None or (form_at := typed.keep(behind)) is None:
             return None
         toast(
             _("You are signed out"),
@@ -77,8 +78,8 @@ def sign_in_first() -> Response | None:
 
 def form_again() -> Response | None:
     """Back to the page of a form that was too old, which is then a new one; None for what is no form's."""
-    form_at = None if is_api() or wants_fragment() else page_behind()
-    if form_at is None or form_at.startswith("/login"):
+    behind = None if is_api() or wants_fragment() else page_behind()
+    if behind is None or behind.startswith("/login") or (form_at := typed.keep(behind)) is None:
         return None
     toast(
         _("The form was too old and was not sent"), _("Look at it and send it again."), failed=True, lost=True

@@ -18,9 +18,9 @@ from app.errors import Conflict
 from app.web import access, uploads
 from app.web.htmx import go_to
 from app.web.toasts import toast
+from app.web.typed import FORM_FIELDS
 
 FIELD = "form_key"
-FORM_FIELDS = ("csrf_token", FIELD)  # what a form says beside what it is about
 KEPT_SECONDS = 86_400
 CLAIMED_SECONDS = 300  # longer than any form takes; then who did it is gone, and it may come again
 PATIENCE_SECONDS = 10.0

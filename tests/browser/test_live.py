@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import broker
+from app import broker, queues, runs
 from app.broker import topics
 from app.runs import states
 from app.web import words
@@ -121,3 +121,42 @@ def test_terminate_asks_with_the_focus_on_the_safe_answer(visit: Visit) -> None:
     expect(page.get_by_role("link", name="Keep running")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    const moved = entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent)?.slice(0, 90));
+    if (entry.value > 0.0005) window.shifts.push([entry.value, ...moved].join(" "));
+  }
+}).observe({ type: "layout-shift" });
+"""
+
+
+def test_nothing_slides_while_runs_come_and_end(visit: Visit, ask: Any) -> None:
+    for number in range(4):
+        put(number)
+    put(4, states.FAILURE, error="KeyError: 'x'", ended_at=NOW)
+    run_id = put(5, states.STARTED, started_at=NOW)
+    queued, _other = (runs.submit(runs.RunRequest("sample_tasks.plain", [n]), NOW).id for n in (1, 2))
+    moved: dict[str, Any] = {}
+    paths = {"/": "overview", "/runs": "runs", "/queues/default": "queue", f"/runs/{run_id}": "run"}
+    for path, part in paths.items():
+        page = visit(path, role="admin")
+        page.mouse.move(5, 5)
+        ask(page, part)
+        page.evaluate(SHIFTS)
+        put(6, states.FAILURE, error=f"KeyError: '{part}'", ended_at=NOW)
+        put(7, states.STARTED, started_at=NOW)
+        done = {"progress_current": 9, "progress_total": 10, "progress_at": NOW}
+        put(5, states.PROGRESS, started_at=NOW, worker="w@h", **done)
+        ask(page, part)
+        if part == "queue":
+            queues.remove("default", queued, "ann", NOW)
+        put(5, states.SUCCESS, ended_at=NOW, result={"a": 1, "b": 2}, runtime_seconds=9.0)
+        ask(page, part)
+        if shifts := page.evaluate("window.shifts"):
+            moved[path] = shifts
+        put(5, states.STARTED, started_at=NOW, worker=None, ended_at=None, progress_at=None)
+    assert moved == {}

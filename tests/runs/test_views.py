@@ -192,6 +192,26 @@ def test_the_live_part_of_a_run(app: Flask, signed_in: SignedIn) -> None:
     assert "<html" not in answer.text
 
 
+def test_a_finished_run_is_not_sent_again_when_others_change(app: Flask, signed_in: SignedIn) -> None:
+    run_id, waiting = add(1), add(2, states.PENDING)
+    browser = signed_in("operator")
+
+    def status(of: str, moved: list[str]) -> int:
+        page = browser.get(f"/runs/{of}").text
+        found = re.search(rf'hx-get="(/runs/{of}/live\?[^"]+)"', page)
+        assert found
+        topics.touch(broker.client(), moved)
+        return browser.get(found[1].replace("&amp;", "&")).status_code
+
+    assert status(run_id, ["runs", f"run:{waiting}"]) == 204
+    assert status(run_id, [f"run:{run_id}"]) == 200
+    assert status(waiting, ["runs"]) == 200  # what is ahead of it counts
+    before = broker.client().get(f"{topics.PREFIX}run:{run_id}")
+    runs.rerun(runs.get(run_id), "ann", NOW)
+    assert broker.client().get(f"{topics.PREFIX}run:{run_id}") != before
+    assert status(run_id, ["runs"]) == 200  # its retry has not ended
+
+
 def test_a_waiting_run_says_why(app: Flask, signed_in: SignedIn) -> None:
     run = runs.submit(runs.RunRequest("sample_tasks.plain", [1]), NOW)
     page = signed_in("viewer").get(f"/runs/{run.id}").text

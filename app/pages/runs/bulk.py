@@ -15,8 +15,8 @@ from app.runs import bulk as many
 from app.runs.bulk import background, verdicts
 from app.web import live, viewer
 from app.web.htmx import go_to
-from app.web.once import FORM_FIELDS
 from app.web.permissions import requires
+from app.web.typed import FORM_FIELDS
 
 bp = Blueprint("bulk", __name__, url_prefix="/runs/bulk")
 ITEMS = 100

@@ -37,6 +37,8 @@ def show(run_id: str) -> str:
 @bp.get("/<run_id>/live")
 @requires("view")
 def part(run_id: str) -> str | Response:
+    if request.args.get("version", "") == (settled := _settled_version(run_id)) and settled:
+        return live.nothing_new()  # whatever the other runs do
     return live.fragment("runs/_run.html", _version(run_id), lambda: _context(run_id))
 
 
@@ -122,14 +124,16 @@ _OUTCOMES = {
 
 
 def _context(run_id: str) -> dict[str, Any]:
-    version = _version(run_id)
+    version, settled_version = _version(run_id), _settled_version(run_id)
     run = runs.get(run_id)
     info = _info(run)
-    workflow, face = workflows.workflow_of(run), states.of(run.state)
+    workflow, face, reruns = workflows.workflow_of(run), states.of(run.state), runs.reruns(run.id)
+    settled = run.is_finished and workflow is None and all(rerun.is_finished for rerun in reruns)
     raised = presentation.raised(run)
     folders = [str(PROJECT_DIR), os.getcwd()]
     return {
-        "version": version,
+        "version": settled_version if settled else version,
+        "drawn_open": not run.is_finished or "open" in request.args,
         "tab_title": title(
             f"{last_part(run.task_name)} {short_id(run.id)}", face.word, face.kind, face.turning
         ),
@@ -147,7 +151,7 @@ def _context(run_id: str) -> dict[str, Any]:
         "defaults": presentation.defaults_used(run, info),
         "workflow": workflow,
         "labels": workflows.labels(workflow, run.id) if workflow else {},
-        "reruns": runs.reruns(run.id),
+        "reruns": reruns,
         "other_queues": _other_queues(run),
     }
 
@@ -191,6 +195,12 @@ def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
 
 def _info(run: runs.Run) -> catalog.TaskInfo | None:
     return catalog.lookup(run.task_name, app=run.app)
+
+
+def _settled_version(run_id: str) -> str:
+    """Moves with the run alone: when it and its retries have ended, no other run changes its page."""
+    version = runs.version(run_id)
+    return f"settled.{version}" if version else ""
 
 
 def _version(run_id: str) -> str:

@@ -28,9 +28,9 @@ from app.web.htmx import back, go_to
 from app.web.moments import moment
 from app.web.navigation import Count
 from app.web.numbers import whole
-from app.web.once import FORM_FIELDS
 from app.web.permissions import requires
 from app.web.toasts import toast
+from app.web.typed import FORM_FIELDS
 
 PAGE_SIZE = 30  # a page of about 100 KB
 TYPE_TO_DELETE = 100  # more than that asks for the number to be typed

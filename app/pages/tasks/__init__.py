@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, render_template, request, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as AnyResponse
 
 from app import broker, catalog, heartbeats, lists, runs, schedules, workers
 from app.accounts import permits
@@ -23,7 +24,7 @@ from app.pages.tasks import statistics as charted
 from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
 from app.pages.tasks.start_form import AT, NOW, Start
 from app.runs import apps
-from app.web import viewer
+from app.web import typed, viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
@@ -74,6 +75,14 @@ def show(task_name: str) -> str:
     rerun_of = request.args.get("rerun", "")
     values = _earlier(rerun_of or request.args.get("run", ""))
     return _drawn(empty_form(info, _queues(info), mode, values, rerun_of if values else ""))
+
+
+@bp.get("/<path:task_name>/<any(run, form, 'same-as'):_form>")
+@typed.leads_on
+@requires("view")
+def form_alone(task_name: str, _form: str) -> AnyResponse:
+    """Where a form was sent without JavaScript and came back: loaded again, it is the task's page."""
+    return redirect(url_for("tasks.show", task_name=task_name, app=request.args.get("app")))
 
 
 @bp.get("/<path:task_name>/numbers")
