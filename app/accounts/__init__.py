@@ -1,7 +1,18 @@
 """Accounts: users with roles, their passwords, sessions, API tokens and one-time sign-in links."""
 
-from app.accounts import links, permits, sessions, sso, tokens, users
+from app.accounts import links, permits, second_step, sessions, sso, tokens, users
 from app.accounts.models import ApiToken, User
 from app.accounts.users import ensure_first_admin
 
-__all__ = ["ApiToken", "User", "ensure_first_admin", "links", "permits", "sessions", "sso", "tokens", "users"]
+__all__ = [
+    "ApiToken",
+    "User",
+    "ensure_first_admin",
+    "links",
+    "permits",
+    "second_step",
+    "sessions",
+    "sso",
+    "tokens",
+    "users",
+]

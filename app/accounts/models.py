@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, false, true
+from sqlalchemy import ForeignKey, Index, String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.clock import UTCDateTime
@@ -27,12 +27,22 @@ class User(Base):
     # What an OpenID Connect provider knows the user by, as a hash.
     identity: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
     email: Mapped[str | None] = mapped_column(String(254))  # the own one: no sign-in, only mail to the person
+    # Two-step sign-in: what the codes are made of, encrypted; since when it is asked for (None: not confirmed
+    # yet, or off); the time step of the last code that was taken.
+    totp_secret: Mapped[str | None] = mapped_column(Text)
+    totp_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    totp_step: Mapped[int | None]
     theme: Mapped[str | None] = mapped_column(String(16))
     locale: Mapped[str | None] = mapped_column(String(16))
     first_steps_hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     is_authenticated = True
     is_anonymous = False
+
+    @property
+    def has_second_step(self) -> bool:
+        """Whether a code is asked for after the password."""
+        return self.totp_since is not None
 
     @property
     def is_active(self) -> bool:
@@ -101,6 +111,16 @@ class ApiToken(Base):
     def may(self) -> str:
         """The role in which it acts now."""
         return roles.lower(self.user.role, self.role)
+
+
+class RecoveryCode(Base):
+    """A code that takes the place of one of the authenticator app once. The row goes when it is used."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
 
 
 class LoginLink(Base):

@@ -81,7 +81,10 @@ def listing() -> Sequence[User]:
 
 
 def sign_in(name: str, password: str, now: datetime) -> User | None:
-    """The active user with that name and password; None otherwise, after the same time in every case."""
+    """The active user with that name and password; None otherwise, after the same time in every case.
+
+    Whose `has_second_step` is signed in by `second_step.sign_in`, which also tells the audit log.
+    """
     user = _by_name(name)
     right = passwords.matches(user.password_hash if user else None, password)
     if user is None:
@@ -92,7 +95,8 @@ def sign_in(name: str, password: str, now: datetime) -> User | None:
         with transaction():
             if anew:  # only now is the password known from which to make another hash
                 user.password_hash = anew
-            audit.record("user.sign-in", now, "user", user.id, user.name, actor=user.name)
+            if not user.has_second_step:
+                audit.record("user.sign-in", now, "user", user.id, user.name, actor=user.name)
         return user
     with transaction():
         audit.record("user.sign-in-failed", now, "user", user.id, user.name)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from flask import Flask, url_for
+from flask_login import current_user
 from marshmallow import fields
 
-from app.accounts import links, users
+from app.accounts import links, second_step, users
 from app.accounts.models import User
 from app.api import frame
 from app.api.fields import Flag, Moment, Schema
@@ -40,6 +41,9 @@ class UserSchema(Schema):
     role = fields.String(metadata=_ROLE)
     active = fields.Boolean()
     has_password = fields.Function(lambda user: user.password_hash is not None, metadata={"type": "boolean"})
+    two_step = fields.Boolean(
+        attribute="has_second_step", metadata={"description": "A code is asked for after the password."}
+    )
     created_at = Moment()
     last_seen_at = Moment(allow_none=True)
 
@@ -95,6 +99,14 @@ def change_user(given: dict[str, Any], user_id: int) -> User:
     if given.get("active", user.active) != user.active:
         (users.activate if given["active"] else users.deactivate)(user, now)
     return user
+
+
+@bp.route("/users/<int:user_id>/second-step", methods=["DELETE"])
+@requires("administer")
+@bp.response(204)
+def reset_second_step(user_id: int) -> None:
+    """Turn off the two-step sign-in of somebody who lost their codes"""
+    second_step.reset(users.get(user_id), utcnow(), by=current_user._get_current_object())
 
 
 @bp.route("/users/<int:user_id>/link", methods=["POST"])

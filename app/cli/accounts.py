@@ -14,7 +14,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import DBAPIError
 
 from app import audit
-from app.accounts import links, sessions, tokens, users
+from app.accounts import links, second_step, sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.config import settings
@@ -133,6 +133,16 @@ def deactivate(name: str) -> None:
     user = users.find(name)
     ended = users.deactivate(user, utcnow())
     click.echo(f"{user.name} is inactive, tokens ended: {ended}.")
+
+
+@users_group.command("reset-second-step")
+@click.argument("name")
+@told_plainly
+def reset_second_step(name: str) -> None:
+    """Turn off the two-step sign-in of a user who lost their codes."""
+    user = users.find(name)
+    second_step.reset(user, utcnow())
+    click.echo(f"{user.name} signs in with the password alone.")
 
 
 @users_group.command("activate")

@@ -154,10 +154,7 @@ def test_a_token_is_shown_once_and_works(
     found = re.search(r"cel_[\w-]{43}", answer.text)
     assert found
     assert "nightly &lt;b&gt;export" in answer.text
-    page = client.get("/settings").text
-    assert found[0] not in page
-    assert re.search(r'data-label="Last used">\s*<span class="dim">never<', page)
-    assert re.search(r'data-label="Ends">\s*<span class="dim">no end<', page)
+    assert found[0] not in client.get("/settings").text
     headers = {"Authorization": f"Bearer {found[0]}"}
     me = app.test_client().get("/api/v1/me", headers=headers)
     assert me.json

@@ -11,7 +11,7 @@ from app.accounts import origin, permits, sessions, tokens
 from app.accounts.models import User
 from app.clock import utcnow
 from app.extensions import login
-from app.pages.accounts import browsers, oidc, proxy, user_pages
+from app.pages.accounts import browsers, oidc, proxy, second_step, user_pages
 from app.pages.accounts.sign_in import SESSION_KEY
 from app.web import access
 from app.web.navigation import Entry, register
@@ -87,6 +87,6 @@ def init_app(app: Flask) -> None:
     app.context_processor(_known)
     app.before_request(_note_use)
     proxy.init_app(app)
-    for blueprint in (oidc.bp, user_pages.bp):
+    for blueprint in {oidc.bp, second_step.bp, second_step.settings_bp, user_pages.bp}:
         app.register_blueprint(blueprint)
     register(app, Entry("settings.index", _l("Settings"), "settings", 110))

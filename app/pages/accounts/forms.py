@@ -25,6 +25,14 @@ class SignInForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     remember = BooleanField()
 
 
+class CodeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    code = StringField(_l("Code"), [InputRequired(_l("Enter a code."))])
+
+
+class GuardedCodeForm(CodeForm):
+    password = PasswordField(_l("Current password"), [InputRequired(_l("Enter your password."))])
+
+
 class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     current = PasswordField(_l("Current password"))
     password = PasswordField(_l("New password"), [InputRequired(_l("Enter the new password."))])

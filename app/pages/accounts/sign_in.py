@@ -6,7 +6,7 @@ from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.accounts import links, sessions, users
+from app.accounts import links, second_step, sessions, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.config import settings
@@ -19,6 +19,7 @@ from app.web.toasts import toast
 bp = Blueprint("accounts", __name__)
 
 SESSION_KEY = "session"  # under which a browser keeps the secret of its session
+TICKET = "second_step"  # between password and code
 PER_NAME = "10/minute"
 PER_ADDRESS = "60/minute"
 
@@ -77,6 +78,10 @@ def sign_in() -> AnyResponse | tuple[str, int]:
     if user is None:
         form.form_errors.append(_("This username and password do not go together."))
         return render_template("accounts/login.html", form=form), 401
+    if user.has_second_step:
+        session[TICKET] = second_step.ticket(user, utcnow())
+        remembered = "y" if form.remember.data else None
+        return redirect(url_for(".ask_code", next=request.form.get("next"), remember=remembered), 303)
     return begin_session(user, sessions.PASSWORD, next_page(), remember=form.remember.data)
 
 
@@ -108,8 +113,13 @@ def use_link(secret: str) -> AnyResponse | tuple[str, int]:
 def _spent() -> AnyResponse | tuple[str, int]:
     if current_user.is_authenticated:  # the same link again: nothing is wrong
         return redirect(url_for("overview.index"), 303)
+    return anew(_("This link was used or is too old. An admin can make another one."))
+
+
+def anew(message: str) -> tuple[str, int]:
+    """The form to begin with, and why one has to."""
     form = SignInForm(formdata=None)
-    form.form_errors = [_("This link was used or is too old. An admin can make another one.")]
+    form.form_errors = [message]
     return render_template("accounts/login.html", form=form), 401
 
 

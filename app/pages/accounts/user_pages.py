@@ -9,7 +9,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.accounts import links, sessions, tokens, users
+from app.accounts import links, second_step, sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.config import settings
@@ -93,9 +93,13 @@ def ask_to_deactivate(user_id: int) -> str:
 def deactivate_user(user_id: int) -> Response:
     user, now = users.get(user_id), utcnow()
     ended = users.deactivate(user, now)
-    told = ngettext(
-        "Signed out everywhere; %(num)s token ended.", "Signed out everywhere; %(num)s tokens ended.", ended
-    )
+    told = _("Signed out everywhere.")
+    if ended:
+        told = ngettext(
+            "Signed out everywhere; %(num)s token ended.",
+            "Signed out everywhere; %(num)s tokens ended.",
+            ended,
+        )
     undo = url_for(".activate_user", user_id=user_id)
     toast(_("%(name)s is deactivated", name=user.name), told, undo=undo, values={"undo_of": now.isoformat()})
     return _back()
@@ -109,6 +113,23 @@ def activate_user(user_id: int) -> Response:
     told = ngettext("%(num)s token works again.", "%(num)s tokens work again.", back) if back else ""
     toast(_("%(name)s is active again", name=user.name), told)
     return _back()
+
+
+@bp.get("/users/<int:user_id>/second-step/reset")
+@requires("administer")
+def ask_to_reset_second_step(user_id: int) -> str:
+    above = [(url_for(".index"), _("Settings")), (url_for(".list_users"), _("Users"))]
+    user = users.get(user_id)
+    return question("accounts/_reset_second_step.html", _("Turn off two-step sign-in"), above, user=user)
+
+
+@bp.post("/users/<int:user_id>/second-step/reset")
+@requires("administer")
+def reset_second_step(user_id: int) -> Response:
+    user = users.get(user_id)
+    second_step.reset(user, utcnow(), by=current_user._get_current_object())
+    toast(_("Two-step sign-in of %(name)s is off", name=user.name))
+    return redirect(url_for(".show_user", user_id=user_id), 303)
 
 
 @bp.post("/users/<int:user_id>/link")
