@@ -8,22 +8,12 @@ import re
 
 from flask_babel import gettext as _
 
-PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,126}$"
-OWN_PREFIX = "celeriac:"
+from celeriac_agent.keys import is_key
 
-_KEY_PREFIXES = (
-    *(OWN_PREFIX, "_kombu.", "celery-task-meta-", "celery-taskset-meta-"),
-    *("LIMITS:", "LIMITER"),  # what Flask-Limiter counts
-)
-_KEYS = frozenset({"unacked", "unacked_index", "unacked_mutex"})
+PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,126}$"
 # Queues that carry events, remote control and delays, never tasks; and what RabbitMQ keeps for itself.
 _CELERY_PREFIXES = ("celeryev", "celery_delayed_", "amq.")
 _CELERY_SUFFIX = "celery.pidbox"
-
-
-def is_key(name: str) -> bool:
-    """Whether a key of Redis that is no queue has, or may have, this name."""
-    return name in _KEYS or name.startswith(_KEY_PREFIXES)
 
 
 def is_reserved(name: str) -> bool:

@@ -12,7 +12,7 @@ from celery.app.base import Celery as BaseCelery
 from celery.loaders.app import AppLoader
 from celery.signals import worker_init
 
-from celeriac_agent import logs, masking, presence, recording, scrubbing, settings
+from celeriac_agent import logs, management, masking, presence, recording, scrubbing, settings
 from celeriac_agent.secrets import MASK
 from celeriac_agent.stream import EventStream
 from celeriac_agent.worker import Telling
@@ -24,6 +24,7 @@ LOG_MAX_BYTES = 262_144
 HIGHEST = 9
 
 logger = logging.getLogger(__name__)
+_managed: "Celery | None" = None  # the app whose workers are to obey
 
 
 class Loader(AppLoader):  # type: ignore[misc]  # Celery ships no types
@@ -62,12 +63,16 @@ def install(app: Celery) -> bool:
     if app.log_cls == BaseCelery.log_cls:
         app.log_cls = "celeriac_agent.logs:LineLogging"
     _tell_progress()
+    global _managed
+    _managed = app if given.manage else None
     return True
 
 
 def _on_worker(sender: Any, **_: Any) -> None:
     """A worker that includes this package (`CELERY_WORKER_INCLUDE=celeriac_agent`) has the agent."""
     install(sender.app)
+    if _managed is sender.app:
+        management.install(sender.app)
 
 
 worker_init.connect(_on_worker, dispatch_uid="celeriac.agent", weak=False)

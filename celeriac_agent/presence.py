@@ -34,6 +34,7 @@ VISIBILITY_SECONDS = 3600.0  # kombu's, where the app says nothing
 logger = logging.getLogger(__name__)
 _home = ("", "")  # Celeriac's Redis, and the name of the app
 _hide: schedules.Hide = masking.by_names
+_more: dict[str, Any] = {}
 
 
 def install(app: Celery, url: str, name: str, hide: schedules.Hide) -> None:
@@ -41,6 +42,11 @@ def install(app: Celery, url: str, name: str, hide: schedules.Hide) -> None:
     global _home, _hide
     _home, _hide = (url, name), hide
     app.steps["consumer"].add(AppPresence)
+
+
+def tell_too(facts: dict[str, Any]) -> None:
+    """What this process's worker tells of itself beside the rest from now on."""
+    _more.update(facts)
 
 
 class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
@@ -113,7 +119,7 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
                 )
             if self._behind is None:
                 self._behind = _behind(self._client.time())
-            told |= self._same | {"clock_seconds": round(-self._behind, 1)}
+            told |= self._same | _more | {"clock_seconds": round(-self._behind, 1)}
             told["started_at"] = self._started_at + self._behind
             told["heartbeat_at"] = time.time() + self._behind
             pipe = self._client.pipeline(transaction=False)

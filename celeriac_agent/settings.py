@@ -15,12 +15,14 @@ APP_MAX = 100
 class Settings:
     """Where to tell what; `mask` are names of parameters that are secret beside those that look so.
 
-    `app` is the name under which the runs are told; empty for the Celery app's own.
+    `app` is the name under which the runs are told; empty for the Celery app's own. With `manage` workers
+    obey what is said of their queues.
     """
 
     url: str
     mask: frozenset[str] = frozenset()
     app: str = ""
+    manage: bool = False
 
 
 class WrongSetting(ValueError):
@@ -41,7 +43,16 @@ def read(environment: Mapping[str, str]) -> "Settings | None":
         raise WrongSetting("CELERIAC_AGENT_URL: allowed: redis://…, rediss:// or unix://…") from error
     names = environment.get("CELERIAC_AGENT_MASK", "").split(",")
     app = environment.get("CELERIAC_AGENT_APP", "").strip()
-    return Settings(url, frozenset(name.strip() for name in names if name.strip()), app)
+    return Settings(
+        url, frozenset(name.strip() for name in names if name.strip()), app, _manages(environment)
+    )
+
+
+def _manages(environment: Mapping[str, str]) -> bool:
+    said = environment.get("CELERIAC_AGENT_MANAGE", "").strip()
+    if said not in ("", "0", "1"):
+        raise WrongSetting(f"CELERIAC_AGENT_MANAGE={said}: allowed: 1, 0")
+    return said == "1"
 
 
 def app_name(given: str, main: "str | None") -> str:

@@ -459,7 +459,7 @@ def launcher() -> Iterator[Launcher]:
 
 # What processes wait for in tests is shorter: they need not be sparing.
 FASTER = {
-    "app.broker.transport.PAUSE_CHECK_SECONDS": 0.2,
+    "celeriac_agent.transport.PAUSE_CHECK_SECONDS": 0.2,
     "app.celery.heartbeat.BEAT_SECONDS": 0.5,
     "app.celery.rabbitmq.PAUSE_CHECK_SECONDS": 0.2,
     "app.recorder.recorder.DEATHS_SECONDS": 1.0,

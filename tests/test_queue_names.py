@@ -20,12 +20,13 @@ from app.config import ConfigError, load_settings
 from app.errors import Invalid
 from app.extensions import db
 from app.heartbeats import WORKERS
-from app.queue_names import is_key, problem
+from app.queue_names import problem
 from app.runs import Run, states
 from app.runs.history import record
 from app.schedules import firing
 from app.schedules.code_entries import read
 from app.schedules.models import Schedule
+from celeriac_agent.keys import is_key
 
 KEYS = (
     *(

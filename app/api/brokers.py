@@ -144,6 +144,23 @@ class RevokeSchema(Schema):
     terminate = Flag(load_default=False, metadata={"description": "Also stop it when it runs."})
 
 
+class ModesSchema(Schema):
+    """What was said of a queue, and whether the workers that take from it obey."""
+
+    paused_by = fields.String(allow_none=True, attribute="pause.by")
+    paused_at = Moment(allow_none=True, attribute="pause.at")
+    note = fields.String(allow_none=True, attribute="pause.note")
+    holding_new_by = fields.String(allow_none=True, attribute="mode.by")
+    holding_new_since = Moment(allow_none=True, attribute="mode.since")
+    held = fields.Integer()
+    obeying = fields.List(fields.String(), attribute="obedience.obeying")
+    others = fields.List(fields.String(), attribute="obedience.others")
+    refusal = fields.String(
+        attribute="obedience.refusal",
+        metadata={"description": "Why it cannot be paused or hold everything new; empty where it can."},
+    )
+
+
 class EventsOnSchema(Schema):
     enabled = Flag(required=True)
 
@@ -316,3 +333,67 @@ def purge_foreign_queue(name: str, queue: str) -> Any:
 def restore_foreign_queue(wanted: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
     """Undo a purge of the last minute"""
     return {"restored": brokers.restore(name, queue, wanted["token"], utcnow())}
+
+
+@bp.route("/brokers/<name>/queues/<queue>/modes")
+@requires("view")
+@bp.response(200, ModesSchema)
+def foreign_modes(name: str, queue: str) -> dict[str, Any]:
+    """Whether the queue is paused or holds everything new, and who obeys; takes up to a second"""
+    return _modes(name, queue)
+
+
+@bp.route("/brokers/<name>/queues/<queue>/pause", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.QueuePauseSchema, required=False)
+@bp.response(200, ModesSchema)
+def pause_foreign_queue(body: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
+    """Let no worker take from the queue, where all that do obey"""
+    brokers.pause(name, queue, current_user.name, body["note"], utcnow())
+    return _modes(name, queue)
+
+
+@bp.route("/brokers/<name>/queues/<queue>/resume", methods=["POST"])
+@requires("operate")
+@bp.response(200, ModesSchema)
+def resume_foreign_queue(name: str, queue: str) -> dict[str, Any]:
+    """Let workers take from it again"""
+    brokers.resume(name, queue, utcnow())
+    return _modes(name, queue)
+
+
+@bp.route("/brokers/<name>/queues/<queue>/hold", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.HoldSchema, required=False)
+@bp.response(200, ModesSchema)
+def hold_foreign_runs(body: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
+    """Hold a waiting run; or everything new, where all workers of the queue obey"""
+    by, now = current_user.name, utcnow()
+    if "id" not in body:
+        brokers.hold_new(name, queue, by, body["reason"], now)
+    else:
+        brokers.hold(name, queue, body["id"], by, body["reason"], now)
+    return _modes(name, queue)
+
+
+@bp.route("/brokers/<name>/queues/<queue>/release", methods=["POST"])
+@requires("operate")
+@bp.arguments(schemas.ReleaseSchema, required=False)
+@bp.response(200, ModesSchema)
+def release_foreign_runs(body: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
+    """Release a held run; or all, and hold nothing new any more"""
+    now = utcnow()
+    if "id" not in body:
+        brokers.stop_holding_new(name, queue, now)
+        brokers.release_all(name, queue, now)
+    else:
+        brokers.release(name, queue, body["id"], now, body["to"])
+    return _modes(name, queue)
+
+
+def _modes(name: str, queue: str) -> dict[str, Any]:
+    place = brokers.find(name)
+    pause, mode = brokers.modes(place, queue)
+    count, _longest = brokers.held(place, queue)
+    obedience = brokers.management(place, queue, utcnow())
+    return {"pause": pause, "mode": mode, "held": count, "obedience": obedience}

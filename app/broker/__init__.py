@@ -44,7 +44,6 @@ from app.broker.depth_samples import KEPT as SAMPLES_KEPT
 from app.broker.depth_samples import SLOT_SECONDS as SAMPLE_SECONDS
 from app.broker.depth_samples import Sample, sample, samples, slot_of
 from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone, NotSupported
-from app.broker.keys import Keys, Level
 from app.broker.messages import Message, parse, unread, workflow_options
 from app.broker.ownership import BelongsToAnother, OtherApp, workers_seen
 from app.broker.pausing import (
@@ -57,6 +56,7 @@ from app.broker.pausing import (
     resume,
     resume_worker,
 )
+from celeriac_agent.keys import Keys, Level
 
 __all__ = [
     "SAMPLES_KEPT",

@@ -21,16 +21,16 @@ from redis.commands.core import Script
 from redis.maint_notifications import MaintNotificationsConfig
 
 from app.broker import mending, ownership
-from app.broker.keys import Keys
 from app.broker.priority import PRIORITY_STEPS
 from app.errors import BrokerUnavailable, NotFound
+from celeriac_agent.keys import Keys, keys_of
 
 SOCKET_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 2
 CONNECTIONS_MAX = 100
 MEND_AGAIN_SECONDS = 10.0
 CHECK_AGAIN_SECONDS = 5.0  # while the broker belongs to another app
-UNCHECKED = {"newcomers", "search", "next", "claim"}  # scripts that change nothing, and a worker's own
+UNCHECKED = {"newcomers", "search", "claim"}  # scripts that change nothing, and a worker's own
 LUA_FOLDER = Path(__file__).with_name("lua")
 
 _there: ContextVar["Broker | None"] = ContextVar("broker", default=None)
@@ -225,16 +225,3 @@ def channel_of(connection: Any) -> Any:
         if name in connection.transport_options:
             setattr(channel, name, connection.transport_options[name])
     return channel
-
-
-def keys_of(channel: Any) -> Keys:
-    """The key names that a channel of kombu's uses."""
-    prefix = channel.global_keyprefix
-    return Keys(
-        prefix=prefix,
-        separator=channel.sep,
-        steps=tuple(channel.priority_steps),
-        unacked=prefix + channel.unacked_key,
-        unacked_index=prefix + channel.unacked_index_key,
-        binding=prefix + channel.keyprefix_queue,
-    )

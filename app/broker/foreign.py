@@ -16,6 +16,7 @@ from app import broker_urls
 from app.broker import connection, priority
 from app.broker.connection import Broker
 from app.errors import BrokerUnavailable
+from celeriac_agent.keys import keys_of
 
 ANSWER_SECONDS = 3.0
 CONNECT_SECONDS = 2.0
@@ -23,8 +24,8 @@ CONNECT_SECONDS = 2.0
 READS = frozenset(
     (
         *("LLEN", "LRANGE", "LINDEX", "LPOS", "TYPE", "SCAN", "EXISTS", "MEMORY USAGE", "MULTI", "EXEC"),
-        *("SMEMBERS", "HLEN", "HEXISTS", "HKEYS", "HMGET", "HSCAN", "ZCARD", "ZRANGE", "ZSCORE"),
-        *("PING", "INFO", "CLIENT LIST", "PUBSUB NUMSUB", "WATCH", "UNWATCH"),
+        *("SMEMBERS", "HLEN", "HEXISTS", "HKEYS", "HMGET", "HSCAN", "HGETALL", "ZCARD", "ZRANGE", "ZSCORE"),
+        *("PING", "INFO", "CLIENT LIST", "PUBSUB NUMSUB", "WATCH", "UNWATCH", "TIME"),
     )
 )
 
@@ -61,7 +62,7 @@ def connect(url: str, options: Mapping[str, Any], may_change: Callable[[], None]
     channel = connection.channel_of(kombu_connection(url, options))
     client = _GuardedRedis(connection_pool=_pool(channel))
     client.may_change = may_change
-    return Broker(client, connection.keys_of(channel), connection.scripts_of(client), guarded=True)
+    return Broker(client, keys_of(channel), connection.scripts_of(client), guarded=True)
 
 
 def kombu_connection(url: str, options: Mapping[str, Any]) -> Any:

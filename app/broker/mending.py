@@ -10,9 +10,8 @@ from typing import Any
 
 import redis
 
-from app.broker.keys import Keys
 from app.broker.messages import id_of
-from app.queue_names import OWN_PREFIX, is_key
+from celeriac_agent.keys import OWN_PREFIX, Keys, is_key
 
 SCAN_COUNT = 500
 KEPT_SECONDS = 7 * 86400  # what was set aside

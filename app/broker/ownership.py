@@ -11,11 +11,11 @@ from typing import Any
 import redis
 from flask_babel import gettext as _
 
-from app.broker.keys import Keys
 from app.broker.rabbitmq import server as rabbitmq
 from app.config import LIBRARY_QUEUES, Settings
 from app.errors import Conflict
-from app.queue_names import OWN_PREFIX, is_reserved
+from app.queue_names import is_reserved
+from celeriac_agent.keys import OWN_PREFIX, Keys
 
 HOME = f"{OWN_PREFIX}home"  # there once a process of ours found the broker free, or was told to share it
 # What only processes write that work with the broker; a version before `HOME` wrote these alone.

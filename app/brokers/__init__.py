@@ -2,6 +2,18 @@
 
 from app.brokers.changes import move, purge, remove, reprioritise, restore, revoke, send_events, send_to
 from app.brokers.listening import events, listeners
+from app.brokers.management import Management, management
+from app.brokers.modes import (
+    held,
+    hold,
+    hold_new,
+    modes,
+    pause,
+    release,
+    release_all,
+    resume,
+    stop_holding_new,
+)
 from app.brokers.places import Place, all_places, allow, find, forbid
 from app.brokers.queues import ForeignQueue, ForeignRun, connections, in_hand, in_hand_count, line, listing
 from app.brokers.queues import find as find_queue
@@ -12,6 +24,7 @@ __all__ = [
     "ForeignQueue",
     "ForeignRun",
     "ForeignWorker",
+    "Management",
     "Place",
     "all_places",
     "allow",
@@ -22,17 +35,27 @@ __all__ = [
     "find_queue",
     "forbid",
     "heard",
+    "held",
+    "hold",
+    "hold_new",
     "in_hand",
     "in_hand_count",
     "line",
     "listeners",
     "listing",
+    "management",
+    "modes",
     "move",
+    "pause",
     "purge",
+    "release",
+    "release_all",
     "remove",
     "reprioritise",
     "restore",
+    "resume",
     "revoke",
     "send_events",
     "send_to",
+    "stop_holding_new",
 ]

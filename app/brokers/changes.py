@@ -21,10 +21,10 @@ UNDO = timedelta(seconds=TRASH_SECONDS)
 
 def move(name: str, queue: str, run_id: str, now: datetime, hint: int | None = None, **where: Any) -> Message:
     """Move a waiting run to another place of its line; places and errors as in `broker.move`."""
-    with _change(name) as place:
+    with change(name) as place:
         with places.at(place):
             moved = broker.move(queue, run_id, hint=hint, **where)
-        _note("queue.move", name, queue, moved, now, position=moved.position)
+        note("queue.move", name, queue, moved, now, position=moved.position)
     return moved
 
 
@@ -32,10 +32,10 @@ def reprioritise(
     name: str, queue: str, run_id: str, priority: int, now: datetime, hint: int | None = None
 ) -> Message:
     """Give a waiting run another priority, at the nearest step that the app's workers look at."""
-    with _change(name) as place:
+    with change(name) as place:
         with places.at(place):
             changed = broker.reprioritise(queue, run_id, priority, hint)
-        _note("queue.priority", name, queue, changed, now, priority=changed.priority)
+        note("queue.priority", name, queue, changed, now, priority=changed.priority)
     return changed
 
 
@@ -45,27 +45,27 @@ def send_to(
     """Send a waiting run to another queue of the app. Raises like `broker.send_to`, and `NotFound`."""
     places.require_changes(name)
     queues.find(places.find(name), target)
-    with _change(name) as place:
+    with change(name) as place:
         with places.at(place):
             sent = broker.send_to(queue, run_id, target, hint)
         run_sync.change(run_id, now, queue=target)
-        _note("queue.send", name, queue, sent, now, to=target)
+        note("queue.send", name, queue, sent, now, to=target)
     return sent
 
 
 def remove(name: str, queue: str, run_id: str, by: str, now: datetime, hint: int | None = None) -> Message:
     """Remove a waiting run for good: it will not run. Raises like `broker.remove`."""
-    with _change(name) as place:
+    with change(name) as place:
         with places.at(place):
             gone = broker.remove(queue, run_id, hint)
         run_sync.removed([run_id], _("Removed from the queue by %(name)s.", name=by), now)
-        _note("queue.remove", name, queue, gone, now)
+        note("queue.remove", name, queue, gone, now)
     return gone
 
 
 def purge(name: str, queue: str, by: str, now: datetime) -> Purged:
     """Remove everything that waits in a queue; it can be brought back for a minute."""
-    with _change(name) as place:
+    with change(name) as place:
         with places.at(place):
             purged = broker.purge(queue, now)
         audit.record("queue.purge", now, "queue", queue, queue, broker=name, removed=purged.removed)
@@ -79,7 +79,7 @@ def purge(name: str, queue: str, by: str, now: datetime) -> Purged:
 
 def restore(name: str, queue: str, token: str, now: datetime) -> int:
     """Undo a purge; returns how many wait again. Raises `Conflict` "undo-expired"."""
-    with _change(name) as place:
+    with change(name) as place:
         with places.at(place):
             ids = [message.id for message in broker.purged(queue, token)]
             restored = broker.restore(queue, token)
@@ -91,20 +91,20 @@ def restore(name: str, queue: str, token: str, now: datetime) -> int:
 
 def revoke(name: str, run_id: str, terminate: bool, now: datetime) -> None:
     """Tell the workers not to start a run, or to stop it: they keep that in memory and answer nothing."""
-    with _change(name) as place:
+    with change(name) as place:
         audit.record("run.cancel", now, "run", run_id, run_id, broker=name, terminate=terminate or None)
         workers.command(place, "revoke", task_id=run_id, terminate=terminate, signal="SIGTERM")
 
 
 def send_events(name: str, on: bool, now: datetime) -> None:
     """Have the app's workers send events of their tasks, or no more, until they restart."""
-    with _change(name) as place:
+    with change(name) as place:
         audit.record("broker.events", now, "broker", name, name, enabled=on)
         workers.command(place, "enable_events" if on else "disable_events")
 
 
 @contextmanager
-def _change(name: str) -> Iterator[Place]:
+def change(name: str) -> Iterator[Place]:
     """One transaction, where that may be; afterwards the pages look again."""
     places.require_changes(name)
     with transaction():
@@ -112,6 +112,7 @@ def _change(name: str) -> Iterator[Place]:
     topics.touch(broker.client(), ["runs"])
 
 
-def _note(action: str, name: str, queue: str, message: Message, now: datetime, **details: Any) -> None:
+def note(action: str, name: str, queue: str, message: Message, now: datetime, **details: Any) -> None:
+    """Write an act on a run down in the audit log."""
     task_name = message.task_name or ""
     audit.record(action, now, "run", message.id, task_name, queue=queue, broker=name, **details)

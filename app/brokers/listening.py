@@ -1,6 +1,7 @@
 """Hears the events of another app's workers: heartbeats, and what becomes of tasks where they are told.
 
-Subscribing writes nothing to their Redis. What is heard is kept in ours.
+Subscribing writes nothing to their Redis. What is heard is kept in ours. Where changes are allowed, what the
+workers that obey died with is put right, and what came past a hold.
 """
 
 import base64
@@ -18,6 +19,8 @@ from flask import Flask
 from app import broker
 from app.broker.connection import reaches_broker
 from app.brokers import places, queues, workers
+from app.brokers.deaths import Deaths
+from app.brokers.modes import HeldRuns
 from app.brokers.places import Place
 from app.clock import utcnow
 from app.config import settings
@@ -40,6 +43,7 @@ class Listener:
         self._app, self._name, self._stopped = app, name, stopped
         self._heard: Any = None
         self._tidied = 0.0
+        self._deaths, self._held_runs = Deaths(), HeldRuns()
         self.part = Part(f"listening to the broker of {name}", self.look, TURN_SECONDS)
 
     def start(self) -> None:
@@ -59,6 +63,9 @@ class Listener:
             events = self._read(place)
         if events:
             _keep(self._name, events, now)
+        if place.may_change:
+            self._deaths.look(place, now)
+            self._held_runs.look(place, now)
         if time.monotonic() - self._tidied >= LATE_SECONDS:
             self._tidied = time.monotonic()
             workers.forget_late_answers(place, now)

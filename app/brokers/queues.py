@@ -10,7 +10,7 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from app import broker, catalog
-from app.broker import Message
+from app.broker import Held, Message
 from app.broker.priority import PRIORITY_STEPS
 from app.broker.redis import location
 from app.brokers import places, rabbitmq, workers
@@ -45,12 +45,13 @@ class ForeignQueue:
 
 @dataclass(frozen=True)
 class ForeignRun:
-    """One message that waits or is in hand; `args` and `kwargs` are masked, None: `unread` says why."""
+    """One message that waits, is held or in hand; `args` and `kwargs` are masked, None: `unread` says why."""
 
     message: Message
     args: list[Any] | None
     kwargs: dict[str, Any] | None
     taken_at: datetime | None = None
+    held: Held | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.message, name)
@@ -81,14 +82,14 @@ def line(place: Place, queue: str, offset: int, limit: int) -> list[ForeignRun]:
     """`limit` messages from `offset` (0 = the next), in the order in which they will be taken."""
     with places.at(place):
         messages = broker.page(queue, offset, limit, BODY_LIMIT_BYTES)
-    return [_run(place, message) for message in messages]
+    return [run_of(place, message) for message in messages]
 
 
 def in_hand(place: Place, offset: int, limit: int) -> list[ForeignRun]:
     """What workers took and have not acknowledged, those first that were taken longest ago."""
     with places.at(place):
         taken = location.taken(offset, limit)
-    return [_run(place, one.message, one.taken_at) for one in taken]
+    return [run_of(place, one.message, one.taken_at) for one in taken]
 
 
 def in_hand_count(place: Place) -> int:
@@ -148,8 +149,11 @@ def _measured(place: Place, names: Sequence[str]) -> list[ForeignQueue]:
     ]
 
 
-def _run(place: Place, message: Message, taken_at: datetime | None = None) -> ForeignRun:
+def run_of(
+    place: Place, message: Message, taken_at: datetime | None = None, held: Held | None = None
+) -> ForeignRun:
+    """A message with its arguments as they may be shown."""
     if message.args is None or message.kwargs is None:
-        return ForeignRun(message, None, None, taken_at)
+        return ForeignRun(message, None, None, taken_at, held)
     info = catalog.lookup(message.task_name or "", app=place.name)
-    return ForeignRun(message, *catalog.hide(info, message.args, message.kwargs), taken_at)
+    return ForeignRun(message, *catalog.hide(info, message.args, message.kwargs), taken_at, held)

@@ -119,7 +119,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_acks_late": True,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # an outage may be long
-        "worker_cancel_long_running_tasks_on_connection_loss": False,  # they go on, see `app.broker.qos`
+        "worker_cancel_long_running_tasks_on_connection_loss": False,  # they go on, see `celeriac_agent.qos`
         # QUIT: running tasks get five seconds, then go back to their queue (TERM waits for them without end).
         "worker_soft_shutdown_timeout": 5.0,
         **_side(settings).CONFIGURATION,

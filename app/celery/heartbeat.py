@@ -12,20 +12,12 @@ from celery import Celery, bootsteps
 from celery.signals import worker_init, worker_shutdown
 from celery.worker import state as worker_state
 
-from app.broker import (
-    BelongsToAnother,
-    capabilities,
-    heartbeats,
-    limited,
-    require_own,
-    starts,
-    transport,
-    wakeups,
-)
+from app.broker import BelongsToAnother, capabilities, heartbeats, require_own, starts, wakeups
 from app.celery import guard, limits, remote
-from app.celery.slots import Slots
 from app.errors import BrokerUnavailable
+from celeriac_agent import limited, transport
 from celeriac_agent.presence import CATALOG_CHANNEL, entry, publish_catalog, running
+from celeriac_agent.slots import Slots
 from celeriac_agent.worker import Telling, pool_name
 
 BEAT_SECONDS = 2.0
@@ -92,7 +84,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._catalog = ""
         self._stopped, self._loop_is_back = threading.Event(), threading.Event()
         transport.take_as(consumer.hostname)
-        limited.by(lambda: limits.exhausted(consumer))
+        limited.by(lambda: limited.exhausted(consumer))
         exact = capabilities(consumer.app.Task.flask_app).exact_slots
         self._slots = Slots(consumer, pool_name(consumer.pool), exact)
         remote.answer_with(

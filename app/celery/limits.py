@@ -6,6 +6,8 @@ from typing import Any
 
 import redis
 
+from celeriac_agent import limited
+
 LIMITS = "celeriac:limits"  # hash: task → {"rate_limit": "10/m", "time_limit": s, "soft_time_limit": s}
 
 
@@ -36,20 +38,9 @@ def adopt(consumer: Any, client: redis.Redis) -> None:
     consumer.reset_rate_limits()
 
 
-def exhausted(consumer: Any) -> dict[str, float]:
-    """The tasks that the worker may not start now by their rate limit, and in how many seconds it may."""
-    limits = {}
-    for name, bucket in consumer.task_buckets.items():
-        if bucket is not None:
-            seconds = bucket.expected_time(1 + len(bucket.contents))
-            if seconds > 0:
-                limits[name] = seconds
-    return {} if consumer.disable_rate_limits else limits
-
-
 def rates(consumer: Any) -> dict[str, dict[str, Any]]:
     """The rate limits that the worker obeys, by task, and when it may start the next run; None: now."""
-    waits, now = exhausted(consumer), time.time()
+    waits, now = limited.exhausted(consumer), time.time()
     buckets = {} if consumer.disable_rate_limits else consumer.task_buckets
     return {
         name: {

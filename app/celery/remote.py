@@ -9,7 +9,7 @@ from celery.worker.control import add_consumer as celerys_add_consumer
 from celery.worker.control import control_command
 
 from app import queue_names
-from app.broker import transport
+from celeriac_agent import transport
 
 STATUS = "celeriac_tell"
 STOP = "celeriac_stop"

@@ -56,6 +56,7 @@ class AppWorkerEntry(WorkerEntry):
     acks_late: bool = False
     acks_otherwise: list[str] = []
     returns_after: float | None = None
+    obeys: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Worker:
     acks_otherwise: list[str] = field(default_factory=list)
     returns_after: float | None = None
     catalog: str = ""  # the digest of what it knows
+    obeys: list[str] = field(default_factory=list)  # which acts on its queues, where it is managed
 
     @property
     def key(self) -> str:

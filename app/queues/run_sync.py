@@ -51,8 +51,9 @@ def waiting_in(queue: str, before: datetime) -> Sequence[str]:
 
 
 def held_rows(before: datetime) -> Sequence[str]:
-    """The runs that are held by their rows, unchanged since before a moment, their message surely sent."""
-    query = select(Run.id).where(Run.state == states.HELD, Run.updated_at < before, Run.outbox.is_(None))
+    """Our own runs that are held by their rows, unchanged since before a moment, and surely sent."""
+    sent = Run.outbox.is_(None)
+    query = select(Run.id).where(Run.state == states.HELD, Run.updated_at < before, sent, Run.app.is_(None))
     return db.session.scalars(query).all()
 
 

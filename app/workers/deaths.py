@@ -90,6 +90,26 @@ def recover_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime)
     return Recovered(requeued, lost)
 
 
+def deaths_of(run_id: str) -> int:
+    """How many workers have died with a run."""
+    return int(broker.client().hget(DEATHS, run_id) or 0)
+
+
+def note_death(run_id: str) -> None:
+    """One more worker died with a run."""
+    broker.client().hincrby(DEATHS, run_id, 1)
+
+
+def given_out_again(run_id: str, now: datetime) -> None:
+    """The message of a run that a worker died with waits again."""
+    _set(run_id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)
+
+
+def quarantined(run_id: str, now: datetime) -> None:
+    """The message of a run that too many workers died with is gone."""
+    _set(run_id, now, state=states.LOST, error=f"WorkerLost: {_too_many()}", ended_at=now)
+
+
 def _gone(
     workers: Sequence[Worker], now: datetime, heard_since: datetime, silence: float
 ) -> list[tuple[str, datetime]]:

@@ -17,7 +17,7 @@ from app.broker import ownership, topics
 from app.broker.connection import require_own
 from app.broker.transport import publishing_held
 from app.errors import BrokerUnavailable
-from app.queue_names import OWN_PREFIX
+from celeriac_agent.keys import OWN_PREFIX
 
 MakeApp = Callable[..., Flask]
 

@@ -47,6 +47,11 @@ def actions() -> list[tuple[str, Any]]:
     ("DELETE", f"{QUEUE}/messages/x", None),
     ("DELETE", f"{QUEUE}/messages", None),
     ("POST", f"{QUEUE}/restore", {"token": "0" * 32}),
+    ("POST", f"{QUEUE}/pause", {}),
+    ("POST", f"{QUEUE}/resume", None),
+    ("POST", f"{QUEUE}/hold", {}),
+    ("POST", f"{QUEUE}/hold", {"id": "x"}),
+    ("POST", f"{QUEUE}/release", {}),
     ("POST", "/brokers/shop/runs/x/revoke", {"terminate": True}),
     ("POST", "/brokers/shop/events", {"enabled": True}),
 ])  # fmt: skip

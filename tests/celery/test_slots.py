@@ -5,16 +5,17 @@ from types import SimpleNamespace
 
 from kombu.asynchronous.hub import Hub
 
-from app.celery.slots import Slots
+from celeriac_agent.slots import Slots
 
 
 def test_a_thread_that_has_finished_wakes_the_loop() -> None:
-    hub, executor, conf = Hub(), ThreadPoolExecutor(1), SimpleNamespace()
-    pool = SimpleNamespace(executor=executor)
-    consumer = SimpleNamespace(hub=hub, pool=pool, app=SimpleNamespace(conf=conf))
+    hub, executor, qos = Hub(), ThreadPoolExecutor(1), SimpleNamespace()
+    pool = SimpleNamespace(executor=executor, num_processes=1)
+    task_consumer = SimpleNamespace(channel=SimpleNamespace(qos=qos))
+    consumer = SimpleNamespace(hub=hub, pool=pool, controller=None, task_consumer=task_consumer)
     slots = Slots(consumer, "threads")
-    assert conf.worker_disable_prefetch
     slots.listen(consumer)
+    assert qos.has_free_slot()
     for number in (1, 2):  # again, once what woke it was read
         assert not hub.poller.poll(0)
         assert executor.submit(abs, -number).result() == number
@@ -27,6 +28,4 @@ def test_a_thread_that_has_finished_wakes_the_loop() -> None:
 
 def test_pools_that_cannot_tell_keep_the_limit_of_celery() -> None:
     for name, expected in (("prefork", True), ("solo", True), ("gevent", False)):
-        conf = SimpleNamespace()
-        Slots(SimpleNamespace(hub=None, pool=None, app=SimpleNamespace(conf=conf)), name)
-        assert conf.worker_disable_prefetch is expected
+        assert Slots(SimpleNamespace(hub=None, pool=None), name).counts is expected

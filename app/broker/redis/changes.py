@@ -8,13 +8,13 @@ from flask_babel import gettext as _
 
 from app.broker.connection import broker, keys, reaches_broker
 from app.broker.errors import AlreadyTaken, NeighbourGone
-from app.broker.keys import Keys
 from app.broker.messages import Message, parse
 from app.broker.priority import HIGHEST, to_broker
 from app.broker.redis import holding, location
 from app.broker.redis.patch import priority_cut, with_route
 from app.broker.redis.waiting import find
 from app.errors import Conflict, Invalid, NotFound
+from celeriac_agent.keys import Keys
 
 TRIES = 5  # a message or its neighbour changed between reading and changing: read again
 NEAR_END = -1  # LREM from the end that is taken next

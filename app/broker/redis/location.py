@@ -9,10 +9,10 @@ import redis
 
 from app.broker.answers import Location, Taken
 from app.broker.connection import client, keys, reaches_broker
-from app.broker.keys import Keys
 from app.broker.messages import Message, declared_step, parse
 from app.broker.redis import holding, waiting
 from app.queue_names import is_reserved
+from celeriac_agent.keys import Keys
 
 SCAN_COUNT = 500
 

@@ -1,9 +1,40 @@
 """Gives back what a dead worker had taken: kombu itself would do so only after the visibility timeout."""
 
 import json
+from collections.abc import Collection
 
 from app.broker.answers import Taken
-from app.broker.connection import broker, keys, reaches_broker
+from app.broker.connection import broker, client, keys, reaches_broker
+from celeriac_agent.transport import TAKEN
+
+SAME_SECONDS = 0.001  # when it was taken, noted in two places
+
+
+@reaches_broker
+def silent(seconds: float) -> set[str]:
+    """The processes of other apps' workers that say there that they live, and have not for so long."""
+    pipe = client().pipeline(transaction=False)
+    pipe.time()
+    pipe.hgetall(keys().alive)
+    (at, _micros), heard = pipe.execute()
+    return {name.decode("utf-8", "replace") for name, last in heard.items() if at - float(last) > seconds}
+
+
+@reaches_broker
+def forget(processes: Collection[str]) -> None:
+    """Look no more for what these processes had."""
+    if processes:
+        client().hdel(keys().alive, *processes)
+
+
+def holder(taken: Taken) -> str:
+    """The process that says beside a message that it has it; empty where none does."""
+    try:
+        process, _, at = json.loads(taken.message.raw)[TAKEN].rpartition(" ")
+        same = taken.taken_at is not None and abs(taken.taken_at.timestamp() - float(at)) < SAME_SECONDS
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+    return str(process) if same else ""  # another may have it since
 
 
 def can(taken: Taken) -> bool:
@@ -14,6 +45,7 @@ def can(taken: Taken) -> bool:
 def _redelivered(taken: Taken) -> bytes | None:
     try:
         envelope = json.loads(taken.message.raw)
+        envelope.pop(TAKEN, None)
         envelope["headers"]["redelivered"] = True
         envelope["properties"]["delivery_info"]["redelivered"] = True
     except (ValueError, KeyError, TypeError, RecursionError):  # whoever wrote it, no worker can take it

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from app.broker.answers import Depth
 from app.broker.connection import client, keys, reaches_broker
-from app.broker.keys import Level
 from app.broker.messages import BODY_LIMIT_BYTES, Message, id_of, parse
 from app.broker.priority import from_broker
 from app.broker.redis import search
+from celeriac_agent.keys import Level
 
 HINT_SPAN = 50  # how far around the place where a run was last seen it is looked for first
 PAGE_TRIES = 3

@@ -49,11 +49,14 @@ def change(name: str, queue: str) -> Response:
         target = request.form.get("queue", "")
         brokers.send_to(name, queue, run_id, target, now, hint)
         toast(_("Sent to the queue %(name)s", name=target), run_id)
+    elif action == "hold":
+        brokers.hold(name, queue, run_id, current_user.name, forms.note(), now, hint)
+        toast(_("Held until somebody releases it"), run_id)
     elif action == "remove":
         brokers.remove(name, queue, run_id, current_user.name, now, hint)
         toast(ngettext("%(num)s run removed", "%(num)s runs removed", 1), run_id)
     else:
-        choices = "front, back, position, priority, queue, remove"
+        choices = "front, back, position, priority, queue, hold, remove"
         raise Invalid({"action": [_("Choose one of: %(choices)s.", choices=choices)]})
     return go_to(url_for(".queue", name=name, queue=queue))
 

@@ -3,7 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
-from app.queue_names import OWN_PREFIX, is_key
+OWN_PREFIX = "celeriac:"
+
+_KEY_PREFIXES = (
+    *(OWN_PREFIX, "_kombu.", "celery-task-meta-", "celery-taskset-meta-"),
+    *("LIMITS:", "LIMITER"),  # what Flask-Limiter counts
+)
+_KEYS = frozenset({"unacked", "unacked_index", "unacked_mutex"})
+
+
+def is_key(name: str) -> bool:
+    """Whether a key of Redis that is no queue has, or may have, this name."""
+    return name in _KEYS or name.startswith(_KEY_PREFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,11 @@ class Keys:
         return self._own("paused-workers")
 
     @property
+    def alive(self) -> str:
+        """Hash: process of a worker of another app that obeys → when it last said that it lives."""
+        return self._own("alive")
+
+    @property
     def nothing(self) -> str:
         """A list that is never there; a worker waits for it until it is time to look again."""
         return self._own("nothing")
@@ -92,3 +108,16 @@ class Keys:
     def trash(self, queue: str, token: str, step: int) -> str:
         """List of purged messages of one level, kept until the undo expires."""
         return self._own(f"trash:{queue}:{token}:{step}")
+
+
+def keys_of(channel: Any) -> Keys:
+    """The key names that a channel of kombu's uses."""
+    prefix = channel.global_keyprefix
+    return Keys(
+        prefix=prefix,
+        separator=channel.sep,
+        steps=tuple(channel.priority_steps),
+        unacked=prefix + channel.unacked_key,
+        unacked_index=prefix + channel.unacked_index_key,
+        binding=prefix + channel.keyprefix_queue,
+    )

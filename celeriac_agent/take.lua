@@ -11,6 +11,7 @@
 -- ARGV[4]  its exchange and routing key, each as JSON, separated by a comma
 -- ARGV[5]  run id            ARGV[6]  name of the queue        ARGV[7]  the worker's name, or nothing
 -- ARGV[8]  its bytes as they stand in the line, if it still stands there; else nothing
+-- ARGV[9]  end of its bytes, in place of the brace, where they are to say which process took it; else nothing
 -- Returns  'taken' | 'paused' | 'held' | 'gone'
 
 if redis.call('HEXISTS', KEYS[3], ARGV[6]) == 1 or redis.call('HEXISTS', KEYS[9], ARGV[7]) == 1 then
@@ -30,5 +31,9 @@ if mode and redis.call('SISMEMBER', KEYS[6], ARGV[5]) == 0 then
 end
 -- As kombu does it: `QoS.append` in kombu/transport/redis.py.
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-redis.call('HSET', KEYS[1], ARGV[1], '[' .. ARGV[3] .. ', ' .. ARGV[4] .. ']')
+local bytes = ARGV[3]
+if ARGV[9] ~= '' then
+    bytes = string.sub(bytes, 1, -2) .. ARGV[9]
+end
+redis.call('HSET', KEYS[1], ARGV[1], '[' .. bytes .. ', ' .. ARGV[4] .. ']')
 return 'taken'

@@ -9,6 +9,7 @@ connection there is then; and what Redis could not be told is told as soon as it
 # (kombu's own methods have no types)
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +32,13 @@ class QoS(kombu_redis.QoS):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._got: set[str] = set()
+        self.has_free_slot: Callable[[], bool] | None = None  # whether the worker can start what it takes
+
+    def can_consume(self) -> bool:
+        """Whether to take a message: what cannot be started at once stays in the line, and can be moved."""
+        if self.has_free_slot is not None and not self.has_free_slot():
+            return False
+        return bool(super().can_consume())
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Note what was got; what is consumed is noted by the channel."""

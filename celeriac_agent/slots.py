@@ -1,13 +1,16 @@
 """A worker takes one message for each free slot, so that everything that does not run can be moved.
 
-Celery's `worker_disable_prefetch` counts what a worker has; the pool must then tell its loop when a slot is
-free. Prefork and solo do. A pool of threads is made to, here; the others keep Celery's own limit, which lets
-tasks that are acknowledged early be taken one round ahead. On RabbitMQ Celery has only that limit.
+On Redis it counts what it has, as Celery's `worker_disable_prefetch` does from 5.6 on; the pool must then
+tell its loop when a slot is free. Prefork and solo do. A pool of threads is made to, here; the others keep
+Celery's own limit, which lets tasks that are acknowledged early be taken one round ahead. RabbitMQ has only
+that limit.
 """
 
 import os
 from concurrent.futures import Future
 from typing import Any
+
+from celery.worker import state as worker_state
 
 POOLS_THAT_COUNT = ("prefork", "solo")
 
@@ -22,11 +25,12 @@ class Slots:
             os.set_blocking(self._read_end, False)
             os.set_blocking(self._write_end, False)
             _after_each(consumer.pool.executor, self._wake)
-        counts = self._wakes or pool_name in POOLS_THAT_COUNT
-        consumer.app.conf.worker_disable_prefetch = exact and counts
+        self.counts = exact and (self._wakes or pool_name in POOLS_THAT_COUNT)
 
     def listen(self, consumer: Any) -> None:
-        """Let the consumer's loop go on as soon as a thread has finished."""
+        """Count on the consumer's new connection; let its loop go on as soon as a thread has finished."""
+        if self.counts:
+            consumer.task_consumer.channel.qos.has_free_slot = lambda: _is_free(consumer)
         if self._wakes:
             consumer.hub.add_reader(self._read_end, self._clear)
 
@@ -41,6 +45,12 @@ class Slots:
             os.read(self._read_end, 4096)
         except BlockingIOError:
             return
+
+
+def _is_free(consumer: Any) -> bool:
+    """Whether what the worker has leaves a slot; with autoscaling, of those that it may come to have."""
+    slots = getattr(consumer.controller, "max_concurrency", None) or consumer.pool.num_processes
+    return bool(len(worker_state.reserved_requests) < slots)
 
 
 def _after_each(executor: Any, callback: Any) -> None:

@@ -9,11 +9,10 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from app.broker.connection import LUA_FOLDER
-
-NEXT = (LUA_FOLDER / "next.lua").read_text()
+NEXT = Path(__file__).with_name("next.lua").read_text()
 AGAIN_SECONDS = 0.05  # how soon a worker that found nothing it may start looks again
 AFRESH_SECONDS = 1.0  # how soon it sees what was moved ahead of where it had scanned already
 SCANNED_A_SECOND = 20_000  # messages; with very many it looks afresh less often
@@ -30,6 +29,17 @@ def by(limited: Callable[[], dict[str, float]]) -> None:
 def now() -> dict[str, float]:
     """The tasks that this worker may not start now, and in how many seconds it may."""
     return _limited()
+
+
+def exhausted(consumer: Any) -> dict[str, float]:
+    """The tasks that a worker may not start now by their rate limit, and in how many seconds it may."""
+    limits = {}
+    for name, bucket in consumer.task_buckets.items():
+        if bucket is not None:
+            seconds = bucket.expected_time(1 + len(bucket.contents))
+            if seconds > 0:
+                limits[name] = seconds
+    return {} if consumer.disable_rate_limits else limits
 
 
 @dataclass(frozen=True)

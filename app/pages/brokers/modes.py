@@ -1,0 +1,109 @@
+"""Pause and hold of another app's queue: what its workers obey, and what was said."""
+
+from typing import Any
+
+from flask import render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from app import brokers
+from app.errors import Invalid
+from app.pages.brokers.blueprint import bp
+from app.pages.queues import forms
+from app.web import viewer
+from app.web.dialogs import question
+from app.web.htmx import go_to
+from app.web.permissions import requires
+from app.web.toasts import toast
+
+
+@bp.get("/<name>/queues/<queue>/-/modes")
+@requires("view")
+def modes(name: str, queue: str) -> str:
+    """Asks the workers, which takes up to a second."""
+    place = brokers.find(name)
+    shown: dict[str, Any] = {"place": place, "queue": queue, "pause": None, "mode": None, "held": (0, [])}
+    if place.on_redis:
+        pause, mode = brokers.modes(place, queue)
+        shown |= {"pause": pause, "mode": mode, "held": brokers.held(place, queue)}
+    obedience = brokers.management(place, queue, viewer.now())
+    return render_template("brokers/_modes.html", obedience=obedience, **shown)
+
+
+@bp.get("/<name>/queues/<queue>/pause")
+@requires("operate")
+def ask_pause(name: str, queue: str) -> str:
+    return _ask("pause", name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/pause")
+@requires("operate")
+def pause(name: str, queue: str) -> Response:
+    brokers.pause(name, queue, current_user.name, forms.note(), viewer.now())
+    undo = url_for(".resume", name=name, queue=queue)
+    toast(_("%(name)s is paused", name=queue), _("What runs goes on."), undo=undo)
+    return _back(name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/resume")
+@requires("operate")
+def resume(name: str, queue: str) -> Response:
+    brokers.resume(name, queue, viewer.now())
+    toast(_("%(name)s is no longer paused", name=queue))
+    return _back(name, queue)
+
+
+@bp.get("/<name>/queues/<queue>/hold-new")
+@requires("operate")
+def ask_hold_new(name: str, queue: str) -> str:
+    return _ask("hold-new", name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/hold-new")
+@requires("operate")
+def hold_new(name: str, queue: str) -> Response:
+    brokers.hold_new(name, queue, current_user.name, forms.note(), viewer.now())
+    undo = url_for(".let_new_in", name=name, queue=queue)
+    toast(_("%(name)s holds everything new", name=queue), undo=undo)
+    return _back(name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/let-new-in")
+@requires("operate")
+def let_new_in(name: str, queue: str) -> Response:
+    brokers.stop_holding_new(name, queue, viewer.now())
+    toast(_("New runs go into the line again"), _("Those that are held stay held."))
+    return _back(name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/release")
+@requires("operate")
+def release(name: str, queue: str) -> Response:
+    """One run, or all."""
+    now = viewer.now()
+    if request.form.get("all"):
+        count = len(brokers.release_all(name, queue, now))
+    else:
+        to = request.form.get("to") or None
+        if to not in ("front", "back", None):
+            raise Invalid({"to": [_("Choose front or back.")]})
+        brokers.release(name, queue, forms.run_id(), now, to)  # type: ignore[arg-type]  # one of the three
+        count = 1
+    toast(ngettext("%(num)s run released", "%(num)s runs released", count), queue)
+    return _back(name, queue)
+
+
+def _ask(mode: str, name: str, queue: str) -> str:
+    title = _("Pause") if mode == "pause" else _("Hold everything new")
+    above = [
+        (url_for("queues.index"), _("Queues")),
+        (url_for(".show", name=name), name),
+        (url_for(".queue", name=name, queue=queue), queue),
+    ]
+    return question("brokers/_mode.html", title, above, mode=mode, place=brokers.find(name), queue=queue)
+
+
+def _back(name: str, queue: str) -> Response:
+    return go_to(url_for(".queue", name=name, queue=queue))
