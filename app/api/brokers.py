@@ -147,16 +147,15 @@ class RevokeSchema(Schema):
 class ModesSchema(Schema):
     """What was said of a queue, and whether the workers that take from it obey."""
 
-    paused_by = fields.String(allow_none=True, attribute="pause.by")
-    paused_at = Moment(allow_none=True, attribute="pause.at")
-    note = fields.String(allow_none=True, attribute="pause.note")
-    holding_new_by = fields.String(allow_none=True, attribute="mode.by")
-    holding_new_since = Moment(allow_none=True, attribute="mode.since")
+    paused_by = fields.String(allow_none=True)
+    paused_at = Moment(allow_none=True)
+    note = fields.String(allow_none=True)
+    holding_new_by = fields.String(allow_none=True)
+    holding_new_since = Moment(allow_none=True)
     held = fields.Integer()
-    obeying = fields.List(fields.String(), attribute="obedience.obeying")
-    others = fields.List(fields.String(), attribute="obedience.others")
+    obeying = fields.List(fields.String())
+    others = fields.List(fields.String())
     refusal = fields.String(
-        attribute="obedience.refusal",
         metadata={"description": "Why it cannot be paused or hold everything new; empty where it can."},
     )
 
@@ -396,4 +395,14 @@ def _modes(name: str, queue: str) -> dict[str, Any]:
     pause, mode = brokers.modes(place, queue)
     count, _longest = brokers.held(place, queue)
     obedience = brokers.management(place, queue, utcnow())
-    return {"pause": pause, "mode": mode, "held": count, "obedience": obedience}
+    return {
+        "paused_by": pause and pause.by,
+        "paused_at": pause and pause.at,
+        "note": pause and pause.note,
+        "holding_new_by": mode and mode.by,
+        "holding_new_since": mode and mode.since,
+        "held": count,
+        "obeying": obedience.obeying,
+        "others": obedience.others,
+        "refusal": obedience.refusal,
+    }
