@@ -78,7 +78,7 @@ def test_runs_are_held_one_by_one_or_all_that_come(
     operator = caller("operator")
     assert operator.post(f"{QUEUE}/hold", json={"id": ids[1]}).json["held"] == 1
     assert operator.post(f"{QUEUE}/hold", json={"id": ids[1]}).status_code == 409
-    assert operator.post(f"{QUEUE}/hold").json["holding_new_by"] == "operator"
+    assert operator.post(f"{QUEUE}/hold").json["holding_new_by"].startswith("operator")
     new = theirs.send(3)
     HeldRuns().look(brokers.find("shop"), utcnow())
     held = brokers.held(brokers.find("shop"), "celery")
