@@ -26,7 +26,7 @@ class TaskQuery(Schema):
 
 
 class KnowledgeSchema(Schema):
-    """The online workers that know a task of another app; only of a single task."""
+    """The online workers that know a task; only of a single task."""
 
     same = fields.List(fields.String(), metadata={"description": "In the version that is shown."})
     other = fields.List(fields.String(), metadata={"description": "In another version."})
