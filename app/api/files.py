@@ -18,6 +18,15 @@ bp = frame.ApiBlueprint("files", __name__, description="What tasks read and writ
 _PATH = "As tasks take it: below the first folder of FILE_ROOTS, or absolute."
 
 
+class MakerSchema(Schema):
+    """What made a file: a run, with its task, or a user."""
+
+    at = Moment()
+    run_id = fields.String(allow_none=True)
+    task_name = fields.String(allow_none=True)
+    user_name = fields.String(allow_none=True)
+
+
 class FileSchema(Schema):
     """A file or folder."""
 
@@ -26,6 +35,9 @@ class FileSchema(Schema):
     is_folder = fields.Boolean()
     size = fields.Integer(metadata={"description": "Bytes."})
     changed_at = Moment()
+    made_by = fields.Nested(
+        MakerSchema, allow_none=True, metadata={"description": "As far as it is known; of folders null."}
+    )
 
 
 class FilesSchema(Schema):

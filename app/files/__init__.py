@@ -1,7 +1,19 @@
 """The files that tasks read and write, as people see them: what is there, and what may be done with it."""
 
 from app.files.folders import ENTRIES_MAX, Entry, Listing, delete, listing, opened
+from app.files.makers import forget_gone, note_results
 from app.files.results import named_in
 from app.files.uploads import save
 
-__all__ = ["ENTRIES_MAX", "Entry", "Listing", "delete", "listing", "named_in", "opened", "save"]
+__all__ = [
+    "ENTRIES_MAX",
+    "Entry",
+    "Listing",
+    "delete",
+    "forget_gone",
+    "listing",
+    "named_in",
+    "note_results",
+    "opened",
+    "save",
+]

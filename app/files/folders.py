@@ -3,7 +3,7 @@
 import heapq
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from app import audit
 from app.errors import Invalid, NotFound
 from app.extensions import transaction
-from app.files import drafts
+from app.files import drafts, makers
 from app.files.places import allowed, is_fit, named, reached, root_of, roots
 
 ENTRIES_MAX = 500  # of one folder
@@ -29,6 +29,7 @@ class Entry:
     is_folder: bool
     size: int
     changed_at: datetime
+    made_by: makers.Maker | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def listing(path: str = "") -> Listing:
     room = max(0, ENTRIES_MAX - len(folders))
     newest = heapq.nlargest(room, files, key=lambda entry: entry.changed_at)
     left_out = len(folders) + len(files) - len(folders[:ENTRIES_MAX]) - len(newest)
+    made_by = makers.of([entry.path for entry in newest])
+    newest = [replace(entry, made_by=made_by.get(entry.path)) for entry in newest]
     return Listing(named(real) if path else "", _above(real), [*folders[:ENTRIES_MAX], *newest], left_out)
 
 
@@ -93,6 +96,7 @@ def delete(path: str, now: datetime) -> None:
     except OSError as error:
         raise Invalid({"path": [_("It cannot be deleted: %(why)s", why=error.strerror)]}) from None
     with transaction():
+        makers.forget(entry.path)
         audit.record("file.remove", now, "file", "", entry.path, bytes=entry.size)
 
 

@@ -1,10 +1,10 @@
 """Which files a run's result names."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from app.errors import Invalid, NotFound
 from app.files.folders import Entry, opened
+from app.files.makers import texts
 
 LOOKED_AT = 200  # texts of one result
 _LONGEST = 1024
@@ -13,7 +13,7 @@ _LONGEST = 1024
 def named_in(result: Any) -> list[Entry]:
     """The files under the roots that a result names, each once and in its order."""
     found: dict[str, Entry] = {}
-    for number, text in enumerate(_texts(result)):
+    for number, text in enumerate(texts(result)):
         if number >= LOOKED_AT:
             break
         if not text or len(text) > _LONGEST:
@@ -25,15 +25,3 @@ def named_in(result: Any) -> list[Entry]:
         file.close()
         found.setdefault(entry.path, entry)
     return list(found.values())
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """The texts in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from app import audit
 from app.errors import Conflict, DiskFull, Invalid, NotFound
 from app.extensions import db, transaction
-from app.files import drafts
+from app.files import drafts, makers
 from app.files.folders import Entry, entry_of
 from app.files.places import allowed, is_fit, reached, roots
 
@@ -58,6 +58,7 @@ def save(
         raise Invalid({"folder": [_("It cannot be written: %(why)s", why=error.strerror)]}) from None
     entry = entry_of(into / name, status)
     with transaction():
+        makers.note_upload(entry.path, now)
         audit.record("file.upload", now, "file", "", entry.path, bytes=entry.size, replace=replace or None)
     return entry
 

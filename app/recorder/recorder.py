@@ -14,7 +14,7 @@ from typing import Any
 import redis
 from flask import Flask
 
-from app import broker, brokers, catalog, heartbeats, queues, workers
+from app import broker, brokers, catalog, files, heartbeats, queues, workers
 from app.alerts.watch import Watch
 from app.broker import heartbeats as hashes
 from app.broker import starts, topics, wakeups
@@ -47,6 +47,7 @@ STRANGERS_SECONDS = 5.0
 CATALOGS_SECONDS = 1.0
 LISTEN_AGAIN_SECONDS = 2.0
 MADE_GOOD_SECONDS = 5.0
+GONE_SECONDS = 60.0
 _HEARTBEATS = (
     (hashes.WORKERS, WorkerEntry),
     (hashes.APP_WORKERS, AppWorkerEntry),
@@ -78,6 +79,7 @@ class Recorder:
             Part("keeping of held runs", held_runs.HeldRunSync().tick, SWEEP_SECONDS),
             Part("changes of many runs", self._resume_bulks, SWEEP_SECONDS),
             Part("noticing what was made good", self._settle, MADE_GOOD_SECONDS),
+            Part("forgetting what made files that are gone", self._forget_gone, GONE_SECONDS),
             Part("putting dead workers' runs right", self._recover, DEATHS_SECONDS),
         ]
         self._stop = threading.Event()
@@ -89,6 +91,7 @@ class Recorder:
         self._minute = heartbeat.Minute()
         self._recorded = self._failures = 0
         self._settled = -1
+        self._gone_after = ""
 
     def run(self) -> None:
         """Work until told to stop (SIGTERM, SIGINT); outages of Redis or the database are waited out."""
@@ -231,6 +234,9 @@ class Recorder:
             if inbox.settle(now):
                 topics.touch(self._redis, ["runs"])
 
+    def _forget_gone(self, _now: datetime) -> None:
+        self._gone_after = files.forget_gone(self._gone_after)
+
     def _resume_bulks(self, now: datetime) -> None:
         bulk.resume_abandoned(now)
 
@@ -279,11 +285,20 @@ class Recorder:
             if is_outage(error):
                 raise
             touched = self._record_singly(entries)
+        self._note_files(entries)
         self._reader.acknowledge(entries)
         self._recorded += len(entries)
         self._busy_at = time.monotonic()
         self._minute.add(len(entries), time.monotonic())
         topics.touch(self._redis, ["runs", *(f"run:{run_id}" for run_id in touched)])
+
+    def _note_files(self, entries: list[Entry]) -> None:
+        try:
+            files.note_results(entry.event for entry in entries)
+        except Exception as error:  # runs are recorded, whatever lies in the folders of files
+            if is_outage(error):
+                raise
+            logger.exception("which files were made was not noted")
 
     def _record_singly(self, entries: list[Entry]) -> list[str]:
         """Find the event that the batch failed on: it is set aside, the others are recorded."""

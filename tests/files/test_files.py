@@ -5,7 +5,7 @@ import fcntl
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app import audit, files
@@ -20,7 +21,10 @@ from app.clock import utcnow
 from app.errors import Conflict, DiskFull, Invalid, NotFound
 from app.extensions import db
 from app.files import places
+from app.files.makers import FileMaker
+from app.recorder.recorder import Recorder
 from app.runs import Run
+from celeriac_agent.stream import STREAM, to_json
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SignedIn = Callable[..., FlaskClient]
@@ -413,6 +417,78 @@ def test_a_result_links_the_files_it_names(
     link = 'href="/files/content?path=out.csv"'
     assert link in signed_in("operator").get(f"/runs/{run_id}").text
     assert link not in signed_in("viewer").get(f"/runs/{run_id}").text
+
+
+def succeeded(run_id: str, at: float, result: Any, **more: Any) -> dict[str, Any]:
+    about = {"type": "succeeded", "id": run_id, "task": "sample_tasks.plain", "attempt": 0}
+    return about | {"at": at, "runtime": 1.0, "result": result} | more
+
+
+def makers() -> dict[str, str]:
+    made = [(one.path, one.made_by) for one in files.listing().entries if not one.is_folder]
+    return {path: (by.run_id or f"by {by.user_name}") if by else "" for path, by in made}
+
+
+@pytest.mark.database
+def test_what_made_each_file_is_known(root: Path, app: Flask) -> None:
+    now = NOW.timestamp()
+    for name, at in (("out.csv", now), ("图.csv", now), ("input.csv", now - 60), ("link-target", now)):
+        (root / name).write_text("")
+        os.utime(root / name, (at, at))
+    (root / "sub").mkdir()
+    result = {
+        "file": str(root / "out.csv"),
+        "of": ["input.csv", "none.csv", "sub", "../secret.txt", "a\x00b"],
+    }
+    files.note_results(
+        [
+            succeeded("run-1", now, result),
+            succeeded("run-2", now, ["图.csv"]),
+            succeeded("theirs", now, ["link-target"], app="shop"),
+            {"type": "sent", "id": "run-3", "at": now},
+            succeeded("run-4", now, None),
+        ]
+    )
+    assert makers() == {"out.csv": "run-1", "图.csv": "run-2", "input.csv": "", "link-target": ""}
+    files.note_results([succeeded("older", now - 1, "out.csv")])  # comes late
+    assert makers()["out.csv"] == "run-1"
+    with audit.acting(audit.Origin("mei", "page")):
+        files.save("", "out.csv", BytesIO(b"x"), NOW + timedelta(seconds=1), replace=True)
+    assert makers()["out.csv"] == "by mei"
+
+
+def test_what_made_a_file_is_forgotten_with_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.files.makers.CHECKED_AT_ONCE", 2)
+    for name in "abcd":
+        files.save("", name, BytesIO(b"x"), NOW)
+    files.delete("a", NOW)
+    (root / "b").unlink()
+    (root / "d").unlink()
+
+    def known() -> list[str]:
+        return sorted(db.session.scalars(select(FileMaker.path)))
+
+    assert known() == ["b", "c", "d"]
+    root.rename(root.parent / "away")
+    assert files.forget_gone() == "c"  # a folder that is not there says nothing of its files
+    assert known() == ["b", "c", "d"]
+    (root.parent / "away").rename(root)
+    assert files.forget_gone(files.forget_gone()) == ""
+    assert known() == ["c"]
+
+
+def test_a_recorder_notes_what_a_result_names(
+    root: Path, submit: Callable[..., str], redis: Any, app: Flask, signed_in: SignedIn, caller: Any
+) -> None:
+    (root / "out.csv").write_text("a,b")
+    recorder, event = Recorder(app, redis, "one"), succeeded("run-1", utcnow().timestamp(), "out.csv")
+    recorder.turn(utcnow())
+    redis.xadd(STREAM, {"e": to_json(event)})
+    recorder.turn(utcnow())
+    shown = signed_in("operator").get("/files").text
+    assert re.search(r'href="/runs/run-1"[^>]*>sample_tasks.plain</a>', shown)
+    made_by = next(one["made_by"] for one in caller("operator").get("/files").json["items"] if one["made_by"])
+    assert (made_by["run_id"], made_by["task_name"]) == ("run-1", "sample_tasks.plain")
 
 
 def test_a_path_in_a_form_offers_what_is_there(root: Path, signed_in: SignedIn) -> None:
