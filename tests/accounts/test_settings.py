@@ -149,7 +149,7 @@ def test_a_token_is_shown_once_and_works(
     app: Flask, signed_in: SignedIn, submit: Callable[..., TestResponse]
 ) -> None:
     client = signed_in("admin", "boss")
-    answer = submit(client, "/tokens", label="nightly <b>export</b>")
+    answer = submit(client, "/tokens", label="nightly <b>export</b>", days="0")
     assert answer.status_code == 201
     found = re.search(r"cel_[\w-]{43}", answer.text)
     assert found
