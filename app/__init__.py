@@ -111,4 +111,5 @@ def register_features(app: "Flask", pages: bool, commands: bool) -> None:
     from app import features
 
     wanted = [*features.SHARED, *(features.COMMANDS if commands else ()), *(features.PAGES if pages else ())]
+    wanted += features.MIGRATIONS if commands and pages else ()
     features.register(app, wanted)

@@ -7,8 +7,8 @@ from flask import Flask
 
 # Each module offers `init_app(app)`.
 SHARED = ("app.web",)  # languages, formats and templates
+MIGRATIONS = ("app.cli.migrations",)  # only where every feature's tables are known
 COMMANDS = (
-    "app.cli.migrations",
     "app.cli.accounts",
     "app.cli.recorder",
     "app.cli.schedules",

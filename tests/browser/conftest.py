@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
             pytest.fail("no Chromium found, and CELERIAC_BROWSER_REQUIRED is set")
         pytest.skip("no Chromium found")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *os.environ.get("XARGS", "").split()])
         yield browser
         browser.close()
 
@@ -43,19 +43,35 @@ def address(flask_app: Flask) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="session")
+def contexts() -> dict[str, list[BrowserContext]]:
+    """Contexts that earlier tests used, by their options: they keep styles and scripts, which is half a page."""
+    return {}
+
+
 @pytest.fixture
-def visit(app: Flask, chromium: Browser, address: str, signed_in: Any) -> Iterator[Callable[..., Page]]:
-    """Opens a page, signed in: `visit("/runs", role="viewer", width=380)`. No page may report an error."""
-    contexts: list[BrowserContext] = []
+def visit(
+    app: Flask, chromium: Browser, address: str, signed_in: Any, contexts: dict[str, list[BrowserContext]]
+) -> Iterator[Callable[..., Page]]:
+    """Opens a page, signed in: `visit("/runs", role="viewer", width=380)`. No page may report an error.
+
+    Its tab is new. `own`: its context is new, too, for tests that stop the clock or the network.
+    """
+    used: list[tuple[str, BrowserContext]] = []
     complaints: list[str] = []
 
-    def open_page(path: str, role: str = "operator", width: int = 1440, **options: Any) -> Page:
-        context = chromium.new_context(base_url=address, viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
+    def open_page(
+        path: str, role: str = "operator", width: int = 1440, own: bool = False, **options: Any
+    ) -> Page:
+        kind, size = "" if own else repr(options), {"width": width, "height": 900}
+        context = contexts[kind].pop() if contexts.get(kind) else None
+        context = context or chromium.new_context(base_url=address, **options)
+        used.append((kind, context))
         session = signed_in(role).get_cookie(app.config["SESSION_COOKIE_NAME"])
         db.session.rollback()  # what is read from now on is what the page has done
         context.add_cookies([{"name": session.key, "value": session.value, "url": address}])
         page = context.new_page()
+        page.set_viewport_size(size)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console", lambda message: complaints.append(message.text) if _is_complaint(message) else None
@@ -64,8 +80,14 @@ def visit(app: Flask, chromium: Browser, address: str, signed_in: Any) -> Iterat
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for kind, context in used:
+        if not kind:
+            context.close()
+            continue
+        for page in context.pages:
+            page.close()
+        context.clear_cookies()
+        contexts.setdefault(kind, []).append(context)
     assert complaints == []
 
 

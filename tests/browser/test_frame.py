@@ -61,7 +61,7 @@ def left(page: Page) -> str | None:
 
 
 def test_a_letter_alone_or_late_goes_nowhere(visit: Visit) -> None:
-    page = visit("/settings")
+    page = visit("/settings", own=True)
     page.clock.install()
     page.reload()
     watched(page)

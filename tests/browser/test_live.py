@@ -81,7 +81,7 @@ def test_typing_in_a_filter_is_left_alone(visit: Visit, ask: Any) -> None:
 
 def test_the_pill_pauses_and_says_when_updates_stopped(visit: Visit) -> None:
     put(1)
-    page = visit("/runs")
+    page = visit("/runs", own=True)
     page.clock.install()
     page.reload()
     pill = page.locator(".live")
@@ -105,7 +105,7 @@ def test_the_pill_pauses_and_says_when_updates_stopped(visit: Visit) -> None:
 @pytest.mark.parametrize("seconds", [3630, 86400 + 40, 3 * 86400 + 7200])
 def test_the_page_counts_time_in_the_same_words(visit: Visit, app: Any, seconds: int) -> None:
     put(1, states.STARTED, started_at=datetime.now(UTC) - timedelta(seconds=seconds))
-    page = visit("/runs")
+    page = visit("/runs", own=True)
     page.clock.install()
     page.reload()
     page.clock.run_for(1300)

@@ -301,4 +301,4 @@ def test_nothing_scrolls_sideways(
     ):
         page = visit(path, width=width, color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        page.context.close()
+        page.close()

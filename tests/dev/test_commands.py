@@ -38,7 +38,7 @@ def test_what_shows_pages(called: str, pages: bool) -> None:
 def test_commands_are_there_without_pages(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, base_url="http://localhost")
     app = create_app(settings, pages=False)
-    assert set(app.cli.commands) == cli.WITHOUT_PAGES | {"db"}
+    assert set(app.cli.commands) == cli.WITHOUT_PAGES
     assert app.blueprints == {}
     web = create_app(settings, commands=False)
     assert web.blueprints
