@@ -82,9 +82,10 @@ TOGETHER = (
     "tests/dev/",
     "tests/rabbitmq/",
     "tests/web/test_slow_clients.py",
+    "tests/web/test_translations.py",
 )
 # Each of these takes up to a minute: what begins last is waited for alone.
-LONG = ("tests/docs/", "tests/faults/")
+LONG = ("tests/docs/", "tests/faults/", "tests/beside/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.health import checks
 from app.clock import utcnow
 
-app = create_app(Settings(data_dir=sys.argv[1], tasks=sys.argv[2].split(",")))
+app = create_app(Settings(data_dir=sys.argv[1], tasks=sys.argv[2].split(",")), pages=False, commands=False)
 own_tasks.load(app)
 with app.app_context():
     db.create_all()

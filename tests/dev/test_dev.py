@@ -60,7 +60,7 @@ def text_with(log: Path, words: str, seconds: float = 120.0) -> str:
     deadline = time.monotonic() + seconds
     while words not in (text := log.read_text()):
         assert time.monotonic() < deadline, f"no {words!r} after {seconds} s:\n{text[-3000:]}"
-        time.sleep(0.1)
+        time.sleep(0.3)
     return text
 
 
@@ -103,7 +103,7 @@ def healthy(port: int, seconds: float = 120.0) -> None:
         if status == 200:
             return
         assert time.monotonic() < deadline, body
-        time.sleep(0.2)
+        time.sleep(0.4)
 
 
 def marked(data: Path) -> list[Any]:
@@ -118,7 +118,7 @@ def start_again(data: Path, name: str) -> None:
     deadline = time.monotonic() + 60
     while not any(name in one.cmdline() for one in marked(data)):
         assert time.monotonic() < deadline
-        time.sleep(0.2)
+        time.sleep(0.4)
 
 
 def test_a_whole_day(bin_dev: Callable[..., Any], port: int, tmp_path: Path) -> None:

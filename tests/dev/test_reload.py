@@ -67,7 +67,7 @@ class Stack:
         while not (found := condition()):
             assert self.process.poll() is None, self.log.read_text()[-3000:]
             assert time.monotonic() < deadline, self.log.read_text()[-3000:]
-            time.sleep(0.05)
+            time.sleep(0.3)
         return found
 
     def save(self, word: str) -> None:

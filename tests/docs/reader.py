@@ -186,7 +186,7 @@ class Reader:
             gone = [name for name, pid in self.running.items() if not psutil.pid_exists(pid)]
             assert not gone, f"{place}: ended: {gone}\n{self.log.read_text()[-3000:]}"
             assert time.monotonic() < deadline, f"{place}: not up\n{self.log.read_text()[-3000:]}"
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def _healthy(self) -> bool:
         try:
