@@ -26,7 +26,9 @@ def chromium() -> Iterator[Browser]:
             pytest.fail("no Chromium found, and CELERIAC_BROWSER_REQUIRED is set")
         pytest.skip("no Chromium found")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", *os.environ.get("XARGS", "").split()])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", *os.environ.get("XARGS", "").split()]
+        )
         yield browser
         browser.close()
 
