@@ -47,7 +47,7 @@ def address(flask_app: Flask) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def contexts() -> dict[str, list[BrowserContext]]:
-    """Contexts that earlier tests used, by their options: they keep styles and scripts, which is half a page."""
+    """Contexts that earlier tests used, by their options: they keep styles and scripts, half a page."""
     return {}
 
 
