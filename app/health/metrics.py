@@ -115,6 +115,22 @@ def _workers(now: datetime) -> Iterable[Metric]:
     slots, busy = sum(worker.slots for worker in online), sum(worker.busy for worker in online)
     yield _single("celeriac_worker_slots", "Runs the online workers can take at once", slots)
     yield _single("celeriac_worker_busy", "Slots of the online workers that run something", busy)
+    yield from _workers_of_apps(now)
+
+
+def _workers_of_apps(now: datetime) -> Iterable[Metric]:
+    """The same of other apps that have the agent, by app."""
+    by_app: dict[str, list[heartbeats.Worker]] = {}
+    for worker in heartbeats.app_workers(broker.client(), now):
+        by_app.setdefault(str(worker.app), []).extend([worker] if worker.online else [])
+    online = {app: float(len(found)) for app, found in by_app.items()}
+    yield _gauge(
+        "celeriac_app_workers_online", "Workers of an app that were heard within 10 s", online, "app"
+    )
+    slots = {app: float(sum(worker.slots for worker in found)) for app, found in by_app.items()}
+    yield _gauge("celeriac_app_worker_slots", "Runs the online workers of an app can take", slots, "app")
+    busy = {app: float(sum(worker.busy for worker in found)) for app, found in by_app.items()}
+    yield _gauge("celeriac_app_worker_busy", "Slots of an app's workers that run something", busy, "app")
 
 
 def _processes(now: datetime) -> Iterable[Metric]:

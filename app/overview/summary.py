@@ -66,6 +66,7 @@ class Summary:
     next_hour: NextHour
     line: Waiting | None
     workers: list[Worker] | None
+    app_workers: Sequence[Worker] = ()  # of other apps
     other_app: broker.OtherApp | None = None
     strangers: Sequence[str] = ()
 
@@ -86,6 +87,7 @@ class Summary:
                 (worker.hostname, worker.state, worker.slots, len(worker.running), worker.queues)
                 for worker in self.workers or []
             ],
+            [(worker.key, worker.state, worker.slots, len(worker.running)) for worker in self.app_workers],
             self.workers is None,
             self.other_app,
             self.strangers,
@@ -149,10 +151,12 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
     listed: list[Worker] | None = None
     other: broker.OtherApp | None = None
     strangers: Sequence[str] = ()
+    of_apps: Sequence[Worker] = ()
     try:
         other = broker.other_app()
         strangers = heartbeats.strangers(broker.client(), now)
         line, listed = _line(queues), heartbeats.workers(broker.client(), now)
+        of_apps = heartbeats.app_workers(broker.client(), now)
     except BrokerUnavailable:
         line = None
     return Summary(
@@ -164,6 +168,7 @@ def summary(queues: Sequence[str], now: datetime, span: str, zone: ZoneInfo) -> 
         next_hour=next_hour(late.schedules, now),
         line=line,
         workers=sorted(listed, key=lambda worker: not worker.online) if listed is not None else None,
+        app_workers=sorted(of_apps, key=lambda worker: not worker.online),
         other_app=other,
         strangers=strangers,
     )

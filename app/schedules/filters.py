@@ -7,14 +7,17 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, and_, or_, select, true
 
-from app import lists
+from app import catalog, lists
+from app.catalog.published import published
 from app.lists.fields import Choice, Text, TrueOrFalse
 from app.schedules import lateness
 from app.schedules.definition import TASK_TYPES
 from app.schedules.models import ORIGINS, Schedule
+from celeriac_agent.settings import OWN_APP
 
 STATES = ("on", "off", "late", "failing")
 ORDERS = ("name", "next")
+_APP = f"The Celery app whose task it is; {OWN_APP} for Celeriac's own."
 _ORDER = "By name, or by next fire: first what fires next, last what does not. By default by name."
 
 
@@ -24,6 +27,7 @@ class ScheduleFilter(lists.Filter):
 
     state: str | None = lists.of(Choice(STATES), _l("State"))
     task_name: str | None = lists.of(Text(), _l("Task"))
+    app: str | None = lists.of(Text(metadata={"description": _APP}), _l("App"))
     task_type: str | None = lists.of(Choice(TASK_TYPES), _l("Timing"))
     queue: str | None = lists.of(Text(), _l("Queue"))
     timezone: str | None = lists.of(Text(), _l("Time zone"))
@@ -40,11 +44,31 @@ def matching(criteria: ScheduleFilter) -> Select[Schedule]:
     for name in ("task_name", "task_type", "queue", "timezone", "origin"):
         if value := getattr(criteria, name):
             query = query.where(getattr(Schedule, name) == value)
+    if criteria.app:
+        query = query.where(_is_of(criteria.app))
     if criteria.enabled is not None:
         query = query.where(Schedule.enabled if criteria.enabled else ~Schedule.enabled)
     if criteria.state:
         query = query.where(_is_in(criteria.state, criteria.at))
     return query.where(_text_matches(criteria.q)) if criteria.q else query
+
+
+def app_of(schedule: Schedule) -> str | None:
+    """The other app whose task a schedule runs; None where it is Celeriac's own, or nobody's."""
+    info = catalog.lookup(schedule.task_name)
+    return info.app if info else None
+
+
+def apps_known() -> list[str]:
+    """The other apps that published tasks."""
+    return sorted({app for app, _name in published().tasks})
+
+
+def _is_of(app: str) -> Any:
+    found = {name: info.app for name in published().by_name if (info := catalog.lookup(name))}
+    if app == OWN_APP:
+        return Schedule.task_name.not_in([name for name, theirs in found.items() if theirs])
+    return Schedule.task_name.in_([name for name, theirs in found.items() if theirs == app])
 
 
 def _is_in(state: str, at: datetime | None) -> Any:

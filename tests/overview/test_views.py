@@ -53,6 +53,26 @@ def heartbeat(redis: redis_client.Redis, hostname: str, age: float, running: int
     redis.hset("celeriac:workers", hostname, json.dumps(entry))
 
 
+def test_workers_of_other_apps_are_shown_and_counted_apart(
+    app: Flask, redis: redis_client.Redis, signed_in: SignedIn, client: FlaskClient
+) -> None:
+    heartbeat(redis, "w1@host", 0)
+    own = json.loads(redis.hget("celeriac:workers", "w1@host"))  # type: ignore[arg-type]  # not async
+    for name, state in (("a@shop", "online"), ("b@shop", "offline")):
+        told = own | {"v": 1, "app": "shop", "hostname": name, "state": state, "slots": 3}
+        redis.hset("celeriac:app-workers", f"shop {name}", json.dumps(told))
+    found = summary(["default"])
+    assert ([worker.hostname for worker in found.online], found.slots) == (["w1@host"], 2)
+    assert [worker.hostname for worker in found.app_workers] == ["a@shop", "b@shop"]
+    page = signed_in("viewer").get("/").text
+    assert "and 1 of other apps" in page
+    assert 'href="/workers/a@shop?app=shop"' in page
+    metrics = client.get("/metrics").text
+    for line in ("workers_online", "worker_slots", "worker_busy"):
+        assert f'celeriac_app_{line}{{app="shop"}}' in metrics
+    assert 'celeriac_app_worker_slots{app="shop"} 3.0' in metrics
+
+
 def test_the_figures(app: Flask, redis: redis_client.Redis) -> None:
     heartbeat(redis, "w1@host", 0, running=1)
     heartbeat(redis, "w2@host", 60)

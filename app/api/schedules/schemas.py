@@ -16,6 +16,7 @@ from app.config import settings
 from app.schedules import code_sync, policies, switches
 from app.schedules.bulk import ACTIONS, BULK_MAX
 from app.schedules.definition import FIELDS, HINTS, NULLABLE, TIMING_FIELDS, Definition
+from app.schedules.filters import app_of
 from app.schedules.models import ORIGINS, Schedule
 from app.schedules.policies import Overlap
 
@@ -78,6 +79,13 @@ class StoredScheduleSchema(ScheduleSchema):
 
     id = fields.Integer()
     version = fields.Integer(metadata={"description": "Moves with every change; send it as If-Match."})
+    app = fields.Function(
+        app_of,
+        metadata={
+            "type": ["string", "null"],
+            "description": "The other app whose task it is; null for Celeriac's own.",
+        },
+    )
     next_run_at = Moment(allow_none=True, metadata={"description": "When beat fires next, with jitter."})
     next_due_at = Moment(allow_none=True, metadata={"description": "The nominal moment of that fire."})
     last_run_at = Moment(allow_none=True)

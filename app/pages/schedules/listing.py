@@ -20,7 +20,7 @@ from app.pages.schedules import presentation, suggestions
 from app.pages.schedules.blueprint import bp, toast_bulk
 from app.schedules import foreign
 from app.schedules.bulk import BULK_MAX, UNDOABLE
-from app.schedules.filters import ScheduleFilter
+from app.schedules.filters import ScheduleFilter, apps_known
 from app.schedules.models import CODE
 from app.web import live, viewer, words
 from app.web.dialogs import question
@@ -31,6 +31,7 @@ from app.web.numbers import whole
 from app.web.permissions import requires
 from app.web.toasts import toast
 from app.web.typed import FORM_FIELDS
+from celeriac_agent.settings import OWN_APP
 
 PAGE_SIZE = 30  # a page of about 100 KB
 TYPE_TO_DELETE = 100  # more than that asks for the number to be typed
@@ -91,7 +92,7 @@ def late_count() -> Count | None:
 
 def row_context(schedule: schedules.Schedule) -> dict[str, Any]:
     """What the line of a single schedule shows."""
-    return {"row": _rows([schedule])[0]}
+    return {"row": _rows([schedule])[0], "shows_apps": bool(apps_known())}
 
 
 def _version() -> str:
@@ -118,6 +119,7 @@ def _list() -> dict[str, Any]:
         "page": page,
         "order": filters.order,
         "selects": selects,
+        "shows_apps": bool(apps_known()),
         "queues": settings().declared_queues,
         "beats": beats(),
         "bulk_max": BULK_MAX,
@@ -160,7 +162,9 @@ def drift(schedule: schedules.Schedule) -> str:
 
 def _selects() -> list[tuple[str, str, Sequence[str]]]:
     """The drop-down filters."""
+    apps = apps_known()
     return [
+        *([("app", _("App"), [OWN_APP, *apps])] if apps else []),
         ("task_name", _("Task"), [info.name for info in catalog.listing()]),
         ("queue", _("Queue"), settings().declared_queues),
         ("timezone", _("Time zone"), schedules.zones()),
