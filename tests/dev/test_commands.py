@@ -48,7 +48,7 @@ def test_commands_are_there_without_pages(tmp_path: Path) -> None:
 # What others of these processes need, and megabytes of memory in each that need not have it.
 NOT_FOR_ALL = {
     "alembic",
-    "app.library",
+    "app.library.all_tasks",
     "flask_limiter",
     "flask_smorest",
     "limits",
