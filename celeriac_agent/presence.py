@@ -17,6 +17,7 @@ from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
 from celeriac_agent import masking, schedules, tasks
+from celeriac_agent.code import code_version
 from celeriac_agent.stream import CONNECT_SECONDS, to_json
 from celeriac_agent.worker import pool_name
 
@@ -158,7 +159,11 @@ def entry(consumer: Any) -> dict[str, Any]:
         "running": running(),
         "finished": sum(worker_state.total_count.values()),
         "load": os.getloadavg()[0],
-        "versions": {"celery": celery.__version__, "python": platform.python_version()},
+        "versions": {
+            "celery": celery.__version__,
+            "python": platform.python_version(),
+            "code": code_version(consumer.app),
+        },
     }
 
 

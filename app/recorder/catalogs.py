@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from app import broker, heartbeats
+from app import broker, heartbeats, workers
 from app.broker import aside
 from app.broker.connection import reaches_broker
 from app.catalog import published
@@ -39,6 +39,8 @@ class Reader:
         online = [worker for worker in heard if worker.online and worker.catalog]
         for worker in online:
             if (worker.key, worker.started_at) not in self._seen and self._take_in(client, worker):
+                app = worker.app or OWN_APP
+                workers.deploys.note(app, worker.hostname, worker.versions, worker.started_at)
                 self._seen.add((worker.key, worker.started_at))
         if len(self._seen) > 10_000:
             self._seen = {(worker.key, worker.started_at) for worker in online}

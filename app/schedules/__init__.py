@@ -8,7 +8,7 @@ from app.schedules.definition import Definition
 from app.schedules.drift import argument_problems, check_drift, drift_of
 from app.schedules.edits import create, delete, duplicate, undelete, update
 from app.schedules.filters import ScheduleFilter
-from app.schedules.history import changes_of
+from app.schedules.history import changes_between, changes_of
 from app.schedules.lateness import late_count, unfired_count, waiting_fires
 from app.schedules.manual_runs import run_now, run_once_at
 from app.schedules.models import Schedule, ScheduleChange
@@ -45,6 +45,7 @@ __all__ = [
     "argument_problems",
     "arguments_at",
     "by_name",
+    "changes_between",
     "changes_of",
     "check_drift",
     "code_entries",

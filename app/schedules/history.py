@@ -13,7 +13,7 @@ from app.extensions import db
 from app.schedules.definition import FIELDS, MOMENTS, Definition
 from app.schedules.models import Schedule, ScheduleChange
 
-LIMIT = 200
+LIMIT, BETWEEN_MOST = 200, 100
 Diff = dict[str, list[Any]]
 Entry = tuple[int, str, int, Diff]  # a schedule's id, name and version, and what differs
 
@@ -88,6 +88,17 @@ def changes_of(schedule_id: int, limit: int = LIMIT) -> list[ScheduleChange]:
     """The changes of a schedule, newest first; also of one that was deleted."""
     query = select(ScheduleChange).where(ScheduleChange.schedule_id == schedule_id)
     return list(db.session.scalars(query.order_by(ScheduleChange.id.desc()).limit(limit)))
+
+
+def changes_between(since: datetime, until: datetime, task_name: str | None = None) -> list[ScheduleChange]:
+    """What people changed in a time, of the schedules of a task that are there or of all: the newest 100."""
+    query = select(ScheduleChange).where(
+        ScheduleChange.at >= since, ScheduleChange.at < until, ScheduleChange.by.is_not(None)
+    )
+    if task_name is not None:
+        query = query.join(Schedule, Schedule.id == ScheduleChange.schedule_id)
+        query = query.where(Schedule.task_name == task_name)
+    return list(db.session.scalars(query.order_by(ScheduleChange.at.desc()).limit(BETWEEN_MOST)))
 
 
 def last_deletion(schedule_id: int) -> ScheduleChange:

@@ -1,5 +1,6 @@
 """Workers: who is alive and what each is doing, from their own heartbeats; and changes to them."""
 
+from app.workers import deploys
 from app.workers.control import change_queues, clear, pause, resize, resume, shutdown
 from app.workers.deaths import (
     DEATHS_MAX,
@@ -21,6 +22,7 @@ __all__ = [
     "change_queues",
     "clear",
     "deaths_of",
+    "deploys",
     "given_out_again",
     "in_force",
     "knowledge",

@@ -29,7 +29,7 @@ def test_a_prefork_worker_does_what_it_is_told_and_says_so(
     )
     assert told["queues"] == ["default", "examples", "files", "mail"]
     assert told["memory_bytes"] > 1_000_000
-    assert set(told["versions"]) == {"celery", "python"}
+    assert set(told["versions"]) == {"celery", "code", "python"}
 
     paused = admin.post(f"{W1}/pause", json={"note": "update"}).json
     assert (paused["state"], paused["paused_by"], paused["note"]) == ("paused", admin.user.name, "update")

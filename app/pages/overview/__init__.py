@@ -12,6 +12,7 @@ from app import lists, overview
 from app.alerts import rules, words
 from app.config import settings
 from app.lists.fields import Choice
+from app.pages import marks
 from app.pages.overview import facts, first_steps, next_hour, search, throughput
 from app.web import live, viewer
 from app.web.navigation import Entry, register
@@ -64,7 +65,11 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
     """What the templates draw; `query` is what the address says beside the table."""
     query, series, hour = _query(), summary.throughput, summary.next_hour
     as_table = query.filter.table == "1"
-    steps = first_steps.steps()
+    steps, chart = first_steps.steps(), None
+    shown_marks: list[marks.Mark] = []
+    if any(series.whole):
+        chart = throughput.chart(series)
+        shown_marks = marks.marks(series.from_at, series.at(len(series.ended)))
     firing = rules.firing(viewer.now())
     told = [
         (rule_firing.rule.name, [(state.subject, state.facts) for state in rule_firing.firing])
@@ -72,7 +77,7 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
     ]
     return {
         "summary": summary,
-        "version": live.version_of(summary.version, told, [step.name for step in steps]),
+        "version": live.version_of(summary.version, told, [step.name for step in steps], shown_marks),
         "first_steps": steps,
         "firing": firing,
         "alert_line": words.line,
@@ -81,7 +86,8 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
         "tags": lists.tags(query, ("last", "table")),
         "as_table": as_table,
         "spans": throughput.SPAN_WORDS,
-        "chart": throughput.chart(series) if any(series.whole) else None,
+        "chart": chart,
+        "marks": shown_marks,
         "table": throughput.table(series) if as_table else None,
         "hour": next_hour.drawing(hour, viewer.now()) if hour.lines else None,
         "hour_told": next_hour.summary(hour),

@@ -19,6 +19,7 @@ from app.catalog.json_text import RAW
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid, NotFound
 from app.health.checks import ignored_advice
+from app.pages import marks
 from app.pages.tasks import effects, presentation
 from app.pages.tasks import statistics as charted
 from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
@@ -279,10 +280,12 @@ def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
     sent = MultiDict([("last", request.args.get("last", ""))])
     query = lists.read(runs.NumbersFilter, sent, viewer.now(), viewer.zone())
     numbers = runs.numbers_of(info.name, query.filter.last, viewer.now(), _place())
+    whole, between = numbers.whole, (numbers.whole.from_at, numbers.whole.until_at)
     return {
         "numbers": numbers,
         "tags": lists.tags(query, ("last",)),
         "spans": charted.SPAN_WORDS,
         "chart": charted.chart(numbers) if numbers.whole.runs else None,
+        "marks": marks.marks(*between, info.app or OWN_APP, info.name) if whole.runs else [],
         "usual": runs.typical_seconds([info.name], viewer.now()).get(info.name),
     }

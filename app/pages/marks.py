@@ -1,0 +1,120 @@
+"""Marks on charts: deploys, and what people changed of schedules, at their times; near ones are one mark."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import url_for
+from flask_babel import format_datetime, get_timezone
+from flask_babel import gettext as _
+
+from app import schedules, workers
+from app.schedules.models import ScheduleChange
+from app.workers.deploys import WorkerStart
+
+DEPLOY, SCHEDULE = "deploy", "schedule"
+APART = 3.0  # percent: nearer ones could not be pointed at
+SAID_MOST = 3
+ROLLING = timedelta(hours=1)  # that workers of one deploy may start one after another
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What happened, in words, and where more of it stands."""
+
+    at: datetime
+    kind: str
+    words: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A line across a chart, `at` so many percent, its words on its left side (`before`) or right."""
+
+    at: float
+    kind: str
+    said: Sequence[str]
+    address: str
+
+    @property
+    def label(self) -> str:
+        return _("; ").join(self.said)
+
+    @property
+    def before(self) -> bool:
+        return self.at > 50
+
+
+def marks(
+    from_at: datetime, until_at: datetime, app: str | None = None, task_name: str | None = None
+) -> list[Mark]:
+    """The marks of a chart of that time: of one app's workers and one task's schedules, or of all."""
+    changes = schedules.changes_between(from_at, until_at, task_name)
+    happened = [*_deploys(workers.deploys.between(from_at, until_at, app)), *map(_change, changes)]
+    groups: list[list[Happening]] = []
+    places: list[float] = []
+    for one in sorted(happened, key=lambda one: one.at):
+        place = round(100 * (one.at - from_at) / (until_at - from_at), 2)
+        if places and place - places[-1] < APART:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+            places.append(place)
+    days = until_at - from_at > _DAY
+    return [_mark(place, group, days) for place, group in zip(places, groups, strict=True)]
+
+
+def _mark(place: float, group: Sequence[Happening], days: bool) -> Mark:
+    said = [_("%(at)s %(what)s", at=_clock(one.at, days), what=one.words) for one in group[:SAID_MOST]]
+    if len(group) > SAID_MOST:
+        said.append(_("and %(n)s more", n=len(group) - SAID_MOST))
+    kind = DEPLOY if any(one.kind == DEPLOY for one in group) else SCHEDULE
+    address = group[0].address if len(group) == 1 else url_for("audit.index")
+    return Mark(place, kind, said, address)
+
+
+def _deploys(starts: Iterable[WorkerStart]) -> list[Happening]:
+    """A deploy starts several workers with the same version: they are one."""
+    rolled: list[list[WorkerStart]] = []
+    for start in starts:
+        same = (
+            one
+            for one in rolled
+            if (one[0].app, one[0].version) == (start.app, start.version) and start.at - one[0].at < ROLLING
+        )
+        known = next(same, None)
+        if known is None:
+            rolled.append([start])
+        else:
+            known.append(start)
+    return [Happening(one[0].at, DEPLOY, _deploy_words(one), url_for("workers.index")) for one in rolled]
+
+
+def _deploy_words(starts: Sequence[WorkerStart]) -> str:
+    names = list(dict.fromkeys(start.hostname for start in starts))
+    if len(names) == 1:
+        return _("deploy: %(name)s with other code", name=names[0])
+    return _("deploy: %(name)s and %(n)s more with other code", name=names[0], n=len(names) - 1)
+
+
+def _change(change: ScheduleChange) -> Happening:
+    values = {"by": change.by or "", "name": change.schedule_name}
+    address = url_for("schedules.show", schedule_id=change.schedule_id)
+    match change.action:
+        case "create" | "import" | "take-over":
+            words = _("%(by)s made the schedule %(name)s", **values)
+        case "enable":
+            words = _("%(by)s turned the schedule %(name)s on", **values)
+        case "disable":
+            words = _("%(by)s turned the schedule %(name)s off", **values)
+        case "delete":
+            words, address = _("%(by)s deleted the schedule %(name)s", **values), url_for("audit.index")
+        case _:
+            words = _("%(by)s changed the schedule %(name)s", **values)
+    return Happening(change.at, SCHEDULE, words, address)
+
+
+def _clock(at: datetime, days: bool) -> str:
+    return str(format_datetime(at, _("EEE HH:mm"))) if days else f"{at.astimezone(get_timezone()):%H:%M}"
