@@ -305,6 +305,21 @@
     if (event.persisted) document.querySelectorAll("form[data-sent]").forEach(release);
   });
 
+  /* A refused field is no longer red once it is changed; the server looks at it again when it is sent. */
+  document.addEventListener("input", ({ target }) => {
+    const field = target.closest?.(".has-error");
+    if (!field) return;
+    field.classList.remove("has-error");
+    for (const control of field.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+    for (const error of field.querySelectorAll(".field-error")) error.remove();
+    for (const id of [target.id, field.id].filter(Boolean)) {
+      const said = document.querySelector(`:is(.problems, .form-problems) li:has(a[href="#${CSS.escape(id)}"])`);
+      said?.classList.add("mended");
+      const box = said?.closest(".problems, .form-problems");
+      if (box && !box.querySelector("li:not(.mended)")) box.remove();
+    }
+  });
+
   async function copy(text) {
     try {
       await navigator.clipboard.writeText(text); // only where the page came over HTTPS

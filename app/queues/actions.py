@@ -16,7 +16,7 @@ from app import audit, broker, queues, runs
 from app.accounts import permits
 from app.broker import Message, ReleaseTo, topics
 from app.broker.run_ids import is_run_id
-from app.errors import Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
 from app.queues import run_sync
 from app.queues.discovery import require
@@ -36,18 +36,26 @@ class MessageChange:
 
 
 @contextmanager
-def _or_taken(queue: str, run_id: str) -> Iterator[None]:
+def _or_taken(queue: str, run_id: str, *neighbours: str | None) -> Iterator[None]:
     """What does not wait in the queue because a worker has taken it is told as that, by what history says.
 
     Its message may be acknowledged by now: the run is at work, has ended, or its task acknowledges early.
+    The queue knows ids alone; who reads what stood in the way is told the runs by name.
     """
     try:
         yield
-    except NotFound:
-        run = db.session.get(Run, run_id, populate_existing=True) if is_run_id(run_id) else None
-        if run is not None and run.queue == queue and _was_taken(run):
-            raise broker.AlreadyTaken(run_id) from None
-        raise
+    except (NotFound, Conflict) as error:
+        names = {one: _row(one) for one in (run_id, *neighbours) if one and is_run_id(one)}
+        run = names.get(run_id)
+        if isinstance(error, NotFound) and run is not None and run.queue == queue and _was_taken(run):
+            error = broker.AlreadyTaken(run_id)
+        for one, row in names.items():
+            error.detail = error.detail.replace(one, row.called if row else one)
+        raise error from None
+
+
+def _row(run_id: str) -> Run | None:
+    return db.session.get(Run, run_id, populate_existing=True)
 
 
 def _was_taken(run: Run) -> bool:
@@ -69,7 +77,7 @@ def move(
 ) -> MessageChange:
     """Move a waiting run; places and errors as in `broker.move`. `hint`: where it was last seen."""
     old = broker.find(queue, run_id, hint)
-    with _or_taken(queue, run_id), transaction():
+    with _or_taken(queue, run_id, before, after), transaction():
         moved = broker.move(
             queue,
             run_id,
@@ -155,7 +163,7 @@ def release(
     held = broker.find_held(queue, run_id)
     if held is not None:
         permits.require(held.message.task_name)
-    with transaction():
+    with _or_taken(queue, run_id), transaction():
         message = broker.release(queue, run_id, to)
         run_sync.waiting([run_id], now)
         _note("queue.release", queue, message, now, to=to)
@@ -191,7 +199,7 @@ def _recorded(queue: str, run_id: str) -> Run:
     """The run whose message cannot be seen, by its row; raises `NotFound`, and AlreadyTaken."""
     run = runs.get(run_id)
     if run.queue != queue or run.is_finished:
-        raise NotFound(_("%(id)s does not wait in this queue.", id=run_id[:80]))
+        raise NotFound(_("%(id)s does not wait in this queue.", id=run.called))
     if run.state != states.PENDING:
         raise broker.AlreadyTaken(run_id)
     return run

@@ -174,6 +174,11 @@ class Run(Base):
         return states.is_finished(self.state)
 
     @property
+    def called(self) -> str:
+        """What a person calls it: its task, and enough of its id to tell it from others."""
+        return f"{self.task_name.rpartition('.')[2]} {self.id[:8]}"
+
+    @property
     def failed_at(self) -> datetime:
         """When a failed run failed, as `FAILED_AT` says it."""
         return self.ended_at or self.created_at

@@ -16,7 +16,8 @@ from app.runs import Run
 
 AXE = (Path(__file__).parent / "vendor" / "axe-4.10.3.min.js").read_text()
 CHECK = """async () => {
-  const found = await axe.run(document, {resultTypes: ["violations"]});
+  const rules = {"target-size": {enabled: true}};
+  const found = await axe.run(document, {resultTypes: ["violations"], rules});
   const said = (node) => node.html.slice(0, 150) + " " + node.failureSummary.slice(0, 200);
   return found.violations.map((one) => one.id + ": " + one.nodes.slice(0, 3).map(said).join("; "));
 }"""

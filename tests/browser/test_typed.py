@@ -61,6 +61,16 @@ def test_after_signing_in_one_is_back_in_the_filled_form(app: Flask, filled: Pag
     assert number() == 1
 
 
+def test_a_refused_field_is_no_longer_red_once_it_is_changed(filled: Page) -> None:
+    filled.locator("[name=p-width]").fill("much")
+    send(filled)
+    problem = filled.locator(".has-error")
+    expect(problem).to_have_count(1)
+    filled.locator("[name=p-width]").press_sequentially("1")
+    expect(problem).to_have_count(0)
+    expect(filled.locator(".field-error, .problems")).to_have_count(0)
+
+
 def test_a_live_page_says_that_one_is_signed_out(visit: Visit) -> None:
     page = visit("/runs?state=failed")
     page.context.clear_cookies()

@@ -123,6 +123,7 @@ def test_a_move_that_comes_too_late(operator: Any, submit: Submit, redis: Any) -
     redis.hset("unacked", "tag", json.dumps([json.loads(raw), "", "default"]))
     answer = operator.post("/queues/default/move", json={"id": run_id, "to": "front"})
     assert (answer.status_code, answer.json["code"]) == (409, "already-taken")
+    assert answer.json["detail"] == f"A worker has already taken plain {run_id[:8]}."  # by its name
 
 
 CHANGES = [

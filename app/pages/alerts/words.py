@@ -5,9 +5,11 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app import schedules
 from app.alerts import conditions
 from app.alerts.kinds import KINDS
 from app.alerts.models import FAILED, SENT, WAITING, AlertRule
+from app.errors import NotFound
 from app.web.words import duration
 
 STATE_WORDS: dict[str, Any] = {
@@ -31,6 +33,13 @@ STATE_KINDS = {
 }
 
 
+def _schedule(schedule_id: int) -> str:
+    try:
+        return schedules.get(schedule_id).name
+    except NotFound:  # deleted meanwhile
+        return str(schedule_id)
+
+
 def subject_of(rule: AlertRule) -> str:
     """What a rule is about, in few words: "shop.pay, queue files, over 10 min"."""
     kind = KINDS.get(rule.kind)
@@ -40,7 +49,7 @@ def subject_of(rule: AlertRule) -> str:
     if rule.queue:
         parts.append(_("queue %(name)s", name=rule.queue))
     if rule.schedule_id:
-        parts.append(_("schedule %(id)s", id=rule.schedule_id))
+        parts.append(_("schedule %(name)s", name=_schedule(rule.schedule_id)))
     if kind and kind.seconds is not None:
         parts.append(_("over %(span)s", span=duration(conditions.threshold(rule))))
     if kind and kind.number is not None:

@@ -12,7 +12,7 @@ from app.overview.next_hour import ScheduleFires
 from app.web.charts import Tick
 from app.web.words import amount, duration
 
-PITCH = 23  # px from one line to the next
+PITCH = 24  # px from one line to the next
 _TICK_MINUTES = 10
 _NOT_BEFORE = 14.0  # percent; there stands "now"
 _APART = 9.0  # percent between two words
