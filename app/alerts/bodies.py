@@ -14,6 +14,7 @@ from app.alerts.models import AlertChannel
 from app.alerts.words import Told, address
 from app.config import settings
 
+_STATUSES = {"alert": "firing", "reminder": "firing", "recovery": "recovered"}
 TEXT_MAX = 3800  # the least that they take: WeCom, 4,096 bytes, cut by bytes below
 SIGNATURE, TIMESTAMP = "X-Celeriac-Signature", "X-Celeriac-Timestamp"
 
@@ -77,7 +78,7 @@ def _webhook(
         {
             "version": 1,
             "id": message_id,
-            "status": {"alert": "firing", "recovery": "recovered"}.get(content["what"], content["what"]),
+            "status": _STATUSES.get(content["what"], content["what"]),
             "deployment": settings().deployment_name,
             "rule": content.get("rule"),
             "kind": content.get("kind"),

@@ -221,6 +221,13 @@ def _silent(rule: AlertRule, name: str, heard: Mapping[str, datetime], facts: Fa
         yield Found(name, facts.now, told, path("workers"), last, hold)
 
 
+def _redis_silent(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    if not facts.redis_answers:
+        since = min((one.since_at for one in before if one.ended_at is None), default=facts.now)
+        told = {"name": "Redis", "seconds": int((facts.now - since).total_seconds())}
+        yield Found("redis", facts.now, told, since=since, hold=threshold(rule))
+
+
 def _share(rule: AlertRule, name: str, used: int, most: int, facts: Facts) -> Iterator[Found]:
     if most and 100 * used >= number(rule) * most:
         yield Found(name, facts.now, {"percent": 100 * used // most, "used": used, "most": most})
@@ -241,6 +248,7 @@ _FINDERS: dict[str, Finder] = {
     "worker_died": _worker_died,
     "recorder_silent": lambda rule, before, facts: _silent(rule, "recorder", facts.recorders, facts),
     "beat_silent": lambda rule, before, facts: _silent(rule, "beat", facts.beats, facts),
+    "redis_silent": _redis_silent,
     "redis_memory": lambda rule, before, facts: _share(rule, "redis", *facts.memory, facts),
     "disk": lambda rule, before, facts: _share(rule, "disk", *facts.disk, facts),
 }

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import select, tuple_
 
 from app import broker, heartbeats, queues, runs, schedules
-from app.broker.connection import reaches_broker
+from app.broker.connection import named_errors, reaches_broker
 from app.config import settings
+from app.errors import BrokerUnavailable
 from app.extensions import db
 from app.runs import failures, states
 from app.runs.failures import Failure, FailureKind, groups
@@ -138,6 +139,14 @@ class Facts:
     @cached_property
     def recorders(self) -> dict[str, datetime]:
         return {one.name: one.heartbeat_at for one in heartbeats.recorders(broker.client(), self.now)}
+
+    @cached_property
+    def redis_answers(self) -> bool:
+        try:
+            with named_errors():
+                return bool(broker.client().ping())
+        except BrokerUnavailable:
+            return False
 
     @cached_property
     @reaches_broker

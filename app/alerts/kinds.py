@@ -138,6 +138,13 @@ _ALL = (
         seconds_label=_l("Silent for"),
     ),
     Kind(
+        "redis_silent",
+        _l("Redis does not answer"),
+        _l("Nothing is sent, taken or recorded meanwhile. A recorder or beat delivers the message itself."),
+        seconds=30,
+        seconds_label=_l("Silent for"),
+    ),
+    Kind(
         "redis_memory",
         _l("Redis's memory is nearly full"),
         _l("Redis uses so much of maxmemory, or of its machine's memory where that is not set."),

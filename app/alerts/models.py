@@ -35,7 +35,8 @@ class AlertRule(Base):
     """What is to be told, and when. A row can be written in SQL with a name and a kind.
 
     Empty `seconds` and `number` are the usual ones of the kind. `since_at` is when it was last switched on:
-    what happened before is not told. `told_at` is when its last message was made.
+    what happened before is not told. `told_at` is when its last message was made; after `remind_seconds` what
+    still fires is told again.
     """
 
     __tablename__ = "alert_rules"
@@ -51,6 +52,7 @@ class AlertRule(Base):
     number: Mapped[int | None]
     channels: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
     window_seconds: Mapped[int] = mapped_column(default=300, server_default="300")
+    remind_seconds: Mapped[int | None]
     tell_recovery: Mapped[bool] = mapped_column(default=True, server_default=true())
     quiet_from: Mapped[str | None] = mapped_column(String(5))
     quiet_until: Mapped[str | None] = mapped_column(String(5))

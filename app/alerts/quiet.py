@@ -27,6 +27,13 @@ def is_quiet(start: str | None, end: str | None, zone: str, now: datetime) -> bo
     return first <= clock < last if first <= last else clock >= first or clock < last
 
 
+def is_due_again(rule: AlertRule, now: datetime) -> bool:
+    """Whether it is time to remind of what still fires."""
+    if not rule.remind_seconds or rule.told_at is None:
+        return False
+    return now >= rule.told_at + timedelta(seconds=rule.remind_seconds) and may_tell(rule, now)
+
+
 def may_tell(rule: AlertRule, now: datetime) -> bool:
     """Whether a message of the rule may be made now: one in each window, none while it is to keep still."""
     if not rule.enabled or not rule.channels or is_silenced(rule, now):

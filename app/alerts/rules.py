@@ -24,6 +24,7 @@ from app.web import viewer
 
 NAME_MAX, NOTE_MAX, TEXT_MAX = 100, 500, 255
 WINDOW_LEAST, WINDOW_MOST = 30, 86400
+REMIND_LEAST, REMIND_MOST = 60, 30 * 86400
 SILENCE_MOST = timedelta(days=30)
 LATE_LEAST = 60  # before that a schedule is not called late anywhere
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -38,6 +39,7 @@ FIELDS: dict[str, Any] = {
     "number": _l("Number"),
     "channels": _l("Channels"),
     "window_seconds": _l("One message in"),
+    "remind_seconds": _l("Remind every"),
     "tell_recovery": _l("Recovery"),
     "quiet_from": _l("Quiet from"),
     "quiet_until": _l("Quiet until"),
@@ -347,6 +349,10 @@ def _window(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> int
     return _whole(given, WINDOW_LEAST, WINDOW_MOST)
 
 
+def _remind(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> int | None:
+    return None if given in (None, "") else _whole(given, REMIND_LEAST, REMIND_MOST)
+
+
 def _whole(given: Any, least: int, most: int) -> int:
     text = str(given).strip()
     if isinstance(given, bool) or not re.fullmatch(r"[0-9]{1,10}", text) or not least <= int(text) <= most:
@@ -389,6 +395,7 @@ _READERS: dict[str, Callable[..., Any]] = {
     "number": _of_kind("number", _number),
     "channels": _channels,
     "window_seconds": _window,
+    "remind_seconds": _remind,
     "tell_recovery": _flag,
     "quiet_from": _clock,
     "quiet_until": _clock,

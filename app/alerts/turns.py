@@ -76,8 +76,8 @@ def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, 
                 _begun(state, one, now)
         elif kind.event and one.at > state.last_at:
             state.last_at, state.facts, state.path = one.at, dict(one.facts), one.path
-        elif not kind.event and state.told_of_at is None:
-            state.facts, state.path = dict(one.facts), one.path  # not told yet: as it is now
+        elif not kind.event and (state.told_of_at is None or quiet.is_due_again(rule, now)):
+            state.facts, state.path = dict(one.facts), one.path  # about to be told: as it is now
     for state in states.values():
         if state.ended_at is not None:
             continue
@@ -93,10 +93,13 @@ def compose(rule: AlertRule, states: States, now: datetime) -> dict[str, Any] | 
     firing = [state for state in states.values() if state.ended_at is None and state.fires_at <= now]
     new = [state for state in firing if _is_untold(rule, state)]
     over = [state for state in states.values() if state.ended_at is not None and state.told_of_at is not None]
-    if not (new or over) or not quiet.may_tell(rule, now):
+    again = firing if not (new or over) and _is_reminded(rule, now) else []
+    if not (new or over or again) or not quiet.may_tell(rule, now):
         return None
+    what = "alert" if new else "recovery" if over else "reminder"
+    new = new or again
     content = {
-        "what": "alert" if new else "recovery",
+        "what": what,
         "kind": rule.kind,
         "rule": rule.name,
         "at": now.isoformat(),
@@ -175,6 +178,11 @@ def _begun(state: AlertState, one: Found, now: datetime) -> AlertState:
     state.fires_at = now + timedelta(seconds=one.hold)
     state.facts, state.path = dict(one.facts), one.path
     return state
+
+
+def _is_reminded(rule: AlertRule, now: datetime) -> bool:
+    """Whether what still fires is told again; what has no end of its own is told once."""
+    return KINDS[rule.kind].recovers and quiet.is_due_again(rule, now)
 
 
 def _is_untold(rule: AlertRule, state: AlertState) -> bool:

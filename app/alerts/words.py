@@ -84,6 +84,8 @@ def _run_ended(content: Mapping[str, Any], deployment: str, at: str) -> Told:
 def _title(content: Mapping[str, Any], name: str) -> str:
     if content["what"] == "recovery":
         return _("[%(name)s] Well again: %(rule)s", name=name, rule=content["rule"])
+    if content["what"] == "reminder":
+        return _("[%(name)s] Still firing: %(rule)s", name=name, rule=content["rule"])
     number = content["firing_count"]
     if number == 1:
         return _("[%(name)s] Alert: %(rule)s", name=name, rule=content["rule"])
@@ -142,6 +144,8 @@ def _of_machines(kind: str, facts: Mapping[str, Any], name: str, count: int, spa
         if not span:
             return _("No %(name)s has been heard of", name=name)
         return _("No %(name)s has been heard of for %(span)s", name=name, span=span)
+    if kind == "redis_silent":
+        return _("Redis has not answered for %(span)s", span=span)
     told = {"share": f"{facts.get('percent', 0)} %", "used": size(facts["used"]), "most": size(facts["most"])}
     if kind == "redis_memory":
         return _("Redis uses %(share)s of its memory (%(used)s of %(most)s)", **told)

@@ -41,6 +41,12 @@ class AlertRuleSchema(Schema):
         load_default=300,
         metadata={"description": "At most one message in so long."},
     )
+    remind_seconds = Whole(
+        *(rules.REMIND_LEAST, rules.REMIND_MOST),
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "What still fires is told again so often; left out: once."},
+    )
     tell_recovery = Flag(load_default=True)
     quiet_from = fields.String(load_default=None, allow_none=True, metadata={"example": "22:00"})
     quiet_until = fields.String(load_default=None, allow_none=True, metadata={"example": "07:30"})

@@ -58,6 +58,7 @@ def test_a_rule_is_made_changed_and_deleted(admin: Any) -> None:
         ({"kind": "schedule_late", "schedule_id": 7}, "schedule_id", "no such schedule"),
         ({"channels": [7]}, "channels", "no such channel: 7"),
         ({"window_seconds": 29}, "window_seconds", "from 30 to 86400"),
+        ({"remind_seconds": 59}, "remind_seconds", "from 60 to 2592000"),
         ({"quiet_from": "25:00", "quiet_until": "07:00"}, "quiet_from", "22:00"),
         ({"quiet_from": "22:00"}, "quiet_until", "beginning and an end"),
         ({"quiet_zone": "Mars/Base"}, "quiet_zone", "Asia/Shanghai"),

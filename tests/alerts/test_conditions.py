@@ -2,20 +2,23 @@
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis as redis_client
 from flask import Flask
+from kombu import Connection
 
 from app import broker, runs
 from app.alerts import rules, words
 from app.alerts.conditions import find
 from app.alerts.facts import Facts
 from app.alerts.models import AlertRule
+from app.broker import connection
+from app.broker.priority import PRIORITY_STEPS
 from app.clock import utcnow
-from app.errors import BrokerUnavailable
 from app.extensions import db
 from app.runs import Run
 from app.schedules import Definition
@@ -137,21 +140,46 @@ def test_memory_and_disk_nearly_full(app: Flask, redis: redis_client.Redis) -> N
         redis.config_set("maxmemory", 0)
 
 
-def test_what_redis_cannot_tell_is_not_called_well(team: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A queue that was deep stays so while Redis does not answer; the other rules are looked at."""
-    team.rule("queue_depth", number=1)
+@pytest.fixture
+def stoppable(app: Flask, redis: redis_client.Redis, own_redis: Any) -> Iterator[Any]:
+    """The Redis that the app reads from then on: with one waiting run, and the test may stop it."""
     waiting()
-    assert len(team.look(5)) == 1
+    for key in redis.scan_iter():
+        own_redis.client.restore(key, 0, redis.dump(key))
+    url = app.config["SETTINGS"].model_copy(update={"redis_url": own_redis.url}).celery_redis_url
+    before = app.extensions.pop("broker")
+    there = Connection(url, transport_options={"priority_steps": PRIORITY_STEPS})
+    app.extensions["broker"] = connection._connect(there)
+    yield own_redis
+    broker.reset()
+    app.extensions["broker"] = before
 
-    def away(*args: Any) -> Any:
-        raise BrokerUnavailable
 
+def test_redis_is_away(team: Any, stoppable: Any) -> None:
+    """Its own alert fires; a queue that was deep stays so, for nobody knows; the others are looked at."""
+    team.rule("queue_depth", number=1)
+    team.rule("redis_silent", seconds=30)
     team.rule("run_failed", window_seconds=30)
-    with monkeypatch.context() as outage:
-        outage.setattr("app.queues.listing", away)
-        team.run()
-        assert [one["kind"] for one in team.look(400)] == ["run_failed"]
-    assert [one.state for one in rules.listing(team.now)] == ["firing", "firing"]
+    assert [one["kind"] for one in team.look(5)] == ["queue_depth"]
+    stoppable.kill()
+    assert team.look(5) == []
+    team.run()
+    assert [one["kind"] for one in team.look(5)] == ["run_failed"]
+    [message] = team.look(25)
+    assert message["firing"][0]["text"] == "Redis has not answered for 30 s"
+    assert [one.state for one in rules.listing(team.now)] == ["firing"] * 3
+    stoppable.start()
+    [message] = team.look(300)
+    assert (message["kind"], message["status"]) == ("redis_silent", "recovered")
+    assert message["recovered"][0]["text"] == "Redis is well again"
+
+
+def test_a_redis_that_is_restarted_wakes_nobody(team: Any, stoppable: Any) -> None:
+    team.rule("redis_silent", seconds=30)
+    stoppable.kill()
+    assert team.look(25) == []
+    stoppable.start()
+    assert team.look(25) == []
 
 
 def test_every_link_leads_to_a_page(team: Any, signed_in: Any) -> None:

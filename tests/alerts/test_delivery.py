@@ -13,9 +13,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from sqlalchemy import update
 
-from app.alerts import bodies, channels, delivery, rules, sending, tasks
-from app.extensions import db
+from app.alerts import bodies, channels, delivery, sending, tasks
+from app.alerts.models import AlertRule
+from app.extensions import db, transaction
 from app.library.mail import smtp
 from app.runs import Run
 
@@ -245,6 +247,7 @@ def test_beat_tells_that_no_recorder_works(team: Any, processes: Any, eventually
 
     processes.environment["CELERIAC_HTTP_ALLOW_PRIVATE"] = "1"
     processes.constants["app.alerts.watch.PATIENCE_SECONDS"] = 1.0
+    processes.constants["app.alerts.watch.EVERY_SECONDS"] = 0.5
     team.now = utcnow()
     team.rule("recorder_silent", seconds=1)
     recorder = processes.recorder()
@@ -254,8 +257,26 @@ def test_beat_tells_that_no_recorder_works(team: Any, processes: Any, eventually
     assert team.receiver.bodies[0]["firing"][0]["text"].startswith("No recorder has been heard of")
     processes.recorder()
     recovered = {"status": "recovered", "kind": "recorder_silent"}
-    rules.update(team.messages()[0].rule_id, {"window_seconds": 30}, "ann", utcnow())
+    with transaction() as session:  # shorter than people may choose, for who waits for it here
+        session.execute(update(AlertRule).values(window_seconds=1))
     eventually(lambda: team.receiver.bodies[-1].items() >= recovered.items(), 90)
+
+
+@pytest.mark.process
+def test_the_recorder_tells_that_redis_is_away(
+    team: Any, processes: Any, own_redis: Any, eventually: Any
+) -> None:
+    from app.clock import utcnow
+
+    processes.environment |= {"CELERIAC_HTTP_ALLOW_PRIVATE": "1", "CELERIAC_REDIS_URL": own_redis.url}
+    processes.constants["app.alerts.watch.EVERY_SECONDS"] = 0.5
+    team.now = utcnow()
+    team.rule("redis_silent", seconds=1)
+    processes.recorder()
+    own_redis.kill()
+    eventually(lambda: team.receiver.posts)
+    assert team.receiver.bodies[0]["firing"][0]["text"].startswith("Redis has not answered for")
+    assert team.messages()[0].run_id is None
 
 
 @pytest.mark.process

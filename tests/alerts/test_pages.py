@@ -14,6 +14,7 @@ RULE = {
     "queue": "files",
     "seconds": ["20", "min"],
     "window_seconds": ["5", "min"],
+    "remind_seconds": ["1", "h"],
     "quiet_zone": "UTC",
     "enabled": "1",
     "tell_recovery": "1",
@@ -30,6 +31,7 @@ def test_a_rule_is_made_and_changed_with_the_form(admin: Any, post: Any) -> None
     assert post(admin, "/alerts/new", RULE).status_code == 303
     [one] = rules.listing(utcnow())
     assert (one.rule.queue, one.rule.seconds, one.rule.window_seconds) == ("files", 1200, 300)
+    assert one.rule.remind_seconds == 3600
     page = admin.get("/alerts").get_data(True)
     assert "queue files, over 20 min" in page
     assert "nobody: no channel" in page
@@ -49,6 +51,7 @@ def test_a_rule_is_made_and_changed_with_the_form(admin: Any, post: Any) -> None
         ({"seconds": ["soon", "min"]}, "Give a whole number, such as 30."),
         ({"seconds": ["0", "min"]}, "Give a whole number from 1 to 2592000."),
         ({"window_seconds": ["5", "s"]}, "Give a whole number from 30 to 86400."),
+        ({"remind_seconds": ["5", "s"]}, "Give a whole number from 60 to 2592000."),
         ({"window_seconds": ["5", "weeks"]}, "Choose a unit."),
         ({"channels": ["77"]}, "There is no such channel: 77."),
         ({"quiet_from": "late"}, "Give a time of day: 22:00."),

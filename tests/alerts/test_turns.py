@@ -14,6 +14,10 @@ from app.extensions import db, transaction
 from app.runs import Run
 from app.runs.failures import acts, inbox
 from app.runs.failures.inbox import FailureFilter
+from app.schedules import Definition
+from app.schedules import create as create_schedule
+
+ADD = "examples.basic.add"
 
 
 def test_a_failed_run_is_told_with_its_page(team: Any, client: Any) -> None:
@@ -194,6 +198,36 @@ def test_silence_keeps_still_and_then_tells_what_still_fires(team: Any) -> None:
     assert [one.state for one in rules.listing(team.now)] == ["silenced"]
     [told] = team.look(3100)
     assert told["firing"][0]["subject"] == "shop.pay"
+
+
+def test_who_wants_it_is_reminded_of_what_still_fires(team: Any) -> None:
+    rule = team.rule("disk", number=1, remind_seconds=3600, window_seconds=30)
+    assert len(team.look(5)) == 1
+    assert team.look(3590) == []
+    [told] = team.look(10)
+    assert (told["status"], told["firing_count"], told["still_firing"]) == ("firing", 1, 0)
+    assert told["title"] == "[Celeriac] Still firing: disk"
+    assert team.look(3590) == []
+    rules.silence(rule.id, team.now + timedelta(hours=1), "", "bob", team.now)
+    assert team.look(100) == []
+    assert len(team.look(3600)) == 1  # silence ended, and it still fires
+    rules.update(rule.id, {"remind_seconds": None}, "ann", team.now)
+    assert team.look(90_000) == []
+
+
+def test_a_reminder_tells_how_it_is_now_and_not_what_has_no_end(team: Any) -> None:
+    definition = Definition(
+        name="Digest", task_name=ADD, task_type="interval", interval_seconds=60, kwargs={"x": 1, "y": 2}
+    )
+    create_schedule(definition, "ann", team.now, {})
+    team.rule("schedule_late", seconds=60, remind_seconds=600)
+    team.rule("new_failure", remind_seconds=60, window_seconds=30)
+    team.run()
+    assert [one["kind"] for one in team.look(5)] == ["new_failure"]
+    [told] = team.look(175)
+    assert told["firing"][0]["text"] == "Digest is late by 2 min"
+    [told] = team.look(600)
+    assert told["firing"][0]["text"] == "Digest is late by 12 min"
 
 
 def test_quiet_hours_are_those_of_their_zone() -> None:

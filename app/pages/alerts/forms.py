@@ -42,6 +42,9 @@ class RuleForm(Form):
         default=300,
         description=_l("What happens meanwhile comes together in the next message."),
     )
+    remind_seconds = SpanField(
+        _l("Remind every"), description=_l("While it still fires. Empty: it is told once, and when it ends.")
+    )
     tell_recovery = BooleanField(_l("Also tell when it is well again"), default=True)
     enabled = BooleanField(_l("On"), default=True)
     quiet_from = StringField(_l("Quiet from"), description=_l("No message from this time of day, as 22:00 …"))
