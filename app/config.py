@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 from redis import ConnectionPool
@@ -225,7 +226,18 @@ def _rate_limit(value: str) -> str:
 
 
 CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
-PathList = Annotated[list[Path], NoDecode, BeforeValidator(_split)]
+
+
+def _apart(roots: list[Path], known: ValidationInfo) -> list[Path]:
+    """No folder of files may hold the secret key or code: operators read, and upload into, all of it."""
+    for root in roots:
+        for kept in (PROJECT_DIR, known.data.get("data_dir") or Path()):
+            if (PROJECT_DIR / kept).resolve().is_relative_to((PROJECT_DIR / root).resolve()):
+                raise ValueError(f"{root} holds {kept}; allowed: folders of their own, for files alone")
+    return roots
+
+
+PathList = Annotated[list[Path], NoDecode, BeforeValidator(_split), AfterValidator(_apart)]
 DataUrl = Annotated[str, AfterValidator(_data_url)]
 DataName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 QueueName = Annotated[str, AfterValidator(_queue_name)]

@@ -14,12 +14,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any, cast
 
+from flask import Flask, current_app
 from sqlalchemy import Connection, Table, func, inspect, select
 
-from app import catalog, schedules
+from app import catalog, own_tasks, schedules
+from app.catalog import published
+from app.clock import utcnow
 from app.extensions import db, transaction
 from app.runs import Run, states, statistics
 from app.runs.logs import LogPiece
+from celeriac_agent import tasks
+from celeriac_agent.settings import OWN_APP
 
 DAYS = 30
 TASKS = 40
@@ -55,6 +60,7 @@ NEW_SHARES = (50, 25, 10, 8, 2, 5)
 LOGGED_EACH = 10  # every tenth run that started has a log
 WORKFLOW_SHARE = 0.002
 CHUNK = 20_000
+COUNTED_AT_ONCE = 1000  # as the recorder does: a short history has few runs of the same task and hour
 
 ERRORS = (
     ("ConnectionError", "HTTPSConnectionPool(host='api.example.com', port=443): Max retries exceeded"),
@@ -122,6 +128,7 @@ def seed(number: int, now: datetime, seed_of_chance: int = 1) -> Seeded:
     """
     if db.session.scalar(select(func.count()).select_from(_RUNS.select().limit(1).subquery())):
         raise ValueError("this database has runs already; a history is made in an empty one")
+    publish_tasks()
     task_names = _task_names()
     schedule_ids = _make_schedules(now)
     with transaction() as session:
@@ -132,7 +139,8 @@ def seed(number: int, now: datetime, seed_of_chance: int = 1) -> Seeded:
         while chunk := list(islice(rows, CHUNK)):
             _write(connection, _RUNS.name, COLUMNS, chunk)
             _write(connection, _LOGS.name, LOG_COLUMNS, history.logs)
-            statistics.count(history.ended)
+            for at in range(0, len(history.ended), COUNTED_AT_ONCE):
+                statistics.count(history.ended[at : at + COUNTED_AT_ONCE])
             history.forget()
         for statement in put_back:
             connection.exec_driver_sql(statement)
@@ -140,6 +148,15 @@ def seed(number: int, now: datetime, seed_of_chance: int = 1) -> Seeded:
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE" if connection.dialect.name == "postgresql" else "ANALYZE")
     return Seeded(task_names, schedule_ids)
+
+
+def publish_tasks() -> None:
+    """Have the tasks in the catalog, as after a worker has started."""
+    app = cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
+    own_tasks.load(app)
+    told = json.loads(json.dumps(own_tasks.document(app)))
+    published.take_in(OWN_APP, tasks.digest(told), told, utcnow())
+    published.forget_what_was_read()
 
 
 def _task_names() -> list[str]:
@@ -214,10 +231,11 @@ class _History:
         args, kwargs, result = self._payload[place % len(self._payload)]
         if started and place % LOGGED_EACH == 0:
             self.logs.append(_log(run_id, started_at, task_name))
+        queue = QUEUES[hash_of(task_name) % len(QUEUES)]
         runtime = round(seconds, 4) if started and ended and state != "LOST" else None
         if states.is_finished(state):
             self.ended.append(
-                {"task_name": task_name, "state": state, "attempt": 0, "eta_at": None}
+                {"task_name": task_name, "state": state, "attempt": 0, "eta_at": None, "queue": queue}
                 | {"sent_at": _datetime(at), "started_at": _datetime(started_at) if started else None}
                 | {"ended_at": _datetime(ended_at), "runtime_seconds": runtime}
             )
@@ -227,7 +245,7 @@ class _History:
             _moment(ended_at if ended else started_at),
             task_name,
             state,
-            QUEUES[hash_of(task_name) % len(QUEUES)],
+            queue,
             chance.randrange(10) if place % 5 == 0 else 5,
             1 if state == "RETRY" else 0,
             WORKERS[chance.randrange(len(WORKERS))] if received else None,

@@ -15,6 +15,9 @@ from app.config import ConfigError, load_settings, without_secrets
         ("QUEUES", "unacked"),
         ("TIMEZONE", "Mars/Olympus"),
         ("TRUSTED_PROXIES", "eleven"),
+        ("FILE_ROOTS", "/srv/files,/"),
+        ("FILE_ROOTS", "."),
+        ("FILE_ROOTS", "var"),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
