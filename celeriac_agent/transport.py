@@ -10,6 +10,7 @@ stay kombu's, and nothing is published in another way.
 # (kombu's own methods have no types)
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,7 +35,7 @@ PAUSE_CHECK_SECONDS = 1.0
 # While nothing is paused nothing can be resumed, and of a new pause a worker is told, or the script refuses.
 UNPAUSED_CHECK_SECONDS = 10.0
 LEAST_SECONDS = 0.002  # what Redis 6 takes for less than a millisecond it waits for without end
-TAKE = Path(__file__).with_name("take.lua").read_text()
+TAKE = re.sub(r"(?m)^--.*\n", "", Path(__file__).with_name("take.lua").read_text())  # it is sent each time
 TAKEN = "celeriac-taken"  # beside a taken message: which process has it, and since when
 # Puts what is no message of kombu's out of the way. KEYS: its list, the list it goes to. ARGV: its bytes, and
 # whether it still lies in its list.
