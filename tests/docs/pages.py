@@ -48,6 +48,7 @@ TRANSLATED = {  # what stands there is the same, in another language: their snip
     "docs/zh/queues.md": "docs/queues.md",
     "docs/zh/runs.md": "docs/runs.md",
     "docs/zh/schedules.md": "docs/schedules.md",
+    "docs/zh/sign-in.md": "docs/sign-in.md",
 }
 
 
