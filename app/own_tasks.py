@@ -1,5 +1,6 @@
 """Imports our own tasks, in workers and nowhere else, and makes the catalog that they publish."""
 
+import gc
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,6 +30,7 @@ def load_in_workers(celery_app: Celery) -> None:
 
     def load_tasks(**_: Any) -> None:
         load(flask_app)
+        gc.freeze()  # the pools' processes share it with the one that forks them
 
     celeryd_init.connect(load_tasks, dispatch_uid="celeriac.tasks", weak=False)
 

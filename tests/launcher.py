@@ -147,7 +147,8 @@ def warm_up() -> None:
     """Import everything that is the same in every process, and nothing that reads settings."""
     sys.path.insert(0, str(PROJECT))
     import app.features
-    import app.library
+    import app.library.all_tasks
+    import app.own_tasks
 
     features = (*app.features.MIGRATIONS, *app.features.COMMANDS, *app.features.PAGES)
     for name in (*LATE, *features, "app.celery.factory", "app.recorder.recorder"):
