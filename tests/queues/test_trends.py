@@ -18,6 +18,7 @@ from app.clock import utcnow
 from app.pages.queues import trends
 from app.queues import Trend, tendency
 from app.recorder.recorder import Recorder
+from app.workers import deploys
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HALF_MINUTE = timedelta(seconds=30)
@@ -156,6 +157,17 @@ def test_the_page_draws_and_says_it(viewer: FlaskClient, submit: Callable[..., s
     assert re.fullmatch(
         r"Waiting in the last \d+ min: 25 at first, at most 25, now 1\.", svg.get("aria-label", "")
     )
+
+
+def test_the_page_marks_a_deploy_in_it(viewer: FlaskClient) -> None:
+    sampled("default", *range(25, 5, -1), now=utcnow())
+    for minutes, code in ((60, "a"), (4, "b")):
+        deploys.note("celeriac", "w1", {"code": code}, utcnow() - timedelta(minutes=minutes))
+    drawing = re.search(r"<svg class=\"sparkline\".*?</svg>", viewer.get("/queues/default").text)
+    assert drawing
+    svg = ElementTree.fromstring(drawing[0])
+    assert "deploy: w1 with other code" in svg.get("aria-label", "")
+    assert len(svg.findall("path[@class='happened deploy']")) == 1
 
 
 def test_the_list_draws_what_moved(viewer: FlaskClient) -> None:

@@ -14,7 +14,7 @@ from app import broker, catalog, heartbeats, lists, queues, runs
 from app.config import settings
 from app.errors import NotFound
 from app.lists.fields import INTEGER_MAX, Choice, Whole
-from app.pages import views
+from app.pages import marks, views
 from app.pages.queues import trends
 from app.pages.queues.blueprint import bp, view_query
 from app.pages.queues.forms import PAGE_SIZE, optional_number
@@ -72,6 +72,7 @@ def shown(name: str) -> dict[str, Any]:
         "queue": queue,
         "tab_title": title(name, _("%(n)s waiting", n=queue.waiting) if queue.waiting else ""),
         "trends": trends,
+        "happened": marks.marks(viewer.now() - queues.SPAN, viewer.now()),
         "tab": tab,
         "line": line,
         "held": held,

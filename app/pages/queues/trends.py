@@ -1,9 +1,12 @@
 """How the depth of a queue went, as a small drawing and in words."""
 
+from collections.abc import Sequence
+
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from app import broker, queues
+from app.pages.marks import Mark
 from app.queues import Queue, Trend
 from app.web import charts
 
@@ -18,9 +21,9 @@ def drawn(trend: Trend) -> charts.Sparkline | None:
     return charts.sparkline(trend.points, -queues.SPAN.total_seconds(), _BREAKS_AFTER, _WIDTH, _HEIGHT)
 
 
-def summary(trend: Trend) -> str:
-    """What the drawing shows, for those who do not see it."""
-    return str(
+def summary(trend: Trend, happened: Sequence[Mark] = ()) -> str:
+    """What the drawing shows, for those who do not see it, and what happened meanwhile."""
+    depth = str(
         _(
             "Waiting in the last %(minutes)s min: %(first)s at first, at most %(most)s, now %(last)s.",
             minutes=trend.minutes,
@@ -29,6 +32,7 @@ def summary(trend: Trend) -> str:
             last=format_decimal(trend.waiting),
         )
     )
+    return " ".join([depth, *(mark.label for mark in happened)])
 
 
 def change(trend: Trend) -> str:
