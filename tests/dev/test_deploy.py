@@ -115,6 +115,7 @@ def test_one_script_starts_shows_and_stops_the_processes(own_redis: RedisServer,
         wait_until(healthy, 60)
         states = dict(line.split()[:2] for line in call("status").splitlines())
         assert states == dict.fromkeys(PROCESSES, "RUNNING")
+        assert "beat: started" in call("restart", "beat")
         assert (run / "worker.log").stat().st_mode & 0o077 == 0
     finally:
         said = call("stop")
