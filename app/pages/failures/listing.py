@@ -94,11 +94,11 @@ def listed(rows: Sequence[FailureKind], wanted: FailureFilter) -> list[ListedKin
     """Kinds with what is known of their newest failures: those that lie at the same time are read."""
     if not rows:
         return []
-    newest = max(row.last_at for row in rows)
+    newest, first = max(row.last_at for row in rows), min(row.first_at for row in rows)
     tasks = {row.task_name for row in rows}
     of_runs = runs.RunFilter(
         state=states.FAILED,
-        since=wanted.since,
+        since=max(wanted.since, first) if wanted.since else first,  # before that none of them failed
         until=newest + timedelta(microseconds=1),
         task_name=tasks.pop() if len(tasks) == 1 else None,
     )
