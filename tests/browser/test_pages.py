@@ -83,6 +83,7 @@ def test_every_control_of_a_page_has_a_name(visit: Visit) -> None:
         page = visit(path)
         nameless = page.evaluate(
             """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), select, textarea')]
+                .filter((one) => getComputedStyle(one).visibility !== 'hidden')
                 .filter(e => e.checkVisibility() && e.tabIndex >= 0)
                 .filter(e => !(e.innerText?.trim() || e.getAttribute('aria-label')
                     || e.labels?.length || e.querySelector('title')))
