@@ -90,6 +90,7 @@ def test_every_control_of_a_page_has_a_name(visit: Visit) -> None:
                 .map(e => e.outerHTML.slice(0, 120))"""
         )
         assert nameless == [], path
+        assert page.locator(".no-js:visible").count() == 0, path  # what stands in for scripts
 
 
 def test_keys(visit: Visit) -> None:
