@@ -65,7 +65,7 @@ def visit(
     def open_page(
         path: str, role: str = "operator", width: int = 1440, own: bool = False, **options: Any
     ) -> Page:
-        kind, size = "" if own else repr(options), {"width": width, "height": 900}
+        kind, size = "" if own else f"{address} {options}", {"width": width, "height": 900}
         context = contexts[kind].pop() if contexts.get(kind) else None
         context = context or chromium.new_context(base_url=address, **options)
         used.append((kind, context))

@@ -2,7 +2,7 @@
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -119,8 +119,11 @@ class Final(Task):  # type: ignore[misc]
         return "ran"
 
 
-def test_what_cannot_be_taken_over_is_named(app: Flask, celery: Any, signed_in: Any) -> None:
+def test_what_cannot_be_taken_over_is_named(
+    app: Flask, celery: Any, signed_in: Any, publish_tasks: Callable[[], str]
+) -> None:
     celery.register_task(Final())
+    publish_tasks()
     assert celery.tasks[Final.name].run() == "ran"  # as plain Celery does it
     (missing,) = [one for one in celery.not_taken_over if one.task_name == Final.name]
     reason = "Its class Final cannot be derived from: TypeError: it is final"

@@ -143,7 +143,7 @@ class Reader:
         if snippet.language == "yaml":
             assert yaml.safe_load(snippet.text), f"{snippet} says nothing"
         elif self.running and self._is_watched(snippet.file):
-            for told in (f"taken over: {path.name}", "Booting worker", " ready."):  # bin/dev, web and worker
+            for told in (f"taken over: {path.name}", " ready."):  # bin/dev and the worker
                 self._until(partial(self._told, told, mark), str(snippet))
             self._until(self._healthy, str(snippet))
 

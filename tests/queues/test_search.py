@@ -36,14 +36,14 @@ def ids(**wanted: Any) -> list[str]:
 def test_task_text_and_arguments_find_what_waits(submit: Submit) -> None:
     first = submit("emea", 5000)
     second = submit(task_name="report", day="2026-11-20", region="Grüße x=1")
-    urgent = submit({"rows": [17]}, priority=9)
+    urgent = submit({"rows": [171_717]}, priority=9)
     assert ids() == [urgent, first, second]
     assert ids(task_name="sample_tasks.report") == [second]
     assert ids(task_name="sample_tasks.repor") == []
     assert ids(q="report") == [second]
     assert ids(q="EMEA") == ids(q="5000 plain") == [first]
     assert ids(q=first[:8]) == [first]
-    assert ids(q="17") == [urgent]
+    assert ids(q="171717") == [urgent]  # two digits stand in many ids
     assert ids(q="grüße") == ids(q="region=grü") == [second]
     assert ids(q="region=x=1") == [second]
     assert ids(q="region=y") == ids(q="country=grüße") == ids(q="emea report") == []
