@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app import brokers
 from app.errors import Invalid
-from app.pages.brokers.blueprint import bp
+from app.pages.brokers.blueprint import above, bp
 from app.pages.queues import forms
 from app.web import viewer
 from app.web.dialogs import question
@@ -26,8 +26,8 @@ def ask(name: str, queue: str) -> str:
     place = brokers.find(name)
     others = [one.name for one in brokers.listing(place) if one.name != queue]
     shown = {"name": queue, "id": request.args.get("id", ""), "hint": forms.optional_number("hint")}
-    title, above = _("Change a waiting run"), _above(name, queue)
-    return question("brokers/_change.html", title, above, place=place, others=others, **shown)
+    title, links = _("Change a waiting run"), above(name, queue)
+    return question("brokers/_change.html", title, links, place=place, others=others, **shown)
 
 
 @bp.post("/<name>/queues/<queue>/change")
@@ -64,9 +64,9 @@ def change(name: str, queue: str) -> Response:
 @bp.get("/<name>/revoke")
 @requires("operate")
 def ask_to_revoke(name: str) -> str:
-    place, above = brokers.find(name), _above(name)
+    place, links = brokers.find(name), above(name)
     return question(
-        "brokers/_terminate.html", _("Terminate run"), above, place=place, id=request.args.get("id", "")
+        "brokers/_terminate.html", _("Terminate run"), links, place=place, id=request.args.get("id", "")
     )
 
 
@@ -115,10 +115,5 @@ def restore(name: str, queue: str) -> Response:
 
 def _ask_purge(name: str, queue: str, problem: str = "") -> str:
     found = brokers.find_queue(brokers.find(name), queue)
-    above = _above(name, queue)
-    return question("brokers/_purge.html", _("Purge"), above, queue=found, place=found.place, problem=problem)
-
-
-def _above(name: str, queue: str = "") -> list[tuple[str, str]]:
-    above = [(url_for("queues.index"), _("Queues")), (url_for(".show", name=name), name)]
-    return [*above, (url_for(".queue", name=name, queue=queue), queue)] if queue else above
+    links = above(name, queue)
+    return question("brokers/_purge.html", _("Purge"), links, queue=found, place=found.place, problem=problem)

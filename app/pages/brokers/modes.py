@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from app import brokers
 from app.errors import Invalid
-from app.pages.brokers.blueprint import bp
+from app.pages.brokers.blueprint import above, bp
 from app.pages.queues import forms
 from app.web import viewer
 from app.web.dialogs import question
@@ -97,12 +97,8 @@ def release(name: str, queue: str) -> Response:
 
 def _ask(mode: str, name: str, queue: str) -> str:
     title = _("Pause") if mode == "pause" else _("Hold everything new")
-    above = [
-        (url_for("queues.index"), _("Queues")),
-        (url_for(".show", name=name), name),
-        (url_for(".queue", name=name, queue=queue), queue),
-    ]
-    return question("brokers/_mode.html", title, above, mode=mode, place=brokers.find(name), queue=queue)
+    links = above(name, queue)
+    return question("brokers/_mode.html", title, links, mode=mode, place=brokers.find(name), queue=queue)
 
 
 def _back(name: str, queue: str) -> Response:
