@@ -171,6 +171,7 @@ def test_single_keys_can_be_turned_off_and_on(visit: Visit) -> None:
     page.get_by_label("Single keys").check()
     page.get_by_role("button", name="Save preferences").click()
     expect(page.locator(".toast")).to_contain_text("Saved")
+    page.wait_for_load_state()  # the toast stands there before scripts run
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
 
