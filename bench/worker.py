@@ -31,8 +31,9 @@ from app.config import Settings
 
 settings = Settings(data_dir=Path(os.environ["CELERIAC_DATA_DIR"]))
 if os.environ["BENCH"] == "ours":
-    from app import create_app
+    from app import create_app, own_tasks
     celery = create_app(settings).extensions["celery"]
+    own_tasks.load_in_workers(celery)
 else:
     from app.celery.factory import configuration
     celery = Celery("plain")

@@ -119,7 +119,8 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._stopped.set()
         self._loop_is_back.set()
         self.stop(consumer)
-        self._write(self._last | {"state": "offline", "heartbeat_at": time.time(), "running": []})
+        if self._last:  # else it could not even start, and says why itself
+            self._write(self._last | {"state": "offline", "heartbeat_at": time.time(), "running": []})
 
     def _send_alone(self, until: threading.Event, stopping: bool) -> None:
         """The event loop has ended, or looks for Redis, and runs go on: silence would look like death."""
