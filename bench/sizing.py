@@ -8,11 +8,8 @@ are messages with two small arguments. Sizes and CPU time are fair also on a mac
 
 import argparse
 import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -32,7 +29,8 @@ from app.extensions import db
 from app.recorder.recorder import Recorder
 from app.recorder.stream import GROUP
 from bench import seeding
-from bench.recorder import events, fill, postgresql
+from bench.recorder import events, fill
+from bench.server import own_redis, postgresql
 from celeriac_agent.stream import STREAM
 
 ROUNDS, RECORDED = 3, 3000
@@ -105,24 +103,13 @@ def main() -> None:
     given = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("CELERIAC_")]:
         del os.environ[name]
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    folder.chmod(0o755)  # PostgreSQL runs as another user when root starts it
-    server = subprocess.Popen(
-        [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(folder))],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        time.sleep(0.5)
+    with own_redis() as folder:
         client = redis.Redis.from_url(embedded_redis.url(folder))
         with postgresql(folder) as url:
             for name, database in (("SQLite", None), ("PostgreSQL", url)):
                 app = create_app(Settings(data_dir=folder, database_url=database))
                 measure_database(name, app, client, given.runs)
         measure_redis(create_app(Settings(data_dir=folder)), client, given.waiting)
-    finally:
-        server.terminate()
-        server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -22,6 +20,7 @@ sys.path[0] = str(PROJECT)  # not this folder: its queue.py would hide the stand
 import redis
 
 from app import embedded_redis
+from bench.server import in_turn, own_redis, rate
 
 APPS = """
 import os
@@ -51,29 +50,13 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
-        server = subprocess.Popen(
-            [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(data))],
-            stdout=subprocess.DEVNULL,
+    with own_redis() as data:
+        (data / "bench_app.py").write_text(APPS)
+        report(
+            in_turn(
+                ("ours", "plain", "plain -E"), given.rounds, lambda variant: one(data, variant, given.tasks)
+            )
         )
-        try:
-            time.sleep(0.5)
-            (data / "bench_app.py").write_text(APPS)
-            report(measure(data, given.tasks, given.rounds))
-        finally:
-            server.terminate()
-            server.wait()
-
-
-def measure(data: Path, tasks: int, rounds: int) -> dict[str, list[float]]:
-    """Tasks per second by variant, one figure a round."""
-    rates: dict[str, list[float]] = {"ours": [], "plain": [], "plain -E": []}
-    for number in range(rounds):
-        for variant in rates:
-            rates[variant].append(one(data, variant, tasks))
-            print(f"round {number + 1}  {variant:9} {rates[variant][-1]:8.0f} tasks/s", flush=True)
-    return rates
 
 
 def one(data: Path, variant: str, tasks: int) -> float:
@@ -108,12 +91,7 @@ def one(data: Path, variant: str, tasks: int) -> float:
     )
     try:
         key = waiting_key(client)
-        while client.llen(key) == tasks:
-            time.sleep(0.002)
-        started = time.perf_counter()
-        while client.exists(key):
-            time.sleep(0.002)
-        return tasks / (time.perf_counter() - started)
+        return rate(tasks, lambda: client.llen(key) == tasks, lambda: not client.exists(key))
     finally:
         worker.terminate()
         worker.wait()

@@ -61,16 +61,8 @@ def create(
         session.add(token)
         session.flush()
         until = expires_at.isoformat() if expires_at else None
-        audit.record(
-            "token.create",
-            now,
-            "token",
-            token.id,
-            label or token.start,
-            user=user.name,
-            role=role,
-            until=until,
-        )
+        what = {"user": user.name, "role": role, "until": until}
+        audit.record("token.create", now, "token", token.id, label or token.start, **what)
     return token, secret
 
 

