@@ -14,6 +14,8 @@ from flask import Flask
 from app import embedded_redis, own_tasks
 from app.catalog import published
 from app.clock import utcnow
+from celeriac_agent import tasks
+from celeriac_agent.settings import OWN_APP
 
 
 @contextmanager
@@ -47,7 +49,9 @@ def postgresql(folder: Path) -> Iterator[str]:
 def publish_tasks(app: Flask) -> None:
     """Inside the app's context: know its tasks, as when a recorder has heard a worker that starts."""
     own_tasks.load(app)
-    published.take_in("celeriac", "bench", json.loads(json.dumps(own_tasks.document(app))), utcnow())
+    told = json.loads(json.dumps(own_tasks.document(app)))
+    published.take_in(OWN_APP, tasks.digest(told), told, utcnow())
+    published.forget_what_was_read()
 
 
 def in_turn(variants: Iterable[str], rounds: int, measure: Callable[[str], float]) -> dict[str, list[float]]:
