@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -44,14 +45,11 @@ LATE = (
 class Launched:
     """A process that was started so; to be used like `subprocess.Popen`."""
 
-    def __init__(self, launcher: "Launcher", pid: int, log: Path) -> None:
-        self.pid = pid
+    def __init__(self, launcher: "Launcher", log: Path) -> None:
+        self.pid = 0  # until it is born
         self.log = log
+        self.returncode: int | None = None
         self._launcher = launcher
-
-    @property
-    def returncode(self) -> int | None:
-        return self._launcher.ended.get(self.pid)
 
     def poll(self) -> int | None:
         self._launcher.listen(0)
@@ -88,8 +86,8 @@ class Launcher:
             stdout=subprocess.PIPE,
             bufsize=0,
         )
-        self.ended: dict[int, int] = {}
-        self._born: list[int] = []
+        self._asked: deque[Launched] = deque()
+        self._running: dict[int, Launched] = {}  # by process id, which the system gives out again
         self._rest = b""
 
     def start(
@@ -112,12 +110,14 @@ class Launcher:
             "cwd": str(cwd),
         }
         request |= {"constants": dict(constants or {})}
+        started = Launched(self, log)
+        self._asked.append(started)
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         deadline = time.monotonic() + 60
-        while not self._born:
+        while not started.pid:
             assert time.monotonic() < deadline, "nothing was started"
             self.listen(1)
-        return Launched(self, self._born.pop(), log)
+        return started
 
     def listen(self, seconds: float) -> None:
         """Take in what the process tells within that time."""
@@ -131,9 +131,10 @@ class Launcher:
         for line in lines:
             pid, code = json.loads(line)
             if code is None:
-                self._born.append(pid)
+                self._running[pid] = self._asked.popleft()
+                self._running[pid].pid = pid
             else:
-                self.ended[pid] = code
+                self._running.pop(pid).returncode = code
 
     def close(self) -> None:
         assert self._process.stdin
