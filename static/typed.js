@@ -1,10 +1,11 @@
 /* What was typed is not lost: a form that could not be sent is filled again when its page comes back, after
-   signing in, after an error and after Back. It is kept in this tab alone, without what is secret. */
+   signing in, after an error and after Back. It is kept in this tab alone, without what is secret, for its user. */
 (() => {
   "use strict";
 
   const KEY = "typed";
   const HERE = location.pathname + location.search;
+  const USER = document.documentElement.dataset.user;
   const SECRET = "[type=password], [type=file], [data-secret], [name=csrf_token], [name=form_key]";
   const touched = new Set();
   let waiting = {}; // what belongs into fields that are not there yet
@@ -31,7 +32,7 @@
   /* `lost`: known not to have been taken. Else the next page tells: another page means that it was. */
   function keep(forms, lost) {
     const kept = Object.fromEntries([...forms].filter((form) => form.isConnected).map((form) => [nameOf(form), entries(form)]));
-    if (Object.keys(kept).length > 0) sessionStorage.setItem(KEY, JSON.stringify({ path: HERE, forms: kept, lost }));
+    if (Object.keys(kept).length > 0) sessionStorage.setItem(KEY, JSON.stringify({ path: HERE, user: USER, forms: kept, lost }));
   }
 
   function fill(form, values) {
@@ -65,6 +66,10 @@
     if (!kept) return;
     if (document.querySelector(".alone")) { // signing in, or an error: what was sent was not taken
       sessionStorage.setItem(KEY, JSON.stringify({ ...kept, lost: true }));
+      return;
+    }
+    if (kept.user !== USER) { // somebody else signed in
+      sessionStorage.removeItem(KEY);
       return;
     }
     const [{ type } = {}] = performance.getEntriesByType("navigation");

@@ -2,7 +2,6 @@
 
 import hmac
 import re
-import secrets
 import time
 from typing import Any
 
@@ -18,7 +17,7 @@ from app.errors import Conflict
 from app.web import access, uploads
 from app.web.htmx import go_to
 from app.web.toasts import toast
-from app.web.typed import FORM_FIELDS
+from app.web.typed import FORM_FIELDS, form_key
 
 FIELD = "form_key"
 KEPT_SECONDS = 86_400
@@ -35,7 +34,7 @@ def field() -> Markup:
 
 def attributes() -> Markup:
     """The same for a button that has a key of its own, beside its form's."""
-    return Markup('name="{}" value="{}"').format(FIELD, secrets.token_urlsafe(16))
+    return Markup('name="{}" value="{}"').format(FIELD, form_key())
 
 
 def done_at(address: str) -> None:

@@ -1,7 +1,7 @@
 """What was typed into a form that could not be taken is in its page again, also without JavaScript.
 
-It lies in Redis for a while, sealed with a key that only the browser has; static/typed.js does the same by
-itself, without asking.
+It lies in Redis for a while, sealed with a key that only the browser has, and is shown to nobody but who
+typed it; static/typed.js does the same by itself, without asking.
 """
 
 import json
@@ -39,8 +39,9 @@ def keep(address: str | None) -> str | None:
     if request.mimetype != "application/x-www-form-urlencoded":
         return found  # with a file, which nobody keeps
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in FORM_FIELDS]
-    kept = json.dumps({"page": found, "form": request.path, "fields": fields})
-    if found is None or not fields or len(kept) > LARGEST:
+    user_id = _typed_by()
+    kept = json.dumps({"page": found, "form": request.path, "fields": fields, "user": user_id})
+    if found is None or not fields or not user_id or len(kept) > LARGEST:
         return found
     from cryptography.fernet import Fernet  # takes long, and hardly any request needs these
     from limits import parse
@@ -57,6 +58,18 @@ def keep(address: str | None) -> str | None:
         return found
     g.typed_cookie = f"{name}.{key.decode()}"
     return found
+
+
+def form_key() -> str:
+    """A new key of a form; its end says for whom the form was drawn, also once they are signed out."""
+    return f"{secrets.token_urlsafe(16)}-{current_user.get_id() or ''}"
+
+
+def _typed_by() -> str:
+    """The id of who typed the form of this request; empty when the form does not say."""
+    if current_user.is_authenticated:
+        return str(current_user.get_id())
+    return (request.form.getlist("form_key") or [""])[-1].rpartition("-")[2]
 
 
 def _candidates(address: str | None) -> Iterator[str]:
@@ -91,6 +104,9 @@ def _find() -> AnyResponse | None:
     try:
         sealed: Any = broker.client().get(_PREFIX + name)
         kept: dict[str, Any] = json.loads(Fernet(key).decrypt(sealed or b""))
+        if kept["user"] != current_user.get_id():
+            broker.client().delete(_PREFIX + name)
+            return None
         if kept["page"].partition("?")[0] != request.path:
             return None
         given = {name: value for name, value in kept["fields"] if name in _CHOOSES_FIELDS and value}

@@ -35,9 +35,9 @@ def filled(visit: Visit) -> Page:
 
 
 def sign_in(page: Page) -> None:
-    user = users.create("lin", "operator", utcnow())
+    user = users.listing()[0]
     users.set_password(user, PASSWORD, utcnow())
-    page.fill("#username", "lin")
+    page.fill("#username", user.name)
     page.fill("#password", PASSWORD)
     page.locator("form button.primary").first.click()
 

@@ -26,7 +26,9 @@ def sent(app: Flask, signed_in: Any) -> Any:
         if not session:
             users.set_password(users.find("lin"), PASSWORD, utcnow())
             browser.delete_cookie(app.config["SESSION_COOKIE_NAME"])
-        answer = browser.post(form, data=fields, headers={"Referer": f"http://localhost{page}"})
+        key = f"{'k' * 16}-{users.find('lin').id}"
+        headers = {"Referer": f"http://localhost{page}"}
+        answer = browser.post(form, data=fields | {"form_key": key}, headers=headers)
         assert answer.status_code == 303
         if not session:
             login = BeautifulSoup(browser.get(answer.location).text, "html.parser")
@@ -78,14 +80,33 @@ def test_what_is_secret_is_not_filled_in_and_other_forms_stay() -> None:
     assert "checked" not in shown
 
 
+def test_another_who_signs_in_there_does_not_see_it(app: Flask, signed_in: Any, enter: Any) -> None:
+    browser = signed_in("operator", "lin")
+    page = BeautifulSoup(browser.get(TASK).text, "html.parser")
+    assert page.html and page.html["data-user"] == str(users.find("lin").id)  # for static/typed.js
+    key = page.select_one(f"form[action='{TASK}/run'] [name=form_key]")["value"]  # type: ignore[index]
+    browser.delete_cookie(app.config["SESSION_COOKIE_NAME"])
+    fields = {"p-folder": FOLDER, "form_key": key}
+    assert browser.post(f"{TASK}/run", data=fields, headers={"Referer": f"http://localhost{TASK}"}).location
+    enter(browser, users.create("mei", "operator", utcnow()))
+    shown = browser.get(TASK).text
+    assert shown.count("What you typed is here again") == 1  # as a template of static/typed.js
+    assert "4711" not in shown
+    assert not broker.client().keys("celeriac:typed:*")
+
+
 def test_a_stranger_fills_nothing_in(app: Flask) -> None:
     for _time in range(30):
         answer = app.test_client().post(
-            f"{TASK}/run", data={"p-folder": "x"}, headers={"Referer": "http://localhost" + TASK}
+            f"{TASK}/run",
+            data={"p-folder": "x", "form_key": f"{'k' * 16}-1"},
+            headers={"Referer": "http://localhost" + TASK},
         )
         assert answer.status_code == 303
-    assert len(broker.client().keys("celeriac:typed:*")) <= 20
+    assert 0 < len(broker.client().keys("celeriac:typed:*")) <= 20
     elsewhere = app.test_client().post(
-        f"{TASK}/run", data={"p-folder": "x"}, headers={"Referer": "http://evil/"}
+        f"{TASK}/run",
+        data={"p-folder": "x", "form_key": f"{'k' * 16}-1"},
+        headers={"Referer": "http://evil/"},
     )
     assert "typed=" not in elsewhere.headers.get("Set-Cookie", "")
