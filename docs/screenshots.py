@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 DOCS = Path(__file__).parent
-SIZE = {"width": 1200, "height": 750}
+SIZE = {"width": 1440, "height": 900}
+PICTURE = (1200, 750)
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 TASK = "/tasks/reports.sales_report"
 PATIENCE_MS = 60_000
@@ -35,19 +37,20 @@ def celeriac(data: Path) -> Iterator[str]:
         port = str(listening.getsockname()[1])
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERIAC_")}
     environment = kept | {"PORT": port, "CELERIAC_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"}
-    command = [str(DOCS.parent / "bin/dev")]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as started:
+    log = data / "log.txt"
+    with (
+        log.open("w") as written,
+        subprocess.Popen([str(DOCS.parent / "bin/dev")], env=environment, stdout=written) as started,
+    ):
         try:
-            assert started.stdout
-            link = next(
-                (found for line in started.stdout if (found := re.search(r"http\S+/link/\S+", line))), None
-            )
-            if link is None:
-                sys.exit("bin/dev did not start: see above")
+            while (link := re.search(r"http\S+/login/link/\S+", log.read_text())) is None:
+                if started.poll() is not None:
+                    sys.exit("bin/dev did not start: see above")
+                time.sleep(0.2)
             yield link[0]
         finally:
             started.send_signal(signal.SIGTERM)
-            started.communicate()
+            started.wait()
 
 
 def sign_in(page: Page, link: str) -> None:
@@ -77,10 +80,14 @@ def break_table(folder: Path) -> None:
 
 
 def save(page: Page, name: str) -> None:
+    expect(page.locator(".log-more")).to_have_count(0, timeout=PATIENCE_MS)  # a log that is whole
+    page.reload()  # nothing has just changed
     page.mouse.move(0, 0)
-    page.evaluate("document.getElementById('toasts').replaceChildren()")
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(256)
-    picture.save(DOCS / "images" / f"{name}.png", optimize=True)
+    page.wait_for_load_state("networkidle")
+    picture = (
+        Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(PICTURE, Image.Resampling.LANCZOS)
+    )
+    picture.quantize(256).save(DOCS / "images" / f"{name}.png", optimize=True)
 
 
 def main() -> None:
@@ -91,7 +98,9 @@ def main() -> None:
         data = Path(folder)
         with celeriac(data) as link:
             chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-            page = chromium.new_page(viewport=SIZE, color_scheme="light", locale="en-US", timezone_id="UTC")
+            page = chromium.new_page(
+                base_url=link.partition("/login")[0], viewport=SIZE, color_scheme="light", locale="en-US"
+            )
             sign_in(page, link)
             run_report(page, "Succeeded")
             save(page, "run")

@@ -83,7 +83,7 @@ def test_what_is_secret_is_not_filled_in_and_other_forms_stay() -> None:
 def test_another_who_signs_in_there_does_not_see_it(app: Flask, signed_in: Any, enter: Any) -> None:
     browser = signed_in("operator", "lin")
     page = BeautifulSoup(browser.get(TASK).text, "html.parser")
-    assert page.html and page.html["data-user"] == str(users.find("lin").id)  # for static/typed.js
+    assert page.html["data-user"] == str(users.find("lin").id)  # type: ignore[index]  # for static/typed.js
     key = page.select_one(f"form[action='{TASK}/run'] [name=form_key]")["value"]  # type: ignore[index]
     browser.delete_cookie(app.config["SESSION_COOKIE_NAME"])
     fields = {"p-folder": FOLDER, "form_key": key}
