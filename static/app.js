@@ -242,6 +242,8 @@
   }
 
   function tendToasts() {
+    const newest = toasts.lastElementChild;
+    for (const old of [...toasts.children]) if (old !== newest && old.innerHTML === newest.innerHTML) old.remove();
     for (const old of [...toasts.children].slice(0, -3)) old.remove();
     for (const one of toasts.querySelectorAll(".toast[data-fades]:not([data-tended])")) {
       one.dataset.tended = "";

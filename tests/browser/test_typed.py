@@ -49,7 +49,7 @@ def test_after_signing_in_one_is_back_in_the_filled_form(app: Flask, filled: Pag
     else:
         sessions.end_all(users.listing()[0], utcnow())
     send(filled)
-    toast = filled.locator(".toast a[data-sign-in]")
+    toast = filled.locator(".toast a[data-sign-in]")  # one, though a preview may have been asked for, too
     toast.click()
     sign_in(filled)
     filled.wait_for_url(f"**{TASK}")
@@ -89,3 +89,12 @@ def test_a_lost_answer_is_said_and_pressing_again_makes_no_second(filled: Page) 
     send(filled)
     filled.wait_for_url("**/runs/*")
     assert number() == 1
+
+
+def test_the_same_message_stands_once(filled: Page) -> None:
+    """A preview and the form itself may fail at once."""
+    failed = "document.getElementById('toasts').append(document.getElementById('{}').content.cloneNode(true))"
+    for name in ("toast-failed", "toast-offline", "toast-failed"):
+        filled.evaluate(failed.format(name))
+    expect(filled.locator(".toast")).to_have_count(2)
+    expect(filled.locator(".toast").last).to_contain_text("This did not work")
