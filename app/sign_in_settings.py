@@ -84,6 +84,10 @@ class SignInSettings(BaseSettings):
         le=4_194_304,
         description="Memory that checking a password takes, so that guessing is dear.",
     )
+    second_step: Literal["optional", "admins", "everybody"] = Field(
+        "optional",
+        description="Who has to set up two-step sign-in: optional (who wants to), admins, everybody.",
+    )
     sso_roles: Annotated[dict[str, Role], NoDecode, BeforeValidator(_roles)] = Field(
         {}, description="Roles by groups of the proxy or provider: `ops=operator,celeriac-admins=admin`."
     )
@@ -95,6 +99,9 @@ class SignInSettings(BaseSettings):
     )
     proxy_groups_header: Annotated[str | None, AfterValidator(_header)] = Field(
         None, description="Header in which it says their groups, divided by commas."
+    )
+    proxy_email_header: Annotated[str | None, AfterValidator(_header)] = Field(
+        None, description="Header in which it says their e-mail address."
     )
     proxy_addresses: Annotated[list[str], NoDecode, BeforeValidator(_networks), AfterValidator(_named)] = (
         Field(

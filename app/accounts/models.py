@@ -26,7 +26,10 @@ class User(Base):
     timezone: Mapped[str | None] = mapped_column(String(64))
     # What an OpenID Connect provider knows the user by, as a hash.
     identity: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
-    email: Mapped[str | None] = mapped_column(String(254))  # the own one: no sign-in, only mail to the person
+    # The own address, for no sign-in, only for mail to the person; and one that they entered and that counts
+    # once they have used a link that was sent there.
+    email: Mapped[str | None] = mapped_column(String(254))
+    unconfirmed_email: Mapped[str | None] = mapped_column(String(254))
     # Two-step sign-in: what the codes are made of, encrypted; since when it is asked for (None: not confirmed
     # yet, or off); the time step of the last code that was taken.
     totp_secret: Mapped[str | None] = mapped_column(Text)

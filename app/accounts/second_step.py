@@ -11,12 +11,13 @@ from flask_babel import gettext as _
 from sqlalchemy import delete, func, or_, select, update
 
 from app import audit
-from app.accounts import passwords
-from app.accounts.models import RecoveryCode, User
+from app.accounts import passwords, sessions
+from app.accounts.models import RecoveryCode, User, UserSession
 from app.accounts.tokens import digest
 from app.config import secret_key, settings
 from app.errors import Conflict, Forbidden, Invalid
 from app.extensions import db, transaction
+from app.web import roles
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -31,6 +32,17 @@ _GROUPS, _GROUP = 4, 4
 
 class WrongCode(Invalid):
     """What was entered is no code that counts now, or not the password that was asked for with it."""
+
+
+def is_asked_of(user: User) -> bool:
+    """Whether the setting asks it of somebody of this role, so that they cannot do without."""
+    of = settings().second_step
+    return of == "everybody" or (of == "admins" and user.role == roles.ADMIN)
+
+
+def is_due(user: User) -> bool:
+    """Whether the user has to set it up before anything else."""
+    return is_asked_of(user) and not user.has_second_step
 
 
 def begin(user: User, now: datetime) -> str:
@@ -62,10 +74,10 @@ def address(user: User, secret: str) -> str:
     return TOTP(secret).provisioning_uri(name=user.name, issuer_name=settings().deployment_name)
 
 
-def confirm(user: User, code: str, now: datetime) -> list[str]:
+def confirm(user: User, code: str, now: datetime, but: UserSession | None = None) -> list[str]:
     """Turn it on, by a code of the secret that `begin` made. Returns recovery codes; they are kept as hashes.
 
-    Raises `WrongCode`, or `Conflict` when nothing waits for a code.
+    Every session of theirs ends, `but` this one. Raises `WrongCode`, or `Conflict` when nothing waits.
     """
     secret = pending(user)
     if secret is None:
@@ -76,7 +88,8 @@ def confirm(user: User, code: str, now: datetime) -> list[str]:
     with transaction():
         user.totp_since, user.totp_step = now, step
         codes = _new_codes(user.id)
-        audit.record("user.second-step", now, "user", user.id, user.name)
+        ended = sessions.drop(user.id, but.id if but else None)
+        audit.record("user.second-step", now, "user", user.id, user.name, sessions=ended)
     return codes
 
 
@@ -122,7 +135,9 @@ def renew_codes(user: User, password: str, code: str, now: datetime) -> list[str
 
 
 def turn_off(user: User, password: str, code: str, now: datetime) -> None:
-    """Ask for the password alone again. Raises `WrongCode` by field."""
+    """Ask for the password alone again. Raises `WrongCode` by field, `Conflict` where it may not be off."""
+    if is_asked_of(user):
+        raise Conflict(_("Two-step sign-in may not be turned off here."), code="second-step-required")
     _require(user, password, code, now)
     _forget(user, now)
 

@@ -8,11 +8,12 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app import audit
-from app.accounts import users
+from app.accounts import emails, users
 from app.accounts.models import User
 from app.config import settings
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.extensions import db, transaction
+from app.text import is_mail_address
 from app.web import roles
 
 
@@ -23,10 +24,13 @@ def role_of(groups: Iterable[str]) -> str | None:
     return max(found, key=roles.ROLES.index) if found else given.sso_default_role
 
 
-def admit(name: str, groups: Iterable[str], way: str, now: datetime, subject: str = "") -> User:
+def admit(
+    name: str, groups: Iterable[str], way: str, now: datetime, subject: str = "", email: str = ""
+) -> User:
     """The user whom another says is here; made on their first visit. Their role follows their groups.
 
     `subject` is what the provider knows them by whatever their name; without one the name says who it is.
+    `email` becomes their address when they have none.
     Raises `Forbidden`, of which the audit log tells, for who is not let in.
     """
     role = role_of(groups)
@@ -43,6 +47,8 @@ def admit(name: str, groups: Iterable[str], way: str, now: datetime, subject: st
             user.identity = identity
             audit.record("user.identity", now, "user", user.id, user.name, actor=user.name)
     follow(user, role, now)
+    if email and user.email is None and len(email) <= emails.MAX_LENGTH and is_mail_address(email):
+        emails.give(user, email, now)
     return user
 
 

@@ -15,11 +15,10 @@ from app.accounts import links, passwords, sessions, tokens
 from app.accounts.models import User
 from app.errors import Conflict, Invalid, NotFound
 from app.extensions import db, transaction
-from app.text import is_mail_address, storable
 from app.web import roles
 
 FIRST_ADMIN = "admin"
-NAME_MAX, EMAIL_MAX = 40, 254
+NAME_MAX = 40
 UNDO_WITHIN = timedelta(minutes=10)
 _NAME = re.compile(r"[^\W_][\w.@+-]*")
 _LARGEST_ID = 2**31 - 1
@@ -176,15 +175,6 @@ def set_preferences(user: User, timezone: str | None, theme: str | None, locale:
         raise Invalid({"timezone": [_("There is no time zone %(name)s.", name=timezone[:80])]})
     with transaction():
         user.timezone, user.theme, user.locale = timezone or None, theme or None, locale or None
-
-
-def set_email(user: User, email: str) -> None:
-    """Where a user gets mail of their own; empty: nowhere. Raises `Invalid`."""
-    email = storable(email).strip()
-    if len(email) > EMAIL_MAX or (email and not is_mail_address(email)):
-        raise Invalid({"email": [_("%(address)s is no e-mail address.", address=email[:80])]})
-    with transaction():
-        user.email = email or None
 
 
 def hide_first_steps(user: User, hidden: bool) -> None:

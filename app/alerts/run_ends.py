@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.accounts.models import User
-from app.alerts import channels
+from app.alerts import channels, confirmations
 from app.alerts.models import AlertChannel, AlertMessage
 from app.alerts.turns import forget
 from app.extensions import db, transaction
@@ -37,10 +37,16 @@ def tell(now: datetime, patience: timedelta = timedelta(0)) -> int:
 def channel_to(message: AlertMessage) -> AlertChannel | None:
     """The way to the person that a message is for, of no table; None when they have no address any more."""
     user = db.session.get(User, message.user_id)
-    if user is None or not user.active or not user.email:
+    if user is None or not user.active:
         return None
+    confirms = message.content["what"] == confirmations.KIND
+    address = confirmations.address(user, message.content) if confirms else user.email
     language = str(message.content.get("language", "en"))
-    return AlertChannel(name=user.name, kind=channels.EMAIL, address=user.email, language=language)
+    return (
+        AlertChannel(name=user.name, kind=channels.EMAIL, address=address, language=language)
+        if address
+        else None
+    )
 
 
 def _message(one: subscriptions.RunSubscription, run: Run, user: User, now: datetime) -> AlertMessage:

@@ -1,5 +1,6 @@
 """One try to bring one message to its channel; what may pass is told from what will not."""
 
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -7,7 +8,7 @@ import requests
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from app.alerts import bodies, channels, words
+from app.alerts import bodies, channels, confirmations, words
 from app.alerts.models import AlertChannel, AlertMessage
 from app.config import settings
 from app.library.mail.message import build
@@ -36,6 +37,10 @@ def send(channel: AlertChannel, message: AlertMessage, now: datetime) -> None:
     """Send it in the channel's language; raises `Delayed` or `Refused`, never with what is secret."""
     with force_locale(channel.language if channel.language in channels.LANGUAGES else "en"):
         told = words.tell(message.content)
+        if message.content["what"] == confirmations.KIND:  # the link is for who reads the mail, nobody else
+            path = confirmations.link(message.content, now)
+            ask = _("If it was you, open this link within a day, signed in as then, and press its button:")
+            told = replace(told, notes=[*told.notes, ask], url=words.address(path))
         if channel.kind == channels.EMAIL:
             _mail(channel, message, told, now)
         elif channel.kind in channels.KINDS:

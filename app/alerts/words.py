@@ -53,6 +53,10 @@ def tell(content: Mapping[str, Any]) -> Told:
     if content["what"] == "test":
         title = _("[%(name)s] Test message", name=name)
         return Told(title, [], [_("Messages of alerts arrive here. Sent at %(at)s.", at=at)], url)
+    if content["what"] == "confirm-email":
+        title = _("[%(name)s] Is this your e-mail address?", name=name)
+        who = _("%(user)s of %(name)s entered this address as their own.", user=content["name"], name=name)
+        return Told(title, [], [who, _("If that was not you, do nothing: nothing more is sent here.")], url)
     if content["what"] == "run-ended":
         return _run_ended(content, name, at)
     kind = str(content["kind"])

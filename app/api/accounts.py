@@ -36,6 +36,9 @@ class MeSchema(Schema):
     email = fields.String(
         allow_none=True, metadata={"description": "Where the caller gets mail of their own."}
     )
+    unconfirmed_email = fields.String(
+        allow_none=True, metadata={"description": "Entered in Settings; no link has confirmed it yet."}
+    )
     token = fields.Nested(TokenSchema, allow_none=True, metadata={"description": "Null for a session."})
 
 
@@ -118,6 +121,7 @@ def get_me() -> dict[str, Any]:
         "rights": sorted(roles.RIGHTS[current_user.acting_role]),
         "timezone": current_user.timezone,
         "email": current_user.email,
+        "unconfirmed_email": current_user.unconfirmed_email,
         "token": g.get("api_token"),
     }
 

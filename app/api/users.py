@@ -6,7 +6,7 @@ from flask import Flask, url_for
 from flask_login import current_user
 from marshmallow import fields
 
-from app.accounts import links, second_step, users
+from app.accounts import emails, links, second_step, users
 from app.accounts.models import User
 from app.api import frame
 from app.api.fields import Flag, Moment, Schema
@@ -32,6 +32,9 @@ class NewUserSchema(Schema):
 
 class UserChangesSchema(Schema):
     role = fields.String(metadata=_ROLE)
+    email = fields.String(
+        allow_none=True, metadata={"description": "Where the user gets mail of their own; counts at once."}
+    )
     active = Flag(metadata={"description": "false signs the user out everywhere and ends their tokens."})
 
 
@@ -41,6 +44,10 @@ class UserSchema(Schema):
     role = fields.String(metadata=_ROLE)
     active = fields.Boolean()
     has_password = fields.Function(lambda user: user.password_hash is not None, metadata={"type": "boolean"})
+    email = fields.String(allow_none=True)
+    unconfirmed_email = fields.String(
+        allow_none=True, metadata={"description": "Entered by the user; no link has confirmed it yet."}
+    )
     two_step = fields.Boolean(
         attribute="has_second_step", metadata={"description": "A code is asked for after the password."}
     )
@@ -92,10 +99,12 @@ def get_user(user_id: int) -> User:
 @bp.arguments(UserChangesSchema)
 @bp.response(200, UserSchema)
 def change_user(given: dict[str, Any], user_id: int) -> User:
-    """Give a user another role, shut them out or let them in"""
+    """Give a user another role or e-mail address, shut them out or let them in"""
     user, now = users.get(user_id), utcnow()
     if "role" in given and given["role"] != user.role:
         users.set_role(user, given["role"], now)
+    if "email" in given:
+        emails.give(user, given["email"] or "", now)
     if given.get("active", user.active) != user.active:
         (users.activate if given["active"] else users.deactivate)(user, now)
     return user

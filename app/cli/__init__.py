@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 # These show no page and are started without any. Not `db`, which compares the tables of every feature.
-WITHOUT_PAGES = {"backup", "doctor", "recorder", "schedules", "tokens", "users"}
+WITHOUT_PAGES = {"backup", "doctor", "health", "recorder", "schedules", "tokens", "users"}
 
 
 def has_commands(called: Sequence[str]) -> bool:

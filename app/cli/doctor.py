@@ -1,6 +1,8 @@
-"""`flask doctor`: each check on a line, with a hint where something is wrong."""
+"""`flask doctor` and `flask health`: each check on a line, with a hint where something is wrong."""
 
+import socket
 import sys
+from collections.abc import Sequence
 
 import click
 from flask import Flask
@@ -8,11 +10,29 @@ from flask import Flask
 from app.clock import utcnow
 from app.health import checks
 
+PARTS = {"worker": checks.worker, "beat": checks.beat, "recorder": checks.recorder}
+
 
 @click.command("doctor")
 def doctor() -> None:
     """Check database, Redis, processes, task modules and disk; exits 1 when something is wrong."""
-    results = checks.diagnose(utcnow())
+    _tell(checks.diagnose(utcnow()))
+
+
+@click.command("health")
+@click.option(
+    "--part", type=click.Choice(list(PARTS)), help="Only this process, of this machine or container."
+)
+@click.option("--host", help="Of another machine than this one, by the name that it has for itself.")
+def health(part: str | None, host: str | None) -> None:
+    """Say what /healthz says, or of one process whether it is at work; exits 1 when something is not."""
+    if host and not part:
+        raise click.UsageError("--host goes with --part.")
+    now = utcnow()
+    _tell([PARTS[part](now, host or socket.gethostname())] if part else checks.whole(now))
+
+
+def _tell(results: Sequence[checks.Check]) -> None:
     width = max(len(check.name) for check in results)
     for check in results:
         click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name.ljust(width)}  {check.detail}")
@@ -23,3 +43,4 @@ def doctor() -> None:
 
 def init_app(app: Flask) -> None:
     app.cli.add_command(doctor)
+    app.cli.add_command(health)

@@ -93,19 +93,22 @@ def _answers(name: str, version: Callable[[], str], hint: str) -> Check:
     return Check(name, True, f"{answer}, {(time.perf_counter() - started) * 1000:.0f} ms")
 
 
-def beat(now: datetime) -> Check:
+def beat(now: datetime, host: str = "") -> Check:
+    """Whether one looks at the schedules; with a `host`, one of that machine."""
     try:
-        last_heard = {beat.name: beat.tick_at for beat in heartbeats.beats(broker.client(), now)}
+        beats = heartbeats.beats(broker.client(), now)
+        last_heard = {beat.name: beat.tick_at for beat in beats if _is_on(beat.name, host)}
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("beat", False, _first_line(error), _("Start one: bin/celeriac beat"))
     return _heard("beat", last_heard, now, _("Start one: bin/celeriac beat"))
 
 
-def recorder(now: datetime) -> Check:
-    """Whether one is at work, and can do all of its work."""
+def recorder(now: datetime, host: str = "") -> Check:
+    """Whether one is at work, and can do all of its work; with a `host`, one of that machine."""
     hint = _("Start one: bin/celeriac recorder")
     try:
-        words = heartbeats.recorders(broker.client(), now)
+        heard = heartbeats.recorders(broker.client(), now)
+        words = [recorder for recorder in heard if _is_on(recorder.name, host)]
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("recorder", False, _first_line(error), hint)
     check = _heard("recorder", {recorder.name: recorder.heartbeat_at for recorder in words}, now, hint)
@@ -173,13 +176,20 @@ def _heard(name: str, last_heard: Mapping[str, datetime], now: datetime, hint: s
     return Check(name, False, words or _("none has been heard of"), hint)
 
 
-def worker(now: datetime) -> Check:
+def worker(now: datetime, host: str = "") -> Check:
+    """Whether one is online; with a `host`, one of that machine."""
     hint = _("Start one: bin/celeriac worker")
     try:
-        online = [worker.hostname for worker in heartbeats.workers(broker.client(), now) if worker.online]
+        known = [worker for worker in heartbeats.workers(broker.client(), now) if worker.online]
+        online = [worker.hostname for worker in known if _is_on(worker.hostname, host)]
     except BrokerUnavailable as error:
         return Check("worker", False, error.detail, hint)
     return Check("worker", bool(online), ", ".join(online) or _("none is online"), "" if online else hint)
+
+
+def _is_on(name: str, host: str) -> bool:
+    """Whether the name of a process, host-pid or name@host, is of a machine."""
+    return not host or host in (name.rpartition("@")[2], name.rpartition("-")[0])
 
 
 def _as_told(name: str) -> Callable[[Callable[[datetime], Check]], Callable[[datetime], Check]]:

@@ -52,6 +52,6 @@ _DONE: dict[str, Callable[[User], bool]] = {
     RUN: lambda user: _is_there(select(Run.id).where(Run.requested_by == user.name)),
     SCHEDULE: lambda _user: _is_there(select(Schedule.id).where(Schedule.origin == PAGE)),
     OWN_TASKS: lambda _user: has_own_tasks(),
-    PREFERENCES: lambda user: bool(user.timezone or user.email),
+    PREFERENCES: lambda user: bool(user.timezone or user.email or user.unconfirmed_email),
     PASSWORD: lambda user: bool(user.password_hash or user.identity or settings().proxy_user_header),
 }

@@ -65,6 +65,8 @@ def mail_problem(user: User) -> str:
     """Why a user cannot be told by mail; empty when they can."""
     if not settings().smtp_url:
         return _("No mail is set up: the setting SMTP_URL is empty.")
+    if not user.email and user.unconfirmed_email:
+        return _("Your e-mail address is not confirmed yet: use the link in the mail that was sent there.")
     if not user.email:
         return _("You have no e-mail address in Settings.")
     return ""

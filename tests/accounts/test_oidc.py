@@ -291,6 +291,24 @@ def test_a_provider_that_does_not_answer(provider: Provider, client: FlaskClient
 
 
 @pytest.mark.parametrize(
+    ("claims", "kept"),
+    [
+        ({"email": "mei@id.example"}, "mei@id.example"),
+        ({"email": "mei@id.example", "email_verified": False}, None),
+        ({"email": "nobody"}, None),
+        ({"email": ["a@b"]}, None),
+    ],
+    ids=str,
+)
+def test_the_provider_tells_the_address_of_who_has_none(
+    app: Flask, provider: Provider, claims: dict[str, Any], kept: str | None
+) -> None:
+    provider.claims = claims
+    assert sign_in(app.test_client()).status_code == 303
+    assert users.find("mei").email == kept
+
+
+@pytest.mark.parametrize(
     ("setting", "value"),
     [
         ("OIDC_ISSUER", "http://id.example"),
@@ -303,6 +321,8 @@ def test_a_provider_that_does_not_answer(provider: Provider, client: FlaskClient
         ("PROXY_ADDRESSES", "10.0.0.300"),
         ("SESSION_IDLE_MINUTES", "1"),
         ("PASSWORD_MEMORY_KIB", "1"),
+        ("SECOND_STEP", "nobody"),
+        ("PROXY_EMAIL_HEADER", "X Mail"),
     ],
 )
 def test_settings_that_stop_the_start(monkeypatch: pytest.MonkeyPatch, setting: str, value: str) -> None:

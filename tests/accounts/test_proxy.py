@@ -112,3 +112,14 @@ def test_the_header_is_no_identity_in_the_api(proxied: Flask) -> None:
     users.create("mei", "admin", utcnow())
     body = {"task_name": "sample_tasks.plain", "args": [1]}
     assert browser(proxied).post("/api/v1/runs", headers=MEI, json=body).status_code == 401
+
+
+def test_the_proxy_tells_the_address_of_who_has_none(proxied: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"proxy_email_header": "Remote-Email", "second_step": "everybody"}
+    monkeypatch.setitem(proxied.config, "SETTINGS", proxied.config["SETTINGS"].model_copy(update=given))
+    mei = browser(proxied)
+    assert mei.get("/runs", headers=MEI | {"Remote-Email": "a@b, c@d"}).status_code == 200  # asks for no code
+    assert users.find("mei").email is None
+    for address in ("mei@shop.example", "other@shop.example"):
+        browser(proxied).get("/runs", headers=MEI | {"Remote-Email": address})
+    assert (users.find("mei").email, users.find("mei").unconfirmed_email) == ("mei@shop.example", None)

@@ -317,6 +317,99 @@ def test_turning_it_on_and_off_on_the_page(
     assert send("/change", act="off", password=PASSWORD, code="000000").status_code == 409
 
 
+def test_turning_it_on_ends_the_other_sessions(
+    app: Flask, client: FlaskClient, csrf: Csrf, mei: users.User, enter: Callable[..., None]
+) -> None:
+    elsewhere = app.test_client()
+    for browser in (elsewhere, client):
+        enter(browser, mei)
+    token = csrf(client, "/settings")
+    client.post("/settings/second-step", data={"csrf_token": token})
+    code = TOTP(second_step.pending(mei) or "").at(utcnow())
+    client.post("/settings/second-step/confirm", data={"csrf_token": token, "code": code})
+    assert client.get("/settings").status_code == 200
+    assert elsewhere.get("/settings").status_code == 302
+
+
+@pytest.fixture
+def asked_of(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sets who has to sign in in two steps."""
+
+    def ask(of: str) -> None:
+        given: Settings = app.config["SETTINGS"].model_copy(update={"second_step": of})
+        monkeypatch.setitem(app.config, "SETTINGS", given)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("of", "due"),
+    [("optional", set()), ("admins", {"admin"}), ("everybody", {"admin", "operator", "viewer"})],
+    ids=str,
+)
+def test_of_whom_it_is_asked(
+    app: Flask, now: datetime, asked_of: Callable[[str], None], of: str, due: set[str]
+) -> None:
+    made = [users.create(role, role, now, PASSWORD) for role in ("admin", "operator", "viewer")]
+    asked_of(of)
+    assert {user.role for user in made if second_step.is_due(user)} == due
+    phones = [Phone(user, now) for user in made]
+    assert not any(second_step.is_due(user) for user in made)
+    for user, phone in zip(made, phones, strict=True):
+        if user.role in due:
+            with pytest.raises(Conflict) as error:
+                second_step.turn_off(user, PASSWORD, phone.code(now + STEP), now + STEP)
+            assert error.value.code == "second-step-required"
+
+
+def test_who_has_to_is_led_to_set_it_up(
+    client: FlaskClient, csrf: Csrf, mei: users.User, asked_of: Callable[[str], None]
+) -> None:
+    asked_of("everybody")
+    here = "/settings/second-step"
+    assert enter_password(client, csrf).status_code == 303
+    for path in ("/", "/settings", "/runs?state=FAILURE"):
+        assert (client.get(path).status_code, client.get(path).location) == (303, here)
+    assert client.get("/runs", headers={"HX-Request": "true"}).status_code == 403
+    assert client.get("/api/v1/me").status_code == 403
+    assert client.get("/healthz").status_code in (200, 503)
+    token = csrf(client, here)
+    made = client.post("/settings/tokens", data={"csrf_token": token, "label": "x", "days": "30"})
+    assert (made.location, tokens.listing(mei)) == (here, [])
+    assert "Your role needs it here" in client.get(here).text
+    client.post(here, data={"csrf_token": token})
+    code = TOTP(second_step.pending(mei) or "").at(utcnow())
+    shown = client.post(f"{here}/confirm", data={"csrf_token": token, "code": code})
+    assert (shown.status_code, "Go to the start page" in shown.text) == (201, True)
+    assert client.get("/").status_code == 200
+    assert "off" not in re.findall(r'name="act" value="(\w+)"', client.get(here).text)
+
+
+def test_who_comes_by_a_link_sets_a_password_first(
+    client: FlaskClient, csrf: Csrf, app: Flask, now: datetime, asked_of: Callable[[str], None]
+) -> None:
+    asked_of("admins")
+    boss = users.create("boss", "admin", now)
+    path, here = links.make(boss, utcnow()), "/settings/second-step"
+    client.post(path, data={"csrf_token": csrf(client, path)})
+    page = client.get("/", follow_redirects=True)
+    assert (page.request.path, f'action="{here}/password"' in page.text) == (here, True)
+    form = {"csrf_token": csrf(client, here), "password": PASSWORD, "again": "another"}
+    refused = client.post(f"{here}/password", data=form)
+    assert (refused.status_code, "not the same" in refused.text) == (422, True)
+    assert client.post(f"{here}/password", data=form | {"again": PASSWORD}).location == here
+    assert "Turn on two-step sign-in" in client.get(here).text
+    form["csrf_token"] = csrf(client, here)
+    assert client.post(f"{here}/password", data=form | {"again": PASSWORD}).status_code == 409
+
+
+def test_a_token_acts_whoever_has_to(
+    caller: Callable[[str], Any], asked_of: Callable[[str], None], app: Flask
+) -> None:
+    asked_of("everybody")
+    assert caller("viewer").get("/me").status_code == 200
+
+
 def test_an_admin_turns_it_off_on_the_page(
     signed_in: Callable[..., FlaskClient], csrf: Csrf, mei: users.User, phone: Phone
 ) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.accounts import users
+from app.accounts import emails, users
 from app.alerts import delivery, run_ends
 from app.extensions import db
 from app.runs import Run, subscriptions
@@ -11,7 +11,7 @@ from app.runs import Run, subscriptions
 def ask(team: Any, language: str = "en", **values: Any) -> str:
     """A run that ended after somebody asked to be told by mail."""
     mei = users.create("mei", "viewer", team.now)
-    users.set_email(mei, "mei@shop.example")
+    emails.give(mei, "mei@shop.example", team.now)
     run_id: str = team.run(state="STARTED", error=None)
     run = db.session.get_one(Run, run_id)
     subscriptions.subscribe(run, mei, team.now, subscriptions.WAYS, language)
@@ -63,7 +63,7 @@ def test_an_address_that_was_taken_away_is_not_written_to(team: Any, mailbox: An
     ask(team)
     run_ends.tell(team.now)
     [mei] = users.listing()
-    users.set_email(mei, "")
+    emails.give(mei, "", team.now)
     delivery.send_due(team.now)
     assert mailbox.messages == []
     assert [one.error for one in team.messages()] == ["This person has no e-mail address."]

@@ -1,6 +1,7 @@
 """The probes, `doctor` and the metrics, with everything up and with parts away."""
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,17 +19,23 @@ from app.broker import aside, starts
 from app.config import Settings
 from app.extensions import db, transaction
 from app.health import kept
-from app.heartbeats import BEATS, RECORDERS
+from app.heartbeats import BEATS, RECORDERS, WORKERS
 from app.runs import states
 from app.runs.models import Run
+
+HOST = socket.gethostname()
+
+
+def worker_entry(hostname: str, age: float = 0.0) -> dict[str, Any]:
+    """What a worker told of itself so many seconds ago."""
+    entry = {"hostname": hostname, "state": "online", "heartbeat_at": time.time() - age, "pid": 1, "slots": 2}
+    entry |= {"started_at": time.time() - 60, "pool": "prefork", "autoscale": None, "queues": ["default"]}
+    return entry | {"running": [], "finished": 0, "memory_bytes": 0, "load": 0.0, "versions": {}}
 
 
 @pytest.fixture
 def worker_online(redis: redis_client.Redis) -> None:
-    entry = {"hostname": "w1@here", "state": "online", "heartbeat_at": time.time(), "pid": 1, "slots": 2}
-    entry |= {"started_at": time.time() - 60, "pool": "prefork", "autoscale": None, "queues": ["default"]}
-    entry |= {"running": [], "finished": 0, "memory_bytes": 0, "load": 0.0, "versions": {}}
-    redis.hset("celeriac:workers", "w1@here", json.dumps(entry))
+    redis.hset("celeriac:workers", "w1@here", json.dumps(worker_entry("w1@here")))
 
 
 def parts(client: FlaskClient, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
@@ -238,3 +245,46 @@ def test_no_password_shows_when_nothing_can_be_reached(
     output = capfd.readouterr()
     for text in (told.output, *said, caplog.text, output.out, output.err):
         assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "here", "elsewhere"),
+    [
+        ("beat", BEATS, f"{HOST}-7", "vm-9-7"),
+        ("recorder", RECORDERS, f"{HOST}-7", "vm-9-7"),
+        ("worker", WORKERS, f"celery@{HOST}", "celery@vm-9"),
+    ],
+    ids=str,
+)
+def test_the_process_of_this_machine_by_exit_code(
+    app: Flask,
+    say: Callable[..., None],
+    redis: redis_client.Redis,
+    part: str,
+    key: str,
+    here: str,
+    elsewhere: str,
+) -> None:
+    def ask(*more: str) -> tuple[int, str]:
+        said = app.test_cli_runner().invoke(args=["health", "--part", part, *more])
+        return said.exit_code, said.output
+
+    say(key, elsewhere, **worker_entry(elsewhere))
+    code, words = ask()
+    assert (code, "FAIL" in words, elsewhere in words) == (1, True, False)
+    assert ask("--host", "vm-9")[0] == 0
+    say(key, here, **worker_entry(here))
+    code, words = ask()
+    assert (code, words.startswith(f"ok    {part}  {here}")) == (0, True)
+    say(key, here, 90, **worker_entry(here, 90))
+    assert ask()[0] == 1
+
+
+def test_the_whole_by_exit_code(app: Flask, say: Callable[..., None], worker_online: None) -> None:
+    run = app.test_cli_runner()
+    assert run.invoke(args=["health"]).exit_code == 1
+    say(BEATS, "vm-1")
+    say(RECORDERS, "vm-1")
+    assert run.invoke(args=["health"]).exit_code == 0
+    for wrong in (["--part", "moon"], ["--host", "vm-1"]):
+        assert run.invoke(args=["health", *wrong]).exit_code == 2

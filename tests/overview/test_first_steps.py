@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from app import catalog, overview, runs, schedules, views
-from app.accounts import users
+from app.accounts import emails, users
 from app.clock import utcnow
 from app.extensions import db
 
@@ -46,7 +46,7 @@ def test_others_have_steps_of_their_role(app: Flask) -> None:
     bob, mei = users.create("bob", "operator", NOW), users.create("mei", "viewer", NOW)
     assert left(bob) == ["run", "schedule", "preferences"]
     assert left(mei) == ["password", "preferences", "view"]
-    users.set_email(bob, "bob@shop.example")
+    emails.give(bob, "bob@shop.example", NOW)
     assert left(bob) == ["run", "schedule"]
     users.set_password(mei, "correct horse battery", NOW)
     users.set_preferences(mei, "Asia/Shanghai", None, None)

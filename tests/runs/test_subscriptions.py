@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app import runs
-from app.accounts import users
+from app.accounts import emails, users
 from app.clock import utcnow
 from app.extensions import db, transaction
 from app.runs import Run, states, subscriptions
@@ -48,7 +48,7 @@ def test_each_way_is_taken_once_and_the_last_takes_the_row(
     mails: None, submit: Callable[..., str], row: Callable[[str], Run]
 ) -> None:
     mei, run_id = users.create("mei", "viewer", utcnow()), new_run(submit)
-    users.set_email(mei, "mei@shop.example")
+    emails.give(mei, "mei@shop.example", utcnow())
     for _ in range(2):  # asked twice is one
         one = subscriptions.subscribe(row(run_id), mei, utcnow(), subscriptions.WAYS, "en")
     assert one is not None
@@ -84,7 +84,7 @@ def test_rest_asks_and_withdraws(mails: None, caller: Any, submit: Callable[...,
     answer = viewer.post(path)
     assert answer.status_code == 200
     assert answer.json["ways"] == ["browser"]  # there is no address
-    users.set_email(users.get(viewer.user.id), "v@shop.example")
+    emails.give(users.get(viewer.user.id), "v@shop.example", utcnow())
     assert viewer.post(path, json={"ways": ["mail"]}).json["ways"] == ["mail"]
     assert viewer.get(path).json["ways"] == ["mail"]
     assert caller("viewer").get(path).status_code == 404  # of another

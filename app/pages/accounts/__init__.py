@@ -8,6 +8,7 @@ from flask_login import AnonymousUserMixin, current_user
 
 from app import audit, config
 from app.accounts import origin, permits, sessions, tokens
+from app.accounts import second_step as asked_steps
 from app.accounts.models import User
 from app.clock import utcnow
 from app.extensions import login
@@ -83,10 +84,14 @@ def init_app(app: Flask) -> None:
     login.session_protection = "basic"  # "strong" would sign people out whenever their address changes
     audit.answer_with(app, origin.origin)
     app.jinja_env.globals["may_run"] = permits.may_run
+    app.jinja_env.globals.update(
+        second_step_asked=asked_steps.is_asked_of, second_step_due=asked_steps.is_due
+    )
     app.jinja_env.filters.update(browser=browsers.name_of, sign_in_way=browsers.way)
     app.context_processor(_known)
     app.before_request(_note_use)
     proxy.init_app(app)
+    app.before_request(second_step.lead_here)
     for blueprint in {oidc.bp, second_step.bp, second_step.settings_bp, user_pages.bp}:
         app.register_blueprint(blueprint)
     register(app, Entry("settings.index", _l("Settings"), "settings", 110))

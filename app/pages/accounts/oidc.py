@@ -107,7 +107,16 @@ def _admitted(claims: dict[str, Any]) -> User:
         raise _refused(f"no claim {given.oidc_user_claim}")
     listed = groups if isinstance(groups, list) else [groups]
     subject = f"{given.oidc_issuer} {claims['sub']}"
-    return sso.admit(name, [str(one) for one in listed], sessions.OIDC, utcnow(), subject)
+    verified = claims.get("email_verified", True) in (True, "true")
+    email = claims.get("email") if verified else ""
+    return sso.admit(
+        name,
+        [str(one) for one in listed],
+        sessions.OIDC,
+        utcnow(),
+        subject,
+        email if isinstance(email, str) else "",
+    )
 
 
 def _refused(why: str) -> Forbidden:

@@ -43,7 +43,7 @@ def of_header() -> User | None:
         return None
     _nobody_yet()
     try:
-        user = sso.admit(name, _groups(), sessions.PROXY, utcnow())
+        user = sso.admit(name, _groups(), sessions.PROXY, utcnow(), email=_email())
     except Forbidden as error:
         g.not_let_in = error.detail
         return None
@@ -93,6 +93,11 @@ def _header() -> str:
 def _groups() -> list[str]:
     header = config.settings().proxy_groups_header
     return [group.strip() for group in request.headers.get(header, "").split(",")] if header else []
+
+
+def _email() -> str:
+    header = config.settings().proxy_email_header
+    return request.headers.get(header, "").strip() if header else ""
 
 
 def _peer() -> str:

@@ -12,17 +12,27 @@ from werkzeug.wrappers import Response
 from app.accounts import second_step, sessions
 from app.accounts.models import User
 from app.clock import utcnow
-from app.errors import Invalid
-from app.pages.accounts.forms import CodeForm, GuardedCodeForm
+from app.errors import Conflict, Forbidden, Invalid
+from app.pages.accounts.forms import CodeForm, GuardedCodeForm, PasswordForm
 from app.pages.accounts.settings import bp as settings_bp
-from app.pages.accounts.settings import take_errors
+from app.pages.accounts.settings import new_password, take_errors
 from app.pages.accounts.sign_in import PER_ADDRESS, TICKET, anew, begin_session, bp, next_page, was_refused
+from app.web import access
+from app.web.htmx import wants_fragment
 from app.web.limits import limiter
 from app.web.permissions import requires
 from app.web.toasts import toast
 
 __all__ = ["bp", "settings_bp"]  # the blueprints with the routes below added
 
+_FREE = {
+    "static",
+    "accounts.logout",
+    *(
+        f"settings.{view}"
+        for view in ("second_step_page", "first_password", "begin_second_step", "confirm_second_step")
+    ),
+}
 PER_USER = "10/minute;100/day"  # who guesses knows the password, and may come from many addresses
 
 
@@ -81,10 +91,35 @@ def take_code() -> Any:
     return answer
 
 
+def lead_here() -> Response | None:
+    """Who has to set it up comes to no page but this before; what is no page is refused.
+
+    Not who was let in by a proxy or provider, which asks by itself, nor programs with their tokens.
+    """
+    free = request.endpoint in _FREE or request.blueprint in ("health", "preferences")
+    if free or "_user_id" not in session or not current_user.is_authenticated or "user_session" not in g:
+        return None
+    asks_here = g.user_session.way in (sessions.PASSWORD, sessions.LINK)
+    if not asks_here or not second_step.is_due(_me()):
+        return None
+    if access.is_api() or wants_fragment():
+        raise Forbidden(_("Set up two-step sign-in first: open any page."))
+    return redirect(url_for("settings.second_step_page"), 303)
+
+
 @settings_bp.get("/second-step")
 @requires("view")
 def second_step_page() -> str:
     return _page()
+
+
+@settings_bp.post("/second-step/password")
+@requires("view")
+def first_password() -> Any:
+    """For who came by a link and has no password yet, which a code could come after."""
+    if _me().password_hash is not None:
+        raise Conflict(_("You have a password: change it in Settings."), code="password-set")
+    return new_password(url_for(".second_step_page"), _page)
 
 
 @settings_bp.post("/second-step")
@@ -102,7 +137,8 @@ def confirm_second_step() -> Any:
     form = CodeForm()
     if form.validate():
         try:
-            return _codes(second_step.confirm(_me(), form.code.data or "", utcnow()))
+            here = g.get("user_session")
+            return _codes(second_step.confirm(_me(), form.code.data or "", utcnow(), but=here))
         except Invalid as error:
             _refuse(form, error)
     return _page(code_form=form), 422
@@ -155,6 +191,7 @@ def _page(**shown: object) -> str:
     fresh: dict[str, object] = {
         "code_form": CodeForm(formdata=None),
         "guarded": GuardedCodeForm(formdata=None),
+        "password": PasswordForm(formdata=None),
         "codes": None,
         "codes_left": second_step.codes_left(user),
     }

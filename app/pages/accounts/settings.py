@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, abort, g, redirect, render_template, request, session, url_for
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.accounts import sessions, tokens, users
+from app.accounts import emails, sessions, tokens, users
 from app.accounts.models import User
+from app.alerts import confirmations
 from app.clock import utcnow
 from app.config import settings
 from app.errors import Invalid
@@ -21,6 +23,8 @@ from app.web.htmx import wants_fragment
 from app.web.limits import limiter
 from app.web.permissions import requires
 from app.web.toasts import toast
+
+MAILS_PER_USER = "5/hour"  # to an address that may be somebody else's
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -43,16 +47,23 @@ def _guessed_wrong(response: Response) -> bool:
 @requires("view")
 @limiter.limit(PER_NAME, key_func=_guesser, deduct_when=_guessed_wrong)
 def password() -> Response | tuple[str, int]:
+    return new_password(url_for(".index"), _page)
+
+
+def new_password(home: str, page: Callable[..., str]) -> Response | tuple[str, int]:
+    """Change the password as the form says, and go on at `home`; else the page says what was wrong."""
     form = PasswordForm()
     if form.validate():
         try:
             _require_same(form)
             users.change_password(_me(), form.current.data or "", form.password.data or "", utcnow())
-            return _stay_signed_in(_("Your password is changed, and every other computer is signed out"))
+            answer = begin_session(_me(), sessions.PASSWORD, home, remember=session.permanent)
+            toast(_("Your password is changed, and every other computer is signed out"))
+            return answer
         except Invalid as error:
             g.guessed_wrong = isinstance(error, users.WrongPassword)
             take_errors(form, error)
-    return _page(password=form), 422
+    return page(password=form), 422
 
 
 @bp.post("/sessions/end")
@@ -82,7 +93,7 @@ def preferences() -> Response | tuple[str, int]:
     keys = "" if form.single_keys.data else "off"
     chosen = {"theme": form.theme.data, "language": form.locale.data, "single_keys": keys}
     try:
-        users.set_email(_me(), form.email.data or "")
+        _enter_email(form.email.data or "")
     except Invalid as error:
         take_errors(form, error)
         return _page(preferences=form), 422
@@ -95,6 +106,47 @@ def preferences() -> Response | tuple[str, int]:
         else:
             answer.delete_cookie(name)
     return answer
+
+
+def _enter_email(email: str) -> None:
+    """Note one's own address; one that is new gets a mail with a link, unless none can be sent."""
+    if emails.enter(_me(), email, utcnow()):
+        _send_link()
+
+
+@bp.post("/email")
+@requires("view")
+def send_link_again() -> Response:
+    """To an address that is not confirmed yet."""
+    _send_link()
+    return redirect(url_for(".index"), 303)
+
+
+def _send_link() -> None:
+    if not settings().smtp_url or not _me().unconfirmed_email:
+        return
+    with limiter.shared_limit(MAILS_PER_USER, scope="mail-link", key_func=_guesser):
+        confirmations.send(_me(), str(get_locale()), utcnow())
+    toast(
+        _("A mail is on its way to %(address)s", address=_me().unconfirmed_email),
+        _("Use the link in it: then you are written to there."),
+    )
+
+
+@bp.get("/email/<token>")
+@requires("view")
+def ask_to_confirm_email(token: str) -> str:
+    """The link of the mail: a page with a button, for what opens links ahead presses none."""
+    email = emails.of_link(_me(), token, utcnow())
+    return render_template("accounts/email.html", email=email, token=token)
+
+
+@bp.post("/email/<token>")
+@requires("view")
+def confirm_email(token: str) -> Response:
+    email = emails.confirm(_me(), token, utcnow())
+    toast(_("%(address)s is confirmed", address=email))
+    return redirect(url_for(".index"), 303)
 
 
 @bp.post("/tokens")
@@ -172,13 +224,6 @@ def _require_same(form: PasswordForm) -> None:
         raise Invalid({"again": [_("This is not the same as the new password.")]})
 
 
-def _stay_signed_in(message: str) -> Response:
-    """Go on with a new session, after all of them were ended."""
-    answer = begin_session(_me(), sessions.PASSWORD, url_for(".index"), remember=session.permanent)
-    toast(message)
-    return answer
-
-
 def _me() -> User:
     user: User = current_user._get_current_object()
     return user
@@ -202,7 +247,8 @@ def _page(**shown: object) -> str:
 
 def _preferences_form() -> PreferencesForm:
     form = PreferencesForm(obj=_me())
-    if request.endpoint != "settings.preferences":  # another form's answer says nothing about the box
+    if request.endpoint != "settings.preferences":  # another form's answer says nothing about these
+        form.email.data = _me().unconfirmed_email or _me().email
         form.single_keys.data = viewer.single_keys()
     form.theme.choices = choices(
         ("", _("As chosen on each computer")),

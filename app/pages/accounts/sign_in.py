@@ -100,7 +100,7 @@ def use_link(secret: str) -> AnyResponse | tuple[str, int]:
     if user is None:
         return _spent()
     answer = begin_session(user, sessions.LINK, url_for("overview.index"))
-    if user.password_hash is None:
+    if user.password_hash is None and not second_step.is_due(user):
         toast(
             _("Set a password for the next time"),
             _("The link does not work again. Without a password you need another one from an admin."),

@@ -9,7 +9,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app.accounts import links, second_step, sessions, tokens, users
+from app.accounts import emails, links, second_step, sessions, tokens, users
 from app.accounts.models import User
 from app.clock import utcnow
 from app.config import settings
@@ -79,6 +79,19 @@ def change_role(user_id: int) -> Response:
     return _back()
 
 
+@bp.post("/users/<int:user_id>/email")
+@requires("administer")
+def change_email(user_id: int) -> Response | tuple[str, int]:
+    """Say where a user gets mail: an admin knows it, so nothing is asked of them."""
+    user = users.get(user_id)
+    try:
+        emails.give(user, request.form.get("email", ""), utcnow())
+    except Invalid as error:
+        return _user_page(user, email_errors=error.errors["email"]), 422
+    toast(_("Saved"))
+    return redirect(url_for(".show_user", user_id=user_id), 303)
+
+
 @bp.get("/users/<int:user_id>/deactivate")
 @requires("administer")
 def ask_to_deactivate(user_id: int) -> str:
@@ -146,6 +159,7 @@ def _new_link(user: User) -> dict[str, object]:
 def _user_page(user: User, **shown: object) -> str:
     fresh = {
         "owner": user,
+        "email_errors": [],
         "token": token_form(user, formdata=None),
         "token_action": url_for(".make_users_token", user_id=user.id),
         "secret": None,
