@@ -16,7 +16,7 @@ import redis
 from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
-from celeriac_agent import masking, schedules, tasks
+from celeriac_agent import checks, masking, schedules, tasks
 from celeriac_agent.code import code_version
 from celeriac_agent.stream import CONNECT_SECONDS, to_json
 from celeriac_agent.worker import pool_name
@@ -156,6 +156,7 @@ def entry(consumer: Any) -> dict[str, Any]:
         "slots": pool.num_processes,
         "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
         "queues": [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else [],
+        "checks": checks.answering(consumer),
         "running": running(),
         "finished": sum(worker_state.total_count.values()),
         "load": os.getloadavg()[0],

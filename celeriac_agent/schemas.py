@@ -93,7 +93,7 @@ def default_of(value: Any, hint: Any) -> "dict[str, Any]":
 
 def _jsonable(value: Any, hint: Any) -> Any:
     try:
-        adapter = None if hint is inspect.Parameter.empty else _adapter(hint)
+        adapter = None if hint is inspect.Parameter.empty else adapter_of(hint)
     except Exception:  # a type that pydantic does not know
         adapter = None
     if adapter is not None:
@@ -102,7 +102,8 @@ def _jsonable(value: Any, hint: Any) -> Any:
     return core.to_jsonable_python(value) if hasattr(core, "to_jsonable_python") else value  # type: ignore[union-attr]
 
 
-def _adapter(hint: Any) -> Any:
+def adapter_of(hint: Any) -> Any:
+    """Pydantic's validator for a type, where the app has imported pydantic; else None."""
     pydantic = sys.modules.get("pydantic")  # not imported for this: an app without it stays without it
     if not hasattr(pydantic, "TypeAdapter") or isinstance(hint, Unresolved):
         return None
@@ -110,7 +111,7 @@ def _adapter(hint: Any) -> Any:
 
 
 def _by_pydantic(hint: Any) -> "Schema | None":
-    adapter = _adapter(hint)
+    adapter = adapter_of(hint)
     return None if adapter is None else dict(adapter.json_schema(schema_generator=_generator()))
 
 
@@ -128,7 +129,7 @@ def _generator() -> Any:
 
     def by_code(name: str, word: str) -> Any:
         def made(self: Any, schema: Schema) -> Schema:
-            is_theirs = not _module(schema).startswith("pydantic")
+            is_theirs = is_authors(schema["function"]["function"])
             try:
                 found: Schema = getattr(base, name)(self, schema)
             except Exception:
@@ -156,8 +157,13 @@ def _generator() -> Any:
     return type("TellingGenerator", (base,), parts)
 
 
-def _module(schema: Schema) -> str:
-    return str(getattr(schema["function"]["function"], "__module__", ""))
+def is_authors(function: Any) -> bool:
+    """Whether a function in pydantic's schema is the author's, not one of pydantic's own."""
+    function = getattr(function, "func", function)  # a partial
+    own = str(getattr(function, "__module__", "")).startswith("pydantic")
+    return (
+        not own or getattr(function, "__name__", "") == "val_func"
+    )  # it calls an `annotated_types.Predicate`
 
 
 def _bounds(schema: Schema) -> Schema:

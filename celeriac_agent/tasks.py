@@ -15,7 +15,7 @@ from typing import Any
 
 from celery import Celery, Task
 
-from celeriac_agent import masking, schedules
+from celeriac_agent import checks, masking, schedules
 from celeriac_agent.hints import hints_of
 from celeriac_agent.schemas import default_of, schema_of
 from celeriac_agent.secrets import is_secret
@@ -170,6 +170,8 @@ def _parameter(one: inspect.Parameter, hint: Any) -> Facts:
     schema = {} if hint is one.empty else schema_of(hint)
     secret = is_secret(one.name) or '"password"' in json.dumps(schema)
     facts = {"name": one.name, "kind": one.kind.name, "schema": schema, "secret": secret}
+    if hint is not one.empty and checks.needed(hint):
+        facts["checks"] = True
     if one.default is not one.empty:
         told = {} if secret and one.default not in (None, "") else default_of(one.default, hint)
         facts |= {"optional": True} | told

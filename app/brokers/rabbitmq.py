@@ -1,38 +1,22 @@
 """What a RabbitMQ of another app tells of its queues over AMQP: their lengths, by name. It lists none."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
-from amqp.exceptions import AMQPError, NotFound
-from flask_babel import gettext as _
-from kombu.exceptions import OperationalError
+from amqp.exceptions import NotFound
 
-from app.broker import foreign
+from app.broker import pidbox
 from app.brokers.places import Place
 from app.catalog.published import published
-from app.errors import BrokerUnavailable
 
 Facts = tuple[str, int, dict[int, int], tuple[str, ...], int, int]
-
-T = TypeVar("T")
 
 
 def queues(place: Place, only: str = "", told: frozenset[str] = frozenset()) -> list[Facts]:
     """Name, length and consumers of the queues whose names are known: `told`, published, Celery's own."""
     tasks = [info.queue for info in published().tasks.values() if info.app == place.name]
     names = [only] if only else sorted({"celery", *tasks, *told})
-    return asked(place, lambda connection: list(_sizes(connection, names)))
-
-
-def asked(place: Place, question: Callable[[Any], T]) -> T:
-    """The answer to a question, over a connection of its own. Raises `BrokerUnavailable`."""
-    connection = foreign.kombu_connection(place.url, place.options)
-    try:
-        with connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=foreign.CONNECT_SECONDS)
-            return question(connection)
-    except (OperationalError, AMQPError, OSError) as error:
-        raise BrokerUnavailable(_("The broker does not answer: %(error)s", error=error)) from error
+    return pidbox.over(place.url, place.options, lambda connection: list(_sizes(connection, names)))
 
 
 def _sizes(connection: Any, names: list[str]) -> Iterator[Facts]:

@@ -1,6 +1,6 @@
 """The catalog of tasks: found by itself, described, and turned into forms, schemas and checked arguments."""
 
-from app.catalog.binding import Arguments, by_name
+from app.catalog.binding import Arguments, bind, by_name
 from app.catalog.celery_objects import Ignored, ignored
 from app.catalog.code_snippets import as_curl, as_python
 from app.catalog.coercion import coerce
@@ -36,6 +36,7 @@ __all__ = [
     "TaskInfo",
     "as_curl",
     "as_python",
+    "bind",
     "build_form",
     "by_name",
     "coerce",

@@ -152,7 +152,12 @@ def _parameters(told: Any, meanings: Mapping[str, str]) -> tuple[Parameter, ...]
     try:
         signature = inspect.Signature([_item(one) for one in told])
         return tuple(
-            parameter_of(item, type_of(one.get("schema")), meanings.get(item.name, ""))
+            parameter_of(
+                item,
+                type_of(one.get("schema")),
+                meanings.get(item.name, ""),
+                checks=one.get("checks") is True,
+            )
             for item, one in zip(signature.parameters.values(), told, strict=True)
         )
     except (TypeError, ValueError, AttributeError, KeyError):

@@ -51,6 +51,7 @@ class Parameter:
     shape: Shape
     adapter: TypeAdapter[Any] | None
     native: bool  # nothing to convert between JSON and the annotated type
+    checks: bool = False  # code of the author's looks at the value, which only a worker can run
 
     @property
     def kind(self) -> Kind:
@@ -169,7 +170,9 @@ def read_parameters(function: Callable[..., Any], doc: Doc) -> tuple[Parameter, 
     )
 
 
-def parameter_of(item: inspect.Parameter, hint: Any, meaning: str, name: str = "") -> Parameter:
+def parameter_of(
+    item: inspect.Parameter, hint: Any, meaning: str, name: str = "", checks: bool = False
+) -> Parameter:
     """One parameter of a signature; `meaning` is what a docstring says of it, `name` another than its own."""
     annotation = _collected(item, hint)
     adapter = None if hint is EMPTY or isinstance(hint, Unresolved) else adapter_of(annotation)
@@ -187,6 +190,7 @@ def parameter_of(item: inspect.Parameter, hint: Any, meaning: str, name: str = "
         shape=shape,
         adapter=adapter,
         native=native,
+        checks=checks,
     )
 
 

@@ -1,5 +1,6 @@
 """Pydantic's errors as sentences that say where the problem is and what is allowed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import gettext as _
@@ -70,7 +71,11 @@ def messages(name: str, shape: Shape, value: Any, error: ValidationError) -> lis
 
     They never quote the value, which may be secret.
     """
-    details = error.errors(include_url=False, include_input=False)
+    return sentences(name, shape, value, error.errors(include_url=False, include_input=False))
+
+
+def sentences(name: str, shape: Shape, value: Any, details: Sequence[ErrorDetails]) -> list[str]:
+    """The same of errors that a worker told."""
     return _cut(list(dict.fromkeys(_sentence(name, shape, value, detail) for detail in details)))
 
 

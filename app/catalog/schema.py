@@ -13,7 +13,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schema(info: TaskInfo) -> dict[str, Any]:
     """The JSON Schema of the object of named arguments that `POST /runs` takes as `kwargs`.
 
-    Beside the standard words, `x-kind` says how a form asks for the value and `x-secret` that it is masked.
+    Beside the standard words, `x-kind` says how a form asks for the value, `x-secret` that it is masked, and
+    `x-checked-by-code` that code of the task looks at it as well.
     """
     schemas, definitions = _schemas(info)
     properties = {p.name: _property(p, schemas[p.name]) for p in info.parameters if not p.takes_extra}
@@ -45,6 +46,8 @@ def _property(parameter: Parameter, value_schema: dict[str, Any]) -> dict[str, A
     notes: dict[str, Any] = {"x-kind": str(parameter.kind)}
     if parameter.description:
         notes["description"] = parameter.description
+    if parameter.checks:
+        notes["x-checked-by-code"] = True
     if parameter.secret:
         notes["x-secret"] = True
     elif parameter.default_json is not NO_VALUE:

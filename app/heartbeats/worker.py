@@ -45,6 +45,7 @@ class WorkerEntry(BaseModel):
     autoscale: list[int] | None = None
     stopping: bool = False
     catalog: str = Field("", max_length=64)
+    checks: bool = False
 
 
 class AppWorkerEntry(WorkerEntry):
@@ -91,6 +92,7 @@ class Worker:
     acks_otherwise: list[str] = field(default_factory=list)
     returns_after: float | None = None
     catalog: str = ""  # the digest of what it knows
+    checks: bool = False  # whether it can be asked for the checks that only code makes
     obeys: list[str] = field(default_factory=list)  # which acts on its queues, where it is managed
 
     @property

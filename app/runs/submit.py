@@ -18,7 +18,7 @@ from app.broker import topics, wakeups
 from app.config import secret_key, settings
 from app.errors import BrokerUnavailable, Conflict, Invalid
 from app.extensions import db, transaction
-from app.runs import apps, outbox, states
+from app.runs import apps, checks, outbox, states
 from app.runs.creation import new_run, waiting
 from app.runs.models import Run
 from app.text import storable
@@ -151,6 +151,7 @@ def _row(request: RunRequest, now: datetime) -> Run:
     arguments = catalog.validate(info, list(request.args), dict(request.kwargs))
     catalog.require_size(arguments.args, arguments.kwargs)
     _require_future(request.run_at, now)
+    checks.require(info, arguments.args, arguments.kwargs, now)
     begin = waiting(
         arguments, now, request.message_ttl_seconds, run_at=request.run_at, hold=_hold(request, now)
     )

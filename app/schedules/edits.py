@@ -18,7 +18,7 @@ from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import Run, states
-from app.schedules import drift, history, keeping, rows, stored_arguments, timing
+from app.schedules import code_checks, drift, history, keeping, rows, stored_arguments, timing
 from app.schedules.buffer import buffered
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
 from app.schedules.models import CODE, PAGE, STAY_OFF, Schedule, from_json, snapshot
@@ -50,6 +50,7 @@ def create(definition: Definition, by: str | None, now: datetime, unread: Errors
     `unread` are fields that a form could not read, with messages: nothing is made then, and they are told
     with what else is wrong. Raises `Invalid` by field and `Conflict` (code "name-taken").
     """
+    code_checks.require(definition, now)
     return changing(lambda: insert(definition, by, now, unread=unread))
 
 
@@ -66,6 +67,12 @@ def update(
     Only a changed timing moves the next fire. Masked arguments stay what they are. `unread`: see `create`.
     Raises `NotFound`, `Stale`, `Invalid` by field and `Conflict` (code "name-taken").
     """
+    row = db.session.get(Schedule, schedule_id) if 0 < schedule_id <= rows.ID_MAX else None
+    if row is not None:
+        old = Definition.of(row)
+        new = merged(old, changes, now)
+        if any(getattr(new, name) != getattr(old, name) for name in ARGUMENTS):
+            code_checks.require(new, now)
     return changing(lambda: change(rows.locked(schedule_id, if_version), changes, by, now, unread=unread))
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.broker import topics
 from app.errors import Conflict
 from app.extensions import transaction
 from app.runs import Run, creation, outbox, row_writer, states
-from app.schedules import due_arguments, rows
+from app.schedules import code_checks, due_arguments, rows
 from app.schedules.decisions import Unfinished, kinds
 from app.schedules.definition import Definition
 from app.schedules.edits import changing, insert
@@ -81,19 +82,20 @@ def run_once_at(
     `rerun_of` is the id of an earlier run that it runs again. Without a `name` it is called after task and
     moment. Raises `Invalid` by field.
     """
+    called = fields.pop("name", None) or _called(task_name, run_at, fields.get("timezone", "UTC"))
+    definition = Definition(
+        name=called,
+        task_name=task_name,
+        task_type="one_time",
+        run_at=run_at,
+        args=list(args),
+        kwargs=dict(kwargs),
+        **fields,
+    )
+    code_checks.require(definition, now)
 
     def work() -> Schedule:
-        called = fields.pop("name", None) or _called(task_name, run_at, fields.get("timezone", "UTC"))
-        definition = Definition(
-            name=rows.free_name(called),
-            task_name=task_name,
-            task_type="one_time",
-            run_at=run_at,
-            args=list(args),
-            kwargs=dict(kwargs),
-            **fields,
-        )
-        row = insert(definition, by, now)
+        row = insert(replace(definition, name=rows.free_name(definition.name)), by, now)
         row.rerun_of = rerun_of
         return row
 

@@ -9,11 +9,11 @@ from flask_babel import gettext as _
 
 from app import audit, broker, heartbeats, queue_names
 from app.celery.remote import STATUS, STOP
+from app.celery.remote_control import call
 from app.errors import Conflict, Invalid
 from app.extensions import transaction
 from app.heartbeats import Worker, find_worker
 from app.heartbeats.worker import read
-from app.workers.remote_control import call
 
 SLOTS_MAX = 256
 SETTLE_TRIES, SETTLE_SECONDS = 20, 0.1  # a pool forks, and some loops turn, only after they have answered

@@ -12,10 +12,10 @@ from app import audit, broker, catalog
 from app.broker.connection import reaches_broker
 from app.celery import limits
 from app.celery.remote import LIMIT
+from app.celery.remote_control import call_all
 from app.errors import Conflict, Invalid
 from app.extensions import transaction
 from app.heartbeats import workers
-from app.workers.remote_control import call_all
 
 NAMES = ("rate_limit", "time_limit", "soft_time_limit")
 TIMING_POOLS = ("prefork",)  # the others ignore time limits, or all but the hard one

@@ -24,7 +24,7 @@ from app.pages.tasks import effects, presentation
 from app.pages.tasks import statistics as charted
 from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
 from app.pages.tasks.start_form import AT, NOW, Start
-from app.runs import apps
+from app.runs import apps, checks
 from app.web import typed, viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
@@ -39,6 +39,7 @@ RECENT = 6
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.jinja_env.globals.update(
+        checked_by_code=lambda info: checks.prospect(info, viewer.now()),
         bounds_words=type_words.bounds_words,
         how_to_write=type_words.how_to_write,
         type_name=type_words.type_name,

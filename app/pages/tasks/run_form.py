@@ -59,16 +59,17 @@ class RunForm:
         return self.parameters.arguments()
 
     def peek(self) -> Arguments | None:
-        """The arguments when they could be sent as they stand; no message is left at a field."""
+        """The arguments when they could be sent as they stand; what is said at the fields stays."""
+        said = {parameter.name: list(parameter.errors) for parameter in self.parameters}
         try:
             return self.arguments()
         except Invalid:
             return None
         finally:
+            for parameter in self.parameters:
+                parameter.errors = said[parameter.name]
             if not self.problems:
                 self.parameters.form_errors = []
-                for parameter in self.parameters:
-                    parameter.errors = []
 
     def options(self) -> dict[str, Any]:
         """Queue and priority where they differ from the task's own; raises `Invalid`."""
@@ -87,6 +88,8 @@ class RunForm:
         for name, messages in error.errors.items():
             if self.start is not None and name in self.start:
                 self.start[name].errors = list(messages)
+            elif name in self.parameters and not self.parameters[name].errors:  # what only its code knows
+                self.parameters[name].errors = list(messages)
             label, field_id = self._place(name)
             self.problems += [ParameterProblem(message, label, field_id) for message in messages]
 

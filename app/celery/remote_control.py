@@ -34,26 +34,28 @@ def call(hostname: str, command: str, **arguments: Any) -> Any:
     return answer["ok"]
 
 
-def call_all(hostnames: Sequence[str], command: str, **arguments: Any) -> dict[str, dict[str, Any]]:
+def call_all(
+    hostnames: Sequence[str], command: str, seconds: float = ANSWER_SECONDS, **arguments: Any
+) -> dict[str, dict[str, Any]]:
     """The answers of several workers by name, `{"ok": …}` or `{"error": …}`; the silent ones are missing."""
     if not hostnames:
         return {}
     try:
-        replies = _broadcast(hostnames, command, arguments)
+        replies = _broadcast(hostnames, command, arguments, seconds)
     except _BROKEN:  # a pooled connection that broke while nobody used it: once more with a fresh one
         try:
-            replies = _broadcast(hostnames, command, arguments)
+            replies = _broadcast(hostnames, command, arguments, seconds)
         except _BROKEN as error:
             raise BrokerUnavailable(_("The broker does not answer: %(error)s", error=error)) from error
     return {name: answer for reply in replies for name, answer in reply.items()}
 
 
 def _broadcast(
-    hostnames: Sequence[str], command: str, arguments: dict[str, Any]
+    hostnames: Sequence[str], command: str, arguments: dict[str, Any], seconds: float
 ) -> list[dict[str, dict[str, Any]]]:
     return (
         celery_app.control.broadcast(
-            command, arguments=arguments, destination=list(hostnames), reply=True, timeout=ANSWER_SECONDS
+            command, arguments=arguments, destination=list(hostnames), reply=True, timeout=seconds
         )
         or []
     )

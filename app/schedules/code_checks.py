@@ -1,0 +1,34 @@
+"""Asks a worker about a schedule's arguments where code of the task checks them, before rows are locked."""
+
+from datetime import datetime
+
+from app import catalog
+from app.accounts import permits
+from app.errors import Invalid
+from app.runs import checks
+from app.schedules import due_arguments
+from app.schedules.decisions import kinds
+from app.schedules.definition import Definition
+from app.schedules.timing import zone
+from app.schedules.validation import checked_arguments, field_of
+
+
+def require(definition: Definition, now: datetime) -> None:
+    """Raise `Invalid` by field for what the code refuses; whatever else is wrong is not said here.
+
+    Arguments that refer to the fire are looked at as if it were now.
+    """
+    info = catalog.lookup(definition.task_name)
+    if info is None or not any(parameter.checks for parameter in info.parameters):
+        return
+    permits.require(info.name, definition.args, definition.kwargs)
+    try:
+        found = checked_arguments(info, definition.args, definition.kwargs, definition.timezone, now)
+        fire_zone = zone(definition.timezone)
+        args, kwargs = due_arguments.resolve(found.args, found.kwargs, now, fire_zone, kinds(info))
+    except (Invalid, ValueError, LookupError):
+        return
+    try:
+        checks.require(info, args, kwargs, now)
+    except Invalid as error:
+        raise Invalid({field_of(name): messages for name, messages in error.errors.items()}) from None
