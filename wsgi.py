@@ -16,3 +16,4 @@ if "gunicorn.arbiter" in sys.modules and not os.environ.get("CELERIAC_WHOLE_REQU
     )
 app = create_app(pages=cli.shows_pages(sys.argv), commands=cli.has_commands(sys.argv))
 gc.freeze()  # what start-up made stays: the collector need not look through it during requests
+gc.enable()  # whoever starts us may have let it rest meanwhile

@@ -110,6 +110,10 @@ def register_features(app: "Flask", pages: bool, commands: bool) -> None:
     """Pages, API, commands and error handling of every feature; without these only what tasks may use."""
     from app import features
 
-    wanted = [*features.SHARED, *(features.COMMANDS if commands else ()), *(features.PAGES if pages else ())]
+    if commands:
+        from app.cli.on_demand import OnDemand
+
+        app.cli = OnDemand(app, features.COMMANDS)
+    wanted = [*features.SHARED, *(features.PAGES if pages else ())]
     wanted += features.MIGRATIONS if commands and pages else ()
     features.register(app, wanted)

@@ -8,13 +8,16 @@ from flask import Flask
 # Each module offers `init_app(app)`.
 SHARED = ("app.web",)  # languages, formats and templates
 MIGRATIONS = ("app.cli.migrations",)  # only where every feature's tables are known
-COMMANDS = (
-    "app.cli.accounts",
-    "app.cli.recorder",
-    "app.cli.schedules",
-    "app.cli.doctor",
-    "app.cli.backup",
-)
+COMMANDS = {  # imported when they are called
+    "backup": "app.cli.backup",
+    "db": "app.cli.migrations",
+    "doctor": "app.cli.doctor",
+    "health": "app.cli.doctor",
+    "recorder": "app.cli.recorder",
+    "schedules": "app.cli.schedules",
+    "tokens": "app.cli.accounts",
+    "users": "app.cli.accounts",
+}
 PAGES = (
     "app.web.limits",
     "app.pages.preferences",

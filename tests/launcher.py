@@ -151,7 +151,7 @@ def warm_up() -> None:
     import app.library.all_tasks
     import app.own_tasks
 
-    features = (*app.features.MIGRATIONS, *app.features.COMMANDS, *app.features.PAGES)
+    features = (*app.features.COMMANDS.values(), *app.features.PAGES)
     for name in (*LATE, *features, "app.celery.factory", "app.recorder.recorder"):
         import_module(name)
     for found in pkgutil.walk_packages(app.library.__path__, "app.library."):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from http import HTTPStatus
+from threading import RLock
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -145,17 +146,47 @@ class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest shi
 
 
 class RestApi(Api):  # type: ignore[misc]  # flask-smorest ships no types
-    """flask-smorest with errors as problem documents, which `app.web.errors` answers."""
+    """flask-smorest with errors as problem documents, which `app.web.errors` answers.
+
+    Calls are added to the OpenAPI document when it is asked for: that is a sixth of a web process's start.
+    """
 
     ERROR_SCHEMA = Problem
 
+    def __init__(self) -> None:
+        self._undocumented: list[ApiBlueprint] = []
+        self._documenting = RLock()
+        super().__init__()
+
+    def init_app(self, app: Flask, **options: Any) -> None:
+        """As flask-smorest's."""
+        self._undocumented.clear()
+        super().init_app(app, **options)
+
     def register_blueprint(self, blueprint: ApiBlueprint) -> None:
-        """Add the calls of a blueprint to the app and to the OpenAPI document."""
+        """Add the calls of a blueprint to the app and, later, to the OpenAPI document."""
         self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
         self._app.register_blueprint(blueprint)
-        blueprint.register_views_in_doc(self, self._app, self.spec, name=blueprint.name, parameters=None)
+        self._undocumented.append(blueprint)
+
+    @property
+    def spec(self) -> Any:
+        """The OpenAPI document as apispec has it."""
+        if self._undocumented:
+            with self._documenting:
+                while self._undocumented:
+                    self._add_to_document(self._undocumented[0])
+                    del self._undocumented[:1]
+        return self._spec
+
+    @spec.setter
+    def spec(self, made: Any) -> None:
+        self._spec = made
+
+    def _add_to_document(self, blueprint: ApiBlueprint) -> None:
+        blueprint.register_views_in_doc(self, self._app, self._spec, name=blueprint.name, parameters=None)
         if blueprint.name == f"{blueprint.tag}_api":  # not one that adds calls to another's
-            self.spec.tag({"name": blueprint.tag, "description": blueprint.description})
+            self._spec.tag({"name": blueprint.tag, "description": blueprint.description})
 
     def _register_error_handlers(self) -> None:
         pass

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-# These show no page and are started without any. Not `db`, which compares the tables of every feature.
-WITHOUT_PAGES = {"backup", "doctor", "health", "recorder", "schedules", "tokens", "users"}
+# These show no page and are started without any.
+WITHOUT_PAGES = {"backup", "db", "doctor", "health", "recorder", "schedules", "tokens", "users"}
+# But these of `db` compare the tables of every feature.
+COMPARES = {"check", "migrate", "revision"}
 
 
 def has_commands(called: Sequence[str]) -> bool:
@@ -20,5 +22,9 @@ def shows_pages(called: Sequence[str]) -> bool:
         if word in ("-A", "--app", "-e", "--env-file"):
             next(left, None)
         elif not word.startswith("-"):
-            return Path(program).name != "flask" or word not in WITHOUT_PAGES
+            return (
+                Path(program).name != "flask"
+                or word not in WITHOUT_PAGES
+                or (word == "db" and bool(COMPARES.intersection(left)))
+            )
     return True

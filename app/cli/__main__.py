@@ -1,11 +1,14 @@
 """`bin/celeriac …`: the commands of `flask --app wsgi`, without those that other packages add to Flask's."""
 
+import gc
 import sys
 from pathlib import Path
 
-from flask.cli import FlaskGroup
+gc.disable()  # what is imported stays; wsgi.py lets the collector work when all is there
 
-from app.config import PROJECT_DIR
+from flask.cli import FlaskGroup  # noqa: E402
+
+from app.config import PROJECT_DIR  # noqa: E402
 
 
 class Commands(FlaskGroup):

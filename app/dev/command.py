@@ -39,6 +39,9 @@ def celery(arguments: list[str]) -> None:
 
         command = getattr(import_module(f"celery.bin.{name}"), name)
     app = import_module("celery_worker").celery
+    if name == "worker":  # a default of ours: what is said later wins, and Celery starts itself again by this
+        options = ["--concurrency", str(app.Task.flask_app.config["SETTINGS"].concurrency), *options]
+        sys.argv[1:] = [*APP, name, *options]
     context = CLIContext(app, no_color=bool(os.environ.get("NO_COLOR")), workdir=None)
     command.params.extend(app.user_options.get(name, ()))
     words = " ".join(["celery", *APP, name])
@@ -54,6 +57,7 @@ def flask(arguments: list[str]) -> None:
     os.umask(PRIVATE_UMASK)
     app = create_app(pages=False, commands=False)
     gc.freeze()  # what start-up made stays: the collector need not look through it
+    gc.enable()
     with app.app_context():
         recorder_command.main(arguments[arguments.index("recorder") + 1 :], prog_name="recorder")
 
@@ -68,6 +72,8 @@ PROGRAMS: dict[str, Callable[[list[str]], None]] = {"celery": celery, "flask": f
 
 def become(program: str, arguments: list[str]) -> None:
     """Run the program in this process, to its end."""
+    if program != "gunicorn":  # its processes do so themselves, see `app/web/gunicorn.py`
+        gc.disable()  # until everything is imported
     # Celery starts itself again by this path.
     sys.argv = [str(Path(sys.executable).with_name(program)), *arguments]
     PROGRAMS[program](arguments)

@@ -1,14 +1,13 @@
 """The processes of one machine, as a configuration of supervisor, which starts them again when they die."""
 
 import os
-import sys
 from configparser import RawConfigParser
 from pathlib import Path
 
 from app import embedded_redis
 from app.config import PRIVATE_UMASK, PROJECT_DIR, Settings
+from app.dev import process
 
-GUNICORN = PROJECT_DIR / "app" / "web" / "gunicorn.py"
 WORKER_STOP_SECONDS = 20  # more than Celery's soft shutdown, so that running tasks go back to their queue
 
 
@@ -32,7 +31,7 @@ def write(settings: Settings, host: str, port: int) -> Path:
         parser["supervisord"]["user"] = "root"
     # In the order of starting; they are stopped the other way round.
     started = {"redis": _redis(settings)} if settings.uses_embedded_redis else {}
-    started |= commands(settings, host, port)
+    started |= process.commands(host, port)
     if settings.tasks:
         started["worker"] = _reloadable(started["worker"])
     for index, (name, command) in enumerate(started.items()):
@@ -45,20 +44,6 @@ def write(settings: Settings, host: str, port: int) -> Path:
 
 # QUIT: the worker gives running tasks back to their queue; TERM would wait for them without end.
 _STOPPING = {"worker": {"stopsignal": "QUIT", "stopwaitsecs": str(WORKER_STOP_SECONDS)}}
-
-
-def commands(settings: Settings, host: str, port: int) -> dict[str, list[str]]:
-    """Each process by name, without Redis."""
-    start = [sys.executable, "-m", "app.dev.command"]
-    celery = [*start, "celery", "-A", "celery_worker"]
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    gunicorn = [*start, "gunicorn", "wsgi:app", "-c", str(GUNICORN), "--no-control-socket"]
-    return {
-        "web": [*gunicorn, "--bind", address],
-        "recorder": [*start, "flask", "--app", "wsgi", "recorder"],
-        "beat": [*celery, "beat", "--loglevel", "INFO"],
-        "worker": [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(settings.concurrency)],
-    }
 
 
 def _reloadable(worker: list[str]) -> list[str]:

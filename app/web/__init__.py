@@ -10,6 +10,7 @@ from app.web import (
     filters,
     navigation,
     once,
+    rules,
     security,
     typed,
     uploads,
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
         timezone_selector=viewer.zone,
     )
     for part in (
+        rules,
         compression,
         white_space,
         viewer,

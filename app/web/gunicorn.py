@@ -8,6 +8,7 @@ looks who sends it, and then reads on: one of a few that do nothing else, so tha
 """
 
 import contextlib
+import gc
 import selectors
 import socket
 import time
@@ -295,6 +296,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         del self._leaving[client]
         self.poller.unregister(client)
         client.close()
+
+
+def post_fork(server: object, worker: object) -> None:
+    """For gunicorn, in each new worker: what it imports now stays. wsgi.py ends this when all is there."""
+    gc.disable()
 
 
 worker_class = Worker

@@ -8,9 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import click
 import pytest
 
 from app import cli, create_app
+from app.cli.on_demand import OnDemand
 from app.config import PROJECT_DIR, Settings
 from app.dev import __main__ as bin_dev
 
@@ -22,7 +24,8 @@ from app.dev import __main__ as bin_dev
         ("/srv/.venv/bin/flask -A /srv/wsgi.py tokens create admin", False),
         ("flask --app=wsgi --debug users list", False),
         ("flask --app wsgi run", True),
-        ("flask --app wsgi db upgrade", True),
+        ("flask --app wsgi db upgrade", False),
+        ("flask --app wsgi db -d app/migrations check", True),
         ("flask --app users routes", True),
         ("flask --app wsgi", True),
         ("flask --app wsgi --help", True),
@@ -38,11 +41,20 @@ def test_what_shows_pages(called: str, pages: bool) -> None:
 def test_commands_are_there_without_pages(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, base_url="http://localhost")
     app = create_app(settings, pages=False)
-    assert set(app.cli.commands) == cli.WITHOUT_PAGES
+    context = click.Context(app.cli)
+    assert app.cli.commands == {}  # each is imported when it is called
+    assert set(app.cli.list_commands(context)) == cli.WITHOUT_PAGES
+    assert all(app.cli.get_command(context, name) for name in cli.WITHOUT_PAGES)
     assert app.blueprints == {}
     web = create_app(settings, commands=False)
     assert web.blueprints
     assert web.cli.commands.keys().isdisjoint(app.cli.commands)
+
+
+def test_a_command_that_is_missing_stops_start_up(tmp_path: Path) -> None:
+    app = create_app(Settings(data_dir=tmp_path), pages=False, commands=False)
+    with pytest.raises(ModuleNotFoundError, match=r"app\.cli\.userz"):
+        OnDemand(app, {"users": "app.cli.userz"})
 
 
 # What others of these processes need, and megabytes of memory in each that need not have it.
