@@ -6,10 +6,11 @@ from flask import Flask, g
 from flask_login import current_user
 from marshmallow import fields, validate
 
+from app import lists
 from app.accounts import sessions, tokens, users
-from app.accounts.models import ApiToken, User
+from app.accounts.models import ApiToken, User, UserSession
 from app.api import frame
-from app.api.fields import INTEGER_MAX, Moment, Schema, Whole
+from app.api.fields import INTEGER_MAX, Moment, Schema, Whole, WholeListQuery
 from app.clock import utcnow
 from app.errors import Forbidden
 from app.web import roles
@@ -101,6 +102,10 @@ class OfUserSchema(Schema):
     )
 
 
+class OfUserQuery(WholeListQuery, OfUserSchema):
+    """Which part of whose."""
+
+
 class EndedSchema(Schema):
     ended = fields.Integer()
 
@@ -128,11 +133,12 @@ def get_me() -> dict[str, Any]:
 
 @tokens_bp.route("/tokens")
 @requires("view")
-@tokens_bp.arguments(OfUserSchema, location="query")
+@tokens_bp.arguments(OfUserQuery, location="query")
 @tokens_bp.response(200, TokensSchema)
-def list_tokens(query: dict[str, Any]) -> dict[str, Any]:
+def list_tokens(query: dict[str, Any]) -> lists.Page[ApiToken]:
     """The caller's tokens that are not revoked; everybody's for an admin"""
-    return {"items": tokens.listing(_whose(query["user_id"])), "next_cursor": None}
+    rows = tokens.listing(_whose(query["user_id"]))
+    return lists.page_of_all(rows, query["limit"], query["cursor"], lambda token: token.id)
 
 
 @tokens_bp.route("/tokens", methods=["POST"])
@@ -165,11 +171,12 @@ def revoke_token(token_id: int) -> None:
 
 @sessions_bp.route("/sessions")
 @requires("view")
-@sessions_bp.arguments(OfUserSchema, location="query")
+@sessions_bp.arguments(OfUserQuery, location="query")
 @sessions_bp.response(200, SessionsSchema)
-def list_sessions(query: dict[str, Any]) -> dict[str, Any]:
+def list_sessions(query: dict[str, Any]) -> lists.Page[UserSession]:
     """Where the caller is signed in; where everybody is for an admin"""
-    return {"items": sessions.listing(utcnow(), _whose(query["user_id"])), "next_cursor": None}
+    rows = sessions.listing(utcnow(), _whose(query["user_id"]))
+    return lists.page_of_all(rows, query["limit"], query["cursor"], lambda session: session.id)
 
 
 @sessions_bp.route("/sessions/<int:session_id>", methods=["DELETE"])

@@ -11,7 +11,7 @@ from app.alerts import channels, rules, words
 from app.alerts.kinds import KINDS
 from app.alerts.models import OUTCOMES, AlertMessage, AlertRule
 from app.api import frame
-from app.api.fields import INTEGER_MAX, Flag, Moment, Schema, Whole, filtered, page_of
+from app.api.fields import INTEGER_MAX, Flag, Moment, Schema, Whole, WholeListQuery, filtered, page_of
 from app.clock import utcnow
 from app.web.permissions import requires
 from celeriac_agent.secrets import MASK
@@ -177,10 +177,12 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/alerts")
 @requires("view")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, AlertRulesSchema)
-def list_alerts() -> dict[str, Any]:
+def list_alerts(query: dict[str, Any]) -> lists.Page[dict[str, Any]]:
     """Rules, by name, and how they stand"""
-    return {"items": [_rule(one) for one in rules.listing(utcnow())], "next_cursor": None}
+    known = [_rule(standing) for standing in rules.listing(utcnow())]
+    return lists.page_of_all(known, query["limit"], query["cursor"], lambda rule: rule["id"])
 
 
 @bp.route("/alerts", methods=["POST"])
@@ -255,10 +257,11 @@ def list_alert_messages(query: dict[str, Any]) -> lists.Page[AlertMessage]:
 
 @bp.route("/alerts/channels")
 @requires("view")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, AlertChannelsSchema)
-def list_alert_channels() -> dict[str, Any]:
+def list_alert_channels(query: dict[str, Any]) -> lists.Page[channels.Shown]:
     """Where messages go, by name"""
-    return {"items": channels.listing(), "next_cursor": None}
+    return lists.page_of_all(channels.listing(), query["limit"], query["cursor"], lambda channel: channel.id)
 
 
 @bp.route("/alerts/channels", methods=["POST"])

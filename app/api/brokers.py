@@ -1,14 +1,15 @@
 """`/brokers`: the brokers of other apps, looked at, and changed where an admin allowed it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask
 from flask_login import current_user
 from marshmallow import fields
 
-from app import brokers
+from app import brokers, lists
 from app.api import frame
-from app.api.fields import INTEGER_MAX, Flag, FullMatch, Moment, PageQuery, Schema, Whole
+from app.api.fields import Flag, FullMatch, Moment, Schema, WholeListQuery
 from app.api.queues import schemas
 from app.broker import Message
 from app.clock import utcnow
@@ -122,11 +123,6 @@ class ForeignEventsSchema(Schema):
     source = fields.String()
 
 
-class SlicePageQuery(Schema):
-    offset = Whole(0, INTEGER_MAX, load_default=0)
-    limit = PageQuery._declared_fields["limit"]
-
-
 class RestoreSchema(Schema):
     token = fields.String(
         required=True,
@@ -174,10 +170,11 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/brokers")
 @requires("view")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, BrokersSchema)
-def list_brokers() -> dict[str, Any]:
+def list_brokers(query: dict[str, Any]) -> lists.Page[brokers.Place]:
     """Every broker that the settings name"""
-    return {"items": brokers.all_places(), "next_cursor": None}
+    return lists.page_of_all(brokers.all_places(), query["limit"], query["cursor"], lambda place: place.name)
 
 
 @bp.route("/brokers/<name>")
@@ -206,10 +203,12 @@ def forbid_changes(name: str) -> brokers.Place:
 
 @bp.route("/brokers/<name>/queues")
 @requires("view")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, ForeignQueuesSchema)
-def list_foreign_queues(name: str) -> dict[str, Any]:
+def list_foreign_queues(query: dict[str, Any], name: str) -> lists.Page[brokers.ForeignQueue]:
     """Its queues"""
-    return {"items": brokers.listing(brokers.find(name)), "next_cursor": None}
+    rows = brokers.listing(brokers.find(name))
+    return lists.page_of_all(rows, query["limit"], query["cursor"], lambda queue: queue.name)
 
 
 @bp.route("/brokers/<name>/queues/<queue>")
@@ -222,25 +221,27 @@ def get_foreign_queue(name: str, queue: str) -> brokers.ForeignQueue:
 
 @bp.route("/brokers/<name>/queues/<queue>/messages")
 @requires("view")
-@bp.arguments(SlicePageQuery, location="query")
+@bp.arguments(schemas.PositionQuery, location="query")
 @bp.response(200, ForeignMessagesSchema)
 def list_foreign_messages(query: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
     """What waits, in the order in which it will be taken"""
     place = brokers.find(name)
     found = brokers.find_queue(place, queue)
-    items = brokers.line(place, queue, **query)
-    return {"items": items, "next_cursor": None, "total": found.waiting, "source": found.source}
+    begin = query["offset"] or brokers.begin_at(place, queue, query["cursor"])
+    items = brokers.line(place, queue, begin, query["limit"])
+    return _part(items, begin, found.waiting) | {"source": found.source}
 
 
 @bp.route("/brokers/<name>/taken")
 @requires("view")
-@bp.arguments(SlicePageQuery, location="query")
+@bp.arguments(schemas.PositionQuery, location="query")
 @bp.response(200, TakenMessagesSchema)
 def list_taken(query: dict[str, Any], name: str) -> dict[str, Any]:
     """What workers took and have not acknowledged, the longest taken first"""
     place = brokers.find(name)
-    items, total = brokers.in_hand(place, **query), brokers.in_hand_count(place)
-    return {"items": items, "next_cursor": None, "total": total, "source": UNACKED}
+    begin = query["offset"] or brokers.begin_at_taken(place, query["cursor"])
+    items = brokers.in_hand(place, begin, query["limit"])
+    return _part(items, begin, brokers.in_hand_count(place)) | {"source": UNACKED}
 
 
 @bp.route("/brokers/<name>/workers")
@@ -388,6 +389,12 @@ def release_foreign_runs(body: dict[str, Any], name: str, queue: str) -> dict[st
     else:
         brokers.release(name, queue, body["id"], now, body["to"])
     return _modes(name, queue)
+
+
+def _part(items: Sequence[brokers.ForeignRun], begin: int, total: int) -> dict[str, Any]:
+    end = begin + len(items)
+    cursor = lists.cursor_behind(end, items[-1].id) if items and end < total else None
+    return {"items": items, "next_cursor": cursor, "total": total}
 
 
 def _modes(name: str, queue: str) -> dict[str, Any]:

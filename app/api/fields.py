@@ -93,6 +93,14 @@ class PageQuery(Schema):
     )
 
 
+class WholeListQuery(PageQuery):
+    """Which part of a list that is short: all of it unless `limit` says less."""
+
+    limit = Whole(
+        *(1, LIMIT_MAX), load_default=None, metadata={"description": "How many items at most; else all."}
+    )
+
+
 class Problem(ma.Schema):
     """An error (RFC 9457)."""
 

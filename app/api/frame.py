@@ -1,6 +1,7 @@
 """The frame of the REST API: blueprints with strict input, one OpenAPI document, its page."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from hashlib import sha256
 from http import HTTPStatus
 from threading import RLock
@@ -19,7 +20,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from app import catalog
-from app.api.fields import Moment, Problem, QueryMoment
+from app.api.fields import Moment, Problem, QueryMoment, Schema
 from app.config import settings
 from app.errors import CeleriacError, Invalid
 from app.extensions import csrf
@@ -139,8 +140,9 @@ class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]  # flask-smorest shi
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
     ) -> None:
-        """Also limit how often the call may be made, by token or else by address."""
-        limited = limiter.shared_limit(_rate, scope="api", key_func=_caller)(view_func)
+        """Also limit how often the call may be made, by token or else by address; refuse unknown fields."""
+        checked = view_func if _takes_query(view_func) else _without_query(view_func)
+        limited = limiter.shared_limit(_rate, scope="api", key_func=_caller)(checked)
         named = self.doc(operationId=view_func.__name__)(limited)
         super().add_url_rule(rule, endpoint, named, *args, **options | {"tags": [self.tag]})
 
@@ -238,6 +240,24 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.before_request(_refuse_impossible)
     app.after_request(_keep_nothing)
+
+
+def _takes_query(view: View) -> bool:
+    arguments = vars(view).get("_apidoc", {}).get("arguments", {})
+    return any(parameter["in"] == "query" for parameter in arguments.get("parameters", ()))
+
+
+def _without_query(view: View) -> View:
+    """A call that takes no query: each field of one is refused by name."""
+
+    @wraps(view)
+    def strict(*args: Any, **kwargs: Any) -> Any:
+        if request.args and current_user.is_authenticated:
+            unknown = str(Schema.error_messages["unknown"])
+            raise Invalid({name: [unknown] for name in request.args})
+        return view(*args, **kwargs)
+
+    return strict
 
 
 def _refuse_impossible() -> None:

@@ -3,20 +3,17 @@
 from typing import Any
 
 from flask import Flask
-from flask_babel import gettext as _
 from flask_login import current_user
 from marshmallow import fields, validate
 
 from app import catalog, lists
 from app.api import frame
-from app.api.fields import Moment, OutcomeSchema, PageQuery, Schema, page_of
+from app.api.fields import Moment, OutcomeSchema, PageQuery, Schema, WholeListQuery, page_of
 from app.bulk import Result
 from app.clock import utcnow
-from app.errors import Invalid
 from app.schedules import foreign, timing
 from app.schedules.definition import Definition, timing_of
 from app.schedules.foreign.entries import ENTRIES_MAX
-from app.web.numbers import whole
 from app.web.permissions import requires
 
 FIRES = 5
@@ -37,7 +34,8 @@ class SchedulerSchema(Schema):
 
 
 class SchedulersSchema(Schema):
-    items = fields.List(fields.Nested(SchedulerSchema))
+    items = fields.List(fields.Nested(SchedulerSchema), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
 
 
 class ForeignEntrySchema(Schema):
@@ -83,12 +81,14 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/schedulers")
 @requires("view")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, SchedulersSchema)
-def list_schedulers() -> dict[str, Any]:
+def list_schedulers(query: dict[str, Any]) -> lists.Page[dict[str, Any]]:
     """Other schedulers that are known: by CELERIAC_SCHEDULERS, and apps with the agent"""
     waiting = {one.taken_from: one.number for one in foreign.waiting()}
+    page = lists.page_of_all(foreign.sources(), query["limit"], query["cursor"], lambda source: source.id)
     items = []
-    for source in foreign.sources():
+    for source in page.items:
         number, problem = None, ""
         try:
             number = len(foreign.read(source).entries)
@@ -102,7 +102,7 @@ def list_schedulers() -> dict[str, Any]:
         }
         facts |= {"entries": number, "problem": problem, "waiting": waiting.get(source.taken_from, 0)}
         items.append(facts)
-    return {"items": items}
+    return lists.Page(items, page.next_cursor)
 
 
 @bp.route("/schedulers/<scheduler_id>/entries")
@@ -112,11 +112,10 @@ def list_schedulers() -> dict[str, Any]:
 def list_scheduler_entries(query: dict[str, Any], scheduler_id: str) -> lists.Page[dict[str, Any]]:
     """The schedules of another scheduler, beside what they would be here"""
     source, now = foreign.by_id(scheduler_id), utcnow()
-    begin = _begin(query["cursor"])
     entries = foreign.read(source).entries
-    proposals = foreign.propose(source, entries[begin : begin + query["limit"]], now)
-    end = begin + query["limit"]
-    return lists.Page([_entry(one, now) for one in proposals], str(end) if end < len(entries) else None)
+    page = lists.page_of_all(entries, query["limit"], query["cursor"], lambda entry: entry.name)
+    proposals = foreign.propose(source, page.items, now)
+    return lists.Page([_entry(proposal, now) for proposal in proposals], page.next_cursor)
 
 
 @bp.route("/schedulers/<scheduler_id>/take-over", methods=["POST"])
@@ -143,13 +142,6 @@ def scheduler_stopped(scheduler_id: str) -> dict[str, Any]:
         reading = None  # it may be gone altogether
     results: list[Result] = foreign.stopped(source.taken_from, current_user.name, utcnow(), reading)
     return {"outcomes": results}
-
-
-def _begin(cursor: str | None) -> int:
-    begin = 0 if cursor is None else whole(cursor)
-    if begin is None or begin < 0:
-        raise Invalid({"cursor": [_("This cursor is not one that a list returned.")]})
-    return begin
 
 
 def _entry(proposal: foreign.Proposal, now: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 
 from app import catalog, lists, runs, workers
 from app.api import frame
-from app.api.fields import Moment, PageQuery, Schema, page_of
+from app.api.fields import Moment, Schema, filtered, page_of
+from app.catalog.filters import TaskFilter
 from app.clock import utcnow
 from app.config import settings
 from app.web.permissions import requires
@@ -121,12 +122,13 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/tasks")
 @requires("view")
-@bp.arguments(PageQuery, location="query")
+@bp.arguments(filtered(TaskFilter), location="query")
 @bp.response(200, page_of(TaskSchema))
 def list_tasks(query: dict[str, Any]) -> dict[str, Any]:
     """Every task by name: Celeriac's own, then those of other apps"""
     after = tuple(_CURSOR.read(query["cursor"])) if query["cursor"] else ("", "")
-    rest = [task for task in catalog.listing() if (task.app or "", task.name) > after]
+    matching = lists.meant(TaskFilter, query, utcnow()).among(catalog.listing())
+    rest = [task for task in matching if (task.app or "", task.name) > after]
     page = lists.Page.of(rest, query["limit"], lambda task: _CURSOR.write(task.app or "", task.name))
     shown = [_shown(info) for info in workers.all_in_force(page.items)]
     return {"items": shown, "next_cursor": page.next_cursor}

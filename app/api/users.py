@@ -6,10 +6,11 @@ from flask import Flask, url_for
 from flask_login import current_user
 from marshmallow import fields
 
+from app import lists
 from app.accounts import emails, links, second_step, users
 from app.accounts.models import User
 from app.api import frame
-from app.api.fields import Flag, Moment, Schema
+from app.api.fields import Flag, Moment, Schema, WholeListQuery
 from app.clock import utcnow
 from app.config import settings
 from app.web import roles
@@ -70,10 +71,11 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/users")
 @requires("administer")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, UsersSchema)
-def list_users() -> dict[str, Any]:
+def list_users(query: dict[str, Any]) -> lists.Page[User]:
     """Every user, by name"""
-    return {"items": users.listing(), "next_cursor": None}
+    return lists.page_of_all(users.listing(), query["limit"], query["cursor"], lambda user: user.id)
 
 
 @bp.route("/users", methods=["POST"])

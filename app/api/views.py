@@ -6,9 +6,9 @@ from flask import Flask, url_for
 from flask_login import current_user
 from marshmallow import fields
 
-from app import views
+from app import lists, views
 from app.api import frame
-from app.api.fields import Flag, Moment, Schema
+from app.api.fields import Flag, Moment, Schema, WholeListQuery
 from app.clock import utcnow
 from app.lists.fields import Text
 from app.web.permissions import requires
@@ -69,10 +69,10 @@ class StoredViewSchema(ViewFields):
 
 class ViewsSchema(Schema):
     items = fields.List(fields.Nested(StoredViewSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "Always null."})
+    next_cursor = fields.String(required=True, allow_none=True)
 
 
-class ViewsQuery(Schema):
+class ViewsQuery(WholeListQuery):
     list_name = Text(data_key="list", load_default=None, metadata={"description": _LISTS})
 
 
@@ -84,11 +84,12 @@ def init_app(app: Flask) -> None:
 @requires("view")
 @bp.arguments(ViewsQuery, location="query")
 @bp.response(200, ViewsSchema)
-def list_views(query: dict[str, Any]) -> dict[str, Any]:
+def list_views(query: dict[str, Any]) -> lists.Page[views.SavedView]:
     """One's own views and those that are shared, by name"""
     if query["list_name"] is not None:
         views.listed(query["list_name"])
-    return {"items": views.listing(current_user, query["list_name"]), "next_cursor": None}
+    rows = views.listing(current_user, query["list_name"])
+    return lists.page_of_all(rows, query["limit"], query["cursor"], lambda row: row.id)
 
 
 @bp.route("/views", methods=["POST"])

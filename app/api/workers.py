@@ -7,9 +7,9 @@ from flask import Flask
 from flask_login import current_user
 from marshmallow import fields, validate
 
-from app import broker, heartbeats, workers
+from app import broker, heartbeats, lists, workers
 from app.api import frame
-from app.api.fields import Moment, QueueName, Schema
+from app.api.fields import Moment, QueueName, Schema, WholeListQuery
 from app.clock import utcnow
 from app.heartbeats import Worker
 from app.web.permissions import requires
@@ -93,12 +93,15 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/workers")
 @requires("view")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, WorkersSchema)
-def list_workers() -> dict[str, Any]:
+def list_workers(query: dict[str, Any]) -> lists.Page[Worker]:
     """Every worker that was heard of, by app and name"""
     client, now = broker.client(), utcnow()
-    workers_known = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
-    return {"items": workers_known, "next_cursor": None}
+    known = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+    return lists.page_of_all(
+        known, query["limit"], query["cursor"], lambda worker: f"{worker.app or ''} {worker.hostname}"
+    )
 
 
 @bp.route("/workers/<hostname>")

@@ -15,7 +15,17 @@ from app.brokers.modes import (
     stop_holding_new,
 )
 from app.brokers.places import Place, all_places, allow, find, forbid
-from app.brokers.queues import ForeignQueue, ForeignRun, connections, in_hand, in_hand_count, line, listing
+from app.brokers.queues import (
+    ForeignQueue,
+    ForeignRun,
+    begin_at,
+    begin_at_taken,
+    connections,
+    in_hand,
+    in_hand_count,
+    line,
+    listing,
+)
 from app.brokers.queues import find as find_queue
 from app.brokers.workers import Answers, ForeignWorker, ask, heard
 
@@ -29,6 +39,8 @@ __all__ = [
     "all_places",
     "allow",
     "ask",
+    "begin_at",
+    "begin_at_taken",
     "connections",
     "events",
     "find",

@@ -9,7 +9,7 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 
-from app import broker, catalog
+from app import broker, catalog, lists
 from app.broker import Held, Message
 from app.broker.priority import PRIORITY_STEPS
 from app.broker.redis import location
@@ -17,6 +17,7 @@ from app.brokers import places, rabbitmq, workers
 from app.brokers.places import Place
 from app.errors import BrokerUnavailable, NotFound
 from app.queue_names import is_reserved
+from app.queues import messages
 
 NAMES_SECONDS = 30.0  # who asks for all names makes Redis walk over all keys
 BODY_LIMIT_BYTES = 100_000
@@ -83,6 +84,22 @@ def line(place: Place, queue: str, offset: int, limit: int) -> list[ForeignRun]:
     with places.at(place):
         messages = broker.page(queue, offset, limit, BODY_LIMIT_BYTES)
     return [run_of(place, message) for message in messages]
+
+
+def begin_at(place: Place, queue: str, cursor: str | None) -> int:
+    """How many messages come before the page of the line at a cursor."""
+    with places.at(place):
+        return messages.begin_at(queue, cursor)
+
+
+def begin_at_taken(place: Place, cursor: str | None) -> int:
+    """The same for what workers took; behind one that was acknowledged meanwhile, the page begins anew."""
+
+    def behind(count: int, run_id: str) -> int:
+        taken = [run.id for run in in_hand(place, 0, count)]
+        return taken.index(run_id) + 1 if run_id in taken else 0
+
+    return lists.begin_at(cursor, behind)
 
 
 def in_hand(place: Place, offset: int, limit: int) -> list[ForeignRun]:

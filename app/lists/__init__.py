@@ -3,7 +3,16 @@
 from app.lists.chips import Chip, Tag, capped, chips, tags
 from app.lists.cursors import Cursor
 from app.lists.filters import Filter, ListQuery, first_text, meant, of, read, schema
-from app.lists.pages import COUNT_CAP, LIMIT_DEFAULT, LIMIT_MAX, Page, Part
+from app.lists.pages import (
+    COUNT_CAP,
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    Page,
+    Part,
+    begin_at,
+    cursor_behind,
+    page_of_all,
+)
 
 __all__ = [
     "COUNT_CAP",
@@ -16,11 +25,14 @@ __all__ = [
     "Page",
     "Part",
     "Tag",
+    "begin_at",
     "capped",
     "chips",
+    "cursor_behind",
     "first_text",
     "meant",
     "of",
+    "page_of_all",
     "read",
     "schema",
     "tags",

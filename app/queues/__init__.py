@@ -26,7 +26,7 @@ from app.queues.forecast import (
     seconds_ahead,
     service_rates,
 )
-from app.queues.messages import Waiting, find_waiting, held, line, tasks_at_front
+from app.queues.messages import Waiting, begin_at, find_waiting, held, line, tasks_at_front
 from app.queues.queue_modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
 from app.queues.rates import Rates
 from app.queues.redelivery import resend
@@ -51,6 +51,7 @@ __all__ = [
     "Waiting",
     "WaitingFilter",
     "apply",
+    "begin_at",
     "diagnose",
     "estimated_start",
     "find",

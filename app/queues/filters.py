@@ -33,8 +33,8 @@ class WaitingFilter(lists.Filter):
 class Found:
     """The runs that match, and how far was looked: `looked` runs from `offset` on.
 
-    `next_offset` is where to look on; None when the line was looked at to its end. Of `unread` runs the
-    arguments could not be looked into.
+    `next_offset` is where to look on; None when the line was looked at to its end. `next_cursor` is the same,
+    behind the last run that was looked at. Of `unread` runs the arguments could not be looked into.
     """
 
     items: list[Waiting] = field(default_factory=list)
@@ -42,6 +42,7 @@ class Found:
     looked: int = 0
     unread: int = 0
     next_offset: int | None = None
+    next_cursor: str | None = None
 
 
 def search(
@@ -56,7 +57,7 @@ def search(
     deadline = monotonic() + budget
     total = queue.held if held else queue.waiting
     found: list[Any] = []
-    at, unread, words = offset, 0, _words(wanted)
+    at, unread, last, words = offset, 0, "", _words(wanted)
     while at < total and len(found) < limit:
         read = _read(queue.name, at, held)
         if len(read) < READ_AT_ONCE:  # the line may have become shorter meanwhile
@@ -64,7 +65,7 @@ def search(
         for one in read:
             message = one.message if isinstance(one, Held) else one
             unread += message.args is None
-            at += 1
+            at, last = at + 1, message.id
             if _matches(message, wanted.task_name, words):
                 found.append(one)
                 if len(found) == limit:
@@ -72,7 +73,9 @@ def search(
         if monotonic() > deadline:
             break
     shown = messages.held_of(queue, found) if held else messages.waiting_of(queue, found)
-    return Found(shown, offset, at - offset, unread, at if at < total else None)
+    if at >= total:
+        return Found(shown, offset, at - offset, unread)
+    return Found(shown, offset, at - offset, unread, at, lists.cursor_behind(at, last))
 
 
 def _read(name: str, offset: int, held: bool) -> Sequence[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from app import broker, catalog
+from app import broker, catalog, lists
 from app.broker import Held, Message
 from app.errors import NotFound
 from app.extensions import db
@@ -17,6 +17,7 @@ from app.queues.forecast import Forecast, seconds_ahead
 from app.queues.rates import Rates
 from app.runs import Run
 
+HELD_SPAN = 200  # so far before its old place a held run is looked for
 BODY_LIMIT_BYTES = 100_000  # a page may hold two hundred of them; the run's own page shows more
 
 
@@ -78,6 +79,23 @@ def line(queue: Queue, offset: int, limit: int) -> list[Waiting]:
 def held(queue: Queue, offset: int, limit: int) -> list[Waiting]:
     """Held runs, those that are held longest first."""
     return held_of(queue, broker.held(queue.name, offset, limit))
+
+
+def begin_at(queue: str, cursor: str | None, held: bool = False) -> int:
+    """How many runs come before the page at a cursor; behind a run that has gone the line begins anew.
+
+    For a worker that took it has taken all before it.
+    """
+
+    def behind(count: int, run_id: str) -> int:
+        if not held:
+            message = broker.find(queue, run_id, count)
+            return (message and message.position) or 0
+        begin = max(0, count - HELD_SPAN)
+        near = [fact.message.id for fact in broker.held(queue, begin, count - begin)]
+        return begin + near.index(run_id) + 1 if run_id in near else 0
+
+    return lists.begin_at(cursor, behind)
 
 
 def waiting_of(queue: Queue, messages: Sequence[Message]) -> list[Waiting]:

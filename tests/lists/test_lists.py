@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
-from app import audit, lists, schedules
+from app import audit, lists, queues, schedules
+from app.alerts.rules import MessageFilter
+from app.catalog.filters import TaskFilter
 from app.errors import Invalid
 from app.extensions import db, transaction
 from app.lists import fields
 from app.runs import RunFilter
 from app.runs.bulk import Bulk
+from app.runs.failures.inbox import FailureFilter
 from app.runs.filters import States
 from app.runs.models import Run
 from app.schedules import Definition, ScheduleFilter
@@ -49,6 +52,11 @@ class Listed:
     exports: tuple[str, ...] = ()
     bulk_form: str = ""
     bulk_call: str = ""
+    call: str = ""
+
+    @property
+    def rest(self) -> str:
+        return self.call or self.address
 
     def wrong(self) -> Iterator[tuple[str, str]]:
         """Each field with a value that it does not take, and one that no list has."""
@@ -61,6 +69,10 @@ LISTS = (
     Listed("/runs", RunFilter, ("/runs/export.csv", "/runs/export.json"), "rerun", "rerun"),
     Listed("/schedules", ScheduleFilter, bulk_form="disable"),
     Listed("/audit", audit.AuditFilter, ("/audit/export.csv", "/audit/export.json")),
+    Listed("/runs/failures", FailureFilter, call="/failures"),
+    Listed("/alerts", MessageFilter, call="/alerts/messages"),
+    Listed("/queues/default", queues.WaitingFilter, call="/queues/default/messages"),
+    Listed("/tasks", TaskFilter),
 )
 
 
@@ -82,7 +94,7 @@ def test_a_wrong_filter_is_said_the_same_way_everywhere(
     """Its page keeps the value and goes on without it; whatever does something with the list refuses it."""
     api, browser = caller("operator"), signed_in("operator")
     for name, value in listed.wrong():
-        refused = api.get(listed.address, query_string={name: value})
+        refused = api.get(listed.rest, query_string={name: value})
         assert (refused.status_code, list(refused.json["errors"])) == (422, [name])
         said = escape(refused.json["errors"][name][0])
         page = browser.get(listed.address, query_string={name: value})
@@ -117,12 +129,12 @@ def test_a_filter_that_is_given_twice_or_empty(
     empty = browser.get(listed.address, query_string=dict.fromkeys(names, ""))
     assert "cannot be used" not in empty.text
     for name in names:
-        assert api.get(listed.address, query_string={name: ""}).status_code == 422, name
+        assert api.get(listed.rest, query_string={name: ""}).status_code == 422, name
         if name == "state" and listed.filter is RunFilter:
             continue
         twice = MultiDict([(name, "1h"), (name, "24h")])
         assert "This is given more than once." in browser.get(listed.address, query_string=twice).text, name
-        errors = api.get(listed.address, query_string=twice).json["errors"]
+        errors = api.get(listed.rest, query_string=twice).json["errors"]
         assert errors == {name: ["This is given more than once."]}
 
 
@@ -145,6 +157,39 @@ def test_what_a_page_is_asked_for_can_be_asked_of_the_api(caller: Callable[[str]
     assert [row["name"] for row in api.get("/schedules?state=on&order=next").json["items"]] == ["S1"]
     assert api.get("/schedules?state=off").json["items"] == []
     assert len(api.get("/audit?last=1h&object_kind=user").json["items"]) == 1
+
+
+def walked(api: Any, path: str, limit: int = 1) -> list[Any]:
+    """All items of a list, page by page."""
+    items: list[Any] = []
+    cursor: dict[str, Any] = {}
+    while True:
+        answer = api.get(path, query_string={"limit": limit} | cursor)
+        assert answer.status_code == 200, answer.text
+        items += answer.json["items"]
+        if answer.json["next_cursor"] is None:
+            return items
+        assert len(answer.json["items"]) == limit
+        cursor = {"cursor": answer.json["next_cursor"]}
+
+
+SHORT = "/queues /workers /users /tokens /sessions /views /alerts /alerts/channels /brokers /schedulers"
+
+
+@pytest.mark.usefixtures("one_of_each")
+def test_short_lists_have_pages_too(caller: Callable[[str], Any]) -> None:
+    """All of it without a limit; unknown fields are refused by every list and by what is no list."""
+    api = caller("admin")
+    caller("viewer")
+    for path in SHORT.split():
+        whole = api.get(path).json["items"]
+        names = [[one.get(name) for name in ("id", "name", "hostname")] for one in whole]
+        assert [[one.get(name) for name in ("id", "name", "hostname")] for one in walked(api, path)] == names
+        assert len(names) > 1 or path not in ("/queues", "/users", "/tokens"), path
+        for name in ("cursor", "limit", "colour"):
+            assert list(api.get(path, query_string={name: "x"}).json["errors"]) == [name], path
+    for path in ("/me", "/users/1", "/queues/default"):
+        assert list(api.get(path, query_string={"colour": "red"}).json["errors"]) == ["colour"]
 
 
 @pytest.mark.usefixtures("one_of_each")

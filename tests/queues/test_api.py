@@ -64,6 +64,37 @@ def test_messages_stand_in_the_order_in_which_they_are_taken(operator: Any, subm
     assert operator.get("/queues/default/messages").json["total"] == 3
 
 
+def test_the_line_is_walked_while_workers_take_from_it(operator: Any, submit: Submit, redis: Any) -> None:
+    """A page goes on behind the last run, wherever that stands now; when it was taken, at the front."""
+    path = "/queues/default/messages?limit=2"
+    ids = [submit(n) for n in range(6)]
+    first = operator.get(path).json
+    assert redis.rpop(broker.keys().level("default", 4).key)  # the first was taken
+    second = operator.get(path + "&cursor=" + first["next_cursor"]).json
+    assert [one["id"] for one in first["items"] + second["items"]] == ids[:4]
+    for _taken in range(3):
+        redis.rpop(broker.keys().level("default", 4).key)
+    third = operator.get(path + "&cursor=" + second["next_cursor"]).json
+    assert [one["id"] for one in third["items"]] == ids[4:]
+    assert third["next_cursor"] is None
+    refused = operator.get(path + "&offset=1&cursor=" + first["next_cursor"])
+    assert list(refused.json["errors"]) == ["offset"]
+
+
+def test_what_is_held_and_what_a_filter_finds_is_walked_too(operator: Any, submit: Submit) -> None:
+    ids = [submit(n) for n in range(5)]
+    filtered = "/queues/default/messages?limit=1&task_name=sample_tasks.plain"
+    answer = operator.get(filtered).json
+    assert operator.get(filtered + "&cursor=" + answer["next_cursor"]).json["items"][0]["id"] == ids[1]
+    for run_id in ids:
+        operator.post("/queues/default/hold", json={"id": run_id})
+    held = "/queues/default/messages?limit=2&held=true"
+    first = operator.get(held).json
+    operator.post("/queues/default/release", json={"id": ids[0]})
+    second = operator.get(held + "&cursor=" + first["next_cursor"]).json
+    assert [one["id"] for one in first["items"] + second["items"]] == ids[:4]
+
+
 def test_secret_arguments_are_masked(operator: Any, celery_app: Any) -> None:
     celery_app.send_task("sample_tasks.fail", kwargs={"password": "hunter2"})
     answer = operator.get("/queues/default/messages")

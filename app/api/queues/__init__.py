@@ -7,6 +7,7 @@ from flask_login import current_user
 
 from app import lists, queues
 from app.api import frame
+from app.api.fields import WholeListQuery
 from app.api.queues import schemas
 from app.broker import Message
 from app.clock import utcnow
@@ -22,10 +23,12 @@ def init_app(app: Flask) -> None:
 
 @bp.route("/queues")
 @requires("view")
+@bp.arguments(WholeListQuery, location="query")
 @bp.response(200, schemas.QueuesSchema)
-def list_queues() -> dict[str, Any]:
+def list_queues(query: dict[str, Any]) -> lists.Page[queues.Queue]:
     """Every queue, declared ones first"""
-    return {"items": queues.listing(utcnow()), "next_cursor": None}
+    known = queues.listing(utcnow())
+    return lists.page_of_all(known, query["limit"], query["cursor"], lambda queue: queue.name)
 
 
 @bp.route("/queues/<queue>")
@@ -53,22 +56,21 @@ def list_messages(query: dict[str, Any], queue: str) -> dict[str, Any]:
     details = queues.find(queue, utcnow())
     held, total = query["held"], details.held if query["held"] else details.waiting
     criteria = lists.meant(queues.WaitingFilter, query, details.at)
+    begin = query["offset"] or queues.begin_at(queue, query["cursor"], held)
     if criteria != queues.WaitingFilter():
-        matching = queues.search(details, criteria, query["offset"], query["limit"], held)
+        matching = queues.search(details, criteria, begin, query["limit"], held)
         return {
             "items": matching.items,
-            "next_cursor": None,
+            "next_cursor": matching.next_cursor,
             "total": total,
             "looked": matching.looked,
             "unread": matching.unread,
             "next_offset": matching.next_offset,
         }
-    read = queues.held if held else queues.line
-    return {
-        "items": read(details, query["offset"], query["limit"]),
-        "next_cursor": None,
-        "total": total,
-    }
+    items = (queues.held if held else queues.line)(details, begin, query["limit"])
+    end = begin + len(items)
+    cursor = lists.cursor_behind(end, items[-1].id) if items and end < total else None
+    return {"items": items, "next_cursor": cursor, "total": total}
 
 
 @bp.route("/queues/<queue>/move", methods=["POST"])

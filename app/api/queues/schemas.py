@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from flask_babel import gettext as _
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app import lists, queues
 from app.api.fields import INTEGER_MAX, Moment, OutcomeSchema, PageQuery, Schema, Whole
+from app.lists.fields import TrueOrFalse
 from app.queues.bulk import ACTIONS, MOST, OPTION
 
 _name = validate.Length(min=1, max=255)
@@ -97,7 +99,11 @@ class MessageSchema(Schema):
 
 class MessagesSchema(Schema):
     items = fields.List(fields.Nested(MessageSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "Always null."})
+    next_cursor = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Goes on behind the last run, wherever it stands by then."},
+    )
     total = fields.Integer(metadata={"description": "How many there are, without offset, limit and filter."})
     looked = fields.Integer(
         metadata={"description": "How many were looked at for the filter, from offset on."}
@@ -110,12 +116,19 @@ class MessagesSchema(Schema):
     )
 
 
-class MessagesQuery(lists.schema(queues.WaitingFilter)):  # type: ignore[misc]  # made at run time
-    offset = Whole(0, INTEGER_MAX, load_default=0)
-    limit = PageQuery._declared_fields["limit"]
-    held = fields.Boolean(
-        load_default=False, truthy={"true"}, falsy={"false"}, metadata={"description": "Those set aside."}
-    )
+class PositionQuery(PageQuery):
+    """Which part of a line: from a position or a cursor on."""
+
+    offset = Whole(0, INTEGER_MAX, load_default=0, metadata={"description": "How many to leave out."})
+
+    @validates_schema
+    def _either(self, data: dict[str, Any], **_options: Any) -> None:
+        if data["offset"] and data["cursor"]:
+            raise ValidationError(_("Give either cursor or offset."), "offset")
+
+
+class MessagesQuery(lists.schema(queues.WaitingFilter, PositionQuery)):  # type: ignore[misc]  # made at run time
+    held = TrueOrFalse(load_default=False, metadata={"description": "Those set aside."})
 
 
 class PlaceSchema(Schema):

@@ -38,6 +38,7 @@ class LineFilter(queues.WaitingFilter):
     offset: int = lists.of(Whole(0, INTEGER_MAX), _l("Position"), 0)
 
 
+BESIDE = ("run", "hint", "top", "version", "view")  # what an address of the page says beside its filter
 LINE_FIELDS = tuple(field.name for field in fields(LineFilter))
 
 
@@ -94,6 +95,8 @@ def shown(name: str) -> dict[str, Any]:
 
 def _asked() -> lists.ListQuery[LineFilter]:
     """What the address asks for; it stays while a form of the page is sent, which has fields of its own."""
+    if request.method == "GET":
+        return lists.read(LineFilter, request.args, viewer.now(), viewer.zone(), BESIDE)
     sent = [(name, request.values.get(name, "")) for name in LINE_FIELDS]
     return lists.read(LineFilter, MultiDict(sent), viewer.now(), viewer.zone())
 

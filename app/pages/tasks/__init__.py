@@ -15,6 +15,7 @@ from app import broker, catalog, heartbeats, lists, runs, schedules, workers
 from app.accounts import permits
 from app.catalog import type_words
 from app.catalog.binding import Arguments
+from app.catalog.filters import TaskFilter
 from app.catalog.json_text import RAW
 from app.config import settings
 from app.errors import BrokerUnavailable, Invalid, NotFound
@@ -52,14 +53,17 @@ def init_app(app: Flask) -> None:
 @bp.get("")
 @requires("view")
 def index() -> str:
-    tasks, text = catalog.listing(), request.args.get("q", "").strip()
-    matching = catalog.matching(tasks, text)
+    tasks = catalog.listing()
+    asked = lists.read(TaskFilter, request.args, viewer.now(), viewer.zone())
+    matching = asked.filter.among(tasks)
     return render_template(
         "tasks/index.html",
         groups=presentation.groups(matching),
         found=len(matching),
         total=len(tasks),
-        q=text,
+        q=asked.filter.q or "",
+        asked=asked,
+        tags=lists.tags(asked, ("q",)),
         failures=catalog.import_failures(),
         not_taken_over=catalog.not_taken_over(),
         ignored=[ignored for ignored in catalog.ignored_configuration() if ignored.matters],
