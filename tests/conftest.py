@@ -180,7 +180,7 @@ def make_ready(common: Path) -> Callable[[Flask], None]:
         app.extensions["tests.limiter"] = dict(vars(limiter))
         make_tables(app)
         with app.app_context():
-            app.extensions["tests.catalog"] = published_by_worker(app)
+            published_by_worker(app)
 
     def make_tables(app: Flask) -> None:
         settings, tables = app.config["SETTINGS"], common / "tables.db"
@@ -351,7 +351,11 @@ def tables() -> tuple[list[Table], Select[Any]]:
 def published_by_worker(app: Flask) -> str:
     """Keep the catalog that a worker which starts now would publish; returns its digest."""
     told = json.loads(json.dumps(own_tasks.document(app)))
-    digest = tasks.digest(told)
+    app.extensions.setdefault("tests.catalog", (tasks.digest(told), told))
+    return keep_catalog(tasks.digest(told), told)
+
+
+def keep_catalog(digest: str, told: dict[str, Any]) -> str:
     assert published.take_in(OWN_APP, digest, told, utcnow()) == []
     published.forget_what_was_read()
     return digest
@@ -380,12 +384,13 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
                 if occupied and table.name not in CATALOG:
                     connection.execute(table.delete())
             digests = set(connection.scalars(select(published.AppCatalog.digest)))
-            if digests != {flask_app.extensions["tests.catalog"]}:
+            ours, told = flask_app.extensions["tests.catalog"]
+            if digests != {ours}:
                 for name in CATALOG:
                     connection.execute(Base.metadata.tables[name].delete())
                 digests.clear()
         if not digests:
-            flask_app.extensions["tests.catalog"] = published_by_worker(flask_app)
+            keep_catalog(ours, told)
         published.forget_what_was_read()
         for reading in READINGS:
             flask_app.extensions.pop(reading, None)

@@ -63,8 +63,9 @@ def publish(app: Flask) -> Publish:
         theirs = celery.Celery(name, broker="redis://127.0.0.1:1/0", set_as_current=False)
         for function in functions:
             theirs.task(name=f"{name}.{function.__name__}", shared=False)(function)
+        for other in [task for task in theirs.tasks if not task.startswith((f"{name}.", "celery."))]:
+            del theirs.tasks[other]
         told = json.loads(json.dumps({"app": name} | tasks.document(theirs), default=str))
-        told["tasks"] = [one for one in told["tasks"] if one["name"].startswith(f"{name}.")]
         if change:
             change(told)
         digest = tasks.digest(told)
