@@ -351,8 +351,10 @@ def tables() -> tuple[list[Table], Select[Any]]:
 def published_by_worker(app: Flask) -> str:
     """Keep the catalog that a worker which starts now would publish; returns its digest."""
     told = json.loads(json.dumps(own_tasks.document(app)))
-    app.extensions.setdefault("tests.catalog", (tasks.digest(told), told))
-    return keep_catalog(tasks.digest(told), told)
+    digest = tasks.digest(told)
+    app.extensions.setdefault("tests.catalog", digest)
+    app.extensions.setdefault("tests.catalog_document", told)
+    return keep_catalog(digest, told)
 
 
 def keep_catalog(digest: str, told: dict[str, Any]) -> str:
@@ -384,13 +386,13 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
                 if occupied and table.name not in CATALOG:
                     connection.execute(table.delete())
             digests = set(connection.scalars(select(published.AppCatalog.digest)))
-            ours, told = flask_app.extensions["tests.catalog"]
+            ours = flask_app.extensions["tests.catalog"]
             if digests != {ours}:
                 for name in CATALOG:
                     connection.execute(Base.metadata.tables[name].delete())
                 digests.clear()
         if not digests:
-            keep_catalog(ours, told)
+            keep_catalog(ours, flask_app.extensions["tests.catalog_document"])
         published.forget_what_was_read()
         for reading in READINGS:
             flask_app.extensions.pop(reading, None)
