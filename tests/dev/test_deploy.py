@@ -1,14 +1,17 @@
 """What deploy/ holds: units for systemd, an image, a compose file, and a script that runs it all."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 import yaml
 
@@ -61,16 +64,36 @@ def test_the_compose_file_starts_every_process() -> None:
     for name in PROCESSES:
         assert services[name]["command"][0] == name
         assert services[name]["restart"] == "unless-stopped"
+        if name != "web":
+            assert health_check(name) == [f"{PROJECT}/bin/celeriac", "health", "--part", name]
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert services["migrate"]["command"] == ["db", "upgrade"]
-    assert {"healthcheck"} <= services["web"].keys() & services["postgres"].keys() & services["valkey"].keys()
+    assert [name for name in services.keys() - {"migrate"} if "healthcheck" not in services[name]] == []
+
+
+def test_the_compose_file_is_as_the_specification_has_it() -> None:
+    """By the schema of github.com/compose-spec/compose-spec (Apache License 2.0)."""
+    schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+    composed = yaml.safe_load((DEPLOY / "compose.yml").read_text())
+    checks = jsonschema_rs.validator_for(schema)
+    assert [error.message for error in checks.iter_errors(composed)] == []
+    composed["services"]["web"]["helthcheck"] = {}
+    assert not checks.is_valid(composed)
+
+
+def health_check(name: str) -> list[str]:
+    """The command by which the compose file asks for the health of a process, for this folder."""
+    services = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+    kind, *command = services[name]["healthcheck"]["test"]
+    assert kind == "CMD"
+    return [word.replace("/srv/celeriac", str(PROJECT)) for word in command]
 
 
 def test_what_the_image_copies_is_there() -> None:
     text = (DEPLOY / "Dockerfile").read_text()
     for line in re.findall(r"^COPY (\S+) ", text, re.MULTILINE):
         assert (PROJECT / line).exists(), line
-    assert text.index("USER celeriac") < text.index("ENTRYPOINT")  # never as root
+    assert text.index("USER 10001") < text.index("ENTRYPOINT")  # never as root
 
 
 def test_every_setting_of_the_files_exists() -> None:
@@ -93,15 +116,11 @@ def test_one_script_starts_shows_and_stops_the_processes(own_redis: RedisServer,
         f"CELERIAC_SECRET_KEY=0123456789abcdef0123456789abcdef\nPORT={port}\n"
     )
     environment = os.environ | {"CELERIAC_ENV": str(settings), "CELERIAC_RUN": str(run)}
+    environment |= dict(line.split("=", 1) for line in settings.read_text().replace("'", "").splitlines())
 
-    def call(*words: str) -> str:
+    def call(*words: str, command: Sequence[str | Path] = (DEPLOY / "processes",)) -> str:
         done = subprocess.run(
-            [DEPLOY / "processes", *words],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+            [*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         return done.stdout + done.stderr
 
@@ -115,6 +134,7 @@ def test_one_script_starts_shows_and_stops_the_processes(own_redis: RedisServer,
         wait_until(healthy, 60)
         states = dict(line.split()[:2] for line in call("status").splitlines())
         assert states == dict.fromkeys(PROCESSES, "RUNNING")
+        assert call(command=health_check("worker")) == f"ok    worker  celery@{socket.gethostname()}\n"
         assert "beat: started" in call("restart", "beat")
         assert (run / "worker.log").stat().st_mode & 0o077 == 0
     finally:
