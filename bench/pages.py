@@ -61,7 +61,7 @@ def _cursor_at(depth: int) -> str:
     run = db.session.scalars(
         select(Run).order_by(Run.created_at.desc(), Run.id.desc()).offset(depth).limit(1)
     ).one()
-    return runs.cursor_of(run)
+    return runs.cursor_of(run, runs.RunFilter())
 
 
 def _sample(now: datetime, condition: Any) -> list[Run]:

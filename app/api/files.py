@@ -52,6 +52,8 @@ class FilesSchema(Schema):
 
 class FolderQuery(Schema):
     folder = Text(load_default="", metadata={"description": "The folder; without it the first root."})
+    q = Text(load_default="", metadata={"description": "A text in the name."})
+    made_by = Text(load_default="", metadata={"description": "The task or user that made the file."})
 
 
 class PathQuery(Schema):
@@ -74,7 +76,7 @@ def init_app(app: Flask) -> None:
 @bp.response(200, FilesSchema)
 def list_files(query: dict[str, Any]) -> files.Listing:
     """What is in a folder: folders by name, then files, the newest first"""
-    return files.listing(query["folder"])
+    return files.listing(query["folder"], query["q"], query["made_by"])
 
 
 @bp.route("/files/content")

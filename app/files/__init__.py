@@ -2,6 +2,7 @@
 
 from app.files.folders import ENTRIES_MAX, Entry, Listing, delete, listing, opened
 from app.files.makers import forget_gone, note_results
+from app.files.makers import names as maker_names
 from app.files.results import named_in
 from app.files.uploads import save
 
@@ -12,6 +13,7 @@ __all__ = [
     "delete",
     "forget_gone",
     "listing",
+    "maker_names",
     "named_in",
     "note_results",
     "opened",

@@ -42,8 +42,11 @@ class Listing:
     left_out: int
 
 
-def listing(path: str = "") -> Listing:
-    """What is in a folder; without a path the first root. Raises `Invalid` and `NotFound`."""
+def listing(path: str = "", q: str = "", made_by: str = "") -> Listing:
+    """What is in a folder; without a path the first root. Raises `Invalid` and `NotFound`.
+
+    With `q` what has it in its name, with `made_by` the files that a task or user of that name made.
+    """
     real = allowed(path, "folder")
     if not real.is_dir():
         if path:
@@ -58,12 +61,22 @@ def listing(path: str = "") -> Listing:
     folders.sort(key=lambda entry: entry.name)
     if not path:
         folders += _other_roots()
+    folders, files = _wanted(folders, q), _wanted(files, q)
+    if made_by:
+        made = makers.paths_of(made_by)
+        folders, files = [], [entry for entry in files if entry.path in made]
     room = max(0, ENTRIES_MAX - len(folders))
     newest = heapq.nlargest(room, files, key=lambda entry: entry.changed_at)
     left_out = len(folders) + len(files) - len(folders[:ENTRIES_MAX]) - len(newest)
-    made_by = makers.of([entry.path for entry in newest])
-    newest = [replace(entry, made_by=made_by.get(entry.path)) for entry in newest]
+    known = makers.of([entry.path for entry in newest])
+    newest = [replace(entry, made_by=known.get(entry.path)) for entry in newest]
     return Listing(named(real) if path else "", _above(real), [*folders[:ENTRIES_MAX], *newest], left_out)
+
+
+def _wanted(entries: list[Entry], q: str) -> list[Entry]:
+    """Those with a text in their names, however it is capitalised."""
+    text = q.strip().casefold()
+    return [entry for entry in entries if text in entry.name.casefold()] if text else entries
 
 
 def opened(path: str) -> tuple[BinaryIO, Entry]:

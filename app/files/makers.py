@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from stat import S_ISREG
 from typing import Any, cast
 
-from sqlalchemy import String, Table, delete, select
+from sqlalchemy import String, Table, delete, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.audit import origin
@@ -19,6 +19,7 @@ from celeriac_agent.settings import OWN_APP
 
 PATH_MAX_BYTES = 1024
 NAMED_MAX = 50  # texts of one result
+NAMES_MAX = 200  # that are offered
 CHECKED_AT_ONCE = 500
 _SLACK_SECONDS = 2.0  # some filesystems and machines have clocks of their own
 
@@ -57,6 +58,19 @@ def of(paths: Collection[str]) -> dict[str, Maker]:
     """What made some files, as far as it is known."""
     rows = db.session.scalars(select(FileMaker).where(FileMaker.path.in_(paths)))
     return {row.path: Maker(row.at, row.run_id, row.task_name, row.user_name) for row in rows}
+
+
+def names() -> list[str]:
+    """The tasks and users that made files, by name."""
+    kinds = (FileMaker.task_name, FileMaker.user_name)
+    rows = [db.session.scalars(select(name).where(name.is_not(None)).distinct()) for name in kinds]
+    return sorted({str(name) for found in rows for name in found})[:NAMES_MAX]
+
+
+def paths_of(name: str) -> set[str]:
+    """The files that a task or a user made."""
+    made = or_(FileMaker.task_name == name, FileMaker.user_name == name)
+    return set(db.session.scalars(select(FileMaker.path).where(made)))
 
 
 def note_upload(path: str, now: datetime) -> None:

@@ -38,7 +38,10 @@ def init_app(app: Flask) -> None:
 @bp.get("")
 @requires("operate")
 def index() -> str:
-    return render_template("files/index.html", folder=files.listing(request.args.get("folder", "")))
+    texts = {name: request.args.get(name, "") for name in ("folder", "q", "made_by")}
+    folder = files.listing(texts["folder"], texts["q"], texts["made_by"])
+    asked = {"texts": texts, "narrowed": bool(texts["q"] or texts["made_by"])}
+    return render_template("files/index.html", folder=folder, asked=asked, makers=files.maker_names())
 
 
 @bp.get("/content")

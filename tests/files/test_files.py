@@ -74,6 +74,36 @@ def test_a_full_folder_says_how_many_older_files_are_left_out(
     assert found.left_out == 3
 
 
+def test_files_are_found_by_name_and_by_what_made_them(
+    root: Path, signed_in: SignedIn, caller: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.files.folders.ENTRIES_MAX", 3)
+    (root / "Reports").mkdir()
+    for number in range(6):
+        (root / f"{number}.csv").write_text("")
+        os.utime(root / f"{number}.csv", (number, number))
+    now = utcnow().timestamp()
+    os.utime(root / "0.csv", (now, now))
+    files.note_results([succeeded("run-1", now, "0.csv")])
+    with audit.acting(audit.Origin("ann", "web")):
+        files.save("", "report.txt", BytesIO(b"x"), utcnow())
+
+    def names(**wanted: str) -> list[str]:
+        return [entry.name for entry in files.listing(**wanted).entries]
+
+    assert names(q=" REPORT ") == ["Reports", "report.txt"]
+    assert names(q="1.") == ["1.csv"]  # which is too old for the whole list
+    assert names(made_by="ann") == ["report.txt"]
+    assert names(made_by="sample_tasks.plain", q="csv") == ["0.csv"]
+    assert names(made_by="nobody") == []
+    page = signed_in("operator").get("/files?q=1.&made_by=").text
+    assert ("1.csv" in page, "2.csv" in page) == (True, False)
+    assert re.findall(r"<option >([^<]+)</option>", page) == ["ann", "sample_tasks.plain"]
+    assert "No file matches" in signed_in("operator").get("/files?made_by=nobody").text
+    found = caller("operator").get("/files?made_by=ann").json["items"]
+    assert [one["path"] for one in found] == ["report.txt"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
