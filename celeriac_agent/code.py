@@ -14,7 +14,7 @@ FILES_MAX = 5000
 def code_version(app: Celery) -> str:
     """Of the packages that hold the app's tasks, as their files are when it is first asked; "" for none."""
     found = hashlib.sha256()
-    paths = sorted({path for name in _modules(app) for path in _files(name)})
+    paths = sorted({path for place in _places(app) for path in _files(place)})
     for path in paths[:FILES_MAX]:
         try:
             text = path.read_bytes()
@@ -28,11 +28,19 @@ def _modules(app: Celery) -> "set[str]":
     return {str(task.__module__) for name, task in app.tasks.items() if not name.startswith("celery.")}
 
 
-def _files(module: str) -> "list[Path]":
-    """The files of a module's outermost package, or the one of a module that is in none."""
-    top = sys.modules.get(module.partition(".")[0])
-    own = getattr(sys.modules.get(module), "__file__", None)
-    package = getattr(top, "__file__", None) if hasattr(top, "__path__") else None
-    if package:
-        return [path for path in Path(package).parent.rglob("*.py") if path.is_file()]
-    return [Path(own)] if own else []
+def _places(app: Celery) -> "set[Path]":
+    """The folder of the outermost package of each, or the file of a module that is in none."""
+    found = set()
+    for name in _modules(app):
+        top, own = sys.modules.get(name.partition(".")[0]), sys.modules.get(name)
+        package = getattr(top, "__file__", None) if hasattr(top, "__path__") else None
+        file = getattr(own, "__file__", None)
+        if package:
+            found.add(Path(package).parent)
+        elif file:
+            found.add(Path(file))
+    return found
+
+
+def _files(place: Path) -> "list[Path]":
+    return [path for path in place.rglob("*.py") if path.is_file()] if place.is_dir() else [place]

@@ -78,6 +78,7 @@ READINGS = (
 )
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = (
+    "tests/beside/",
     "tests/docs/test_docs.py::test_what_a_page_says",
     "tests/dev/",
     "tests/rabbitmq/",
@@ -458,9 +459,9 @@ def row(app: Flask) -> Callable[[str], Run]:
 
 
 @pytest.fixture(scope="session")
-def launcher() -> Iterator[Launcher]:
+def launcher(common: Path) -> Iterator[Launcher]:
     """Starts processes that need not import everything first."""
-    made = Launcher()
+    made = Launcher(common)
     yield made
     made.close()
 
@@ -508,6 +509,7 @@ class Processes:
             hostname,
             "-l",
             "INFO",
+            "--without-mingle",  # it would wait a second for other workers
             *(options or ("-c", "2")),
         )
         wait_until(lambda: self.heard(hostname) > before, 60)

@@ -1,22 +1,28 @@
 """Starts the project's commands by forking one process that has imported them all.
 
 A worker that starts from nothing spends two seconds on imports; a fork of this process is at work after a
-fraction of that. `python launcher.py` is that process; `Launcher` and `Launched` are its other end, in the
-tests. bin/dev, which has tests of its own, starts every process from nothing.
+fraction of that. `python launcher.py ADDRESS` is that process; `Launcher` and `Launched` are its other end,
+in the tests. bin/dev, which has tests of its own, starts every process from nothing.
+
+`python launcher.py ADDRESS plain` has imported Celery alone, and cannot find Celeriac: for other projects.
 """
 
+import fcntl
 import gc
 import json
 import os
 import pkgutil
+import runpy
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from io import TextIOWrapper
@@ -24,9 +30,9 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
-COMMANDS = ("celery", "flask")
+IDLE_SECONDS = 5.0  # without anybody who needs it
 # What commands import only when they run.
-LATE = (
+LATE_IN_CELERY = (
     "celery.apps.beat",
     "celery.apps.worker",
     "celery.bin.celery",
@@ -34,12 +40,23 @@ LATE = (
     "celery.concurrency.solo",
     "celery.concurrency.thread",
     "celery.worker.consumer",
-    "kombu.transport.pyamqp",
     "kombu.transport.redis",
+)
+LATE = (
+    *LATE_IN_CELERY,
+    "kombu.transport.pyamqp",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
 )
+
+
+@contextmanager
+def locked(address: str | Path) -> Iterator[None]:
+    """Nobody else looks for the server there, or ends it, meanwhile."""
+    with open(f"{address}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Launched:
@@ -76,18 +93,20 @@ class Launched:
 
 
 class Launcher:
-    """The process that is forked, and what it has told."""
+    """The process that is forked, and what it has told; all of pytest's workers share it."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).resolve())],
-            cwd=PROJECT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
-        self._asked: deque[Launched] = deque()
-        self._running: dict[int, Launched] = {}  # by process id, which the system gives out again
+    def __init__(self, folder: Path, kind: str = "", python: Path = Path(sys.executable)) -> None:
+        address = folder / f"launcher{kind}"
+        self._server = socket.socket(socket.AF_UNIX)
+        with locked(address):
+            try:
+                self._server.connect(str(address))
+            except OSError:
+                kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+                command = [python, str(Path(__file__).resolve()), str(address), *([kind] if kind else [])]
+                subprocess.run(command, cwd=PROJECT, env=kept, check=True, stdin=subprocess.DEVNULL)
+                self._server.connect(str(address))
+        self._started: dict[int, Launched] = {}  # by number: the system gives out its own again
         self._rest = b""
 
     def start(
@@ -100,19 +119,22 @@ class Launcher:
     ) -> Launched:
         """A process with a session of its own, as `subprocess.Popen(…, start_new_session=True)` makes it.
 
-        `constants` are other values for constants of modules there: `{"app.beat.WAIT_SECONDS": 0.1}`.
+        The command is a script of an installed package, or `python` and a file. `constants` are other
+        values for constants of modules there: `{"app.beat.WAIT_SECONDS": 0.1}`.
         """
-        assert self._process.stdin
+        log.touch()  # so that it can be read before the process writes to it
+        started = Launched(self, log)
+        number = len(self._started)
+        self._started[number] = started
         request: dict[str, Any] = {
+            "number": number,
             "command": command,
             "log": str(log),
             "environment": environment,
             "cwd": str(cwd),
         }
         request |= {"constants": dict(constants or {})}
-        started = Launched(self, log)
-        self._asked.append(started)
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._server.sendall(json.dumps(request).encode() + b"\n")
         deadline = time.monotonic() + 60
         while not started.pid:
             assert time.monotonic() < deadline, "nothing was started"
@@ -121,27 +143,18 @@ class Launcher:
 
     def listen(self, seconds: float) -> None:
         """Take in what the process tells within that time."""
-        assert self._process.stdout
-        pipe = self._process.stdout.fileno()
-        if not select.select([pipe], [], [], seconds)[0]:
+        if not select.select([self._server], [], [], seconds)[0]:
             return
-        told = os.read(pipe, 65536)
-        assert told, "the launcher has ended"
-        *lines, self._rest = (self._rest + told).split(b"\n")
+        read = self._server.recv(65536)
+        assert read, "the launcher has ended"
+        *lines, self._rest = (self._rest + read).split(b"\n")
         for line in lines:
-            pid, code = json.loads(line)
-            if code is None:
-                self._running[pid] = self._asked.popleft()
-                self._running[pid].pid = pid
-            else:
-                self._running.pop(pid).returncode = code
+            number, pid, code = json.loads(line)
+            self._started[number].pid, self._started[number].returncode = pid, code
 
     def close(self) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.wait(20)
-        self._process.stdout.close()
+        """It ends when nobody needs it any more."""
+        self._server.close()
 
 
 def warm_up() -> None:
@@ -156,44 +169,95 @@ def warm_up() -> None:
         import_module(name)
     for found in pkgutil.walk_packages(app.library.__path__, "app.library."):
         import_module(found.name)
+    settle()
+
+
+def warm_up_plain() -> None:
+    """Import what every project with Celery and Redis imports, whatever its version."""
+    for name in LATE_IN_CELERY:
+        import_module(name)
+    settle()
+
+
+def settle() -> None:
+    """Before the first fork: what is there is shared with all that come."""
     assert threading.active_count() == 1, "a process with threads cannot be forked"
     gc.collect()
     gc.freeze()
 
 
-def serve() -> dict[str, Any]:
-    """Fork a process for each request that is read; returns in the new process, with its request."""
-    running: set[int] = set()
+class Server:
+    """Forks a process for each request of its clients; a client that is gone leaves none behind."""
 
-    def tell(pid: int, code: int | None) -> None:
-        os.write(1, json.dumps([pid, code]).encode() + b"\n")
+    def __init__(self, address: str) -> None:
+        self._address = address
+        Path(address).unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(address)
+        self._listener.listen()
+        self._clients: dict[socket.socket, bytes] = {}  # what they have said of a line so far
+        self._running: dict[int, tuple[socket.socket, int]] = {}  # who asked for it, and its number
 
-    def bury(*_: Any) -> None:
-        while running:
+    def serve(self) -> dict[str, Any]:
+        """Returns in each new process, with its request."""
+        woken, wakes = socket.socketpair()
+        wakes.setblocking(False)
+        signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        own = [self._listener, woken]
+        while True:
+            ready = select.select([*own, *self._clients], [], [], None if self._clients else IDLE_SECONDS)[0]
+            if not ready and not self._clients:
+                self._end()
+            if woken in ready:
+                woken.recv(4096)
+                self._bury()
+            if self._listener in ready:
+                self._clients[self._listener.accept()[0]] = b""
+            for client in [one for one in ready if one in self._clients]:
+                for request in self._requests(client):
+                    pid = os.fork()
+                    if pid == 0:
+                        signal.set_wakeup_fd(-1)
+                        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                        for held in (*own, wakes, *self._clients):
+                            held.close()
+                        return request
+                    self._running[pid] = (client, request["number"])
+                    self._tell(client, request["number"], pid, None)
+
+    def _requests(self, client: socket.socket) -> list[dict[str, Any]]:
+        try:
+            read = client.recv(65536)
+        except ConnectionError:
+            read = b""
+        if not read:
+            del self._clients[client]
+            client.close()
+            for pid in [pid for pid, (owner, _) in self._running.items() if owner is client]:
+                os.kill(pid, signal.SIGKILL)
+            return []
+        *lines, self._clients[client] = (self._clients[client] + read).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def _bury(self) -> None:
+        while self._running:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            running.discard(pid)
-            tell(pid, os.waitstatus_to_exitcode(status))
+            client, number = self._running.pop(pid)
+            if client in self._clients:
+                self._tell(client, number, pid, os.waitstatus_to_exitcode(status))
 
-    signal.signal(signal.SIGCHLD, bury)
-    rest = b""
-    while read := os.read(0, 65536):
-        *lines, rest = (rest + read).split(b"\n")
-        for line in lines:
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # it is born before it ends
-            pid = os.fork()
-            if pid == 0:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-                request: dict[str, Any] = json.loads(line)
-                return request
-            running.add(pid)
-            tell(pid, None)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    for pid in running:
-        os.kill(pid, signal.SIGKILL)
-    os._exit(0)
+    def _tell(self, client: socket.socket, *what: int | None) -> None:
+        with suppress(ConnectionError):  # the next look finds that it is gone
+            client.sendall(json.dumps(what).encode() + b"\n")
+
+    def _end(self) -> None:
+        with locked(self._address):
+            if not select.select([self._listener], [], [], 0)[0]:
+                Path(self._address).unlink()
+                os._exit(0)
 
 
 def become(request: dict[str, Any]) -> Callable[[], Any]:
@@ -217,14 +281,27 @@ def become(request: dict[str, Any]) -> Callable[[], Any]:
         module, constant = path.rsplit(".", 1)
         assert hasattr(import_module(module), constant), path
         setattr(import_module(module), constant, value)
-    name = request["command"][0]
-    sys.argv = [str(Path(sys.executable).parent / name), *request["command"][1:]]
-    (entry,) = entry_points(group="console_scripts", name=name)
-    loaded: Callable[[], Any] = entry.load()
+    name, *arguments = request["command"]
+    if name == "python":
+        sys.argv = arguments
+        sys.path.insert(0, str(Path(arguments[0]).resolve().parent))
+        return partial(run_script, arguments[0])
+    sys.argv = [str(Path(sys.executable).parent / name), *arguments]
+    loaded: Callable[[], Any] = SCRIPTS[name].load()
     return loaded
+
+
+def run_script(path: str) -> None:
+    """As `python path` does."""
+    runpy.run_path(path, run_name="__main__")
 
 
 if __name__ == "__main__":
     sys.path.remove(str(Path(__file__).resolve().parent))  # only whoever names it in PYTHONPATH has it
-    warm_up()
-    sys.exit(become(serve())())
+    warm_up_plain() if sys.argv[2:] else warm_up()
+    SCRIPTS = {one.name: one for one in entry_points(group="console_scripts")}  # reading them takes long
+    server = Server(sys.argv[1])
+    if os.fork():  # who waits for this process has its socket now
+        os._exit(0)
+    os.setsid()
+    sys.exit(become(server.serve())())

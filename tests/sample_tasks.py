@@ -80,6 +80,16 @@ def touch_and_sleep(path: str, seconds: float) -> None:
 
 
 @shared_task
+def touch_and_wait(path: str, until: str) -> None:
+    """Append a line to a file, then wait until there is another file."""
+    touch_and_sleep.run(path, 0)
+    for _ in range(1200):
+        if os.path.exists(until):
+            return
+        time.sleep(0.05)
+
+
+@shared_task
 def kill_own_child() -> None:
     """Kill the process that runs it."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -107,6 +117,12 @@ def large_result(size: int) -> str:
 def touch_and_sleep_once(path: str, seconds: float) -> None:
     """The same for a task that may not run twice."""
     touch_and_sleep.run(path, seconds)
+
+
+@shared_task(acks_late=False)
+def touch_and_wait_once(path: str, until: str) -> None:
+    """The same for a task that may not run twice."""
+    touch_and_wait.run(path, until)
 
 
 @shared_task

@@ -2,10 +2,12 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from app.config import Settings
 from app.extensions import db
 from app.web.limits import limiter
 from tests.conftest import FASTER, PROJECT, Processes, RedisServer, wait_until
-from tests.launcher import Launcher
+from tests.launcher import Launched, Launcher
 
 SHOP = """
 import json, logging, os, sys, time
@@ -33,8 +35,10 @@ app.conf.broker_transport_options = {"global_keyprefix": os.environ.get("SHOP_PR
 
 
 @app.task(name="shop.note")
-def note(number, seconds):
+def note(number, seconds, until=""):
     time.sleep(seconds)
+    while until and not os.path.exists(until):
+        time.sleep(0.05)
     with open(os.environ["SHOP_NOTES"], "a") as file:
         file.write(f"{number}\\n")
 
@@ -65,9 +69,10 @@ def fail(password):
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        name, args, kwargs = json.loads(line)
-        print(app.tasks[name].apply_async(args, kwargs).id, flush=True)
+    with open("asked") as asked, open("told", "w") as told:
+        for line in asked:
+            name, args, kwargs = json.loads(line)
+            print(app.tasks[name].apply_async(args, kwargs).id, file=told, flush=True)
 """
 
 
@@ -75,54 +80,60 @@ class Shop:
     """A plain Celery project; each of its runs writes its number on a line."""
 
     def __init__(
-        self,
-        folder: Path,
-        url: str,
-        queue: str = "celery",
-        sender: Any = (),
-        python: Path = Path(sys.executable),
-        **more: str,
+        self, launcher: Launcher, folder: Path, url: str, queue: str = "celery", sender: Any = (), **more: str
     ) -> None:
-        self.folder, self.url, self.queue, self.python = folder, url, queue, python
+        self.folder, self.url, self.queue, self._launcher = folder, url, queue, launcher
         self.notes = folder / "notes"
         folder.mkdir()
         self.notes.touch()
         (folder / "shop.py").write_text(SHOP)
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[Launched] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERIAC_")}
         kept.pop("PYTHONPATH", None)
         self._environment = kept | {"SHOP_BROKER": url, "SHOP_QUEUE": queue, "SHOP_NOTES": str(self.notes)}
         self._environment |= more
-        self._sender = subprocess.Popen(
-            [python, "shop.py"],
-            cwd=folder, env=self._environment | dict(sender),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        for pipe in ("asked", "told"):
+            os.mkfifo(folder / pipe)
+        self._asked = os.open(folder / "asked", os.O_RDWR)  # so that it waits for nobody at the other end
+        self._told = os.open(folder / "told", os.O_RDWR)
+        self._start("sender", ["python", "shop.py"], **dict(sender))
 
-    def worker(self, *options: str, name: str = "shop@here") -> subprocess.Popen[bytes]:
+    def _start(self, name: str, command: list[str], **more: str) -> Launched:
+        log = self.folder / f"{name}-{len(self._running)}.log"
+        self._running.append(self._launcher.start(command, log, self._environment | more, self.folder))
+        return self._running[-1]
+
+    def worker(self, *options: str, name: str = "shop@here") -> Launched:
         """A worker that is ready."""
-        log = self.folder / f"worker-{len(self._running)}.log"
-        command = [str(self.python.with_name("celery")), "-A", "shop", "worker", "-n", name]
-        with log.open("wb") as output:
-            worker = subprocess.Popen(
-                [*command, "-l", "INFO", *(options or ("-c", "2"))],
-                cwd=self.folder, env=self._environment, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # fmt: skip
-        self._running.append(worker)
-        wait_until(lambda: b" ready." in log.read_bytes(), 150)
+        command = [
+            "celery",
+            "-A",
+            "shop",
+            "worker",
+            "-n",
+            name,
+            "-l",
+            "INFO",
+            "--without-mingle",
+            *(options or ("-c", "2")),
+        ]
+        worker = self._start("worker", command)
+        wait_until(lambda: b" ready." in worker.log.read_bytes(), 150)
         return worker
 
-    def send(self, number: int, seconds: float = 0.05) -> str:
-        """Send a run that writes its number, as the project does."""
-        return self.call("shop.note", number, seconds)
+    def send(self, number: int, seconds: float = 0.05, until: str = "") -> str:
+        """Send a run that writes its number, as the project does; not before `go_on(until)`."""
+        return self.call("shop.note", number, seconds, *([str(self.folder / until)] if until else []))
+
+    def go_on(self, until: str) -> None:
+        """Let the runs that wait for this write their numbers."""
+        (self.folder / until).touch()
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> str:
         """Send a run of any of its tasks; returns its id."""
-        assert self._sender.stdin
-        assert self._sender.stdout
-        print(json.dumps([name, args, kwargs]), file=self._sender.stdin, flush=True)
-        return self._sender.stdout.readline().strip()
+        os.write(self._asked, json.dumps([name, args, kwargs]).encode() + b"\n")
+        assert select.select([self._told], [], [], 60)[0], self._running[0].log.read_text()
+        return os.read(self._told, 1000).decode().strip()
 
     def log(self) -> str:
         """What its workers wrote."""
@@ -133,20 +144,30 @@ class Shop:
         return sorted(map(int, self.notes.read_text().split()))
 
     def stop(self) -> None:
-        self._sender.communicate(timeout=60)
-        for worker in self._running:
-            if worker.poll() is None:
-                os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait(10)
+        for process in self._running:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+        for pipe in (self._asked, self._told):
+            os.close(pipe)
+
+
+@pytest.fixture(scope="session")
+def plain_launcher(common: Path) -> Iterator[Launcher]:
+    """Starts processes of projects that have Celery, and cannot import Celeriac."""
+    made = Launcher(common, "plain")
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def shop(tmp_path: Path, own_redis: RedisServer) -> Iterator[Callable[..., Shop]]:
+def shop(tmp_path: Path, own_redis: RedisServer, plain_launcher: Launcher) -> Iterator[Callable[..., Shop]]:
     """Makes the project on a Redis of the test's own, or elsewhere: `shop(queue="default")`."""
     made: list[Shop] = []
 
-    def make(url: str = "", **options: Any) -> Shop:
+    def make(url: str = "", launcher: Launcher = plain_launcher, **options: Any) -> Shop:
         found = Shop(
+            launcher,
             tmp_path / f"shop-{len(made)}",
             url or own_redis.url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host="),
             **options,
@@ -202,6 +223,7 @@ def celeriac_on(
         processes.constants = FASTER | {
             "app.workers.deaths.ORPHAN_SECONDS": 2.0,
             "app.celery.heartbeat.OTHER_APP_SECONDS": 0.5,
+            "app.recorder.recorder.STRANGERS_SECONDS": 0.5,
         }
         made.append(Celeriac(app, processes))
         return made[-1]
@@ -247,29 +269,32 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The agent's wheel."""
     folder = tmp_path_factory.mktemp("agent")
     shutil.copytree(PROJECT / "celeriac_agent", folder / "source")
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-    built = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(folder / "source")]
-    subprocess.run([*pip, *built], check=True)
+    pip("wheel", "--no-deps", "--no-build-isolation", "-w", folder, folder / "source")
     (wheel,) = folder.glob("*.whl")
     return wheel
+
+
+def pip(*arguments: str | Path) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", *arguments], check=True)
 
 
 @pytest.fixture(scope="session")
 def agent(wheel: Path) -> Path:
     """The folder into which the agent's wheel was installed, and nothing else."""
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
     site = wheel.parent / "site"
-    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    pip("install", "--no-deps", "--target", site, wheel)
     return site
 
 
 @pytest.fixture(scope="session")
-def old_python(wheel: Path) -> Path:
-    """The Python of an environment with Celery 5.3 and the agent, as a team may have had it for years."""
+def old_launcher(wheel: Path) -> Iterator[Launcher]:
+    """Starts processes in an environment with Celery 5.3 and the agent, as a team may have it for years."""
     folder = wheel.parent / "old"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    pip = [str(python), "-m", "pip", "-q", "--disable-pip-version-check", "install"]
     # What there was at its time: its own requirements have no upper end, and newer ones do not fit it.
-    subprocess.run([*pip, "celery==5.3.6", "kombu==5.3.7", "redis<5.1", "setuptools", str(wheel)], check=True)
-    return python
+    wanted = ("celery==5.3.6", "kombu==5.3.7", "redis<5.1", "setuptools", wheel)
+    pip("--python", python, "install", "--no-compile", *wanted)
+    made = Launcher(folder, "plain", python)
+    yield made
+    made.close()

@@ -72,20 +72,22 @@ def ran(theirs: Any) -> list[int]:
 @pytest.mark.parametrize("environment", ["new", "old"])
 def test_pause_hold_and_order(beside: Make, request: pytest.FixtureRequest, environment: str) -> None:
     if environment == "old":
-        _, theirs = beside(python=request.getfixturevalue("old_python"))
+        _, theirs = beside(launcher=request.getfixturevalue("old_launcher"))
     else:
         _, theirs = beside(PYTHONPATH=str(request.getfixturevalue("agent")))
     with pytest.raises(Conflict, match="No worker is known"):
         brokers.pause("shop", "celery", "ann", "", utcnow())
     theirs.worker("-c", "1", "--prefetch-multiplier", "4")
-    theirs.send(0, 4)
+    theirs.send(0, 0, until="all is asked")
     wait_until(lambda: in_hand() == 1 and not line(), 30)
     sent = {number: theirs.send(number, 0) for number in (1, 2, 3)}
     assert line() == [1, 2, 3]  # one message a free slot, whatever the project says
     wait_until(lambda: brokers.management(brokers.find("shop"), "celery", utcnow()).obeys, 30)
+    wait_until(lambda: [state(run_id) for run_id in sent.values()] == [states.PENDING] * 3)
     brokers.pause("shop", "celery", "ann", "deploy", utcnow())
     brokers.move("shop", "celery", sent[3], utcnow(), to="front")
     brokers.hold("shop", "celery", sent[2], "ann", "wait", utcnow())
+    theirs.go_on("all is asked")
     wait_until(lambda: ran(theirs) == [0] and not in_hand(), 30)
     heard = heartbeats.app_workers(broker.client(), utcnow())[0].heartbeat_at
     wait_until(lambda: heartbeats.app_workers(broker.client(), utcnow())[0].heartbeat_at > heard, 30)
@@ -93,7 +95,7 @@ def test_pause_hold_and_order(beside: Make, request: pytest.FixtureRequest, envi
 
     assert brokers.resume("shop", "celery", utcnow())
     wait_until(lambda: ran(theirs) == [0, 3, 1], 30)
-    assert state(sent[2]) in (states.HELD, None)
+    assert state(sent[2]) == states.HELD
     brokers.release("shop", "celery", sent[2], utcnow())
     wait_until(lambda: ran(theirs) == [0, 3, 1, 2], 30)
 
@@ -109,12 +111,13 @@ def test_pause_hold_and_order(beside: Make, request: pytest.FixtureRequest, envi
 def test_what_a_killed_worker_had_is_given_out_again(beside: Make, agent: Path) -> None:
     _, theirs = beside(PYTHONPATH=str(agent))
     worker = theirs.worker("-c", "2", name="one@here")
-    first = {number: theirs.send(number, 3) for number in (1, 2)}
+    first = {number: theirs.send(number, 0, until="killed") for number in (1, 2)}
     wait_until(lambda: in_hand() == 2, 30)
     for number in (3, 4):
         theirs.send(number, 0)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait(10)
+    theirs.go_on("killed")
     wait_until(lambda: line() in ([1, 2, 3, 4], [2, 1, 3, 4]), 60)
     wait_until(lambda: [state(run_id) for run_id in first.values()] == [states.PENDING] * 2, 60)
     theirs.worker("-c", "1", name="two@here")

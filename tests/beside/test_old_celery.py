@@ -17,10 +17,11 @@ from app.extensions import db
 from app.runs import RunRequest, states
 from app.runs.models import Run
 from tests.conftest import RedisServer, wait_until
+from tests.launcher import Launcher
 
 Make = Callable[..., Any]
-AWAY_SECONDS = 30.0
-SENT = 300
+AWAY_SECONDS = 4.0
+SENT = 150
 
 
 @pytest.fixture
@@ -43,13 +44,13 @@ def known() -> catalog.TaskInfo | None:
 
 
 def test_every_run_is_told_whatever_is_away_and_runs_can_be_asked_for_here(
-    shop: Make, celeriac_on: Make, own_redis: RedisServer, their_redis: RedisServer, old_python: Path
+    shop: Make, celeriac_on: Make, own_redis: RedisServer, their_redis: RedisServer, old_launcher: Launcher
 ) -> None:
     url = their_redis.url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
     ours = celeriac_on(own_redis.url, BROKERS=f"shop={url}")
     recorder = ours.processes.recorder()
     theirs = shop(
-        url, python=old_python, SHOP_PREFIX="shop:",
+        url, launcher=old_launcher, SHOP_PREFIX="shop:",
         CELERY_LOADER="celeriac_agent:Loader", CELERIAC_AGENT_URL=own_redis.url,
     )  # fmt: skip
     theirs.worker("-c", "2")
@@ -85,7 +86,7 @@ def test_every_run_is_told_whatever_is_away_and_runs_can_be_asked_for_here(
 
 
 def test_what_a_killed_worker_had_is_said(
-    shop: Make, celeriac_on: Make, own_redis: RedisServer, their_redis: RedisServer, old_python: Path
+    shop: Make, celeriac_on: Make, own_redis: RedisServer, their_redis: RedisServer, old_launcher: Launcher
 ) -> None:
     """Its tasks acknowledge late: the broker gives the run back, later."""
     url = their_redis.url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
@@ -93,7 +94,7 @@ def test_what_a_killed_worker_had_is_said(
     ours.processes.constants |= {"app.workers.deaths.APP_DEAD_SECONDS": 5.0}
     ours.processes.recorder()
     theirs = shop(
-        url, python=old_python,
+        url, launcher=old_launcher,
         CELERY_WORKER_INCLUDE="celeriac_agent", CELERIAC_AGENT_URL=own_redis.url,
     )  # fmt: skip
     worker = theirs.worker("-c", "1")

@@ -2,14 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
-pytestmark = pytest.mark.process
+from tests.conftest import PROJECT
+from tests.launcher import Launcher
+
+Told = Callable[..., dict[str, Any]]
 TOLD = """
 import json, sys
 from app import create_app, own_tasks
@@ -35,17 +37,25 @@ with app.app_context():
 """
 
 
-def told(folder: Path, tasks: str, **environment: str) -> dict:  # type: ignore[type-arg]
+@pytest.fixture
+def told(tmp_path: Path, launcher: Launcher) -> Told:
     """What a process of ours says that is started in the folder of a project."""
-    (folder / "data").mkdir(exist_ok=True)
-    (folder / "data" / "told.py").write_text(TOLD)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CELERIAC_", "DJANGO"))}
-    kept |= {"PYTHONPATH": f"{PROJECT}:{folder}"} | environment
-    command = [sys.executable, str(folder / "data" / "told.py"), str(folder / "data"), tasks]
-    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found: dict = json.loads(done.stdout.splitlines()[-1])  # type: ignore[type-arg]
-    return found
+    (tmp_path / "data").mkdir()
+    script = tmp_path / "data" / "told.py"
+    script.write_text(TOLD)
+
+    def ask(tasks: str, **environment: str) -> dict[str, Any]:
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("CELERIAC_", "DJANGO"))
+        }
+        kept |= {"PYTHONPATH": f"{PROJECT}:{tmp_path}"} | environment
+        log = tmp_path / "data" / "log"
+        process = launcher.start(["python", str(script), str(tmp_path / "data"), tasks], log, kept, tmp_path)
+        assert process.wait() == 0, log.read_text()
+        found: dict[str, Any] = json.loads(log.read_text().splitlines()[-1])
+        return found
+
+    return ask
 
 
 @pytest.fixture
@@ -74,8 +84,8 @@ def django_project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_django_project_is_set_up(django_project: Path) -> None:
-    found = told(django_project, "orders.tasks,shop", DJANGO_SETTINGS_MODULE="shop.settings")
+def test_a_django_project_is_set_up(django_project: Path, told: Told) -> None:
+    found = told("orders.tasks,shop", DJANGO_SETTINGS_MODULE="shop.settings")
     assert found["checks"]["task modules"] == [True, "all can be imported", ""]
     assert found["tasks"]["orders.tasks.count"] == ["delay_on_commit", "progress"]
     ok, detail, hint = found["checks"]["celery objects"]
@@ -84,33 +94,33 @@ def test_a_django_project_is_set_up(django_project: Path) -> None:
     assert "variables of the module" in hint
 
 
-def test_a_django_project_that_is_not_named(django_project: Path) -> None:
-    ok, detail, hint = told(django_project, "orders.tasks")["checks"]["task modules"]
+def test_a_django_project_that_is_not_named(django_project: Path, told: Told) -> None:
+    ok, detail, hint = told("orders.tasks")["checks"]["task modules"]
     assert not ok
     assert detail.startswith("orders.tasks: ImproperlyConfigured: ")
     assert hint == "This is a Django project: set DJANGO_SETTINGS_MODULE, such as shop.settings."
 
 
-def test_a_django_project_that_does_not_start(django_project: Path) -> None:
-    found = told(django_project, "orders.tasks", DJANGO_SETTINGS_MODULE="shop.misspelt")
+def test_a_django_project_that_does_not_start(django_project: Path, told: Told) -> None:
+    found = told("orders.tasks", DJANGO_SETTINGS_MODULE="shop.misspelt")
     ok, detail, hint = found["checks"]["task modules"]
     assert not ok
     assert "DJANGO_SETTINGS_MODULE=shop.misspelt: ModuleNotFoundError" in detail
     assert hint.startswith("Install what the Django project needs beside Celeriac")
 
 
-def test_a_package_of_our_name(tmp_path: Path) -> None:
+def test_a_package_of_our_name(tmp_path: Path, told: Told) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "__init__.py").touch()
     (tmp_path / "app" / "jobs.py").write_text("from celery import shared_task\n")
-    ok, detail, hint = told(tmp_path, "app,app.jobs")["checks"]["task modules"]
+    ok, detail, hint = told("app,app.jobs")["checks"]["task modules"]
     assert not ok
     told_of = [f"{name}: {name} cannot be imported from your folder" for name in ("app", "app.jobs")]
     assert detail == "; ".join(told_of)
     assert hint.startswith("Celeriac's own package is called app, too.")
 
 
-def test_a_celery_object_whose_configuration_counts_elsewhere(tmp_path: Path) -> None:
+def test_a_celery_object_whose_configuration_counts_elsewhere(tmp_path: Path, told: Told) -> None:
     (tmp_path / "team.py").write_text(
         "from celery import Celery\nqueue = Celery('team', broker='redis://127.0.0.1:1/0')\n"
         "queue.conf.beat_schedule = {'nightly': {'task': 'team.work', 'schedule': 60}}\n"
@@ -121,10 +131,10 @@ def test_a_celery_object_whose_configuration_counts_elsewhere(tmp_path: Path) ->
     (tmp_path / "quiet.py").write_text(
         "from celery import Celery\nother = Celery('quiet', broker='redis://127.0.0.1:1/0')\n"
     )
-    ok, detail, _ = told(tmp_path, "team,quiet")["checks"]["celery objects"]
+    ok, detail, _ = told("team,quiet")["checks"]["celery objects"]
     assert not ok
     assert detail == "not used here: broker_url of quiet; beat_schedule (nightly), broker_url of team"
-    ok, detail, hint = told(tmp_path, "jobs")["checks"]["celery objects"]
+    ok, detail, hint = told("jobs")["checks"]["celery objects"]
     assert (ok, detail) == (False, "not used here: beat_schedule (nightly), broker_url of team")
-    ok, detail, hint = told(tmp_path, "quiet")["checks"]["celery objects"]
+    ok, detail, hint = told("quiet")["checks"]["celery objects"]
     assert (ok, detail, hint) == (True, "not used here: broker_url of quiet", "")

@@ -1,19 +1,49 @@
-"""Who imports the code of tasks: a worker. Web, beat, recorder and commands live on what it published."""
+"""What each process imports.
+
+The code of tasks: a worker alone. Web, beat, recorder and commands live on what it published.
+"""
 
 import json
 import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 from app.config import PROJECT_DIR
 
+# Each kind of process is a fork of one that has imported what any of them may.
 LOOK = """
-import json, sys
-{works}
-theirs = ("sample_tasks", "app.alerts.tasks", "app.library.files", "app.library.examples")
-print(json.dumps([name for name in sys.modules if name.startswith(theirs)]))
+import json, os, sys
+from importlib import import_module
+from app import features
+
+
+def look(name, works, unwanted):
+    child = os.fork()
+    if not child:
+        exec(works)
+        found = [module for module in sys.modules if module.startswith(tuple(unwanted))]
+        print(json.dumps([name, found]), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+worker, others = json.loads(sys.argv[2])
+for name in features.PAGES:
+    import_module(name)
+look("worker", *worker)
+for name in (*features.COMMANDS.values(), "app.recorder.recorder", "app.beat.scheduler"):
+    import_module(name)
+for name, (works, unwanted) in others.items():
+    look(name, works, unwanted)
+"""
+TASKS = ("sample_tasks", "app.alerts.tasks", "app.library.files", "app.library.examples")
+# A worker starts without what only a run of some task needs.
+HEAVY = ("PIL", "openpyxl", "bs4", "requests", "alembic", "sqlalchemy.dialects.postgresql")
+WORKER = """
+from app import create_app, own_tasks
+app = create_app(commands=False)
+own_tasks.load(app)
+assert "images.resize_folder" in app.extensions["celery"].tasks
 """
 WORKS = {
     "web": """
@@ -54,9 +84,10 @@ assert "all can be imported" in told.output, told
 }
 
 
-@pytest.mark.parametrize("works", WORKS.values(), ids=list(WORKS))
-def test_only_workers_import_tasks(processes: Any, caller: Any, works: str) -> None:
-    code = [sys.executable, "-c", LOOK.format(works=works), caller("operator").secret]
+def test_only_workers_import_tasks_and_nobody_what_is_heavy(processes: Any, caller: Any) -> None:
+    others = {name: (works, TASKS) for name, works in WORKS.items()}
+    wanted = json.dumps([(WORKER, HEAVY), others])
+    code = [sys.executable, "-c", LOOK, caller("operator").secret, wanted]
     done = subprocess.run(code, cwd=PROJECT_DIR, env=processes.environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == []
+    told = dict(json.loads(line) for line in done.stdout.splitlines() if line.startswith('["'))
+    assert told == {name: [] for name in ("worker", *WORKS)}, done.stderr

@@ -1,8 +1,6 @@
 """Queues that code names are declared by themselves: workers listen to them and pages show them."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from redis import Redis
 
 from app.config import PROJECT_DIR
 from app.heartbeats import WORKERS
+from tests.launcher import Launcher
 
 JOBS = """
 from celery import Celery, shared_task
@@ -68,10 +67,15 @@ with app.app_context():
 """
 
 
-def test_they_are_declared_and_tasks_go_there(with_jobs: dict[str, str]) -> None:
-    look = [sys.executable, "-c", LOOK]
-    done = subprocess.run(look, cwd=PROJECT_DIR, env=with_jobs, capture_output=True, text=True, check=True)
-    declared, queues = json.loads(done.stdout.splitlines()[-1])
+def test_they_are_declared_and_tasks_go_there(
+    with_jobs: dict[str, str], tmp_path: Path, launcher: Launcher
+) -> None:
+    (tmp_path / "look.py").write_text(LOOK)
+    log = tmp_path / "log"
+    look = launcher.start(["python", str(tmp_path / "look.py")], log, with_jobs, PROJECT_DIR)
+    assert look.wait() == 0, log.read_text()
+    said = log.read_text()
+    declared, queues = json.loads(next(line for line in said.splitlines() if line.startswith("[[")))
     assert sorted(declared[4:]) == sorted(NAMED)
     assert queues == {
         "queue_jobs.decorated": "of-decorator",
@@ -80,9 +84,9 @@ def test_they_are_declared_and_tasks_go_there(with_jobs: dict[str, str]) -> None
         "queue_jobs.set_by_settings": "of-details",
         "queue_jobs.bad": "celeriac:workers",  # what is sent there is refused, and no worker listens to it
     }
-    assert "a queue that code names is left out: celeriac:workers is not free" in done.stderr
-    assert "these task_routes cannot be used: 5" in done.stderr
-    assert "these task_routes cannot be used: 'queue_jobs.no_such_function'" in done.stderr
+    assert "a queue that code names is left out: celeriac:workers is not free" in said
+    assert "these task_routes cannot be used: 5" in said
+    assert "these task_routes cannot be used: 'queue_jobs.no_such_function'" in said
 
 
 def test_a_worker_listens_to_them_and_pages_show_them(

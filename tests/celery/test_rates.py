@@ -11,7 +11,8 @@ import pytest
 import redis as redis_client
 from flask import Flask
 
-from app import broker, extensions
+from app import broker, extensions, workers
+from app.clock import utcnow
 from celeriac_agent.stream import STREAM
 
 LIMITED, FREE = "sample_tasks.at_a_rate", "sample_tasks.plain"
@@ -43,41 +44,36 @@ def test_what_stands_behind_goes_past(
     starts = [one["started_at"] for one in told if one["task"] == LIMITED]
     gaps = [later - earlier for earlier, later in pairwise(starts)]
     assert min(gaps) > 0.4
-    assert max(gaps) < 0.8
-    last_free = max(one["at"] for one in told if one["task"] == FREE)
-    assert last_free < starts[3]
+    assert max(one["started_at"] for one in told if one["task"] == FREE) < starts[-1]
 
 
 def test_limited_runs_stay_in_line_and_new_ones_go_past(
     app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
+    workers.set_limits(LIMITED, {"rate_limit": "1/h"}, utcnow())
     processes.worker("-c", "2")
     limited, _ = send(10, 0)
-    eventually(lambda: len(ends(redis)) == 1, 10)
-    line = [one.id for one in broker.page("default", 0, 50)]
-    assert line == limited[-len(line) :]  # in their order, to be seen and moved
-    assert len(line) >= 8
+    eventually(lambda: ends(redis))
+    eventually(lambda: [one.id for one in broker.page("default", 0, 50)] == limited[1:])  # seen, and moved:
     broker.move("default", limited[9], to="front")
-    sent = time.time()
     free = celery_app.send_task(FREE, kwargs={"a": 1}).id
-    eventually(lambda: any(one["id"] == free for one in ends(redis)), 5)
-    (end,) = [one for one in ends(redis) if one["id"] == free]
-    assert end["started_at"] - sent < 0.3
-    eventually(lambda: len(ends(redis)) == 11, 20)
+    eventually(lambda: any(one["id"] == free for one in ends(redis)))
+    line = [limited[9], *limited[1:9]]
+    eventually(lambda: [one.id for one in broker.page("default", 0, 50)] == line)
+    workers.set_limits(LIMITED, {"rate_limit": "20/s"}, utcnow())
+    eventually(lambda: len(ends(redis)) == 11)
     order = [one["id"] for one in ends(redis) if one["task"] == LIMITED]
-    rest = [one for one in order if one != limited[9]]
-    assert rest == limited[:9]
-    assert order.index(limited[9]) < 4
+    assert order == [limited[0], *line]
 
 
 def test_nothing_is_lost_when_the_worker_is_killed(
     app: Flask, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
-    limited, free = send(300, 300)
+    limited, free = send(100, 100)
     known = {*limited, *free}
-    for number in range(3):
+    for number in range(2):
         process = processes.worker("-c", "2", name=f"k{number}")
-        eventually(lambda wanted=60 * (number + 1): len(ends(redis)) >= wanted, 30)
+        eventually(lambda wanted=30 * (number + 1): len(ends(redis)) >= wanted)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
         waiting = {json.loads(raw)["headers"]["id"] for raw in redis.lrange("default\x06\x164", 0, -1)}
@@ -89,18 +85,20 @@ def test_nothing_is_lost_when_the_worker_is_killed(
 def test_a_worker_that_looks_past_does_not_toil(
     app: Flask, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
-    send(2000, 0)
+    send(500, 0)
     process = processes.worker("-c", "2")
-    eventually(lambda: len(ends(redis)) >= 2, 10)
+    eventually(lambda: len(ends(redis)) >= 2)
 
     def used() -> float:
         with open(f"/proc/{process.pid}/stat") as file:
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    before, calls = used(), redis.info("commandstats")["cmdstat_eval"]
-    time.sleep(4)
-    after = redis.info("commandstats")["cmdstat_eval"]
-    assert used() - before < 0.6  # seconds of processor time
-    assert after["usec"] - calls["usec"] < 400_000
-    assert after["calls"] - calls["calls"] < 200
+    def asked() -> int:
+        return int(redis.info("commandstats")["cmdstat_eval"]["calls"])
+
+    started, before, calls = time.monotonic(), used(), asked()
+    time.sleep(3)
+    seconds = time.monotonic() - started
+    assert used() - before < 0.15 * seconds  # of processor time
+    assert asked() - calls < 50 * seconds

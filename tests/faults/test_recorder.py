@@ -18,7 +18,7 @@ from app.runs.models import Run
 from celeriac_agent.stream import STREAM
 
 pytestmark = pytest.mark.database
-RUNS = 400
+RUNS = 150
 
 
 def succeeded() -> int:
@@ -42,8 +42,8 @@ def test_killing_the_recorder_loses_nothing(
     app: Flask, processes: Any, eventually: Callable[..., Any]
 ) -> None:
     processes.worker()
-    sender = send(pause=0.015)
-    for _ in range(4):
+    sender = send(pause=0.02)
+    for _ in range(3):
         recorder = processes.recorder()
         seen = succeeded()
         db.session.rollback()

@@ -1,10 +1,6 @@
 """What every task of the library owes its users: words, bounds, limits, a queue and a line in the docs."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,23 +120,3 @@ def test_bad_arguments_are_refused_before_anything_is_queued(
     with pytest.raises(Invalid) as caught:
         catalog.validate(info, [], arguments)
     assert {key.split(".")[0] for key in caught.value.errors} == {field}
-
-
-def test_loading_the_library_loads_no_heavy_modules(tmp_path: Path) -> None:
-    """A worker starts without Pillow, openpyxl and the like, which a run of theirs imports."""
-    code = (
-        "import sys; from app import create_app, own_tasks; app = create_app(commands=False)\n"
-        "own_tasks.load(app)\n"
-        "assert 'images.resize_folder' in app.extensions['celery'].tasks\n"
-        "heavy = {'PIL', 'openpyxl', 'bs4', 'requests', 'alembic', 'sqlalchemy.dialects.postgresql'}\n"
-        "print(sorted(heavy & sys.modules.keys()))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT_DIR,
-        env=os.environ | {"CELERIAC_DATA_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "[]"

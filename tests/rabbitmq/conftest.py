@@ -21,6 +21,7 @@ from app.extensions import db
 
 DEBIAN = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # the one in the PATH changes to a user of its own
 START_SECONDS = 240
+SPINNING = ("+sbwt", "+sbwtdcpu", "+sbwtdio")
 
 
 class Server:
@@ -46,8 +47,8 @@ class Server:
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_NODENAME": f"celeriac-{self.port}@localhost",
             "RABBITMQ_PID_FILE": str(folder / "pid"),
-            # Erlang's threads do not spin while they have nothing to do.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
+            # Few threads, which do not spin while they have nothing to do.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"+S 1 +SDio 1 +A 1 {' none '.join(SPINNING)} none",
         }
         self._mapper = self._run("epmd", "-port", str(mapper))
         self._node: subprocess.Popen[bytes] | None = None

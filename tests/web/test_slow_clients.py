@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
@@ -39,6 +40,9 @@ def index():
     return f"{request.method} {len(request.get_data())} {request.scheme} {request.script_root}"
 """
 GET, POST, PUT = (line + b" HTTP/1.1\r\nHost: a\r\n" for line in (b"GET /", b"POST /", b"PUT /up?path=x"))
+ANSWER_SECONDS = 30.0
+PATIENT_SECONDS = (600.0, 600.0)
+HASTY_SECONDS = (1.2, 1.8)  # for the headers and for the body
 # What a slow client sends at once, and then again and again.
 SLOW = {
     "nothing": (b"", b""),
@@ -59,29 +63,48 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def small() -> int:
-    """The port of a small app behind gunicorn."""
-    return free_port()
+def configured(folder: Path, headers_seconds: float, body_seconds: float) -> str:
+    """The file of gunicorn's configuration, with other times."""
+    times = f"\nHEADERS_SECONDS, BODY_SECONDS = {headers_seconds}, {body_seconds}\n"
+    (folder / "times.py").write_text(CONFIGURATION.read_text() + times)
+    return str(folder / "times.py")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def arbiter(small: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[bytes]]:
-    """gunicorn's first process, as it is configured, with shorter times."""
-    folder, port = tmp_path_factory.mktemp("small"), small
+def gunicorn(
+    folder: Path, headers_seconds: float, body_seconds: float
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A small app behind gunicorn as it is configured, but for these times; its port and first process."""
+    port = free_port()
     (folder / "small.py").write_text(SMALL_APP)
-    quick = CONFIGURATION.read_text() + "\nHEADERS_SECONDS, BODY_SECONDS = 4.0, 6.0\n"
-    (folder / "quick.py").write_text(quick)
-    command = [sys.executable, "-m", "gunicorn", "-c", "quick.py", "small:app", "--no-control-socket"]
+    times = configured(folder, headers_seconds, body_seconds)
+    command = [sys.executable, "-m", "gunicorn", "-c", times, "small:app", "--no-control-socket"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--bind", f"127.0.0.1:{port}"], cwd=folder, stdout=log, stderr=subprocess.STDOUT
         )
     _wait_for(port)
-    yield process
+    yield port, process
     process.terminate()
     assert process.wait(20) == 0
     assert "Traceback" not in (folder / "log").read_text()
+
+
+@pytest.fixture(scope="module")
+def arbiter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """One that waits for slow clients much longer than any test waits for an answer."""
+    yield from gunicorn(tmp_path_factory.mktemp("small"), *PATIENT_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def small(arbiter: tuple[int, Any]) -> int:
+    return arbiter[0]
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of one that waits for little more than a second."""
+    for port, _ in gunicorn(tmp_path_factory.mktemp("hasty"), *HASTY_SECONDS):
+        yield port
 
 
 def _wait_for(port: int) -> None:
@@ -95,9 +118,9 @@ def _wait_for(port: int) -> None:
             time.sleep(0.1)
 
 
-def answer_of(port: int, sent: bytes, seconds: float = 10.0) -> bytes:
+def answer_of(port: int, sent: bytes) -> bytes:
     """Everything that comes back until the connection ends."""
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS) as client:
         client.sendall(sent)
         found = b""
         while piece := client.recv(65_536):
@@ -105,11 +128,10 @@ def answer_of(port: int, sent: bytes, seconds: float = 10.0) -> bytes:
         return found
 
 
-def seconds_for(port: int, path: str = "/") -> float:
-    started = time.monotonic()
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
-        assert answer.status == 200
-    return time.monotonic() - started
+def answers(port: int, path: str = "/") -> bool:
+    """Whether it answers at all; who is kept waiting by a slow client would not be told in time."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=ANSWER_SECONDS) as answer:
+        return bool(answer.status == 200)
 
 
 @pytest.mark.parametrize("kind", SLOW)
@@ -119,13 +141,10 @@ def test_fifty_slow_connections_keep_nobody_waiting(small: int, kind: str) -> No
     try:
         for client in clients:
             client.sendall(start)
-        taken = []
-        for _ in range(5):
+        for _ in range(3):
             for client in clients:
                 _send(client, drop)
-            taken.append(seconds_for(small))
-            time.sleep(0.1)
-        assert max(taken) < 2.0
+            assert answers(small)
     finally:
         for client in clients:
             client.close()
@@ -138,23 +157,24 @@ def _send(client: socket.socket, drop: bytes) -> None:
         return
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("nothing", 4), ("headers", 4), ("body", 6), ("chunks", 6)])
-def test_what_does_not_come_in_time_is_hung_up_on(small: int, kind: str, limit: float) -> None:
+@pytest.mark.parametrize("kind", ["nothing", "headers", "body", "chunks"])
+def test_what_does_not_come_in_time_is_hung_up_on(hasty: int, kind: str) -> None:
     start, drop = SLOW[kind]
+    limit = HASTY_SECONDS[kind in ("body", "chunks")]
     started = time.monotonic()
-    with socket.create_connection(("127.0.0.1", small), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", hasty)) as client:
         client.sendall(start)
-        client.settimeout(0.3)
+        client.settimeout(0.2)
         while True:
             _send(client, drop)
             try:
                 assert client.recv(1000) == b""
                 break
             except TimeoutError:
-                assert time.monotonic() - started < limit + 10
+                assert time.monotonic() - started < ANSWER_SECONDS
             except ConnectionResetError:
                 break
-    assert time.monotonic() - started >= limit - 0.5
+    assert time.monotonic() - started >= limit - 0.1
 
 
 BODY = b"x" * 1000
@@ -175,7 +195,7 @@ def test_an_upload_is_read_by_its_thread_however_long_it_is(small: int, body: by
 def test_an_upload_is_not_asked_for_before_somebody_reads_it(small: int) -> None:
     asks = b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"
     assert b" 100 " not in answer_of(small, PUT.replace(b"path=x", b"refuse") + asks)
-    with socket.create_connection(("127.0.0.1", small), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", small), timeout=ANSWER_SECONDS) as client:
         client.sendall(PUT + asks)
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"12345")
@@ -236,7 +256,7 @@ def test_requests_on_one_connection_are_answered_in_order(small: int) -> None:
 
 
 def test_who_waits_for_being_told_to_go_on_is_told(small: int) -> None:
-    with socket.create_connection(("127.0.0.1", small), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", small), timeout=ANSWER_SECONDS) as client:
         client.sendall(POST + b"Content-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
         assert client.recv(1000).startswith(b"HTTP/1.1 100 ")
         client.sendall(b"abc")
@@ -248,16 +268,14 @@ def test_who_waits_for_being_told_to_go_on_is_told(small: int) -> None:
 
 @pytest.mark.parametrize("sent", [SLOW["chunks"][0] + b"zz\r\n", SLOW["one header"][0] + b"x" * 70_000])
 def test_what_makes_no_sense_is_hung_up_on(small: int, sent: bytes) -> None:
-    started = time.monotonic()
     assert answer_of(small, sent) == b""
-    assert time.monotonic() - started < 3
 
 
 def test_when_there_are_too_many_connections_the_oldest_silent_one_makes_room(small: int) -> None:
     clients = [socket.create_connection(("127.0.0.1", small)) for _ in range(620)]
     try:
-        assert seconds_for(small) < 2.0
-        clients[0].settimeout(5)
+        assert answers(small)
+        clients[0].settimeout(ANSWER_SECONDS)
         assert clients[0].recv(1) == b""
     finally:
         for client in clients:
@@ -265,25 +283,37 @@ def test_when_there_are_too_many_connections_the_oldest_silent_one_makes_room(sm
 
 
 def test_a_request_that_is_on_its_way_is_answered_while_the_process_is_replaced(
-    small: int, arbiter: subprocess.Popen[bytes]
+    arbiter: tuple[int, subprocess.Popen[bytes]],
 ) -> None:
+    port, process = arbiter
+    first = psutil.Process(process.pid)
     with requests.Session() as session:
-        for number in range(400):
-            if number % 100 == 20:
-                arbiter.send_signal(signal.SIGHUP)
-            assert session.get(f"http://127.0.0.1:{small}/", timeout=10).status_code == 200
-            time.sleep(0.01)
+        for _ in range(2):
+            before = {child.pid for child in first.children()}
+            process.send_signal(signal.SIGHUP)
+            deadline = time.monotonic() + 60
+            while not before.isdisjoint(child.pid for child in first.children()):
+                assert time.monotonic() < deadline
+                assert session.get(f"http://127.0.0.1:{port}/", timeout=ANSWER_SECONDS).status_code == 200
+                time.sleep(0.01)
 
 
-def test_the_web_process_itself(processes: Any, eventually: Callable[..., Any]) -> None:
+def test_the_web_process_itself(processes: Any, tmp_path: Path) -> None:
     port = free_port()
-    web = ["gunicorn", "-c", "app/web/gunicorn.py", "wsgi:app", "--bind", f"127.0.0.1:{port}"]
+    web = [
+        "gunicorn",
+        "-c",
+        configured(tmp_path, *PATIENT_SECONDS),
+        "wsgi:app",
+        "--bind",
+        f"127.0.0.1:{port}",
+    ]
     processes.start("web", *web, "--no-control-socket")
     _wait_for(port)
-    seconds_for(port, "/livez")
+    assert answers(port, "/livez")
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
     for number, client in enumerate(clients):
         client.sendall(SLOW["headers" if number % 2 else "body"][0])
-    assert max(seconds_for(port, "/login") for _ in range(5)) < 2.0
+    assert answers(port, "/login")
     for client in clients:
         client.close()
