@@ -6,13 +6,9 @@ from itertools import islice
 from typing import Any
 
 import pytest
-import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from app import create_app
 from app.api.frame import rest
@@ -77,9 +73,14 @@ def test_a_second_app_makes_the_same_document(app: Flask, document: dict[str, An
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_generated_calls_never_fail(app: Flask, caller: Any, mode: GenerationMode, part: int) -> None:
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+def test_generated_calls_never_fail(app: Flask, caller: Any, mode: str, part: int) -> None:
     """Calls made up from the document, right ones and wrong ones, as an admin: none may answer 500."""
+    # Imported here: it takes a second in each of pytest's workers.
+    import schemathesis
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+
     token = {"Authorization": f"Bearer {caller('admin').secret}", "Accept-Encoding": "identity"}
     checks = [not_a_server_error, content_type_conformance, response_schema_conformance]
     statuses: Counter[int] = Counter()
@@ -87,7 +88,7 @@ def test_generated_calls_never_fail(app: Flask, caller: Any, mode: GenerationMod
     examples = max(1, settings().max_examples // 20)
     for result in islice(operations, part, None, PARTS):
 
-        @given(case=result.ok().as_strategy(generation_mode=mode))
+        @given(case=result.ok().as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
         @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck))
         def call(case: schemathesis.Case) -> None:
             case.headers = {**(case.headers or {}), **token}
@@ -97,4 +98,4 @@ def test_generated_calls_never_fail(app: Flask, caller: Any, mode: GenerationMod
         call()
     assert statuses.total() > 30
     assert 401 not in statuses
-    assert (200 if mode is GenerationMode.POSITIVE else 422) in statuses
+    assert (200 if mode == "positive" else 422) in statuses
