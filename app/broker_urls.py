@@ -41,7 +41,7 @@ def split(url: str) -> tuple[str, dict[str, Any]]:
 def shown(url: str) -> str:
     """Where it is, without user, password and options."""
     parts = map(urlsplit, url.split(";"))
-    return "; ".join(f"{one.scheme}://{one.netloc.rpartition('@')[2]}{one.path}" for one in parts)
+    return "; ".join(f"{part.scheme}://{part.netloc.rpartition('@')[2]}{part.path}" for part in parts)
 
 
 def _without_options(url: str, options: dict[str, Any]) -> str:

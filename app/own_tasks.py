@@ -58,7 +58,7 @@ def load(app: Flask) -> None:
 def document(app: Flask) -> dict[str, Any]:
     """The catalog of our own tasks, as workers of other apps publish theirs."""
     celery_app, settings, loaded = app.extensions["celery"], app.config["SETTINGS"], app.extensions[_LOADED]
-    failed = {one.module for one in loaded["failures"]}
+    failed = {failure.module for failure in loaded["failures"]}
     told: dict[str, Any] = {"app": OWN_APP} | tasks.document(celery_app)
     del told["schedules"]  # these are told below, as they are taken over
     told["delivery"]["setup"] = worker_setup.told(

@@ -136,9 +136,15 @@ def _signature(task: Any) -> tuple[list[str], str, frozenset[str]]:
     except (AttributeError, TypeError, ValueError):  # unknown here, or its code says nothing
         return [], "", frozenset()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    names = [one.name for one in parameters if one.kind in positional]
-    rest = next((one.name for one in parameters if one.kind is inspect.Parameter.VAR_POSITIONAL), "")
-    typed = (one.name for one in parameters if any(kind in str(one.annotation) for kind in _SECRET_TYPES))
+    names = [parameter.name for parameter in parameters if parameter.kind in positional]
+    rest = next(
+        (parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.VAR_POSITIONAL), ""
+    )
+    typed = (
+        parameter.name
+        for parameter in parameters
+        if any(kind in str(parameter.annotation) for kind in _SECRET_TYPES)
+    )
     return names, rest, frozenset(typed)
 
 

@@ -72,7 +72,7 @@ def _problems_of(hint: Any, value: Any) -> list[dict[str, Any]]:
     try:
         adapter.validate_json(json.dumps(value))
     except getattr(sys.modules.get("pydantic_core"), "ValidationError", ()) as error:
-        return [_told(one) for one in error.errors(include_url=False)[:PROBLEMS_MAX]]
+        return [_told(problem) for problem in error.errors(include_url=False)[:PROBLEMS_MAX]]
     return []
 
 
@@ -81,16 +81,16 @@ def _types(task: Any) -> dict[str, Any]:
     if task is None:
         return {}
     hints, types = hints_of(task.run), {}
-    for name, one in inspect.signature(task.run).parameters.items():
+    for name, parameter in inspect.signature(task.run).parameters.items():
         if name in hints:
-            types[name] = _whole(one, hints[name])
+            types[name] = _whole(parameter, hints[name])
     return types
 
 
-def _whole(one: inspect.Parameter, hint: Any) -> Any:
-    if one.kind is one.VAR_POSITIONAL:
+def _whole(parameter: inspect.Parameter, hint: Any) -> Any:
+    if parameter.kind is parameter.VAR_POSITIONAL:
         return list[hint]
-    return dict[str, hint] if one.kind is one.VAR_KEYWORD else hint
+    return dict[str, hint] if parameter.kind is parameter.VAR_KEYWORD else hint
 
 
 def _told(error: Mapping[str, Any]) -> dict[str, Any]:

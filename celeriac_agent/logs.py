@@ -226,7 +226,7 @@ def install(stream: EventStream, max_bytes: int, scrubs_own_log: bool) -> None:
 
 def end(run_id: str, started_at: float | None) -> None:
     """The attempt has ended: its last lines are sent, also one that was printed without its end."""
-    for stream in {id(one): one for one in (sys.stdout, sys.stderr)}.values():
+    for stream in {id(stream): stream for stream in (sys.stdout, sys.stderr)}.values():
         if isinstance(stream, LinesToLogger):
             stream.end_line()
     if _handler is not None and started_at is not None:
@@ -251,7 +251,7 @@ def _size(text: str) -> int:
 
 
 def _add(logger: logging.Logger, **_: Any) -> None:
-    for old in [one for one in logger.handlers if isinstance(one, RunLogHandler)]:
+    for old in [handler for handler in logger.handlers if isinstance(handler, RunLogHandler)]:
         logger.removeHandler(old)
     for other in logger.handlers if _scrubs_own_log else ():
         if not isinstance(other.formatter, ScrubbedFormatter):

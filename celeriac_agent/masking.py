@@ -63,14 +63,14 @@ def secrets_in(
     while pairs:
         name, value, shown = pairs.pop()
         if shown == MASK:
-            found += [(name, str(one)) for one in _leaves(value)]
+            found += [(name, str(leaf)) for leaf in _leaves(value)]
         elif isinstance(shown, Mapping):
             pairs += [(str(key), value[key], shown[key]) for key in shown]
         elif isinstance(shown, list):
             pairs += [(name, *both) for both in zip(value, shown, strict=True)]
         elif isinstance(shown, str) and shown != value:
             passwords = [match["password"] for match in URL_PASSWORD.finditer(value)]
-            found += [(name, text) for one in passwords for text in {one, unquote(one)}]
+            found += [(name, text) for password in passwords for text in {password, unquote(password)}]
     return found
 
 

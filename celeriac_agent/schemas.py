@@ -194,9 +194,13 @@ def _of(hint: Any) -> Schema:
     if hint in _SCALARS:
         return dict(_SCALARS[hint])
     if origin is Literal:
-        return {"enum": [one.value if isinstance(one, enum.Enum) else one for one in arguments]}
+        return {
+            "enum": [
+                argument.value if isinstance(argument, enum.Enum) else argument for argument in arguments
+            ]
+        }
     if origin in _UNIONS:
-        return {"anyOf": [_of(one) for one in arguments]}
+        return {"anyOf": [_of(argument) for argument in arguments]}
     if (origin or hint) in _LISTS or (origin or hint) in _MAPPINGS:
         return _of_container(origin or hint, arguments)
     if isinstance(hint, type) and issubclass(hint, PurePath):

@@ -54,7 +54,7 @@ class Scrubber:
         self._whole = sorted(found, key=len, reverse=True)
         self._parts = sorted(parts, key=len, reverse=True)
         self._within = _within(self._parts)
-        self._short = [_beside(*one) for one in sorted(short)]
+        self._short = [_beside(*pair) for pair in sorted(short)]
         self._short_values = short
 
     def text(self, text: str) -> str:
@@ -78,9 +78,9 @@ class Scrubber:
 
     def _value(self, value: Any, name: str = "") -> Any:
         if isinstance(value, Mapping):
-            return {self.text(key): self._value(one, key) for key, one in value.items()}
+            return {self.text(key): self._value(part, key) for key, part in value.items()}
         if isinstance(value, list):
-            return [self._value(one, name) for one in value]
+            return [self._value(part, name) for part in value]
         if value is None or isinstance(value, bool):
             return value
         if (name, str(value)) in self._short_values:
@@ -95,16 +95,16 @@ def spellings(secret: str) -> set[str]:
     found = set()
     lines = [line.strip() for line in secret.splitlines()]
     parts = [line for line in lines if len(line) >= LINE_FROM] if len(lines) > 1 else []
-    for one in {secret, secret.strip(), *parts}:
-        plain = json.dumps(one)[1:-1]
-        found |= {one, repr(one)[1:-1], repr(one.encode("utf-8", "replace"))[2:-1], plain}
-        found |= {json.dumps(one, ensure_ascii=False)[1:-1], json.dumps(plain)[1:-1]}
-        found |= {quote(one, safe="", errors="replace"), quote(one, errors="replace")}
-        found |= {quote_plus(one, errors="replace"), html.escape(one)}
-        encoded = one.encode("utf-8", "replace")
+    for part in {secret, secret.strip(), *parts}:
+        plain = json.dumps(part)[1:-1]
+        found |= {part, repr(part)[1:-1], repr(part.encode("utf-8", "replace"))[2:-1], plain}
+        found |= {json.dumps(part, ensure_ascii=False)[1:-1], json.dumps(plain)[1:-1]}
+        found |= {quote(part, safe="", errors="replace"), quote(part, errors="replace")}
+        found |= {quote_plus(part, errors="replace"), html.escape(part)}
+        encoded = part.encode("utf-8", "replace")
         found |= {base64.b64encode(encoded).decode().rstrip("=")}
         found |= {base64.urlsafe_b64encode(encoded).decode().rstrip("=")}
-    return {one for one in found if len(one) >= ANYWHERE_FROM}
+    return {text for text in found if len(text) >= ANYWHERE_FROM}
 
 
 def encoded_parts(secret: str) -> set[str]:
@@ -115,7 +115,7 @@ def encoded_parts(secret: str) -> set[str]:
         text = base64.b64encode(b"\0" * before + plain).decode()
         part = text[(before * 8 + 5) // 6 : (before + len(plain)) * 8 // 6]
         found |= {part, part.replace("+", "-").replace("/", "_")}
-    return {one for one in found if len(one) >= ANYWHERE_FROM}
+    return {text for text in found if len(text) >= ANYWHERE_FROM}
 
 
 def _within(parts: Sequence[str]) -> re.Pattern[str]:

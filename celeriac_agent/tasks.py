@@ -72,7 +72,7 @@ def _delivery(app: Celery) -> Facts:
     return {
         "broker": driver,
         "options": {name: options[name] for name in kept if isinstance(options.get(name), (str, list))},
-        "accepts": [str(one) for one in app.conf.accept_content or ()],
+        "accepts": [str(kind) for kind in app.conf.accept_content or ()],
         "priority": app.conf.task_default_priority,
     }
 
@@ -142,12 +142,12 @@ def _retries(task: Task) -> bool:
     """Whether its code retries: by `autoretry_for`, a `max_retries` of its own, or a call of `retry`."""
     if getattr(task, "autoretry_for", ()):
         return True
-    kinds = [one for one in type(task).__mro__ if one.__module__ != Task.__module__]
-    if any("max_retries" in vars(one) for one in kinds):
+    kinds = [base for base in type(task).__mro__ if base.__module__ != Task.__module__]
+    if any("max_retries" in vars(base) for base in kinds):
         return bool(task.max_retries != 0)
     functions = [inspect.unwrap(task.run)]
-    functions += [value for one in kinds for value in vars(one).values() if inspect.isfunction(value)]
-    return any(_calls_retry(getattr(one, "__code__", None)) for one in functions)
+    functions += [value for base in kinds for value in vars(base).values() if inspect.isfunction(value)]
+    return any(_calls_retry(getattr(function, "__code__", None)) for function in functions)
 
 
 def _calls_retry(code: Any) -> bool:
@@ -163,16 +163,16 @@ def _parameters(task: Task) -> "list[Facts] | None":
     except Exception:  # a function may say anything of itself
         return None
     hints: Mapping[str, Any] = hints_of(task.run)
-    return [_parameter(one, hints.get(one.name, one.empty)) for one in found]
+    return [_parameter(parameter, hints.get(parameter.name, parameter.empty)) for parameter in found]
 
 
-def _parameter(one: inspect.Parameter, hint: Any) -> Facts:
-    schema = {} if hint is one.empty else schema_of(hint)
-    secret = is_secret(one.name) or '"password"' in json.dumps(schema)
-    facts = {"name": one.name, "kind": one.kind.name, "schema": schema, "secret": secret}
-    if hint is not one.empty and checks.needed(hint):
+def _parameter(parameter: inspect.Parameter, hint: Any) -> Facts:
+    schema = {} if hint is parameter.empty else schema_of(hint)
+    secret = is_secret(parameter.name) or '"password"' in json.dumps(schema)
+    facts = {"name": parameter.name, "kind": parameter.kind.name, "schema": schema, "secret": secret}
+    if hint is not parameter.empty and checks.needed(hint):
         facts["checks"] = True
-    if one.default is not one.empty:
-        told = {} if secret and one.default not in (None, "") else default_of(one.default, hint)
+    if parameter.default is not parameter.empty:
+        told = {} if secret and parameter.default not in (None, "") else default_of(parameter.default, hint)
         facts |= {"optional": True} | told
     return facts

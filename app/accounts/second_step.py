@@ -206,7 +206,9 @@ def _step_of(secret: str, code: str, now: datetime) -> int | None:
     totp, entered = TOTP(secret, interval=STEP_SECONDS), _plain(code).encode()
     this = int(now.timestamp()) // STEP_SECONDS
     steps = (this + skew for skew in _SKEW)
-    return next((one for one in steps if hmac.compare_digest(totp.generate_otp(one).encode(), entered)), None)
+    return next(
+        (step for step in steps if hmac.compare_digest(totp.generate_otp(step).encode(), entered)), None
+    )
 
 
 def _new_codes(user_id: int) -> list[str]:

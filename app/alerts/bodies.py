@@ -68,9 +68,9 @@ def sign(secret: str, stamp: str, body: bytes) -> str:
 def _webhook(
     channel: AlertChannel, message_id: int, content: Mapping[str, Any], told: Told, now: datetime
 ) -> Post:
-    def item(one: Mapping[str, Any], text: str) -> dict[str, Any]:
-        known = {"subject": one["subject"], "text": text, "since": one["since"]}
-        return known | {"url": address(one["path"]), "facts": one["facts"]}
+    def item(entry: Mapping[str, Any], text: str) -> dict[str, Any]:
+        known = {"subject": entry["subject"], "text": text, "since": entry["since"]}
+        return known | {"url": address(entry["path"]), "facts": entry["facts"]}
 
     firing, recovered = content.get("firing", []), content.get("recovered", [])
     texts = [line.text for line in told.lines]
@@ -151,7 +151,7 @@ def _discord(told: Told) -> dict[str, Any]:
 
 
 def _markdown(text: str) -> str:
-    return "".join(f"\\{one}" if one in "\\[]()*_`~#" else one for one in text)
+    return "".join(f"\\{letter}" if letter in "\\[]()*_`~#" else letter for letter in text)
 
 
 _BODIES: dict[str, Callable[[Told], dict[str, Any]]] = {

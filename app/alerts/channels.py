@@ -119,7 +119,7 @@ def delete(channel_id: int, now: datetime) -> str:
     """Delete a channel that no rule uses; returns its name. Raises `NotFound` and `Conflict`."""
     with transaction() as session:
         row = get(channel_id)
-        used = [one.name for one in session.scalars(select(AlertRule)) if channel_id in one.channels]
+        used = [rule.name for rule in session.scalars(select(AlertRule)) if channel_id in rule.channels]
         if used:
             raise Conflict(_("Rules send there: %(names)s.", names=", ".join(sorted(used))), code="in-use")
         session.delete(row)
@@ -177,13 +177,15 @@ def _checked(values: Mapping[str, Any], row: AlertChannel | None) -> dict[str, A
 
 def recipients(address: str) -> Sequence[str]:
     """The addresses of an e-mail channel."""
-    return list(dict.fromkeys(one.strip() for one in re.split(r"[,;\s]+", address) if one.strip()))
+    return list(
+        dict.fromkeys(receiver.strip() for receiver in re.split(r"[,;\s]+", address) if receiver.strip())
+    )
 
 
 def _address_problem(kind: str, address: str) -> str:
     if kind == EMAIL:
         found = recipients(address)
-        wrong = [one for one in found if not is_mail_address(one)]
+        wrong = [receiver for receiver in found if not is_mail_address(receiver)]
         if wrong:
             return _("%(address)s is no e-mail address.", address=wrong[0][:80])
         return "" if len(found) <= MAILS_MAX else _("At most %(n)s addresses are allowed.", n=MAILS_MAX)

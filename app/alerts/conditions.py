@@ -37,7 +37,12 @@ class Found:
 def find(rule: AlertRule, before: Iterable[AlertState], facts: Facts) -> list[Found]:
     """What is wrong by a rule; `before` is what was. Raises `BrokerUnavailable`: then nobody knows."""
     found = islice(_FINDERS[rule.kind](rule, list(before), facts), SUBJECTS_MOST)
-    return list({one.subject[:255]: replace(one, subject=one.subject[:255]) for one in found}.values())
+    return list(
+        {
+            condition.subject[:255]: replace(condition, subject=condition.subject[:255])
+            for condition in found
+        }.values()
+    )
 
 
 def is_over(rule: AlertRule, state: AlertState, facts: Facts) -> bool:
@@ -82,14 +87,14 @@ def path(*parts: object, **query: object) -> str:
 
 
 def _failures(rule: AlertRule, facts: Facts) -> Iterator[Failure]:
-    for one in facts.failures:
+    for failure in facts.failures:
         if (
-            one.at >= rule.since_at
-            and rule.task_name in (None, one.task_name)
-            and rule.queue in (None, one.queue)
-            and rule.schedule_id in (None, one.schedule_id)
+            failure.at >= rule.since_at
+            and rule.task_name in (None, failure.task_name)
+            and rule.queue in (None, failure.queue)
+            and rule.schedule_id in (None, failure.schedule_id)
         ):
-            yield one
+            yield failure
 
 
 def _failed_runs(rule: AlertRule, task_name: str, error: str | None = None) -> str:
@@ -105,8 +110,8 @@ def _failed_runs(rule: AlertRule, task_name: str, error: str | None = None) -> s
 
 def _run_failed(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     by_task: dict[str, list[Failure]] = defaultdict(list)
-    for one in _failures(rule, facts):
-        by_task[one.task_name].append(one)
+    for failure in _failures(rule, facts):
+        by_task[failure.task_name].append(failure)
     for task_name, failed in by_task.items():
         newest = failed[0]
         told = {"name": task_name, "count": len(failed), "error": newest.error, "run_id": newest.run_id}
@@ -118,8 +123,8 @@ def _run_failed(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iter
 
 
 def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
-    candidates = dict.fromkeys(one.subject for one in before if one.ended_at is None)
-    candidates |= dict.fromkeys(one.task_name for one in _failures(rule, facts))
+    candidates = dict.fromkeys(state.subject for state in before if state.ended_at is None)
+    candidates |= dict.fromkeys(failure.task_name for failure in _failures(rule, facts))
     wanted = number(rule)
     for task_name in candidates:
         ends = facts.last_ends(task_name, rule.queue, rule.schedule_id, wanted)
@@ -132,35 +137,44 @@ def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) ->
 def _new_failure(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     away = timedelta(seconds=threshold(rule))
     seen: set[Key] = set()
-    for one in _failures(rule, facts):
-        known = facts.known_kinds.get(one.key)
+    for failure in _failures(rule, facts):
+        known = facts.known_kinds.get(failure.key)
         last_at = known.seen_at if known else None
-        is_back = known is not None and known.is_back(one.at)
-        if one.key in seen or (last_at is not None and one.at - last_at < away and not is_back):
+        is_back = known is not None and known.is_back(failure.at)
+        if failure.key in seen or (last_at is not None and failure.at - last_at < away and not is_back):
             continue
-        seen.add(one.key)
-        told = {"name": one.task_name, "kind": one.kind, "error": one.error, "back": last_at is not None}
+        seen.add(failure.key)
+        told = {
+            "name": failure.task_name,
+            "kind": failure.kind,
+            "error": failure.error,
+            "back": last_at is not None,
+        }
         if is_back and known and known.closed_by:
             told["closed_by"] = known.closed_by
-        where = path("runs", "failures", known.id) if known else _failed_runs(rule, one.task_name, one.kind)
-        yield Found(f"{one.task_name}: {one.kind}"[:255], one.at, told, where)
+        where = (
+            path("runs", "failures", known.id)
+            if known
+            else _failed_runs(rule, failure.task_name, failure.kind)
+        )
+        yield Found(f"{failure.task_name}: {failure.kind}"[:255], failure.at, told, where)
 
 
 def _schedule_late(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     late = facts.overdue if rule.schedule_id is None else facts.overdue_one(rule.schedule_id)
-    for one in late:
-        seconds = (facts.now - one.due_at).total_seconds()
+    for schedule in late:
+        seconds = (facts.now - schedule.due_at).total_seconds()
         if seconds >= threshold(rule):
-            told = {"name": one.name, "seconds": int(seconds)}
-            where = path("schedules", one.schedule_id)
-            yield Found(str(one.schedule_id), facts.now, told, where, since=one.due_at)
+            told = {"name": schedule.name, "seconds": int(seconds)}
+            where = path("schedules", schedule.schedule_id)
+            yield Found(str(schedule.schedule_id), facts.now, told, where, since=schedule.due_at)
 
 
 def _unfired(rule: AlertRule, fires: list[Unfired], facts: Facts) -> Iterator[Found]:
     by_schedule: dict[int, list[Unfired]] = defaultdict(list)
-    for one in fires:
-        if one.at >= rule.since_at and rule.schedule_id in (None, one.schedule_id):
-            by_schedule[one.schedule_id].append(one)
+    for fire in fires:
+        if fire.at >= rule.since_at and rule.schedule_id in (None, fire.schedule_id):
+            by_schedule[fire.schedule_id].append(fire)
     names = facts.schedule_names(set(by_schedule)) if by_schedule else {}
     for schedule_id, found in by_schedule.items():
         told = {"name": names.get(schedule_id, str(schedule_id)), "count": len(found)}
@@ -168,48 +182,51 @@ def _unfired(rule: AlertRule, fires: list[Unfired], facts: Facts) -> Iterator[Fo
 
 
 def _queue_oldest(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
-    for one in facts.queues:
-        if rule.queue in (None, one.name) and (one.oldest_seconds or 0) >= threshold(rule):
-            told = {"name": one.name, "seconds": int(one.oldest_seconds or 0), "count": one.waiting}
-            yield Found(one.name, facts.now, told, path("queues", one.name), since=one.oldest_at)
+    for queue in facts.queues:
+        if rule.queue in (None, queue.name) and (queue.oldest_seconds or 0) >= threshold(rule):
+            told = {"name": queue.name, "seconds": int(queue.oldest_seconds or 0), "count": queue.waiting}
+            yield Found(queue.name, facts.now, told, path("queues", queue.name), since=queue.oldest_at)
 
 
 def _queue_depth(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
-    for one in facts.queues:
-        if rule.queue in (None, one.name) and one.waiting >= number(rule):
+    for queue in facts.queues:
+        if rule.queue in (None, queue.name) and queue.waiting >= number(rule):
             yield Found(
-                one.name, facts.now, {"name": one.name, "count": one.waiting}, path("queues", one.name)
+                queue.name,
+                facts.now,
+                {"name": queue.name, "count": queue.waiting},
+                path("queues", queue.name),
             )
 
 
 def _queue_paused(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
-    for one in facts.queues:
-        if one.pause is None or rule.queue not in (None, one.name):
+    for queue in facts.queues:
+        if queue.pause is None or rule.queue not in (None, queue.name):
             continue
-        seconds = (facts.now - one.pause.at).total_seconds()
+        seconds = (facts.now - queue.pause.at).total_seconds()
         if seconds >= threshold(rule):
-            told = {"name": one.name, "seconds": int(seconds), "by": one.pause.by, "count": one.waiting}
-            yield Found(one.name, facts.now, told, path("queues", one.name), since=one.pause.at)
+            told = {"name": queue.name, "seconds": int(seconds), "by": queue.pause.by, "count": queue.waiting}
+            yield Found(queue.name, facts.now, told, path("queues", queue.name), since=queue.pause.at)
 
 
 def _queue_unattended(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
-    for one in facts.queues:
-        if not one.unattended or rule.queue not in (None, one.name):
+    for queue in facts.queues:
+        if not queue.unattended or rule.queue not in (None, queue.name):
             continue
-        waits, least = one.oldest_seconds, threshold(rule)
+        waits, least = queue.oldest_seconds, threshold(rule)
         if waits is None or waits >= least:  # where nobody knows since when, it has to be so for as long
-            told = {"name": one.name, "count": one.waiting}
+            told = {"name": queue.name, "count": queue.waiting}
             hold = least if waits is None else 0
-            yield Found(one.name, facts.now, told, path("queues", one.name), one.oldest_at, hold)
+            yield Found(queue.name, facts.now, told, path("queues", queue.name), queue.oldest_at, hold)
 
 
 def _worker_died(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
-    for one in facts.workers:
-        seconds = (facts.now - one.heartbeat_at).total_seconds()
-        if not one.online and one.heartbeat_at >= rule.since_at and seconds >= threshold(rule):
-            told = {"name": one.hostname, "seconds": int(seconds), "count": len(one.running)}
-            where = path("workers", one.hostname, app=one.app)
-            yield Found(one.key, facts.now, told, where, since=one.heartbeat_at)
+    for worker in facts.workers:
+        seconds = (facts.now - worker.heartbeat_at).total_seconds()
+        if not worker.online and worker.heartbeat_at >= rule.since_at and seconds >= threshold(rule):
+            told = {"name": worker.hostname, "seconds": int(seconds), "count": len(worker.running)}
+            where = path("workers", worker.hostname, app=worker.app)
+            yield Found(worker.key, facts.now, told, where, since=worker.heartbeat_at)
 
 
 def _silent(rule: AlertRule, name: str, heard: Mapping[str, datetime], facts: Facts) -> Iterator[Found]:
@@ -223,7 +240,7 @@ def _silent(rule: AlertRule, name: str, heard: Mapping[str, datetime], facts: Fa
 
 def _redis_silent(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     if not facts.redis_answers:
-        since = min((one.since_at for one in before if one.ended_at is None), default=facts.now)
+        since = min((state.since_at for state in before if state.ended_at is None), default=facts.now)
         told = {"name": "Redis", "seconds": int((facts.now - since).total_seconds())}
         yield Found("redis", facts.now, told, since=since, hold=threshold(rule))
 

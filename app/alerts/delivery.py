@@ -45,11 +45,15 @@ def send_due(now: datetime, patience: timedelta = timedelta(0)) -> int:
     ).all()
     if not due:
         return 0
-    here = due if patience or not _is_worker_there(now) else [one for one in due if not _hand_over(one, now)]
+    here = (
+        due
+        if patience or not _is_worker_there(now)
+        else [message for message in due if not _hand_over(message, now)]
+    )
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.rollback()
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:  # one server that hangs does not keep the others waiting
-        list(pool.map(lambda one: _deliver_in(app, one, now), here))
+        list(pool.map(lambda message: _deliver_in(app, message, now), here))
     return len(due)
 
 
@@ -131,7 +135,7 @@ def _is_worker_there(now: datetime) -> bool:
         found: Sequence[heartbeats.Worker] = heartbeats.workers(broker.client(), now)
     except CeleriacError:
         return False
-    return any(one.taking and queue in one.queues for one in found)
+    return any(worker.taking and queue in worker.queues for worker in found)
 
 
 def _hand_over(message_id: int, now: datetime) -> bool:

@@ -64,7 +64,11 @@ class Facts:
     @cached_property
     def failures(self) -> list[Failure]:
         """The newest failures of the last minutes, 2,000 at most, but those of resolved and ignored kinds."""
-        return [one for one in self._read if one.task_name != DELIVERY and one.key not in self.closed]
+        return [
+            failure
+            for failure in self._read
+            if failure.task_name != DELIVERY and failure.key not in self.closed
+        ]
 
     @property
     def failures_are_cut(self) -> bool:
@@ -78,15 +82,15 @@ class Facts:
     @cached_property
     def known_kinds(self) -> dict[Key, KnownKind]:
         """The kinds of the failures above."""
-        keys = sorted({one.key for one in self.failures})
+        keys = sorted({failure.key for failure in self.failures})
         pair = tuple_(FailureKind.task_name, FailureKind.kind)
         rows = db.session.scalars(select(FailureKind).where(pair.in_(keys))) if keys else ()
         return {row.key: KnownKind(row.id, row.seen_at, row.reopened_at, row.state_by) for row in rows}
 
-    def is_unseen(self, one: Failure) -> bool:
+    def is_unseen(self, failure: Failure) -> bool:
         """Whether a failure is newer than the newest of its kind that a turn has seen."""
-        known = self.known_kinds.get(one.key)
-        return known is not None and (known.seen_at is None or known.seen_at < one.at)
+        known = self.known_kinds.get(failure.key)
+        return known is not None and (known.seen_at is None or known.seen_at < failure.at)
 
     def last_ends(
         self, task_name: str, queue: str | None, schedule_id: int | None, number: int = 10
@@ -134,11 +138,14 @@ class Facts:
     @cached_property
     def beats(self) -> dict[str, datetime]:
         """When each beat was last heard of."""
-        return {one.name: one.tick_at for one in heartbeats.beats(broker.client(), self.now)}
+        return {beat.name: beat.tick_at for beat in heartbeats.beats(broker.client(), self.now)}
 
     @cached_property
     def recorders(self) -> dict[str, datetime]:
-        return {one.name: one.heartbeat_at for one in heartbeats.recorders(broker.client(), self.now)}
+        return {
+            recorder.name: recorder.heartbeat_at
+            for recorder in heartbeats.recorders(broker.client(), self.now)
+        }
 
     @cached_property
     def redis_answers(self) -> bool:
@@ -165,4 +172,4 @@ class Facts:
         rows = db.session.execute(
             select(schedules.Schedule.id, schedules.Schedule.name).where(schedules.Schedule.id.in_(ids))
         )
-        return {one.id: one.name for one in rows}
+        return {schedule.id: schedule.name for schedule in rows}

@@ -111,7 +111,7 @@ def firing(now: datetime) -> list[Standing]:
         .where(AlertRule.enabled, AlertRule.id.in_(_firing(now).with_only_columns(AlertState.rule_id)))
         .order_by(AlertRule.name)
     ).all()
-    return [one for one in standing(rules, now) if one.state == "firing"] if rules else []
+    return [rule for rule in standing(rules, now) if rule.state == "firing"] if rules else []
 
 
 def firing_count(now: datetime) -> int:
@@ -361,9 +361,9 @@ def _whole(given: Any, least: int, most: int) -> int:
 
 
 def _channels(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> list[int]:
-    wanted = list(dict.fromkeys(_whole(one, 1, 2**31 - 1) for one in given))
+    wanted = list(dict.fromkeys(_whole(channel_id, 1, 2**31 - 1) for channel_id in given))
     known = set(db.session.scalars(select(AlertChannel.id).where(AlertChannel.id.in_(wanted))))
-    if missing := [str(one) for one in wanted if one not in known]:
+    if missing := [str(channel_id) for channel_id in wanted if channel_id not in known]:
         raise ValueError(_("There is no such channel: %(ids)s.", ids=", ".join(missing)))
     return wanted
 

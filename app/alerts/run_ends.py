@@ -21,7 +21,10 @@ def tell(now: datetime, patience: timedelta = timedelta(0)) -> int:
     `patience` is how much longer they must have been over.
     """
     due = subscriptions.to_mail(now - patience, AT_ONCE)
-    made = [(one.run_id, user.id, _message(one, run, user, now)) for one, run, user in due]
+    made = [
+        (subscription.run_id, user.id, _message(subscription, run, user, now))
+        for subscription, run, user in due
+    ]
     if not made:
         return 0
     count = 0
@@ -49,11 +52,13 @@ def channel_to(message: AlertMessage) -> AlertChannel | None:
     )
 
 
-def _message(one: subscriptions.RunSubscription, run: Run, user: User, now: datetime) -> AlertMessage:
+def _message(
+    subscription: subscriptions.RunSubscription, run: Run, user: User, now: datetime
+) -> AlertMessage:
     content: dict[str, Any] = {
         "what": KIND,
         "at": (run.finished_at or now).isoformat(),
-        "language": one.language,
+        "language": subscription.language,
         "run_id": run.id,
         "task_name": run.task_name,
         "state": run.state,

@@ -66,18 +66,20 @@ def take(now: datetime, patience: timedelta = timedelta(0)) -> int:
 def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, now: datetime) -> None:
     """Bring the states of a rule to what was found; states that are new are added, none is taken away."""
     kind, wrong = KINDS[rule.kind], set()
-    for one in found:
-        wrong.add(one.subject)
-        state = states.get(one.subject)
+    for condition in found:
+        wrong.add(condition.subject)
+        state = states.get(condition.subject)
         if state is None:
-            states[one.subject] = _begun(AlertState(rule_id=rule.id, subject=one.subject), one, now)
+            states[condition.subject] = _begun(
+                AlertState(rule_id=rule.id, subject=condition.subject), condition, now
+            )
         elif state.ended_at is not None:
-            if not kind.event or one.at > state.last_at:
-                _begun(state, one, now)
-        elif kind.event and one.at > state.last_at:
-            state.last_at, state.facts, state.path = one.at, dict(one.facts), one.path
+            if not kind.event or condition.at > state.last_at:
+                _begun(state, condition, now)
+        elif kind.event and condition.at > state.last_at:
+            state.last_at, state.facts, state.path = condition.at, dict(condition.facts), condition.path
         elif not kind.event and (state.told_of_at is None or quiet.is_due_again(rule, now)):
-            state.facts, state.path = dict(one.facts), one.path  # about to be told: as it is now
+            state.facts, state.path = dict(condition.facts), condition.path  # about to be told: as it is now
     for state in states.values():
         if state.ended_at is not None:
             continue
@@ -160,7 +162,7 @@ def _write(found: Mapping[int, Sequence[Found] | None], facts: Facts, now: datet
             made += _address(rule, content, now)
         _keep(rule, states[rule.id], now)
     if any(rule.kind == "new_failure" for rule in known):
-        _note_kinds(one for one in facts.failures if facts.is_unseen(one))
+        _note_kinds(failure for failure in facts.failures if facts.is_unseen(failure))
     if made:
         forget(now)
     return made
@@ -173,10 +175,10 @@ def _states(rule_ids: Sequence[int]) -> dict[int, States]:
     return found
 
 
-def _begun(state: AlertState, one: Found, now: datetime) -> AlertState:
-    state.since_at, state.last_at, state.ended_at = one.since or one.at, one.at, None
-    state.fires_at = now + timedelta(seconds=one.hold)
-    state.facts, state.path = dict(one.facts), one.path
+def _begun(state: AlertState, condition: Found, now: datetime) -> AlertState:
+    state.since_at, state.last_at, state.ended_at = condition.since or condition.at, condition.at, None
+    state.fires_at = now + timedelta(seconds=condition.hold)
+    state.facts, state.path = dict(condition.facts), condition.path
     return state
 
 
@@ -201,8 +203,8 @@ def _item(state: AlertState) -> dict[str, Any]:
 def _address(rule: AlertRule, content: dict[str, Any], now: datetime) -> int:
     """Make a message for each channel of the rule."""
     channels = db.session.scalars(select(AlertChannel).where(AlertChannel.id.in_(rule.channels))).all()
-    for one in channels:
-        db.session.add(message_to(one, content, now, rule))
+    for channel in channels:
+        db.session.add(message_to(channel, content, now, rule))
     return len(channels)
 
 
@@ -235,8 +237,8 @@ def _keep(rule: AlertRule, states: States, now: datetime) -> None:
 
 def _note_kinds(failures: Iterable[runs.Failure]) -> None:
     newest: dict[Key, datetime] = {}
-    for one in failures:
-        newest[one.key] = max(one.at, newest.get(one.key, one.at))
+    for failure in failures:
+        newest[failure.key] = max(failure.at, newest.get(failure.key, failure.at))
     for row in inbox.locked_keys(newest):
         row.seen_at = max(newest[row.key], row.seen_at or newest[row.key])
 

@@ -60,8 +60,10 @@ def tell(content: Mapping[str, Any]) -> Told:
     if content["what"] == "run-ended":
         return _run_ended(content, name, at)
     kind = str(content["kind"])
-    lines = [Line(line(kind, one["facts"]), address(one["path"]), False) for one in content["firing"]]
-    lines += [Line(over(kind, one["facts"]), address(one["path"]), True) for one in content["recovered"]]
+    lines = [Line(line(kind, entry["facts"]), address(entry["path"]), False) for entry in content["firing"]]
+    lines += [
+        Line(over(kind, entry["facts"]), address(entry["path"]), True) for entry in content["recovered"]
+    ]
     notes = []
     if more := content["firing_count"] + content["recovered_count"] - len(lines):
         notes.append(_("and %(n)s more", n=more))

@@ -311,19 +311,21 @@ def _one(row: AlertRule) -> dict[str, Any]:
     return _rule(rules.standing([row], utcnow())[0])
 
 
-def _rule(one: rules.Standing) -> dict[str, Any]:
+def _rule(standing: rules.Standing) -> dict[str, Any]:
     own = {
-        name: getattr(one.rule, name) for name in StoredAlertRuleSchema().fields if hasattr(one.rule, name)
+        name: getattr(standing.rule, name)
+        for name in StoredAlertRuleSchema().fields
+        if hasattr(standing.rule, name)
     }
     firing = [
         {
             "subject": state.subject,
             "since_at": state.since_at,
             "told_of_at": state.told_of_at,
-            "text": words.line(one.rule.kind, state.facts),
+            "text": words.line(standing.rule.kind, state.facts),
             "url": words.address(state.path),
             "facts": state.facts,
         }
-        for state in one.firing
+        for state in standing.firing
     ]
-    return own | {"state": one.state, "firing": firing, "quiet": one.quiet}
+    return own | {"state": standing.state, "firing": firing, "quiet": standing.quiet}

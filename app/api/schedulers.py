@@ -85,7 +85,7 @@ def init_app(app: Flask) -> None:
 @bp.response(200, SchedulersSchema)
 def list_schedulers(query: dict[str, Any]) -> lists.Page[dict[str, Any]]:
     """Other schedulers that are known: by CELERIAC_SCHEDULERS, and apps with the agent"""
-    waiting = {one.taken_from: one.number for one in foreign.waiting()}
+    waiting = {source.taken_from: source.number for source in foreign.waiting()}
     page = lists.page_of_all(foreign.sources(), query["limit"], query["cursor"], lambda source: source.id)
     items = []
     for source in page.items:

@@ -37,11 +37,11 @@ class Deaths:
                 self._steady_since = self._steady_since or time.monotonic()
                 if not dead or time.monotonic() - self._steady_since <= DEAD_SECONDS:
                     return []
-                left = [one for one in broker.unacked().values() if recovery.holder(one) in dead]
+                left = [taken for taken in broker.unacked().values() if recovery.holder(taken) in dead]
         except BrokerUnavailable:
             self._steady_since = None
             raise
-        done = [one.message.id for one in left if _put_right(place, one, now)]
+        done = [taken.message.id for taken in left if _put_right(place, taken, now)]
         with places.at(place):
             recovery.forget(dead)
         if done:

@@ -122,7 +122,7 @@ def _keep(name: str, events: list[dict[str, Any]], now: datetime) -> None:
             beat = {"at": now.timestamp(), "version": event.get("sw_ver")}
             beat |= {key: event.get(key) for key in ("active", "processed")}
             pipe.hset(workers.HEARD + name, event["hostname"], json.dumps(beat))
-    told = [_short(one) for one in events if one["type"].startswith("task-")]
+    told = [_short(event) for event in events if event["type"].startswith("task-")]
     if told:
         pipe.lpush(EVENTS + name, *map(json.dumps, told[-KEPT_EVENTS:]))
         pipe.ltrim(EVENTS + name, 0, KEPT_EVENTS - 1)
@@ -143,8 +143,8 @@ def _events(raw: Any) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError, RecursionError):
         return []
     several = body if isinstance(body, list) else [body]
-    return [one for one in several if isinstance(one, dict) and _is_event(one)]
+    return [event for event in several if isinstance(event, dict) and _is_event(event)]
 
 
-def _is_event(one: dict[str, Any]) -> bool:
-    return isinstance(one.get("type"), str) and isinstance(one.get("hostname"), str)
+def _is_event(event: dict[str, Any]) -> bool:
+    return isinstance(event.get("type"), str) and isinstance(event.get("hostname"), str)

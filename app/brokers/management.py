@@ -32,11 +32,15 @@ class Management:
 
 def management(place: Place, queue: str, now: datetime) -> Management:
     """Who takes from a queue and obeys. Asks the workers, which takes up to a second."""
-    told = [one for one in heartbeats.app_workers(broker.client(), now, place.name) if queue in one.queues]
-    online = [one for one in told if one.online]
+    told = [
+        worker
+        for worker in heartbeats.app_workers(broker.client(), now, place.name)
+        if queue in worker.queues
+    ]
+    online = [worker for worker in told if worker.online]
     # Those that are gone obey again when they are back.
-    obeying = {one.hostname for one in online or told if PAUSE in one.obeys}
-    others = {one.hostname for one in online if PAUSE not in one.obeys}
+    obeying = {worker.hostname for worker in online or told if PAUSE in worker.obeys}
+    others = {worker.hostname for worker in online if PAUSE not in worker.obeys}
     try:
         others |= set(workers.ask(place, now).consumers(queue)) - obeying
         silence = ""

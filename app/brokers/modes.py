@@ -25,7 +25,7 @@ def held(place: Place, queue: str) -> tuple[int, list[ForeignRun]]:
     """How many runs of a queue are held, and those that are held longest."""
     with places.at(place):
         count, longest = broker.held_count(queue), broker.held(queue, 0, HELD_SHOWN)
-    return count, [run_of(place, one.message, held=one) for one in longest]
+    return count, [run_of(place, fact.message, held=fact) for fact in longest]
 
 
 def pause(name: str, queue: str, by: str, words: str, now: datetime) -> Pause:

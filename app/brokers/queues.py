@@ -106,7 +106,7 @@ def in_hand(place: Place, offset: int, limit: int) -> list[ForeignRun]:
     """What workers took and have not acknowledged, those first that were taken longest ago."""
     with places.at(place):
         taken = location.taken(offset, limit)
-    return [run_of(place, one.message, one.taken_at) for one in taken]
+    return [run_of(place, message.message, message.taken_at) for message in taken]
 
 
 def in_hand_count(place: Place) -> int:
@@ -123,7 +123,9 @@ def connections(place: Place) -> int | None:
     except BrokerUnavailable:
         return None
     database = str(broker_db(place))
-    return len([one for one in clients if one.get("cmd") == "brpop" and one.get("db") == database])
+    return len(
+        [client for client in clients if client.get("cmd") == "brpop" and client.get("db") == database]
+    )
 
 
 def broker_db(place: Place) -> int:

@@ -58,13 +58,13 @@ class Answers:
 
     def consumers(self, queue: str) -> list[str]:
         """The workers that say they take from a queue."""
-        return [one.hostname for one in self.workers if queue in one.queues]
+        return [worker.hostname for worker in self.workers if queue in worker.queues]
 
     def holder(self, run_id: str) -> str:
         """The worker that says it has a run; empty when none does."""
-        for one in self.workers:
-            if run_id in one.reserved or any(run_id == found for found, _ in one.running):
-                return one.hostname
+        for worker in self.workers:
+            if run_id in worker.reserved or any(run_id == found for found, _ in worker.running):
+                return worker.hostname
         return ""
 
 
@@ -115,7 +115,7 @@ def command(place: Place, name: str, **arguments: Any) -> None:
 def queues_told(place: Place) -> frozenset[str]:
     """The queues that its workers named when they were last asked."""
     said = current_app.extensions.get(_EXTENSION, {}).get(place.name, (0.0, {}))[1]
-    return frozenset(queue for name, one in said.items() for queue in _worker(name, one, None).queues)
+    return frozenset(queue for name, answer in said.items() for queue in _worker(name, answer, None).queues)
 
 
 def _worker(name: str, said: dict[str, Any] | None, beat: dict[str, Any] | None) -> ForeignWorker:
@@ -126,9 +126,9 @@ def _worker(name: str, said: dict[str, Any] | None, beat: dict[str, Any] | None)
     return ForeignWorker(
         hostname=name,
         answered=bool(said),
-        queues=tuple(sorted(str(one.get("name")) for one in _list(said, "active_queues"))),
-        running=tuple((str(one.get("id")), str(one.get("name"))) for one in _list(said, "active")),
-        reserved=tuple(str(one.get("id")) for one in _list(said, "reserved")),
+        queues=tuple(sorted(str(entry.get("name")) for entry in _list(said, "active_queues"))),
+        running=tuple((str(entry.get("id")), str(entry.get("name"))) for entry in _list(said, "active")),
+        reserved=tuple(str(entry.get("id")) for entry in _list(said, "reserved")),
         pool=str(pool.get("implementation") or "").rpartition(":")[0].rpartition(".")[2],
         slots=pool.get("max-concurrency"),
         versions={"celery": str(beat["version"])} if beat.get("version") else {},
@@ -140,4 +140,4 @@ def _worker(name: str, said: dict[str, Any] | None, beat: dict[str, Any] | None)
 
 def _list(said: Mapping[str, Any], command: str) -> list[dict[str, Any]]:
     value = said.get(command)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

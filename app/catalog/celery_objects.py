@@ -20,15 +20,15 @@ class Ignored:
     @property
     def matters(self) -> bool:
         """Whether something is missing here for it; a broker of its own is only not used."""
-        return any(not one.startswith("broker_url") for one in self.settings)
+        return any(not setting.startswith("broker_url") for setting in self.settings)
 
 
 def ignored(celery_app: Celery, settings: Settings) -> list[Ignored]:
     """The other Celery objects of the process, each with what does not count; call it when all are loaded."""
     read = set(map(id, _of_own_modules(settings)))  # whose routes are taken over
     found = []
-    others = [one for one in _state._get_active_apps() if not isinstance(one, type(celery_app))]
-    for other in sorted(others, key=lambda one: str(one.main)):
+    others = [app for app in _state._get_active_apps() if not isinstance(app, type(celery_app))]
+    for other in sorted(others, key=lambda app: str(app.main)):
         try:
             reasons = tuple(_ignored(celery_app, other, id(other) in read))
         except Exception as error:  # it may be read only now, and is anybody's code

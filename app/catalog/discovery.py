@@ -43,7 +43,7 @@ def load(celery_app: Celery, modules: Sequence[str]) -> list[ImportFailure]:
     _make_working_folder_importable()
     django = _set_up_django() if modules else None
     library = _import(LIBRARY)  # it imports its own tasks, and leaves Pillow and the like until a task runs
-    failures = [one for one in (django, library) if isinstance(one, ImportFailure)]
+    failures = [outcome for outcome in (django, library) if isinstance(outcome, ImportFailure)]
     for name in dict.fromkeys(modules):
         failures += _load_tree(name)
     for failure in failures:

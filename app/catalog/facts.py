@@ -150,20 +150,20 @@ class _Parameters(Sequence[Parameter]):
 def _parameters(told: Any, meanings: Mapping[str, str]) -> tuple[Parameter, ...]:
     """Those that were told; what cannot be read takes anything."""
     try:
-        signature = inspect.Signature([_item(one) for one in told])
+        signature = inspect.Signature([_item(document) for document in told])
         return tuple(
             parameter_of(
                 item,
-                type_of(one.get("schema")),
+                type_of(document.get("schema")),
                 meanings.get(item.name, ""),
-                checks=one.get("checks") is True,
+                checks=document.get("checks") is True,
             )
-            for item, one in zip(signature.parameters.values(), told, strict=True)
+            for item, document in zip(signature.parameters.values(), told, strict=True)
         )
     except (TypeError, ValueError, AttributeError, KeyError):
         return read_parameters(lambda *args, **kwargs: None, read_docstring(""))
 
 
-def _item(one: Mapping[str, Any]) -> inspect.Parameter:
-    default = one.get("default", _NO_DEFAULT) if one.get("optional") else inspect.Parameter.empty
-    return inspect.Parameter(one["name"], _KINDS[one["kind"]], default=default)
+def _item(document: Mapping[str, Any]) -> inspect.Parameter:
+    default = document.get("default", _NO_DEFAULT) if document.get("optional") else inspect.Parameter.empty
+    return inspect.Parameter(document["name"], _KINDS[document["kind"]], default=default)

@@ -309,7 +309,7 @@ def fits(parameter: Parameter, value: Any) -> bool:
     known = {part.name: part for part in parameter.parts}
     if not isinstance(value, dict) or not value.keys() <= known.keys():
         return False
-    return all(_fits_part(known[name], one) for name, one in value.items())
+    return all(_fits_part(known[name], part_value) for name, part_value in value.items())
 
 
 def _fits_part(part: Parameter, value: Any) -> bool:

@@ -49,5 +49,5 @@ def _line(task: Task) -> int:
 def _texts(task: Task) -> Iterator[str]:
     """The summary, each paragraph of the docstring, and what each parameter means."""
     doc = read_docstring(docstring_of(task))
-    said = [doc.summary, *(one.text for one in paragraphs(doc.body))]
-    yield from filter(None, [*said, *(one.description for one in parameters_of(task))])
+    said = [doc.summary, *(paragraph.text for paragraph in paragraphs(doc.body))]
+    yield from filter(None, [*said, *(parameter.description for parameter in parameters_of(task))])

@@ -42,11 +42,13 @@ def _parts(core: Any) -> Iterator[Part]:
         yield from _of_typed_dict(core)
     elif dataclasses.is_dataclass(core):
         hints = typing.get_type_hints(core, include_extras=True)
-        for one in dataclasses.fields(core):
-            if one.init:
-                made = one.default_factory is not dataclasses.MISSING
-                default = one.default if one.default is not dataclasses.MISSING else inspect.Parameter.empty
-                yield Part(one.name, hints[one.name], _SOME if made else default)
+        for field in dataclasses.fields(core):
+            if field.init:
+                made = field.default_factory is not dataclasses.MISSING
+                default = (
+                    field.default if field.default is not dataclasses.MISSING else inspect.Parameter.empty
+                )
+                yield Part(field.name, hints[field.name], _SOME if made else default)
 
 
 def _of_model(name: str, info: FieldInfo) -> Part:

@@ -161,11 +161,11 @@ def _read(connection: Connection, made: Mapping[tuple[Any, ...], TaskInfo]) -> P
     found, among = Published(), celery_app._get_current_object()
     columns = (AppCatalog.digest, AppCatalog.app, AppCatalog.tasks, AppCatalog.delivery, AppCatalog.schedules)
     catalogs = connection.execute(select(*columns).order_by(AppCatalog.seen_at)).all()
-    for one in catalogs:
-        found.catalogs[one.digest] = one.tasks
-        found.delivery[one.app], found.newest[one.app] = one.delivery, one.digest
-        found.schedules[one.app] = one.schedules or {}
-        found.fingerprints.update({(one.app, name): print_ for name, print_ in one.tasks.items()})
+    for document in catalogs:
+        found.catalogs[document.digest] = document.tasks
+        found.delivery[document.app], found.newest[document.app] = document.delivery, document.digest
+        found.schedules[document.app] = document.schedules or {}
+        found.fingerprints.update({(document.app, name): print_ for name, print_ in document.tasks.items()})
     wanted = {(app, name, print_) for (app, name), print_ in found.fingerprints.items()}
     parts = (AppTask.app, AppTask.name, AppTask.fingerprint, AppTask.facts)
     rows = connection.execute(select(*parts).order_by(AppTask.app, AppTask.name)).all()
@@ -193,13 +193,13 @@ def _dropped(catalogs: Sequence[Any], modules: Mapping[tuple[str, str], str]) ->
     """
     loaded: dict[str, set[str]] = {}
     seen: dict[tuple[str, str], bool] = {}
-    for one in reversed(catalogs):
-        newer = loaded.setdefault(one.app, set())
-        for name in one.tasks:
-            module = modules.get((one.app, name), "")
-            seen.setdefault((one.app, name), any(_is_in(module, other) for other in newer))
-        setup = one.delivery.get("setup")
-        newer |= {modules.get((one.app, name), "") for name in one.tasks}
+    for document in reversed(catalogs):
+        newer = loaded.setdefault(document.app, set())
+        for name in document.tasks:
+            module = modules.get((document.app, name), "")
+            seen.setdefault((document.app, name), any(_is_in(module, other) for other in newer))
+        setup = document.delivery.get("setup")
+        newer |= {modules.get((document.app, name), "") for name in document.tasks}
         named = setup.get("modules", ()) if isinstance(setup, Mapping) else ()
         newer |= {f"{module}.*" for module in named}
     return [key for key, gone in seen.items() if gone and key in modules]
@@ -229,7 +229,9 @@ def _forget_old(app: str) -> None:
     for old in kept[KEPT_CATALOGS:]:
         db.session.delete(old)
     if len(kept) > KEPT_CATALOGS:
-        prints: Collection[str] = {one for catalog in kept[:KEPT_CATALOGS] for one in catalog.tasks.values()}
+        prints: Collection[str] = {
+            fingerprint for catalog in kept[:KEPT_CATALOGS] for fingerprint in catalog.tasks.values()
+        }
         gone = delete(AppTask).where(AppTask.app == app, AppTask.fingerprint.not_in(prints))
         db.session.execute(gone.execution_options(synchronize_session=False))
 

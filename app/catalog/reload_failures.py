@@ -18,9 +18,9 @@ KEY = "celeriac:reload-failures"  # hash: machine → the failures of its last t
 def keep(failures: Sequence[ImportFailure]) -> None:
     """What the last try on this machine could not import; nothing once all can be."""
     told = [
-        {"module": one.module, "error": one.error, "traceback": one.traceback}
-        | {"advice": Said.of(one.advice).model_dump()}
-        for one in failures
+        {"module": failure.module, "error": failure.error, "traceback": failure.traceback}
+        | {"advice": Said.of(failure.advice).model_dump()}
+        for failure in failures
     ]
     if told:
         client().hset(KEY, socket.gethostname(), json.dumps(told))
@@ -33,15 +33,18 @@ def kept() -> list[ImportFailure]:
     """Those of every machine. Raises `BrokerUnavailable`."""
     found: Any = client().hgetall(KEY)
     return [
-        ImportFailure(**one | {"advice": Said.model_validate(one["advice"])})
+        ImportFailure(**failure | {"advice": Said.model_validate(failure["advice"])})
         for value in found.values()
-        for one in json.loads(value)
+        for failure in json.loads(value)
     ]
 
 
 def import_failures() -> list[ImportFailure]:
     """The modules that workers could not import, or not take over; while Redis is away, those of before."""
-    found = [ImportFailure(one.module, one.error, one.traceback, one.advice) for one in setup().failures]
+    found = [
+        ImportFailure(failure.module, failure.error, failure.traceback, failure.advice)
+        for failure in setup().failures
+    ]
     with suppress(BrokerUnavailable):
-        found += [one for one in kept() if one not in found]
+        found += [failure for failure in kept() if failure not in found]
     return found

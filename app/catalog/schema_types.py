@@ -130,17 +130,17 @@ def _plain_type(schema: Schema, defs: Schema, path: tuple[str, ...]) -> Any:
     for word in ("anyOf", "oneOf", "allOf"):
         parts = schema.get(word)
         if isinstance(parts, list) and parts and (word != "allOf" or len(parts) == 1):
-            return Union[tuple(_type(one, defs, path) for one in parts)]  # noqa: UP007 -- built at run time
+            return Union[tuple(_type(part, defs, path) for part in parts)]  # noqa: UP007 -- built at run time
     kinds = schema.get("type")
     if isinstance(kinds, list) and kinds:
-        alone = [_type({**schema, "type": one}, defs, path) for one in kinds]
+        alone = [_type({**schema, "type": kind}, defs, path) for kind in kinds]
         return Union[tuple(alone)]  # noqa: UP007 -- built at run time
     return _bounded(_core(kinds, schema, defs, path), schema)
 
 
 def _choice(values: list[Any], schema: Schema) -> Any:
     """One of some values; an enum where they have names."""
-    if not values or not all(isinstance(one, _ENUMERABLE) for one in values):
+    if not values or not all(isinstance(value, _ENUMERABLE) for value in values):
         return Any
     names, title = schema.get("x-names"), schema.get("title")
     if isinstance(names, list) and len(names) == len(values) and isinstance(title, str):
@@ -172,7 +172,7 @@ def _text(schema: Schema) -> Any:
 def _array(schema: Schema, defs: Schema, path: tuple[str, ...]) -> Any:
     fixed = schema.get("prefixItems")
     if isinstance(fixed, list) and fixed and schema.get("maxItems") == schema.get("minItems") == len(fixed):
-        return tuple[tuple(_type(one, defs, path) for one in fixed)]  # type: ignore[misc]  # built at run time
+        return tuple[tuple(_type(item, defs, path) for item in fixed)]  # type: ignore[misc]  # built at run time
     item = _type(schema.get("items"), defs, path)
     if schema.get("uniqueItems") is True and (item in _FORMATS.values() or item in _PLAIN.values()):
         return set[item]  # type: ignore[valid-type]  # built at run time

@@ -87,14 +87,19 @@ def told(
         modules=list(modules),
         queues=list(queues),
         failures=[
-            _Failure(module=one.module, error=one.error, traceback=one.traceback, advice=Said.of(one.advice))
-            for one in failures
+            _Failure(
+                module=failure.module,
+                error=failure.error,
+                traceback=failure.traceback,
+                advice=Said.of(failure.advice),
+            )
+            for failure in failures
         ],
         not_taken_over=[
-            _Missing(task_name=one.task_name, module=one.module, reason=Said.of(one.reason))
-            for one in not_taken_over
+            _Missing(task_name=task.task_name, module=task.module, reason=Said.of(task.reason))
+            for task in not_taken_over
         ],
-        ignored=[_Ignored(name=one.name, settings=list(one.settings)) for one in ignored],
+        ignored=[_Ignored(name=app.name, settings=list(app.settings)) for app in ignored],
         schedules=dict(schedules),
     ).model_dump(mode="json")
 
@@ -109,12 +114,12 @@ def setup() -> Setup:
 
 def not_taken_over() -> list[NotTakenOver]:
     """The tasks that are none of ours, each with the reason."""
-    return [NotTakenOver(one.task_name, one.module, one.reason) for one in setup().not_taken_over]
+    return [NotTakenOver(task.task_name, task.module, task.reason) for task in setup().not_taken_over]
 
 
 def ignored_configuration() -> list[Ignored]:
     """The Celery objects of own modules whose configuration does not count."""
-    return [Ignored(one.name, tuple(one.settings)) for one in setup().ignored]
+    return [Ignored(app.name, tuple(app.settings)) for app in setup().ignored]
 
 
 def name_queues(settings: Settings) -> None:

@@ -104,9 +104,11 @@ def set_role(name: str, role: str) -> None:
 @told_plainly
 def list_sessions(name: str) -> None:
     """List where a user is signed in: id, way, address, since, last used, browser."""
-    for one in sessions.listing(utcnow(), users.find(name)):
-        since, seen = (moment.isoformat(timespec="minutes") for moment in (one.created_at, one.seen_at))
-        click.echo(f"{one.id}\t{one.way}\t{one.address or ''}\t{since}\t{seen}\t{one.agent}")
+    for session in sessions.listing(utcnow(), users.find(name)):
+        since, seen = (
+            moment.isoformat(timespec="minutes") for moment in (session.created_at, session.seen_at)
+        )
+        click.echo(f"{session.id}\t{session.way}\t{session.address or ''}\t{since}\t{seen}\t{session.agent}")
 
 
 @users_group.command("sign-out")

@@ -21,27 +21,27 @@ def run(
     """Take over, or only show; exits with 1 when something could not be taken over."""
     source = foreign.of_url(kind, url)
     reading = foreign.read(source)
-    entries = [one for one in reading.entries if not only or one.name in only]
-    if unknown := sorted(set(only) - {one.name for one in entries}):
+    entries = [entry for entry in reading.entries if not only or entry.name in only]
+    if unknown := sorted(set(only) - {entry.name for entry in entries}):
         raise Invalid({"--only": [f"There is no such entry: {', '.join(unknown)}."]})
     if stopped and not dry_run:
         foreign.require_stopped(reading, now)
     proposals = foreign.propose(source, entries, now)
-    for one in proposals:
-        _show(one, now)
-    problems = [one for one in proposals if one.problems]
+    for proposal in proposals:
+        _show(proposal, now)
+    problems = [proposal for proposal in proposals if proposal.problems]
     if dry_run:
-        possible = sum(one.possible for one in proposals)
+        possible = sum(proposal.possible for proposal in proposals)
         click.echo(f"{possible} would be taken over, {_rest(proposals)}. Nothing was changed.")
         sys.exit(1 if problems else 0)
-    names = [one.name for one in entries]
+    names = [entry.name for entry in entries]
     results = foreign.take_over(source, reading, names, by, now)
-    _told(results, {one.entry.name for one in proposals if one.possible}, proposals)
+    _told(results, {proposal.entry.name for proposal in proposals if proposal.possible}, proposals)
     if reading.left_out:
         click.echo(f"{reading.left_out} more were not read.", err=True)
     if stopped:
         _turned_on(foreign.stopped(source.taken_from, by, now))
-    elif waits := [one for one in foreign.waiting() if one.taken_from == source.taken_from]:
+    elif waits := [taken for taken in foreign.waiting() if taken.taken_from == source.taken_from]:
         click.echo(
             f"{waits[0].number} of them are off until the {source.kind} scheduler is stopped. "
             "Stop it, then say so: the same command with --stopped turns on what was on there."
@@ -49,39 +49,41 @@ def run(
     sys.exit(1 if problems else 0)
 
 
-def _show(one: foreign.Proposal, now: datetime) -> None:
-    entry = one.entry
-    if one.schedule_id is not None:
-        click.echo(f"= {entry.name}: schedule {one.schedule_id} is it")
+def _show(proposal: foreign.Proposal, now: datetime) -> None:
+    entry = proposal.entry
+    if proposal.schedule_id is not None:
+        click.echo(f"= {entry.name}: schedule {proposal.schedule_id} is it")
         return
-    if one.definition is None:
-        click.echo(f"! {entry.name}: {' '.join(one.problems)}")
+    if proposal.definition is None:
+        click.echo(f"! {entry.name}: {' '.join(proposal.problems)}")
         return
-    timing = timing_of(one.definition, None)
+    timing = timing_of(proposal.definition, None)
     tz = zone(timing.timezone)
     click.echo(f"+ {entry.name}: {entry.task_name}, {entry.timing}, here {words(timing)}, {timing.timezone}")
     theirs = foreign.next_fires(entry, now, FIRES)
-    ours = foreign.fires_here(one.definition, now, FIRES)
+    ours = foreign.fires_here(proposal.definition, now, FIRES)
     for name, moments in (("there", theirs), ("here", ours)):
         click.echo(
             f"    {name}: {', '.join(at.astimezone(tz).strftime('%a %d %b %H:%M:%S') for at in moments)}"
         )
-    for remark in one.remarks:
+    for remark in proposal.remarks:
         click.echo(f"    {remark}")
 
 
 def _told(results: list[Result], new: set[str], proposals: Sequence[foreign.Proposal]) -> None:
-    made = sum(one.done and one.name in new for one in results)
+    made = sum(result.done and result.name in new for result in results)
     click.echo(f"{made} taken over, {_rest(proposals)}.")
 
 
 def _rest(proposals: Sequence[foreign.Proposal]) -> str:
-    there = sum(one.schedule_id is not None for one in proposals)
-    return f"{there} here already, {sum(bool(one.problems) for one in proposals)} cannot be taken over"
+    there = sum(proposal.schedule_id is not None for proposal in proposals)
+    return (
+        f"{there} here already, {sum(bool(proposal.problems) for proposal in proposals)} cannot be taken over"
+    )
 
 
 def _turned_on(results: list[Result]) -> None:
-    for one in results:
-        if not one.done:
-            click.echo(f"! {one.name} stays off: {one.problem}")
-    click.echo(f"{sum(one.done for one in results)} turned on; none waits for the other scheduler.")
+    for result in results:
+        if not result.done:
+            click.echo(f"! {result.name} stays off: {result.problem}")
+    click.echo(f"{sum(result.done for result in results)} turned on; none waits for the other scheduler.")

@@ -129,15 +129,15 @@ def _above(real: Path) -> tuple[tuple[str, str], ...]:
 def _entries(folder: Path, directory: int) -> Iterator[Entry]:
     """What is in a folder; a link is not followed, so that nothing outside shows."""
     with os.scandir(directory) as found:
-        for one in found:
-            if not is_fit(one.name):
+        for entry in found:
+            if not is_fit(entry.name):
                 continue
             try:
-                status = one.stat(follow_symlinks=False)
+                status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
             if S_ISREG(status.st_mode) or S_ISDIR(status.st_mode):
-                yield _entry(one.name, named(folder / one.name), status)
+                yield _entry(entry.name, named(folder / entry.name), status)
 
 
 def _entry(name: str, path: str, status: os.stat_result) -> Entry:

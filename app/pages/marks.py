@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from flask import url_for
 from flask_babel import format_datetime, get_timezone
@@ -55,22 +56,25 @@ def marks(
     happened = [*_deploys(workers.deploys.between(from_at, until_at, app)), *map(_change, changes)]
     groups: list[list[Happening]] = []
     places: list[float] = []
-    for one in sorted(happened, key=lambda one: one.at):
-        place = round(100 * (one.at - from_at) / (until_at - from_at), 2)
+    for happening in sorted(happened, key=attrgetter("at")):
+        place = round(100 * (happening.at - from_at) / (until_at - from_at), 2)
         if places and place - places[-1] < APART:
-            groups[-1].append(one)
+            groups[-1].append(happening)
         else:
-            groups.append([one])
+            groups.append([happening])
             places.append(place)
     days = until_at - from_at > _DAY
     return [_mark(place, group, days) for place, group in zip(places, groups, strict=True)]
 
 
 def _mark(place: float, group: Sequence[Happening], days: bool) -> Mark:
-    said = [_("%(at)s %(what)s", at=_clock(one.at, days), what=one.words) for one in group[:SAID_MOST]]
+    said = [
+        _("%(at)s %(what)s", at=_clock(happening.at, days), what=happening.words)
+        for happening in group[:SAID_MOST]
+    ]
     if len(group) > SAID_MOST:
         said.append(_("and %(n)s more", n=len(group) - SAID_MOST))
-    kind = DEPLOY if any(one.kind == DEPLOY for one in group) else SCHEDULE
+    kind = DEPLOY if any(happening.kind == DEPLOY for happening in group) else SCHEDULE
     address = group[0].address if len(group) == 1 else url_for("audit.index")
     return Mark(place, kind, said, address)
 
@@ -80,16 +84,19 @@ def _deploys(starts: Iterable[WorkerStart]) -> list[Happening]:
     rolled: list[list[WorkerStart]] = []
     for start in starts:
         same = (
-            one
-            for one in rolled
-            if (one[0].app, one[0].version) == (start.app, start.version) and start.at - one[0].at < ROLLING
+            deploy
+            for deploy in rolled
+            if (deploy[0].app, deploy[0].version) == (start.app, start.version)
+            and start.at - deploy[0].at < ROLLING
         )
         known = next(same, None)
         if known is None:
             rolled.append([start])
         else:
             known.append(start)
-    return [Happening(one[0].at, DEPLOY, _deploy_words(one), url_for("workers.index")) for one in rolled]
+    return [
+        Happening(deploy[0].at, DEPLOY, _deploy_words(deploy), url_for("workers.index")) for deploy in rolled
+    ]
 
 
 def _deploy_words(starts: Sequence[WorkerStart]) -> str:

@@ -45,12 +45,16 @@ def _or_taken(queue: str, run_id: str, *neighbours: str | None) -> Iterator[None
     try:
         yield
     except (NotFound, Conflict) as error:
-        names = {one: _row(one) for one in (run_id, *neighbours) if one and is_run_id(one)}
+        names = {
+            message_id: _row(message_id)
+            for message_id in (run_id, *neighbours)
+            if message_id and is_run_id(message_id)
+        }
         run = names.get(run_id)
         if isinstance(error, NotFound) and run is not None and run.queue == queue and _was_taken(run):
             error = broker.AlreadyTaken(run_id)
-        for one, row in names.items():
-            error.detail = error.detail.replace(one, row.called if row else one)
+        for message_id, row in names.items():
+            error.detail = error.detail.replace(message_id, row.called if row else message_id)
         raise error from None
 
 

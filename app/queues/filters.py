@@ -62,12 +62,12 @@ def search(
         read = _read(queue.name, at, held)
         if len(read) < READ_AT_ONCE:  # the line may have become shorter meanwhile
             total = at + len(read)
-        for one in read:
-            message = one.message if isinstance(one, Held) else one
+        for item in read:
+            message = item.message if isinstance(item, Held) else item
             unread += message.args is None
             at, last = at + 1, message.id
             if _matches(message, wanted.task_name, words):
-                found.append(one)
+                found.append(item)
                 if len(found) == limit:
                     break
         if monotonic() > deadline:

@@ -44,7 +44,7 @@ def prospect(info: catalog.TaskInfo, now: datetime) -> Prospect:
     checked = [parameter for parameter in info.parameters if parameter.checks]
     names = [parameter.name for parameter in checked if not parameter.secret]
     secret = [parameter.name for parameter in checked if parameter.secret]
-    return Prospect(names, secret, [one.hostname for one in _workers(info, now)] if names else [])
+    return Prospect(names, secret, [worker.hostname for worker in _workers(info, now)] if names else [])
 
 
 def require(info: catalog.TaskInfo, args: Sequence[Any], kwargs: Mapping[str, Any], now: datetime) -> bool:
@@ -94,7 +94,7 @@ def _say(info: catalog.TaskInfo, hostname: str, arguments: dict[str, Any], now: 
     options = published().delivery.get(info.app, {}).get("options") or {}
     app, asked = info.app, {COMMAND: arguments}
     said = pidbox.over(
-        url, options, lambda one: pidbox.ask(one, app, asked, now, [hostname], True, ANSWER_SECONDS)
+        url, options, lambda url: pidbox.ask(url, app, asked, now, [hostname], True, ANSWER_SECONDS)
     )
     return said.get(hostname, {}).get(COMMAND)
 
@@ -110,14 +110,14 @@ def _workers(info: catalog.TaskInfo, now: datetime) -> list[Worker]:
     except BrokerUnavailable:
         return []
     able = [
-        one
-        for one in found
-        if one.online
-        and one.checks
-        and not (one.pool == SOLO_POOL and one.running)
-        and documents.catalogs.get(one.catalog, {}).get(info.name) == counts
+        worker
+        for worker in found
+        if worker.online
+        and worker.checks
+        and not (worker.pool == SOLO_POOL and worker.running)
+        and documents.catalogs.get(worker.catalog, {}).get(info.name) == counts
     ]
-    return sorted(able, key=lambda one: len(one.running))
+    return sorted(able, key=lambda worker: len(worker.running))
 
 
 def _sentences(info: catalog.TaskInfo, values: Mapping[str, Any], told: Any) -> dict[str, list[str]]:
@@ -126,7 +126,7 @@ def _sentences(info: catalog.TaskInfo, values: Mapping[str, Any], told: Any) -> 
     for parameter in info.parameters:
         details = told.get(parameter.name) if isinstance(told, Mapping) else None
         if isinstance(details, list) and parameter.name in values:
-            known = [one for one in details if isinstance(one, Mapping)]
+            known = [detail for detail in details if isinstance(detail, Mapping)]
             said = sentences(parameter.name, parameter.shape, values[parameter.name], known)  # type: ignore[arg-type]
             problems |= {parameter.name: said} if said else {}
     return problems

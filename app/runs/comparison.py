@@ -110,15 +110,15 @@ def _result(run: Run) -> dict[str, Any]:
 def _logs(left: Run, right: Run) -> tuple[list[LogStep], bool]:
     """The lines of both logs in one order; times do not count."""
     read = [logs.read(run.id, limit=LINES_MOST + 1).lines for run in (left, right)]
-    one, other = (lines[:LINES_MOST] for lines in read)
+    first, other = (lines[:LINES_MOST] for lines in read)
     steps: list[LogStep] = []
-    texts = [[line.text for line in lines] for lines in (one, other)]
+    texts = [[line.text for line in lines] for lines in (first, other)]
     for kind, from_a, to_a, from_b, to_b in SequenceMatcher(
         a=texts[0], b=texts[1], autojunk=False
     ).get_opcodes():
         if kind == "equal":
             steps += [LogStep(BOTH, line.text, line.level) for line in other[from_b:to_b]]
         else:
-            steps += [LogStep(LEFT, line.text, line.level) for line in one[from_a:to_a]]
+            steps += [LogStep(LEFT, line.text, line.level) for line in first[from_a:to_a]]
             steps += [LogStep(RIGHT, line.text, line.level) for line in other[from_b:to_b]]
     return steps, all(len(lines) <= LINES_MOST for lines in read)

@@ -156,7 +156,7 @@ def to_mail(ended_before: datetime, limit: int) -> list[tuple[RunSubscription, R
         )
         .limit(limit)
     )
-    return [(one, run, user) for one, run, user in db.session.execute(query)]
+    return [(subscription, run, user) for subscription, run, user in db.session.execute(query)]
 
 
 def take_mail(run_id: str, user_id: int) -> bool:

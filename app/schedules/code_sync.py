@@ -39,7 +39,7 @@ def told_by_code(
         key: to_json({name: getattr(definition, name) for name in OWNED})
         for key, definition in found.definitions.items()
     }
-    problems = [[one.key, catalog.Said.of(one.message).model_dump()] for one in found.problems]
+    problems = [[problem.key, catalog.Said.of(problem.message).model_dump()] for problem in found.problems]
     return {"whole": whole, "entries": entries, "problems": problems}
 
 

@@ -76,7 +76,7 @@ def listed(name: str) -> Listed:
     kind, colon, queue = name.partition(":")
     right = not queue_names.problem(queue) if kind == QUEUE else not colon
     if kind not in LISTS or not right:
-        allowed = ", ".join(f"{one}:…" if one == QUEUE else one for one in LISTS)
+        allowed = ", ".join(f"{list_name}:…" if list_name == QUEUE else list_name for list_name in LISTS)
         raise Invalid({"list": [_("Choose one of: %(choices)s.", choices=allowed)]})
     return LISTS[kind]
 
@@ -86,7 +86,7 @@ def check_columns(name: str, columns: list[str] | None) -> list[str] | None:
     known = listed(name).columns
     if columns is None or set(columns) == set(known):
         return None
-    if strange := [one for one in columns if one not in known]:
+    if strange := [column for column in columns if column not in known]:
         raise Invalid(
             {
                 "columns": [
@@ -98,4 +98,4 @@ def check_columns(name: str, columns: list[str] | None) -> list[str] | None:
                 ]
             }
         )
-    return [one for one in known if one in columns]
+    return [column for column in known if column in columns]

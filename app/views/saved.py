@@ -63,7 +63,7 @@ def create(
         user_id=user.id, owner=user.name, created_at=now, **_checked(list_name, name, query, columns)
     )
     row.shared = _may_share(user, shared)
-    if len([one for one in listing(user, list_name) if one.user_id == user.id]) >= VIEWS_MAX:
+    if len([row for row in listing(user, list_name) if row.user_id == user.id]) >= VIEWS_MAX:
         raise Invalid({"name": [_("At most %(n)s views of a list. Delete one first.", n=VIEWS_MAX)]})
     with _or_taken(row.name), transaction() as session:
         session.add(row)
@@ -136,9 +136,9 @@ def read_query(list_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
     texts: dict[str, Any] = {}
     for name, value in query.items():
         many = value if isinstance(value, list) else [value]
-        kept = [storable(one) if isinstance(one, str) else str(one) for one in many]
+        kept = [storable(text) if isinstance(text, str) else str(text) for text in many]
         texts[name] = kept if len(kept) > 1 else kept[0] if kept else ""
-    if sum(len(str(one)) for one in texts.values()) > _TEXTS_MAX:
+    if sum(len(str(text)) for text in texts.values()) > _TEXTS_MAX:
         raise Invalid({"query": [_("These filters are too long to keep.")]})
     reader = lists.schema(listed(list_name).filter)()
     plain = {name: with_zone(text, "UTC") if name in _TIMES else text for name, text in texts.items()}

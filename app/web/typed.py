@@ -138,7 +138,7 @@ def filled(page: str, form_path: str, fields: list[tuple[str, str]]) -> str:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(page, "html.parser")
-    form = next((one for one in soup.find_all("form") if form_path in _addresses(one)), None)
+    form = next((form for form in soup.find_all("form") if form_path in _addresses(form)), None)
     if form is None:
         return page
     values: dict[str, list[str]] = {}
@@ -158,7 +158,7 @@ def filled(page: str, form_path: str, fields: list[tuple[str, str]]) -> str:
 
 
 def _addresses(form: Any) -> set[str]:
-    buttons = [form.get("action"), *(one["formaction"] for one in form.find_all(formaction=True))]
+    buttons = [form.get("action"), *(button["formaction"] for button in form.find_all(formaction=True))]
     return {str(address).partition("?")[0] for address in buttons}
 
 

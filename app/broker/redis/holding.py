@@ -88,7 +88,7 @@ def release_all(
     Each is released in a step of its own, so workers may begin before the last one is back.
     """
     raws = broker().items(keys().held(queue), 0, -1)
-    messages = [one.message for one in _with_facts(queue, raws if to == "front" else raws[::-1])]
+    messages = [fact.message for fact in _with_facts(queue, raws if to == "front" else raws[::-1])]
     let_go = [message for message in messages if stays is None or not stays(message)]
     return [message.id for message in let_go if _requeue(queue, message, to)]
 

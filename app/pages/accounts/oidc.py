@@ -81,7 +81,9 @@ def _claims(provider: "FlaskOAuth2App") -> dict[str, Any]:
     try:
         metadata = provider.load_server_metadata()
         known = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
-        metadata["id_token_signing_alg_values_supported"] = [one for one in ALGORITHMS if one in known]
+        metadata["id_token_signing_alg_values_supported"] = [
+            algorithm for algorithm in ALGORITHMS if algorithm in known
+        ]
         token = provider.authorize_access_token(claims_options=wanted, leeway=LEEWAY_SECONDS)
         claims = dict(token.get("userinfo") or {})
         if not claims.get("sub"):
@@ -111,7 +113,7 @@ def _admitted(claims: dict[str, Any]) -> User:
     email = claims.get("email") if verified else ""
     return sso.admit(
         name,
-        [str(one) for one in listed],
+        [str(group) for group in listed],
         sessions.OIDC,
         utcnow(),
         subject,

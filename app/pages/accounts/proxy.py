@@ -114,4 +114,4 @@ def _is_proxy() -> bool:
         address = ip_address(peer)
     except ValueError:
         return False
-    return any(address in ip_network(one) for one in allowed if one != UNIX)
+    return any(address in ip_network(network) for network in allowed if network != UNIX)

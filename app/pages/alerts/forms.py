@@ -68,7 +68,7 @@ class RuleForm(Form):
 
     def values(self) -> dict[str, Any]:
         """What was entered, by field of a rule; raises `Invalid` for what cannot even be read."""
-        errors = {one.name: list(one.process_errors) for one in self if one.process_errors}
+        errors = {field.name: list(field.process_errors) for field in self if field.process_errors}
         own = self.of_kind.fields
         errors = {
             name: texts
@@ -93,10 +93,10 @@ def rule_form(data: Any = None, row: AlertRule | None = None, zone: str = "UTC",
         form = RuleForm(data)
     elif row is not None:
         values = {name: getattr(row, name) for name in rules.FIELDS}
-        form = RuleForm(data=values | {"channels": [str(one) for one in row.channels]})
+        form = RuleForm(data=values | {"channels": [str(channel_id) for channel_id in row.channels]})
     else:
         form = RuleForm(data={"quiet_zone": zone, "kind": kind if kind in KINDS else "run_failed"})
-    form.channels.choices = _choices({str(one.id): one.name for one in channels.listing()})
+    form.channels.choices = _choices({str(channel.id): channel.name for channel in channels.listing()})
     form.name_fields()
     return form
 

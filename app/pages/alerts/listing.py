@@ -36,21 +36,28 @@ def _all() -> dict[str, Any]:
     )
     page = rules.messages(asked.filter, PAGE_SIZE, asked.cursor)
     standing, offered = rules.listing(viewer.now()), channels.listing()
-    groups = [(one, STATE_WORDS[one], "", STATE_KINDS[one]) for one in (WAITING, SENT, FAILED)]
+    groups = [(state, STATE_WORDS[state], "", STATE_KINDS[state]) for state in (WAITING, SENT, FAILED)]
     version = live.version_of(
         [
-            (one.rule.id, one.rule.name, one.state, one.quiet, one.rule.silenced_until, one.rule.channels)
-            for one in standing
+            (
+                rule.rule.id,
+                rule.rule.name,
+                rule.state,
+                rule.quiet,
+                rule.rule.silenced_until,
+                rule.rule.channels,
+            )
+            for rule in standing
         ],
-        [(state.subject, state.facts) for one in standing for state in one.firing],
-        [(one.id, one.name, one.kind, one.address) for one in offered],
-        [(one.id, one.state, one.attempts, one.error) for one in page.items],
+        [(state.subject, state.facts) for rule in standing for state in rule.firing],
+        [(channel.id, channel.name, channel.kind, channel.address) for channel in offered],
+        [(message.id, message.state, message.attempts, message.error) for message in page.items],
         asked.texts,
     )
     return {
         "standing": standing,
         "channels": offered,
-        "channel_names": {one.id: one.name for one in offered},
+        "channel_names": {channel.id: channel.name for channel in offered},
         "page": page,
         "asked": asked,
         "chips": lists.chips(asked, "state", groups, asked.filter.state),

@@ -73,7 +73,7 @@ def of(entry: AuditEntry) -> Details:
     if isinstance(diff := rest.pop("diff", None), Mapping):
         of_schedule = entry.object_kind == "schedule"
         changed = (
-            differences(diff) if of_schedule else [_difference(one, *pair) for one, pair in diff.items()]
+            differences(diff) if of_schedule else [_difference(name, *pair) for name, pair in diff.items()]
         )
     if entry.action in _BEFORE_AND and "before" in rest:
         name, after = _BEFORE_AND[entry.action]
@@ -101,7 +101,7 @@ def _value(name: str, value: Any) -> str:
         return size(value)
     if name in ("time_limit", "soft_time_limit"):
         return value_words("time_limit_seconds", value)
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     if isinstance(value, bool):
         return value_words("enabled", value)

@@ -108,9 +108,9 @@ def _shown(name: str) -> dict[str, Any]:
     if place.on_redis and not shown["problem"]:
         count, taken = brokers.in_hand_count(place), brokers.in_hand(place, 0, IN_HAND_SHOWN)
     events = brokers.events(place, EVENTS_SHOWN)
-    seen = [(one.name, one.waiting, one.unreachable) for one in shown["queues"]]
+    seen = [(queue.name, queue.waiting, queue.unreachable) for queue in shown["queues"]]
     version = live.version_of(
-        seen, count, [one.id for one in taken], events[:1], place.permission, shown["problem"]
+        seen, count, [run.id for run in taken], events[:1], place.permission, shown["problem"]
     )
     return shown | {"taken": taken, "count": count, "events": events, "version": version}
 
@@ -122,7 +122,7 @@ def _line(name: str, queue: str) -> dict[str, Any]:
     offset = min(whole(request.args.get("offset", ""), 0, 10**9) or 0, last)
     runs = brokers.line(place, queue, offset, PAGE_SIZE) if place.on_redis else []
     version = live.version_of(
-        found.waiting, found.unreachable, [(one.id, one.position) for one in runs], place.permission
+        found.waiting, found.unreachable, [(run.id, run.position) for run in runs], place.permission
     )
     shown = {"place": place, "queue": found, "line": runs, "offset": offset, "page_size": PAGE_SIZE}
     return shown | {"version": version}

@@ -24,7 +24,7 @@ from app.web.toasts import toast
 def ask(name: str, queue: str) -> str:
     """What can be done with one waiting run."""
     place = brokers.find(name)
-    others = [one.name for one in brokers.listing(place) if one.name != queue]
+    others = [other.name for other in brokers.listing(place) if other.name != queue]
     shown = {"name": queue, "id": request.args.get("id", ""), "hint": forms.optional_number("hint")}
     title, links = _("Change a waiting run"), above(name, queue)
     return question("brokers/_change.html", title, links, place=place, others=others, **shown)

@@ -87,12 +87,14 @@ def _do(action: str, ids: Sequence[int], given: dict[str, Any]) -> Response:
 
 
 def _tell(results: Sequence[Result], done: str, undo_at: datetime | None) -> None:
-    count = sum(one.done for one in results)
+    count = sum(result.done for result in results)
     counted = ngettext("%(num)s kind of failure", "%(num)s kinds of failures", count)
     undone: dict[str, Any] = {}
     if undo_at is not None:
         undone = {"undo": url_for(".undo"), "values": {"done_at": undo_at.isoformat()}}
-    toast_results(results, done, next((one.name for one in results if one.done), ""), counted, **undone)
+    toast_results(
+        results, done, next((result.name for result in results if result.done), ""), counted, **undone
+    )
 
 
 def _question(action: str, rows: Sequence[FailureKind], asked: lists.ListQuery[FailureFilter]) -> str:
@@ -118,7 +120,7 @@ def _chosen(asked: lists.ListQuery[FailureFilter]) -> list[int]:
     ids = [whole(text) for text in request.form.getlist("id")]
     if None in ids:
         raise Invalid({"id": [_("Choose kinds of failures of the list.")]})
-    return [one for one in dict.fromkeys(ids) if one is not None]
+    return [kind_id for kind_id in dict.fromkeys(ids) if kind_id is not None]
 
 
 def _until() -> datetime | None:

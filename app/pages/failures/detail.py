@@ -89,6 +89,8 @@ def _worker(run: runs.Run) -> Worker | None:
         found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
     except BrokerUnavailable:
         return None
-    same = (one for one in found if one.hostname == run.worker and one.app == run.app)
+    same = (worker for worker in found if worker.hostname == run.worker and worker.app == run.app)
     slack = timedelta(seconds=1)
-    return next((one for one in same if run.started_at and one.started_at <= run.started_at + slack), None)
+    return next(
+        (worker for worker in same if run.started_at and worker.started_at <= run.started_at + slack), None
+    )

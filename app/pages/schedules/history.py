@@ -84,7 +84,7 @@ def differences(diff: Mapping[str, Any]) -> list[Difference]:
             found.append(
                 Difference(name, field_word(name), value_words(name, before), value_words(name, after))
             )
-    return [one for one in found if one.before != one.after]
+    return [difference for difference in found if difference.before != difference.after]
 
 
 def _arguments(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

@@ -70,10 +70,10 @@ def others() -> str:
     """Every scheduler that is known; one of them from a page on, where that is asked for."""
     asked, page = request.args.get("source", ""), whole(request.args.get("page", "0")) or 0
     sources = [foreign.by_id(asked)] if asked else foreign.sources()
-    waiting = {one.taken_from: one for one in foreign.waiting()}
+    waiting = {taken.taken_from: taken for taken in foreign.waiting()}
     listed = [_listed(source, page if asked else 0, waiting.get(source.taken_from)) for source in sources]
     known = {source.taken_from for source in foreign.sources()}
-    unknown = [one for one in waiting.values() if one.taken_from not in known]
+    unknown = [taken for taken in waiting.values() if taken.taken_from not in known]
     return render_template("schedules/others.html", listed=listed, unknown=unknown)
 
 
@@ -84,17 +84,17 @@ def ask_take_over() -> str:
     source = foreign.by_id(request.args.get("source", ""))
     reading, now = foreign.read(source), viewer.now()
     names = set(request.args.getlist("entry"))
-    entries = [one for one in reading.entries if not names or one.name in names]
+    entries = [entry for entry in reading.entries if not names or entry.name in names]
     proposals = foreign.propose(source, entries, now)
-    possible = [one for one in proposals if one.possible]
+    possible = [proposal for proposal in proposals if proposal.possible]
     return question(
         "schedules/_take_over.html",
         _("Take over"),
         [(url_for(".index"), _("Schedules")), (url_for(".others"), _("Of other schedulers"))],
         source=source,
         possible=possible,
-        shown=[_entry(one, now) for one in possible[:SHOWN_BEFORE]],
-        impossible=sum(bool(one.problems) for one in proposals),
+        shown=[_entry(proposal, now) for proposal in possible[:SHOWN_BEFORE]],
+        impossible=sum(bool(proposal.problems) for proposal in proposals),
         everything=not names,
         to_stop=TO_STOP[source.kind],
     )
@@ -128,12 +128,12 @@ def stopped() -> Any:
     taken_from, now = request.form.get("taken_from", ""), viewer.now()
     if not request.form.get("sure"):
         return _ask_stopped(taken_from, _("Tick that it is stopped first.")), 422
-    waits = any(one.taken_from == taken_from for one in foreign.waiting())
+    waits = any(taken.taken_from == taken_from for taken in foreign.waiting())
     results = foreign.stopped(taken_from, current_user.name, now, _reading(taken_from))
     if not waits:
         toast(_("Nothing waits for this scheduler"), failed=True)
         return go_to(url_for(".others"))
-    problems = [one for one in results if not one.done]
+    problems = [result for result in results if not result.done]
     toast_done(_("It is stopped: what was on there is on here"), _turned(results))
     if problems:
         toast_bulk(problems, "")
@@ -141,11 +141,11 @@ def stopped() -> Any:
 
 
 def _turned(results: Sequence[Result]) -> str:
-    return _(", ").join(one.name for one in results if one.done)[:200]
+    return _(", ").join(result.name for result in results if result.done)[:200]
 
 
 def _ask_stopped(taken_from: str, why: str = "") -> str:
-    waiting = next((one for one in foreign.waiting() if one.taken_from == taken_from), None)
+    waiting = next((taken for taken in foreign.waiting() if taken.taken_from == taken_from), None)
     return question(
         "schedules/_stopped.html",
         _("It is stopped"),
@@ -181,7 +181,7 @@ def _listed(source: foreign.Source, page: int, waiting: foreign.Waiting | None) 
         to_stop,
         number=len(reading.entries),
         left_out=reading.left_out,
-        entries=[_entry(one, now) for one in foreign.propose(source, chosen, now)],
+        entries=[_entry(proposal, now) for proposal in foreign.propose(source, chosen, now)],
         page=page,
         has_more=begin + PAGE_SIZE < len(reading.entries),
         waiting=waiting,

@@ -48,8 +48,10 @@ def _group(info: TaskInfo) -> str:
 
 def parameter_rows(info: TaskInfo) -> list[ParameterRow]:
     return [
-        ParameterRow(_name(one), _type(one), _default(one), info.translated(one.description))
-        for one in info.parameters
+        ParameterRow(
+            _name(parameter), _type(parameter), _default(parameter), info.translated(parameter.description)
+        )
+        for parameter in info.parameters
     ]
 
 
@@ -77,7 +79,10 @@ def _default(parameter: Parameter) -> str:
 
 
 def paragraphs(info: TaskInfo) -> list[Paragraph]:
-    return [replace(one, text=info.translated(one.text)) for one in docstrings.paragraphs(info.doc)]
+    return [
+        replace(paragraph, text=info.translated(paragraph.text))
+        for paragraph in docstrings.paragraphs(info.doc)
+    ]
 
 
 def limits(info: TaskInfo, in_force: TaskInfo) -> list[tuple[str, str]]:

@@ -50,7 +50,8 @@ def apply(action: str, ids: Sequence[int], by: str, now: datetime, given: Given)
     topics.touch(broker.client(), [TOPIC])
     missing = _("There is no such kind of failure.")
     return [
-        Result(one, name_of(found[one])) if one in found else Result(one, problem=missing) for one in chosen
+        Result(kind_id, name_of(found[kind_id])) if kind_id in found else Result(kind_id, problem=missing)
+        for kind_id in chosen
     ]
 
 
@@ -69,10 +70,13 @@ def undo(done_at: datetime, by: str, now: datetime) -> list[Result]:
     to take back, or no more.
     """
     query = select(FailureChange).where(FailureChange.at == done_at, FailureChange.by == by)
-    done = {one.kind_id: one for one in db.session.scalars(query.where(FailureChange.before.is_not(None)))}
+    done = {
+        change.kind_id: change
+        for change in db.session.scalars(query.where(FailureChange.before.is_not(None)))
+    }
     if not done or now - done_at > UNDO_WITHIN:
         raise NotFound(_("There is nothing left to take back."))
-    own = {kind_id: (one.id, dict(one.before or {})) for kind_id, one in done.items()}
+    own = {kind_id: (change.id, dict(change.before or {})) for kind_id, change in done.items()}
     results = []
     with transaction():
         rows = inbox.locked(FailureKind.id.in_(own))

@@ -151,14 +151,14 @@ def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) 
     closed = closed_kinds(now, since) & gathered.keys()
     closed_count = sum(len(gathered.pop(key).ids) for key in closed)
     families = _families(gathered)
-    open_groups = {key: one for key, one in gathered.items() if not _all_made_good(one, families)}
+    open_groups = {key: group for key, group in gathered.items() if not _all_made_good(group, families)}
     shown = dict(list(open_groups.items())[:GROUPS_AT_MOST])
     return Failures(
         _groups(shown, families),
         back_to=read[limit - 1].at if len(read) > limit else None,
         left_out=len(open_groups) - len(shown),
         count=len(read[:limit]) - closed_count,
-        made_good=sum(len(one.ids) for key, one in gathered.items() if key not in open_groups),
+        made_good=sum(len(group.ids) for key, group in gathered.items() if key not in open_groups),
         closed=closed_count,
     )
 
@@ -166,15 +166,15 @@ def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) 
 def groups_of(keys: Collection[Key], wanted: RunFilter, limit: int = READ_AT_MOST) -> dict[Key, FailureGroup]:
     """The newest failures that a filter lets through, of some kinds; those of all kinds are read."""
     found = _gather(_newest(wanted, limit))
-    gathered = {key: one for key, one in found.items() if key in keys}
-    return {(one.task_name, one.kind): one for one in _groups(gathered, _families(gathered))}
+    gathered = {key: group for key, group in found.items() if key in keys}
+    return {(group.task_name, group.kind): group for group in _groups(gathered, _families(gathered))}
 
 
 def made_good(since: datetime, now: datetime) -> dict[Key, datetime]:
     """The kinds of which every failure that is read was made good, and when each failed last."""
     gathered = _gather(_newest(RunFilter(state=states.FAILED, since=since), READ_AT_MOST))
     families = _families(gathered)
-    return {key: one.last_at for key, one in gathered.items() if _all_made_good(one, families)}
+    return {key: group.last_at for key, group in gathered.items() if _all_made_good(group, families)}
 
 
 def _newest(wanted: RunFilter, limit: int) -> Sequence[Any]:
@@ -198,24 +198,24 @@ def _gather(read: Iterable[Any]) -> dict[Key, _Gathered]:
 
 
 def _families(gathered: Mapping[Key, _Gathered]) -> Families:
-    return Families({run_id for one in gathered.values() for run_id in one.ids})
+    return Families({run_id for group in gathered.values() for run_id in group.ids})
 
 
 def _groups(gathered: Mapping[Key, _Gathered], families: Families) -> list[FailureGroup]:
-    newest = {run.id: run for run in _runs([one.ids[0] for one in gathered.values()])}
+    newest = {run.id: run for run in _runs([group.ids[0] for group in gathered.values()])}
     ids = _kind_ids(gathered)
     return [
         FailureGroup(
             *key,
-            len(one.ids),
-            newest[one.ids[0]],
-            one.first_at,
-            _left(one, families),
-            _again(one, families),
+            len(group.ids),
+            newest[group.ids[0]],
+            group.first_at,
+            _left(group, families),
+            _again(group, families),
             ids.get(key),
         )
-        for key, one in gathered.items()
-        if one.ids[0] in newest  # not deleted in between
+        for key, group in gathered.items()
+        if group.ids[0] in newest  # not deleted in between
     ]
 
 

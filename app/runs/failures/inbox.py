@@ -138,7 +138,7 @@ def locked(*conditions: Any) -> list[FailureKind]:
     """Kinds, locked until the end of the caller's `transaction()`, in the order in which all lock them."""
     order: list[Any] = [FailureKind.task_name, FailureKind.kind]
     if db.session.connection().dialect.name == "postgresql":
-        order = [one.collate("C") for one in order]  # as Python sorts: so the recorder locks them
+        order = [column.collate("C") for column in order]  # as Python sorts: so the recorder locks them
     query = select(FailureKind).where(*conditions).order_by(*order).with_for_update()
     return list(db.session.scalars(query.execution_options(populate_existing=True)))
 
@@ -183,4 +183,6 @@ def forget_before(now: datetime) -> int:
 def _text_matches(text: str) -> Any:
     columns = (FailureKind.task_name, FailureKind.kind, FailureKind.error, FailureKind.note)
     words = text.split()[:10]
-    return and_(true(), *(or_(*(one.icontains(word, autoescape=True) for one in columns)) for word in words))
+    return and_(
+        true(), *(or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in words)
+    )

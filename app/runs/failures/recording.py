@@ -44,13 +44,13 @@ def note(ended: Iterable[Mapping[str, Any]]) -> None:
     connection = db.session.connection()
     told = connection.execute(_adding(connection.dialect.name), [found[key] for key in sorted(found)])
     ids = {row["last_run_id"] for row in found.values()}
-    if back := [_came_back(dict(one), failed) for one in told.mappings() if one["reopened_run_id"] in ids]:
+    if back := [_came_back(dict(row), failed) for row in told.mappings() if row["reopened_run_id"] in ids]:
         connection.execute(_OPENED, back)
         connection.execute(
             insert(_CHANGES),
             [
-                {"kind_id": one["of"], "at": one["at"], "action": CAME_BACK, "run_id": one["by_run"]}
-                for one in back
+                {"kind_id": kind["of"], "at": kind["at"], "action": CAME_BACK, "run_id": kind["by_run"]}
+                for kind in back
             ],
         )
 

@@ -147,7 +147,11 @@ class _Tables:
         """The rows of the table that says where the others are; raises `Unreadable` when it is not there."""
         if not self._inspector.has_table(name):
             self._schema = next(
-                (one for one in self._inspector.get_schema_names() if self._inspector.has_table(name, one)),
+                (
+                    schema
+                    for schema in self._inspector.get_schema_names()
+                    if self._inspector.has_table(name, schema)
+                ),
                 None,
             )
             if self._schema is None:
@@ -162,8 +166,8 @@ class _Tables:
 
     def _all(self, name: str, order: str, limit: int | None) -> list[Row]:
         """Values as the driver gives them: one that is not what its column says spoils no other."""
-        names = [one["name"] for one in self._inspector.get_columns(name, self._schema)]
-        chosen = table(name, *(column(one) for one in names), schema=self._schema)
+        names = [column_facts["name"] for column_facts in self._inspector.get_columns(name, self._schema)]
+        chosen = table(name, *(column(column_name) for column_name in names), schema=self._schema)
         query = select(chosen).order_by(chosen.c[order]).limit(limit)
         return [dict(row._mapping) for row in self._connection.execute(query)]
 

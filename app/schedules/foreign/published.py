@@ -30,7 +30,9 @@ _COLUMNS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 def apps() -> list[str]:
     """The apps whose workers tell of schedules."""
     told = published().schedules
-    return sorted(app for app, one in told.items() if one.get("entries") or (one and not _read(one)))
+    return sorted(
+        app for app, document in told.items() if document.get("entries") or (document and not _read(document))
+    )
 
 
 def read(app: str) -> Reading:
@@ -48,7 +50,7 @@ def read(app: str) -> Reading:
         )
         raise Unreadable(words)
     zone = told.get("timezone")
-    entries = [_entry(one, zone) for one in list(told.get("entries") or [])[:ENTRIES_MAX]]
+    entries = [_entry(entry, zone) for entry in list(told.get("entries") or [])[:ENTRIES_MAX]]
     return Reading(entries, left_out=int(told.get("left_out") or 0))
 
 
@@ -70,7 +72,7 @@ def _told(name: str, told: Mapping[str, Any], zone: Any) -> Entry:
     args, kwargs = list(told.get("args") or []), dict(told.get("kwargs") or {})
     expires = options.get("expires")
     seconds = isinstance(expires, int | float) and not isinstance(expires, bool)
-    problems = unknown_options([one for one in options if one not in _OPTIONS])
+    problems = unknown_options([option for option in options if option not in _OPTIONS])
     if unknown := sorted(set(told) - _KNOWN):
         problems.append(
             _("Its worker tells what this Celeriac does not know: %(names)s.", names=", ".join(unknown))

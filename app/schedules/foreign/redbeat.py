@@ -93,7 +93,7 @@ def _read(
         ends_at=None if seconds else _moment(expires),
         last_run_at=last_run_at,
         run_count=run_count,
-        problems=unknown_options([one for one in options if one not in _OPTIONS]),
+        problems=unknown_options([option for option in options if option not in _OPTIONS]),
     )
 
 

@@ -49,12 +49,12 @@ def sources() -> list[Source]:
     """All that are known here, by name."""
     named = [_source(kind, name, url) for name, (kind, url) in settings().schedulers.items()]
     told = [_source(BEAT_SCHEDULE, app, app) for app in published.apps()]
-    return sorted([*named, *told], key=lambda one: (one.name, one.kind))
+    return sorted([*named, *told], key=lambda source: (source.name, source.kind))
 
 
 def by_id(source_id: str) -> Source:
     """The source; raises `NotFound`."""
-    found = next((one for one in sources() if one.id == source_id), None)
+    found = next((source for source in sources() if source.id == source_id), None)
     if found is None:
         raise NotFound(_("There is no scheduler %(id)s.", id=source_id[:100]))
     return found
@@ -64,9 +64,9 @@ def of_url(kind: str, url: str) -> Source:
     """A source that somebody names by its URL, or as it is called here; raises `Invalid`."""
     if kind not in KINDS:
         raise Invalid({"kind": [_("Choose one of: %(choices)s.", choices=", ".join(KINDS))]})
-    for one in sources():
-        if one.kind == kind and one.name == url:
-            return one
+    for source in sources():
+        if source.kind == kind and source.name == url:
+            return source
     if kind == BEAT_SCHEDULE:
         return _source(kind, url, url)
     try:

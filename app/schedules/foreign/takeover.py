@@ -75,16 +75,16 @@ def take_over(
     wanted = reading.entries if names is None else _chosen(reading.entries, names)
     results: list[Result] = []
     made: list[tuple[Definition, Entry]] = []
-    for one in propose(source, wanted, now):
-        name = one.entry.name
-        if one.schedule_id is not None:
-            results.append(Result(one.schedule_id, name))
-        elif one.definition is None:
-            results.append(Result(None, name, " ".join(one.problems)))
-        elif problem := _forbidden(one.definition):
+    for proposal in propose(source, wanted, now):
+        name = proposal.entry.name
+        if proposal.schedule_id is not None:
+            results.append(Result(proposal.schedule_id, name))
+        elif proposal.definition is None:
+            results.append(Result(None, name, " ".join(proposal.problems)))
+        elif problem := _forbidden(proposal.definition):
             results.append(Result(None, name, problem))
         else:
-            made.append((replace(one.definition, enabled=False), one.entry))
+            made.append((replace(proposal.definition, enabled=False), proposal.entry))
     if made:
         edits.changing(lambda: _insert(source, made, by, now))
     ids = _taken(source)
@@ -110,7 +110,7 @@ def stopped(taken_from: str, by: str | None, now: datetime, reading: Reading | N
 
 def require_stopped(reading: Reading, now: datetime) -> None:
     """Raise `Conflict` where a source shows that its scheduler runs."""
-    latest = max((one.last_run_at for one in reading.entries if one.last_run_at), default=None)
+    latest = max((entry.last_run_at for entry in reading.entries if entry.last_run_at), default=None)
     if reading.alive:
         words = _("It runs: it holds its lock, which goes when it is stopped, or some minutes after it died.")
         raise Conflict(words, code="still-runs")
@@ -142,7 +142,7 @@ def _insert(source: Source, made: Sequence[tuple[Definition, Entry]], by: str | 
         }
         for _definition, entry in made
     ]
-    new = [(one, history.difference(None, one)) for one, _entry in made]
+    new = [(row, history.difference(None, row)) for row, _entry in made]
     edits.insert_all(new, by, now, "take-over", kept, note=source.taken_from)
 
 
@@ -171,7 +171,7 @@ def _taken(source: Source) -> dict[str, int]:
 
 
 def _chosen(entries: Sequence[Entry], names: Sequence[str]) -> list[Entry]:
-    known: Mapping[str, Entry] = {one.name: one for one in entries}
+    known: Mapping[str, Entry] = {entry.name: entry for entry in entries}
     if unknown := [name for name in names if name not in known]:
         words = _("There is no such entry: %(names)s.", names=", ".join(unknown)[:200])
         raise Invalid({"entries": [words]})
