@@ -46,6 +46,7 @@ PAGES = (
     "app.api.failures",
     "app.api.queues",
     "app.api.brokers",
+    "app.api.broker_workers",
     "app.api.workers",
     "app.api.schedules",
     "app.api.schedulers",

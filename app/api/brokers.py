@@ -89,34 +89,6 @@ class TakenMessagesSchema(ForeignMessagesSchema):
     items = fields.List(fields.Nested(TakenSchema), required=True)
 
 
-class ForeignWorkerSchema(Schema):
-    """A worker of another app."""
-
-    hostname = fields.String()
-    answered = fields.Boolean(metadata={"description": "To remote control, within a second."})
-    queues = fields.List(fields.String())
-    running = fields.Function(
-        lambda worker: [{"id": run_id, "task_name": name} for run_id, name in worker.running],
-        metadata={"type": "array", "items": {"type": "object"}},
-    )
-    reserved = fields.List(fields.String())
-    pool = fields.String()
-    slots = fields.Integer(allow_none=True)
-    heard_at = Moment(allow_none=True, metadata={"description": "Its last heartbeat."})
-    active = fields.Integer(allow_none=True)
-    processed = fields.Integer(allow_none=True)
-    sources = fields.List(fields.String(), metadata={"description": "inspect, worker-heartbeat"})
-
-
-class ForeignWorkersSchema(Schema):
-    items = fields.List(fields.Nested(ForeignWorkerSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-    asked_at = Moment()
-    connections = fields.Integer(
-        allow_none=True, metadata={"description": "That wait for messages, by CLIENT LIST; null: not known."}
-    )
-
-
 class ForeignEventsSchema(Schema):
     items = fields.List(fields.Dict(keys=fields.String()), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
@@ -242,22 +214,6 @@ def list_taken(query: dict[str, Any], name: str) -> dict[str, Any]:
     begin = query["offset"] or brokers.begin_at_taken(place, query["cursor"])
     items = brokers.in_hand(place, begin, query["limit"])
     return _part(items, begin, brokers.in_hand_count(place)) | {"source": UNACKED}
-
-
-@bp.route("/brokers/<name>/workers")
-@requires("view")
-@bp.response(200, ForeignWorkersSchema)
-def list_foreign_workers(name: str) -> dict[str, Any]:
-    """Asks its workers by remote control what they take from and run; takes up to a second"""
-    place = brokers.find(name)
-    answers = brokers.ask(place, utcnow())
-    connections = brokers.connections(place) if place.on_redis else None
-    return {
-        "items": answers.workers,
-        "next_cursor": None,
-        "asked_at": answers.asked_at,
-        "connections": connections,
-    }
 
 
 @bp.route("/brokers/<name>/events")

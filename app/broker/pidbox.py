@@ -81,10 +81,10 @@ def ask(
     return said
 
 
-def tell(connection: Any, command: str, **arguments: Any) -> None:
-    """Have every worker do something, without an answer."""
+def tell(connection: Any, command: str, to: list[str] | None = None, **arguments: Any) -> None:
+    """Have every worker, or those named in `to`, do something, without an answer."""
     if _on_redis(connection) or _has_remote_control(connection):
-        _send(connection.default_channel, command, arguments, "", None)
+        _send(connection.default_channel, command, arguments, "", to)
 
 
 @reaches_broker

@@ -13,13 +13,15 @@ from typing import Any
 from flask import current_app
 
 from app import broker
-from app.broker import pidbox
+from app.broker import WorkerPause, pidbox
 from app.broker.connection import reaches_broker
+from app.brokers import places
 from app.brokers.places import Place
 
 COMMANDS = ("stats", "active_queues", "active", "reserved")
 KEPT_SECONDS = 10.0
 SILENT_SECONDS = 30.0
+STOPPED = "celeriac:stopped-elsewhere:"  # hash: worker that takes from no queue → who said so, and its queues
 HEARD = "celeriac:heard:"  # hash: worker of an app → its last heartbeat
 _EXTENSION = "foreign_workers"
 
@@ -39,6 +41,9 @@ class ForeignWorker:
     heard_at: datetime | None = None
     active: int | None = None
     processed: int | None = None
+    autoscale: tuple[int, int] | None = None  # fewest and most slots, where it scales by itself
+    consumed: tuple[Mapping[str, str], ...] = ()  # its queues, as `add_consumer` takes them
+    pause: WorkerPause | None = None
 
     @property
     def sources(self) -> list[str]:
@@ -78,9 +83,47 @@ def ask(place: Place, now: datetime) -> Answers:
     if time.monotonic() >= until:
         said, asked_at = _asked(place, now), now
         kept[place.name] = time.monotonic() + KEPT_SECONDS, said, now
-    beats = heard(place, now)
+    beats, pauses = heard(place, now), _pauses(place, said)
     names = sorted({*said, *beats})
-    return Answers(tuple(_worker(name, said.get(name), beats.get(name)) for name in names), asked_at)
+    found = (_worker(name, said.get(name), beats.get(name), pauses.get(name)) for name in names)
+    return Answers(tuple(found), asked_at)
+
+
+def ask_one(place: Place, hostname: str, now: datetime) -> ForeignWorker | None:
+    """One worker as it answers now; None when it does not. Raises `BrokerUnavailable`."""
+    questions: pidbox.Commands = {name: {} for name in COMMANDS}
+
+    def ask_it(connection: Any) -> dict[str, dict[str, Any]]:
+        return pidbox.ask(connection, place.name, questions, now, [hostname], True)
+
+    answers = pidbox.over(place.url, place.options, ask_it)
+    said, pause = answers.get(hostname), _pauses(place, answers).get(hostname)
+    return _worker(hostname, said, heard(place, now).get(hostname), pause) if said else None
+
+
+def forget_answers(name: str) -> None:
+    """Ask anew at once."""
+    current_app.extensions.get(_EXTENSION, {}).pop(name, None)
+
+
+@reaches_broker
+def stopped(place: Place) -> dict[str, dict[str, Any]]:
+    """The workers that were told to take from no queue, by name, with those that they took from."""
+    raw: Any = broker.client().hgetall(STOPPED + place.name)
+    return {name.decode("utf-8", "replace"): json.loads(value) for name, value in raw.items()}
+
+
+def _pauses(place: Place, said: Mapping[str, dict[str, Any]]) -> dict[str, WorkerPause]:
+    """Those that obey until they are resumed, and those that were told to stop and did not restart since."""
+    found = {
+        name: WorkerPause(name, one["by"], datetime.fromtimestamp(one["at"], UTC), one["note"])
+        for name, one in stopped(place).items()
+        if not _list(said.get(name, {}), "active_queues")
+    }
+    if not place.on_redis:
+        return found
+    with places.at(place):
+        return found | broker.paused_workers()
 
 
 @reaches_broker
@@ -118,11 +161,17 @@ def queues_told(place: Place) -> frozenset[str]:
     return frozenset(queue for name, answer in said.items() for queue in _worker(name, answer, None).queues)
 
 
-def _worker(name: str, said: dict[str, Any] | None, beat: dict[str, Any] | None) -> ForeignWorker:
+def _worker(
+    name: str,
+    said: dict[str, Any] | None,
+    beat: dict[str, Any] | None,
+    pause: WorkerPause | None = None,
+) -> ForeignWorker:
     said, beat = said or {}, beat or {}
-    stats = said.get("stats") if isinstance(said.get("stats"), dict) else {}
-    pool: dict[str, Any] = (stats or {}).get("pool") or {}
-    at = beat.get("at")
+    stats: dict[str, Any] = said["stats"] if isinstance(said.get("stats"), dict) else {}
+    pool: dict[str, Any] = stats.get("pool") or {}
+    scaler: dict[str, Any] = stats.get("autoscaler") or {}
+    processes, at = pool.get("processes"), beat.get("at")
     return ForeignWorker(
         hostname=name,
         answered=bool(said),
@@ -130,12 +179,26 @@ def _worker(name: str, said: dict[str, Any] | None, beat: dict[str, Any] | None)
         running=tuple((str(entry.get("id")), str(entry.get("name"))) for entry in _list(said, "active")),
         reserved=tuple(str(entry.get("id")) for entry in _list(said, "reserved")),
         pool=str(pool.get("implementation") or "").rpartition(":")[0].rpartition(".")[2],
-        slots=pool.get("max-concurrency"),
+        slots=len(processes) if isinstance(processes, list) else pool.get("max-concurrency"),
         versions={"celery": str(beat["version"])} if beat.get("version") else {},
         heard_at=None if at is None else datetime.fromtimestamp(at, UTC),
         active=beat.get("active"),
         processed=beat.get("processed"),
+        autoscale=(int(scaler["min"]), int(scaler["max"])) if {"min", "max"} <= scaler.keys() else None,
+        consumed=tuple(map(_consumed, _list(said, "active_queues"))),
+        pause=pause,
     )
+
+
+def _consumed(queue: Mapping[str, Any]) -> dict[str, str]:
+    exchange = queue.get("exchange") or {}
+    told = {
+        "queue": queue.get("name"),
+        "exchange": exchange.get("name"),
+        "exchange_type": exchange.get("type"),
+    }
+    told |= {"routing_key": queue.get("routing_key")}
+    return {name: str(value) for name, value in told.items() if value}
 
 
 def _list(said: Mapping[str, Any], command: str) -> list[dict[str, Any]]:

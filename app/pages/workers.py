@@ -148,7 +148,7 @@ def limits(task_name: str) -> Any:
         name: request.form.get(name, "").strip() for name in ("rate_limit", "time_limit", "soft_time_limit")
     }
     try:
-        applied = workers.set_limits(task_name, _limits(sent), viewer.now())
+        applied = workers.set_limits(task_name, read_limits(sent), viewer.now())
     except Invalid as error:
         return _limits_form(task_name, sent, error.errors), 422
     refused = "; ".join(f"{name}: {words}" for name, words in applied.workers.items() if words)
@@ -156,7 +156,7 @@ def limits(task_name: str) -> Any:
     return go_to(url_for("tasks.show", task_name=task_name))
 
 
-def _limits(sent: dict[str, str]) -> dict[str, Any]:
+def read_limits(sent: dict[str, str]) -> dict[str, Any]:
     """The limits that a form sends; an empty field lifts one. Raises `Invalid`."""
     limits: dict[str, Any] = {"rate_limit": sent["rate_limit"] or None}
     for name in ("time_limit", "soft_time_limit"):
@@ -167,21 +167,30 @@ def _limits(sent: dict[str, str]) -> dict[str, Any]:
     return limits
 
 
-def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
+def limit_fields() -> tuple[tuple[str, str, str], ...]:
+    """Name, label and what to write of each limit."""
     rate = _("10/s, 100/m or 1000/h on each worker; empty: none")
     if settings().uses_rabbitmq:
         rate += " " + _(
             "RabbitMQ holds the queues: runs over this limit keep the slots of the worker that took them, so "
             "that others may wait too. Give such a task a queue and a worker of its own."
         )
-    fields = (
+    return (
         ("rate_limit", _("Rate limit"), rate),
         ("time_limit", _("Hard time limit"), _("seconds until a run is killed; empty: none")),
         ("soft_time_limit", _("Soft time limit"), _("seconds until a run is asked to end; empty: none")),
     )
+
+
+def _limits_form(task_name: str, shown: dict[str, str], problems: dict[str, list[str]]) -> str:
     shown_at = url_for("tasks.show", task_name=task_name)
     above = [(url_for("tasks.index"), _("Tasks")), (shown_at, last_part(task_name))]
-    values: dict[str, Any] = {"fields": fields, "shown": shown, "problems": problems}
+    words = _(
+        "They hold on every worker at once, and on those that start later. "
+        "Only prefork workers obey time limits."
+    )
+    values: dict[str, Any] = {"fields": limit_fields(), "shown": shown, "problems": problems, "words": words}
+    values |= {"address": url_for("workers.limits", task_name=task_name), "back": shown_at, "app": None}
     return question("workers/_limits.html", _("Limits"), above, task_name=task_name, **values)
 
 

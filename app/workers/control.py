@@ -132,7 +132,8 @@ def _own(hostname: str, now: datetime) -> Worker:
     worker = find_worker(broker.client(), hostname, now)
     if worker.app:
         words = _(
-            "%(worker)s is a worker of the app %(name)s, which Celeriac cannot change. Do this there.",
+            "%(worker)s is a worker of the app %(name)s: it is changed over its own broker, on that broker's "
+            "page or by POST /api/v1/brokers/%(name)s/workers/….",
             worker=hostname,
             name=worker.app,
         )

@@ -18,7 +18,7 @@ from app.extensions import transaction
 from app.heartbeats import workers
 
 NAMES = ("rate_limit", "time_limit", "soft_time_limit")
-TIMING_POOLS = ("prefork",)  # the others ignore time limits, or all but the hard one
+_TIMING_POOLS = ("prefork",)  # the others ignore time limits, or all but the hard one
 LONGEST_SECONDS = 366 * 86400
 _RATE = re.compile(r"\d{1,9}(\.\d{1,6})?(/[smh])?")
 
@@ -39,7 +39,9 @@ def limits_of(task_name: str) -> dict[str, Any]:
     info = catalog.find(task_name)
     if info.app:
         words = _(
-            "%(task)s is a task of the app %(name)s: its limits are set there.", task=task_name, name=info.app
+            "%(task)s is a task of the app %(name)s: its limits are set on the page of that broker.",
+            task=task_name,
+            name=info.app,
         )
         raise Conflict(words, "another-app")
     own = {name: getattr(info, name) for name in NAMES}
@@ -63,7 +65,7 @@ def set_limits(task_name: str, changes: dict[str, Any], now: datetime) -> Limite
     """Change some limits (`changes`); None lifts one. Raises `NotFound` and `Invalid`."""
     before = limits_of(task_name)
     new_limits = before | changes
-    _check(changes, new_limits)
+    check_limits(changes, new_limits)
     client = broker.client()
     with transaction():
         limits.keep(client, task_name, limits.kept(client).get(task_name, {}) | changes)
@@ -81,14 +83,20 @@ def _send(changes: dict[str, Any], now: datetime) -> dict[str, str]:
             outcomes[worker.hostname] = _("It did not answer; it takes the limit over when it starts again.")
         elif "ok" not in answer:
             outcomes[worker.hostname] = str(answer.get("error", answer))
-        elif worker.pool not in TIMING_POOLS and {"time_limit", "soft_time_limit"} & set(changes):
+        elif not obeys_time_limits(worker.pool) and {"time_limit", "soft_time_limit"} & set(changes):
             outcomes[worker.hostname] = _("Its pool %(pool)s does not obey time limits.", pool=worker.pool)
         else:
             outcomes[worker.hostname] = ""
     return outcomes
 
 
-def _check(changes: dict[str, Any], new_limits: dict[str, Any]) -> None:
+def obeys_time_limits(pool: str) -> bool:
+    """Whether a pool of this kind does."""
+    return pool in _TIMING_POOLS
+
+
+def check_limits(changes: dict[str, Any], new_limits: dict[str, Any]) -> None:
+    """Raise `Invalid` by limit for changes that cannot be, or do not go with the other `new_limits`."""
     problems: dict[str, list[str]] = {}
     rate = changes.get("rate_limit")
     if rate is not None and not _RATE.fullmatch(rate):

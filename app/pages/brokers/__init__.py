@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from app import brokers
 from app.config import settings
 from app.errors import BrokerUnavailable
-from app.pages.brokers import actions, modes
+from app.pages.brokers import actions, modes, workers
 from app.pages.brokers.blueprint import bp
 from app.web import live, viewer
 from app.web.htmx import go_to
@@ -18,7 +18,7 @@ from app.web.numbers import whole
 from app.web.permissions import requires
 from app.web.toasts import toast
 
-__all__ = ["actions", "init_app", "modes"]
+__all__ = ["actions", "init_app", "modes", "workers"]
 
 PAGE_SIZE = 50
 IN_HAND_SHOWN = 20
@@ -52,7 +52,7 @@ def queues(name: str) -> str:
 
 @bp.get("/<name>/-/workers")
 @requires("view")
-def workers(name: str) -> str:
+def ask_workers(name: str) -> str:
     """Asks the workers, which takes up to a second."""
     place = brokers.find(name)
     try:
