@@ -2,10 +2,8 @@
 
 import os
 import re
-import sqlite3
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,19 +41,19 @@ def celeriac(tmp_path: Path) -> Celeriac:
     return run
 
 
-def test_users_tokens_files_and_backups(celeriac: Celeriac, tmp_path: Path) -> None:
-    """Files stand where one is, tokens are printed alone, own tasks are found."""
+def test_files_and_own_tasks_of_where_one_is(celeriac: Celeriac, tmp_path: Path) -> None:
     assert celeriac("db", "upgrade").returncode == 0
-    assert "Created mei, operator." in celeriac("users", "create", "mei", "--role", "operator").stdout
-    assert re.fullmatch(r"cel_\S+\n", celeriac("tokens", "create", "mei").stdout)
     assert celeriac("schedules", "export", "schedules.yaml").returncode == 0
     assert (tmp_path / "team" / "schedules.yaml").is_file()
     doctor = celeriac("doctor")
     assert doctor.returncode == 1  # nothing else is running
     assert re.search(r"^ok +task modules +all can be imported$", doctor.stdout, re.MULTILINE)
-    backup = Path(celeriac("backup").stdout.strip())
-    with closing(sqlite3.connect(backup)) as connection:
-        assert connection.execute("SELECT name FROM users").fetchall() == [("mei",)]
+
+
+def test_a_process_takes_options_of_its_program(celeriac: Celeriac) -> None:
+    told = celeriac("worker", "--concurrency", "3", "--help")
+    assert told.returncode == 0
+    assert "celery -A celery_worker worker" in told.stdout
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,10 @@ class Alive(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize("link", ["/login/link/abc", None])
 def test_how_to_sign_in_is_said_when_somebody_can(
-    link: str | None, capsys: pytest.CaptureFixture[str]
+    link: str | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bin_dev, "READY_SECONDS", 1)
+    monkeypatch.setattr(bin_dev, "TASKS_SECONDS", 0)  # no worker tells of its tasks here
     with HTTPServer(("127.0.0.1", 0), Alive) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         bin_dev._announce("127.0.0.1", server.server_port, link)

@@ -1,14 +1,9 @@
-"""What deploy/ holds: units for systemd, an image, a compose file, and a script that runs it all."""
+"""What deploy/ holds: units for systemd, an image and a compose file. Its script is tried in tests/docs."""
 
-import contextlib
 import json
-import os
 import re
 import shutil
-import socket
 import subprocess
-import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 
 import jsonschema_rs
@@ -16,7 +11,6 @@ import pytest
 import yaml
 
 from app.config import Settings
-from tests.conftest import RedisServer, wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEPLOY = PROJECT / "deploy"
@@ -102,45 +96,3 @@ def test_every_setting_of_the_files_exists() -> None:
     for path in (file for file in DEPLOY.rglob("*") if file.is_file()):
         used = set(re.findall(r"CELERIAC_[A-Z_]+", path.read_text()))
         assert used - known - own == set(), path
-
-
-@pytest.mark.process
-def test_one_script_starts_shows_and_stops_the_processes(own_redis: RedisServer, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    run = Path("/tmp") / f"celeriac-{os.getpid()}"
-    settings = tmp_path / "celeriac.env"
-    settings.write_text(
-        f"CELERIAC_REDIS_URL='{own_redis.url}'\nCELERIAC_DATA_DIR={tmp_path}/data\n"
-        f"CELERIAC_SECRET_KEY=0123456789abcdef0123456789abcdef\nPORT={port}\n"
-    )
-    environment = os.environ | {"CELERIAC_ENV": str(settings), "CELERIAC_RUN": str(run)}
-    environment |= dict(line.split("=", 1) for line in settings.read_text().replace("'", "").splitlines())
-
-    def call(*words: str, command: Sequence[str | Path] = (DEPLOY / "processes",)) -> str:
-        done = subprocess.run(
-            [*command, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        return done.stdout + done.stderr
-
-    def healthy() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz"):
-            return True
-        return False
-
-    call("start")
-    try:
-        wait_until(healthy, 60)
-        states = dict(line.split()[:2] for line in call("status").splitlines())
-        assert states == dict.fromkeys(PROCESSES, "RUNNING")
-        assert call(command=health_check("worker")) == f"ok    worker  celery@{socket.gethostname()}\n"
-        assert "beat: started" in call("restart", "beat")
-        assert (run / "worker.log").stat().st_mode & 0o077 == 0
-    finally:
-        said = call("stop")
-        shutil.rmtree(run, ignore_errors=True)
-    assert "Shut down" in said
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/livez")
-    assert "start | stop | status" in call("bogus")

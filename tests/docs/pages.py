@@ -6,8 +6,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 # As one reads them: what others rely on comes first, what stops everything last.
-FIRST = ["README.md", "docs/README.md", "docs/demo/README.md", "docs/own-tasks.md", "docs/api.md"]
-LAST = ["docs/operation.md", "docs/backup.md"]
+# A backup is restored between two starts.
+FIRST = ["README.md", "docs/backup.md", "docs/own-tasks.md", "docs/demo/README.md", "docs/api.md"]
+LAST = ["docs/operation.md"]
 
 RUN = {"sh", "python", "yaml", "sql"}
 SHOWN = {"text", "json", "ini", "nginx"}  # output, answers, and files of other programs

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-import psutil
 import yaml
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from app.dev import orphans
 from tests.docs.pages import PROJECT, Snippet
 
-STAYS = re.compile(r"^((?:\w+=\S+ )*)bin/(dev|celeriac (?:web|worker|beat|recorder)\b.*?)(\s+#.*)?$")
+DEV = re.compile(r"^((?:\w+=\S+ )*)bin/dev(\s+#.*)?$")
 SECONDS = 300  # for one snippet, on a machine that is busy with other things
 
 
@@ -46,9 +46,9 @@ class Reader:
             "CURL_HOME": str(self.home),
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         }
-        self.running: dict[str, int] = {}  # what was started → process id
         self.watched: list[str] = []  # modules of tasks that what runs takes over when they are saved
         self._shell: subprocess.Popen[str] | None = None
+        self.dev: subprocess.Popen[bytes] | None = None  # it outlives the page that starts it
         self._database = f"sqlite:///{folder}/var/celeriac.db?timeout=30"
         url = make_url(placeholders["postgresql://celeriac:PASSWORD@db.internal/celeriac"])
         self._server = url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
@@ -78,7 +78,7 @@ class Reader:
         if snippet.language == "sh":
             printed = self.sh(snippet.text, str(snippet))
             if "/api/v1/runs" in snippet.text:
-                self._until(self._all_succeeded, str(snippet))
+                self.until(self._all_succeeded, str(snippet))
             return printed
         if snippet.language == "sql":
             return self.sql(snippet.text)
@@ -95,29 +95,42 @@ class Reader:
         return text
 
     def sh(self, text: str, place: str) -> str:
-        """Type lines into the page's shell; the first that fails is an error."""
-        lines, started = [], []
+        """Type lines into the page's shell; the first that fails is an error. `bin/dev` has another one."""
+        lines = []
         for line in self.filled(text).splitlines():
-            if stays := STAYS.match(line):
-                name = stays[2]
-                started.append(name)
-                told = re.search(r"CELERIAC_TASKS=(\S+)", stays[1])
-                self.watched = told[1].split(",") if told and name == "dev" else []
-                pid = shlex.quote(str(self._pid_file(name)))
-                lines += [f"{stays[1]}bin/{name} >> {shlex.quote(str(self.log))} 2>&1 &", f"echo $! > {pid}"]
+            if starts := DEV.match(line):
+                self._start_dev(starts[1], place)
             else:
                 lines.append(line)
-        if started and (started == ["dev"] or "dev" in self.running):
-            self.stop()  # both want the same port: a reader stops the one first
-        printed = self._typed("\n".join(lines) + "\n", place)
-        for name in started:
-            self.running[name] = int(self._pid_file(name).read_text())
-        if started:
-            self._wait_until_up(place)
-        return printed
+        return self._typed("\n".join(lines) + "\n", place)
 
-    def _pid_file(self, name: str) -> Path:
-        return self.home / f"{name.replace(' ', '-').replace('/', '-')}.pid"
+    def _start_dev(self, variables: str, place: str) -> None:
+        if self.dev:
+            self.end(signal.SIGINT)  # both want the same port: a reader stops the one first
+        told = re.search(r"CELERIAC_TASKS=(\S+)", variables)
+        self.watched = told[1].split(",") if told else []
+        mark = self.log.stat().st_size
+        with self.log.open("ab") as output:
+            self.dev = subprocess.Popen(
+                ["bash", "--noprofile", "--norc", "-c", f"{variables}exec bin/dev"],
+                cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        self.until(partial(self._told, "Stop with Ctrl-C", mark), place)
+        self.until(self.healthy, place)
+
+    def end(self, number: signal.Signals) -> int:
+        """Send `bin/dev` a signal; returns its exit status."""
+        assert self.dev
+        self.dev.send_signal(number)
+        status = self.dev.wait(60)
+        self.dev = None
+        return status
+
+    def link(self) -> str:
+        """The newest link that `bin/dev` has printed to sign in with."""
+        printed = re.findall(r"http://127\.0\.0\.1:\d+/login/link/\S+", self.log.read_text())
+        return str(printed[-1])
 
     def _typed(self, text: str, place: str) -> str:
         shell, file, output = self._shell, self.home / "typed", self.home / "printed"
@@ -142,10 +155,10 @@ class Reader:
         path.write_text(snippet.text)
         if snippet.language == "yaml":
             assert yaml.safe_load(snippet.text), f"{snippet} says nothing"
-        elif self.running and self._is_watched(snippet.file):
+        elif self.dev and self._is_watched(snippet.file):
             for told in (f"taken over: {path.name}", " ready."):  # bin/dev and the worker
-                self._until(partial(self._told, told, mark), str(snippet))
-            self._until(self._healthy, str(snippet))
+                self.until(partial(self._told, told, mark), str(snippet))
+            self.until(self.healthy, str(snippet))
 
     def _is_watched(self, file: str) -> bool:
         module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -176,19 +189,17 @@ class Reader:
     def _told(self, words: str, mark: int) -> bool:
         return words.encode() in self.log.read_bytes()[mark:]
 
-    def _wait_until_up(self, place: str) -> None:
-        if any(name == "dev" or name.startswith("celeriac web") for name in self.running):
-            self._until(self._healthy, place)
-
-    def _until(self, condition: Callable[[], bool], place: str) -> None:
+    def until(self, condition: Callable[[], Any], place: str) -> Any:
+        """Wait until something is so, and return it; an error when `bin/dev` ends meanwhile."""
         deadline = time.monotonic() + SECONDS
-        while not condition():
-            gone = [name for name, pid in self.running.items() if not psutil.pid_exists(pid)]
-            assert not gone, f"{place}: ended: {gone}\n{self.log.read_text()[-3000:]}"
-            assert time.monotonic() < deadline, f"{place}: not up\n{self.log.read_text()[-3000:]}"
+        while not (found := condition()):
+            ended = self.dev and self.dev.poll() is not None
+            assert not ended, f"{place}: bin/dev ended\n{self.log.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"{place}: still not so\n{self.log.read_text()[-3000:]}"
             time.sleep(0.3)
+        return found
 
-    def _healthy(self) -> bool:
+    def healthy(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=20) as answer:
                 return bool(answer.status == 200)
@@ -196,15 +207,12 @@ class Reader:
             return False
 
     def stop(self) -> None:
-        """End what was started, as with Ctrl-C."""
-        processes = [psutil.Process(pid) for pid in self.running.values() if psutil.pid_exists(pid)]
-        for process in processes:
-            process.terminate()
-        _gone, alive = psutil.wait_procs(processes, timeout=60)
-        for process in alive:
-            process.kill()
-        orphans.stop(self.folder / "var")
-        self.running.clear()
+        """End `bin/dev`, and whatever it left behind."""
+        try:
+            if self.dev:
+                self.end(signal.SIGINT)
+        finally:
+            orphans.stop(self.folder / "var")
 
 
 def copy(folder: Path) -> None:
