@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import case, select, update
 
 from app.extensions import db
-from app.runs import Run, states
+from app.runs import Run, endings, states
 
 # A message can be back in the line though its run was received or started before: its worker gave it back.
 _HOLDABLE = (states.PENDING, states.SCHEDULED, states.RECEIVED)
@@ -33,9 +33,11 @@ def waiting(run_ids: Sequence[str], now: datetime) -> int:
 
 
 def removed(run_ids: Sequence[str], reason: str, now: datetime) -> None:
-    """The messages of these runs are gone: they will not run."""
+    """The messages of these runs, at most `CHUNK`, are gone: they will not run. No worker tells of it."""
     values = {"state": states.REVOKED, "error": reason, "ended_at": now, "outbox": None, "updated_at": now}
-    _update(run_ids, Run.state.not_in(states.FINISHED), **values)
+    gone = update(Run).where(Run.id.in_(run_ids), Run.state.not_in(states.FINISHED)).values(**values)
+    ended = db.session.scalars(gone.returning(Run.id).execution_options(synchronize_session=False)).all()
+    endings.note_these(ended)
 
 
 def brought_back(run_ids: Sequence[str], since: datetime, now: datetime) -> None:

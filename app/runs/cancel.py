@@ -12,7 +12,7 @@ from app.broker import topics
 from app.celery import elsewhere
 from app.errors import BrokerUnavailable, Conflict, NotFound
 from app.extensions import celery_app, transaction
-from app.runs import apps, states
+from app.runs import apps, endings, states
 from app.runs.models import Run
 from celeriac_agent.stream import CANCELLED_PREFIX
 
@@ -103,10 +103,12 @@ def _record(run: Run, outcome: str, by: str, now: datetime, audited: bool) -> No
             audit.record("run.cancel", now, "run", run_id, task_name, outcome=outcome)
         if ends:
             reason = _("Cancelled by %(name)s.", name=by)
-            session.execute(
+            ended = session.scalars(
                 update(Run)
                 .where(Run.id == run_id, Run.state.not_in(states.FINISHED))
                 .values(state=states.REVOKED, outbox=None, error=reason, ended_at=now, updated_at=now)
-            )
+                .returning(Run.id)
+            ).all()
+            endings.note_these(ended)
     if ends:
         set_committed_value(run, "state", states.REVOKED)

@@ -39,5 +39,7 @@ def note(ended: Iterable[Mapping[str, Any]], moved: totals.Numbers | None = None
 
 def note_these(run_ids: Collection[str]) -> None:
     """The same for runs by their ids, whose rows the caller's transaction has brought to their end."""
+    if not run_ids:
+        return
     ended = select(*(getattr(Run, name) for name in _READ)).where(Run.id.in_(run_ids))
     note(dict(row) for row in db.session.execute(ended).mappings())

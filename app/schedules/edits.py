@@ -17,7 +17,7 @@ from app import catalog
 from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
-from app.runs import Run, states
+from app.runs import Run, endings, states
 from app.schedules import code_checks, drift, history, keeping, rows, stored_arguments, timing
 from app.schedules.buffer import buffered
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
@@ -324,13 +324,15 @@ def remove(row: Schedule, by: str | None, now: datetime) -> str:
         )
     _permit(Definition.of(row))
     history.record(row, "delete", by, now, snapshot=snapshot(row))
-    db.session.execute(
+    ended = db.session.scalars(
         sql_update(Run)
         .where(Run.schedule_id == row.id, buffered(Run))
         .values(state=states.REVOKED, outbox=None, ended_at=now, updated_at=now)
         .values(error=_("Its schedule was deleted while it waited for an earlier run."))
+        .returning(Run.id)
         .execution_options(synchronize_session=False)
-    )
+    ).all()
+    endings.note_these(ended)
     db.session.execute(
         sql_delete(Schedule).where(Schedule.id == row.id).execution_options(synchronize_session=False)
     )

@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import broker, runs
+from app import broker, queues, runs
 from app.extensions import db, transaction
 from app.health import kept
 from app.heartbeats import BEATS, RECORDERS
@@ -102,6 +102,25 @@ def test_what_waited_for_its_time_is_sent_once(app: Flask, client: FlaskClient) 
     outbox.send_scheduled(NOW + timedelta(seconds=2))
     record([event("sent", run.id, 0, task=TASK, queue=run.queue)], plain)
     assert scrape(client)[f"celery_task_sent_total name={TASK} queue_name={run.queue}"] == 1
+
+
+@pytest.mark.database
+def test_what_people_cancel_is_counted_once(app: Flask, client: FlaskClient) -> None:
+    """No worker tells of it: whoever ends the run counts it."""
+
+    def waiting(**how: Any) -> Any:
+        return runs.submit(runs.RunRequest(TASK, [1, 2], queue="default", **how), NOW)
+
+    removed, cancelled = waiting(), waiting()
+    queues.remove("default", removed.id, "ann", NOW)
+    runs.cancel(cancelled, False, "ann", NOW)
+    runs.cancel(waiting(run_at=NOW + timedelta(hours=1)), False, "ann", NOW)
+    late = waiting()
+    queues.purge("default", "ann", NOW)
+    name = f"celery_task_revoked_total name={TASK}"
+    assert scrape(client)[name] == 4
+    record([event("revoked", late.id, 1, task=TASK, queue="default")], plain)
+    assert scrape(client)[name] == 4
 
 
 def test_totals_outlive_the_history(app: Flask, client: FlaskClient) -> None:
