@@ -111,7 +111,7 @@ def _has_all(message: Message, args: Any, kwargs: Any, words: Sequence[str]) -> 
 def _names(word: str, named: dict[str, str]) -> bool:
     """Whether name=value is an argument with this name and a value that has this text."""
     name, equals, value = word.partition("=")
-    return bool(equals) and value in named.get(name, "") and name in named
+    return bool(equals) and value.strip('"') in named.get(name, "") and name in named
 
 
 def _text(value: Any) -> str:

@@ -266,13 +266,18 @@ def _is_of_kind(error: Any, kind: str) -> ColumnElement[bool]:
 
 
 def _text_matches(row: Any, typed: str) -> ColumnElement[bool]:
-    """Every word is somewhere in the task's name, the id, the arguments or the error."""
+    """Every word is in the task's name, the id, the arguments or the error; name=value is an argument."""
     return and_(*(_word_matches(row, word) for word in typed.split()[:WORDS_MAX]))
 
 
 def _word_matches(row: Any, word: str) -> ColumnElement[bool]:
     columns = [row.task_name, row.id, row.error, cast(row.args, String), cast(row.kwargs, String)]
     conditions = [column.icontains(word, autoescape=True) for column in columns]
+    name, equals, value = word.partition("=")
+    if name and equals:  # an argument by its name, as lists show it: order="A-473"
+        written = f"{json.dumps(name)}: "
+        texts = [written + start + json.dumps(value.strip('"'))[1:-1] for start in ("", '"')]
+        conditions += [columns[4].icontains(text, autoescape=True) for text in texts]
     as_kept = json.dumps(word)[1:-1]  # arguments are kept as JSON: ü as \u00fc, a quote as \"
     if as_kept != word:
         conditions += [column.icontains(as_kept, autoescape=True) for column in columns[3:]]

@@ -10,7 +10,7 @@ import redis as redis_client
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app import overview
+from app import overview, queues
 from app.accounts import users
 from app.clock import utcnow
 from app.extensions import transaction
@@ -67,7 +67,10 @@ def test_the_palette_begins_with_every_page_and_what_can_be_done(signed_in: Sign
         ("4711", "/runs/by-order", "viewer"),
         ("by-order", "/runs/by-order", "viewer"),
         ("w1", "/workers/w1@here", "viewer"),
-        ("lin", "/audit?actor=lin", "admin"),
+        ("lin", "/settings/users/LIN", "admin"),
+        ("order=4712", "/runs/by-order", "viewer"),
+        ('order="4712"', "/runs/by-order", "viewer"),
+        ("暂停mail", "/queues/mail/pause", "operator"),
         ("settings", "/settings", "viewer"),
     ],
 )
@@ -77,16 +80,26 @@ def test_the_palette_finds(
     entry = {"hostname": "w1@here", "state": "online", "heartbeat_at": time.time(), "pid": 1, "slots": 2}
     entry |= {"started_at": time.time(), "pool": "prefork", "autoscale": None, "queues": ["default"]}
     redis.hset("celeriac:workers", "w1@here", json.dumps(entry))
-    users.create("lin", "viewer", utcnow())
-    values = {"task_name": "t.a", "state": "SUCCESS", "args": ["order 4711"], "kwargs": {}, "attempt": 0}
+    lin = users.create("lin", "viewer", utcnow())
+    address = address.replace("LIN", str(lin.id))
+    values = {"task_name": "t.a", "state": "SUCCESS", "args": ["order 4711"], "attempt": 0}
+    values["kwargs"] = {"order": 4712}
     with transaction() as session:
         session.add(Run(id="by-order", created_at=utcnow(), updated_at=utcnow(), **values))
     assert address in [found for found, _words in palette(signed_in(role), text)]
-    if text.startswith(("run ", "pause ")):
+    if text.startswith(("run ", "pause ", "暂停")):
         assert palette(signed_in(role), text)[0][0] == address
         assert address not in [found for found, _words in palette(signed_in("viewer"), text)]
     if role == "admin":
         assert address not in [found for found, _words in palette(signed_in("operator"), text)]
+
+
+def test_of_a_paused_queue_the_palette_offers_to_resume_it(app: Flask, signed_in: SignedIn) -> None:
+    queues.pause("mail", "tom", "", utcnow())
+    for text in ("pause mail", "resume mail"):  # no task that has mail in its name is offered to run
+        found = palette(signed_in("operator"), text)
+        assert found[0] == ("/queues/mail", "Resume the queue mail")
+        assert [address for address, _words in found if "#run-form" in address] == []
 
 
 def test_the_palette_says_when_nothing_matches(signed_in: SignedIn) -> None:

@@ -71,6 +71,8 @@ def mixed(app: Flask) -> None:
         (RunFilter(q="ünal"), []),  # as the databases do it: only ASCII letters have two cases
         (RunFilter(q="Ünal"), ["r00023"]),
         (RunFilter(q='"x"'), ["r00023"]),
+        (RunFilter(q="to=Ünal"), ["r00023"]),
+        (RunFilter(q="to=x"), []),
         (RunFilter(q="r00022"), ["r00022"]),
         (RunFilter(q="r00022", task_name="t.a"), []),
         (RunFilter(q="keyerror", since=NOW - timedelta(hours=2) + timedelta(seconds=23)), ["r00023"]),

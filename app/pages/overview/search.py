@@ -20,8 +20,9 @@ from app.web.permissions import requires
 
 bp = Blueprint("search", __name__)  # of its own: a search is not the start page
 MAX_TEXT = 200
-_PAUSE = ("pause", "暂停")
-_VERBS = ("run", "运行", *_PAUSE)
+# The words that begin what is to be done, and what they do; before a name in Chinese no space is needed.
+_VERBS = {"run": "run", "pause": "pause", "resume": "resume"}
+_CHINESE_VERBS = {"运行": "run", "暂停": "pause", "恢复": "resume"}
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,24 @@ def results() -> str | Response:
 def palette() -> str:
     """The same as options of the palette, with what can be done: first after its word ("pause mail")."""
     text = request.args.get("q", "").strip()[:MAX_TEXT]
-    verb, _space, named = text.partition(" ")
-    acts_first = bool(named) and verb.casefold() in _VERBS
-    words = named if acts_first else text
+    verb, words = _verb(text)
     hits = _search(words)
-    acts = Section("acts", _("Do"), _acts(words, hits, acts_first and verb.casefold() in _PAUSE))
+    acts = Section("acts", _("Do"), _acts(words, hits, verb))
     whole = [_whole(hits.run_id)] if hits.run_id else []
     things = [Section("pages", _("Go to"), _pages(words)), *whole, *_sections(words, hits)]
-    sections = [section for section in ([acts, *things] if acts_first else [*things, acts]) if section.hits]
+    sections = [section for section in ([acts, *things] if verb else [*things, acts]) if section.hits]
     return render_template("overview/_palette.html", q=text, sections=sections)
+
+
+def _verb(text: str) -> tuple[str, str]:
+    """What is to be done, as far as the first word says, and the words to find."""
+    first, _space, rest = text.partition(" ")
+    if rest and (verb := _VERBS.get(first.casefold())):
+        return verb, rest
+    for word, verb in _CHINESE_VERBS.items():
+        if (rest := text.removeprefix(word).strip()) and rest != text:
+            return verb, rest
+    return "", text
 
 
 def _query() -> tuple[str, SearchResults]:
@@ -97,10 +107,15 @@ def _pages(text: str) -> list[Hit]:
     ]
 
 
-def _acts(text: str, hits: SearchResults, queues_first: bool) -> list[Hit]:
-    """What the viewer may do: something new, a task that was found, a queue that was found."""
+def _acts(text: str, hits: SearchResults, verb: str) -> list[Hit]:
+    """What the viewer may do: something new, a task that was found, a queue that was found.
+
+    Who asks for a queue's pause or resumption is not offered to run a task instead.
+    """
     if not current_user.can("operate"):
         return []
+    if verb in ("pause", "resume"):
+        return _queue_acts(hits)
     new = [
         Hit(url_for("tasks.index"), _("Run a task"), icon="play"),
         Hit(url_for("schedules.new"), _("New schedule"), icon="calendar-clock"),
@@ -115,9 +130,8 @@ def _acts(text: str, hits: SearchResults, queues_first: bool) -> list[Hit]:
         for info in hits.tasks[:3]
         if permits.may_run(info.name)
     ]
-    of_queues = _queue_acts(hits)
     known = [hit for hit in new if overview.matches(text, hit.label)]
-    return [*of_queues, *known, *tasks] if queues_first else [*known, *tasks, *of_queues]
+    return [*known, *tasks, *_queue_acts(hits)]
 
 
 def _queue_acts(hits: SearchResults) -> list[Hit]:
@@ -126,9 +140,12 @@ def _queue_acts(hits: SearchResults) -> list[Hit]:
     except BrokerUnavailable:
         return []
     return [
-        Hit(url_for("queues.ask_pause", queue=name), _("Pause the queue %(name)s", name=name), icon="pause")
+        Hit(url_for("queues.show", queue=name), _("Resume the queue %(name)s", name=name), icon="play")
+        if name in paused
+        else Hit(
+            url_for("queues.ask_pause", queue=name), _("Pause the queue %(name)s", name=name), icon="pause"
+        )
         for name in hits.queues[:3]
-        if name not in paused
     ]
 
 
@@ -188,7 +205,10 @@ def _workers(hits: SearchResults) -> list[Hit]:
 
 
 def _users(hits: SearchResults) -> list[Hit]:
-    return [Hit(url_for("audit.index", actor=user.name), user.name, user.role, "user") for user in hits.users]
+    return [
+        Hit(url_for("settings.show_user", user_id=user.id), user.name, user.role, "user")
+        for user in hits.users
+    ]
 
 
 def _runs(hits: SearchResults) -> list[Hit]:
