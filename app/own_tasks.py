@@ -59,9 +59,9 @@ def document(app: Flask) -> dict[str, Any]:
     """The catalog of our own tasks, as workers of other apps publish theirs."""
     celery_app, settings, loaded = app.extensions["celery"], app.config["SETTINGS"], app.extensions[_LOADED]
     failed = {failure.module for failure in loaded["failures"]}
-    told: dict[str, Any] = {"app": OWN_APP} | tasks.document(celery_app)
-    del told["schedules"]  # these are told below, as they are taken over
-    told["delivery"]["setup"] = worker_setup.told(
+    published: dict[str, Any] = {"app": OWN_APP} | tasks.document(celery_app)
+    del published["schedules"]  # these are told below, as they are taken over
+    published["delivery"]["setup"] = worker_setup.told(
         modules=[name for name in [catalog.OURS, *settings.tasks] if name not in failed],
         queues=settings.queues_of_code,
         failures=loaded["failures"],
@@ -69,12 +69,12 @@ def document(app: Flask) -> dict[str, Any]:
         ignored=loaded["ignored"],
         schedules=_schedules(celery_app, settings, whole=not failed),
     )
-    return told
+    return published
 
 
-def packed(told: Mapping[str, Any]) -> tuple[str, bytes]:
+def packed(published: Mapping[str, Any]) -> tuple[str, bytes]:
     """The digest of a catalog, and what is kept of it in Redis."""
-    return tasks.digest(told), zlib.compress(to_json(told).encode("utf-8", "replace"))
+    return tasks.digest(published), zlib.compress(to_json(published).encode("utf-8", "replace"))
 
 
 def _schedules(celery_app: Celery, settings: Settings, whole: bool) -> dict[str, Any]:

@@ -95,8 +95,8 @@ def _whole(parameter: inspect.Parameter, hint: Any) -> Any:
 
 def _told(error: Mapping[str, Any]) -> dict[str, Any]:
     context = {name: _plain(value) for name, value in error.get("ctx", {}).items()}
-    told = {"type": str(error["type"]), "loc": [_plain(step) for step in error["loc"]]}
-    return told | {"msg": str(error["msg"])[:WORDS_MAX], "ctx": context}
+    problem = {"type": str(error["type"]), "loc": [_plain(step) for step in error["loc"]]}
+    return problem | {"msg": str(error["msg"])[:WORDS_MAX], "ctx": context}
 
 
 def _plain(value: Any) -> Any:

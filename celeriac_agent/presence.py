@@ -101,17 +101,17 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
     def _read_tasks(self, app: Celery) -> None:
         """Make the catalog ready, which others of the same version share."""
         try:
-            told = {"app": _home[1]} | tasks.document(app, _hide)
-            packed = zlib.compress(to_json(told).encode("utf-8", "replace"))
+            document = {"app": _home[1]} | tasks.document(app, _hide)
+            packed = zlib.compress(to_json(document).encode("utf-8", "replace"))
         except Exception:  # tasks are anybody's code
             logger.warning("Celeriac is told nothing of this worker's tasks", exc_info=True)
             return
         if len(packed) > CATALOG_MAX:
             logger.error("Celeriac is told nothing of this worker's tasks: they take %d bytes", len(packed))
             return
-        self._catalog, self._same["catalog"] = packed, tasks.digest(told)
+        self._catalog, self._same["catalog"] = packed, tasks.digest(document)
 
-    def _tell(self, told: dict[str, Any]) -> None:
+    def _tell(self, document: dict[str, Any]) -> None:
         """By the clock of Redis; while that is away nothing is told, which the stream logs."""
         try:
             if self._client is None:
@@ -120,17 +120,17 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
                 )
             if self._behind is None:
                 self._behind = _behind(self._client.time())
-            told |= self._same | _more | {"clock_seconds": round(-self._behind, 1)}
-            told["started_at"] = self._started_at + self._behind
-            told["heartbeat_at"] = time.time() + self._behind
+            document |= self._same | _more | {"clock_seconds": round(-self._behind, 1)}
+            document["started_at"] = self._started_at + self._behind
+            document["heartbeat_at"] = time.time() + self._behind
             pipe = self._client.pipeline(transaction=False)
-            pipe.hset(APP_WORKERS, f"{_home[1]} {told['hostname']}", to_json(told))
+            pipe.hset(APP_WORKERS, f"{_home[1]} {document['hostname']}", to_json(document))
             pipe.time()
-            pipe.expire(CATALOG_PREFIX + str(told.get("catalog")), CATALOG_SECONDS)
+            pipe.expire(CATALOG_PREFIX + str(document.get("catalog")), CATALOG_SECONDS)
             _, at, is_known = pipe.execute()
             self._behind = _behind(at)
             if self._catalog and not is_known:
-                self._client.set(CATALOG_PREFIX + told["catalog"], self._catalog, ex=CATALOG_SECONDS)
+                self._client.set(CATALOG_PREFIX + document["catalog"], self._catalog, ex=CATALOG_SECONDS)
             if not self._reached:
                 self._client.publish(CATALOG_CHANNEL, b"")
             self._reached = True

@@ -22,19 +22,19 @@ def document(app: Celery, hide: Hide) -> Facts:
         "v": VERSION,
         "timezone": _zone(app.timezone),
         "left_out": max(len(found) - ENTRIES_MAX, 0),
-        "entries": [_entry(str(name), told, hide) for name, told in found[:ENTRIES_MAX]],
+        "entries": [_entry(str(name), entry, hide) for name, entry in found[:ENTRIES_MAX]],
     }
 
 
-def _entry(name: str, told: Any, hide: Hide) -> Facts:
+def _entry(name: str, entry: Any, hide: Hide) -> Facts:
     """What cannot be read is told by its name alone."""
     try:
-        task = str(told["task"])
-        args, kwargs = hide(task, tuple(told.get("args") or ()), dict(told.get("kwargs") or {}))
-        value = told["schedule"]
+        task = str(entry["task"])
+        args, kwargs = hide(task, tuple(entry.get("args") or ()), dict(entry.get("kwargs") or {}))
+        value = entry["schedule"]
         facts = {"name": name, "task": task, "args": list(args), "kwargs": kwargs}
-        facts |= {"schedule": timing(value, bool(told.get("relative")))}
-        facts |= {"options": {str(key): item for key, item in (told.get("options") or {}).items()}}
+        facts |= {"schedule": timing(value, bool(entry.get("relative")))}
+        facts |= {"options": {str(key): item for key, item in (entry.get("options") or {}).items()}}
         own_zone = vars(value).get("tz") if isinstance(value, BaseSchedule) else None
         return facts | ({"timezone": _zone(own_zone)} if own_zone is not None else {})
     except Exception:  # an entry is anybody's code

@@ -39,8 +39,13 @@ def document(app: Celery, hide: schedules.Hide = masking.by_names) -> Facts:
     `hide` masks the secret arguments of a task.
     """
     known = sorted(name for name in app.tasks if not name.startswith(BUILT_IN_PREFIX))
-    told = list(filter(None, (_told(app, name) for name in known[:TASKS_MAX])))
-    facts = {"v": VERSION, "left_out": len(known) - len(told), "delivery": _delivery(app), "tasks": told}
+    documents = list(filter(None, (_told(app, name) for name in known[:TASKS_MAX])))
+    facts = {
+        "v": VERSION,
+        "left_out": len(known) - len(documents),
+        "delivery": _delivery(app),
+        "tasks": documents,
+    }
     return facts | {"schedules": _schedules(app, hide)}
 
 
@@ -173,6 +178,8 @@ def _parameter(parameter: inspect.Parameter, hint: Any) -> Facts:
     if hint is not parameter.empty and checks.needed(hint):
         facts["checks"] = True
     if parameter.default is not parameter.empty:
-        told = {} if secret and parameter.default not in (None, "") else default_of(parameter.default, hint)
-        facts |= {"optional": True} | told
+        default = (
+            {} if secret and parameter.default not in (None, "") else default_of(parameter.default, hint)
+        )
+        facts |= {"optional": True} | default
     return facts

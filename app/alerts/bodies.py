@@ -29,12 +29,12 @@ class Post:
 
 
 def post(
-    channel: AlertChannel, message_id: int, content: Mapping[str, Any], told: Told, now: datetime
+    channel: AlertChannel, message_id: int, content: Mapping[str, Any], words: Told, now: datetime
 ) -> Post:
     """The request that brings a message to a channel; signed for this moment where it has a secret."""
     if channel.kind == "webhook":
-        return _webhook(channel, message_id, content, told, now)
-    body = _BODIES[channel.kind](told)
+        return _webhook(channel, message_id, content, words, now)
+    body = _BODIES[channel.kind](words)
     url = channel.address
     if channel.kind == "dingtalk" and channel.secret:
         stamp = str(int(now.timestamp() * 1000))
@@ -53,9 +53,9 @@ def refusal(kind: str, answer: bytes) -> str:
     if kind not in ("wecom", "dingtalk", "feishu"):
         return ""
     try:
-        told = json.loads(answer)
-        code = told.get("errcode", told.get("code", told.get("StatusCode", 0)))
-        return "" if code == 0 else f"{code}: {told.get('errmsg', told.get('msg', ''))}"[:300]
+        answered = json.loads(answer)
+        code = answered.get("errcode", answered.get("code", answered.get("StatusCode", 0)))
+        return "" if code == 0 else f"{code}: {answered.get('errmsg', answered.get('msg', ''))}"[:300]
     except (ValueError, AttributeError):
         return "the answer is no JSON object"
 
@@ -66,14 +66,14 @@ def sign(secret: str, stamp: str, body: bytes) -> str:
 
 
 def _webhook(
-    channel: AlertChannel, message_id: int, content: Mapping[str, Any], told: Told, now: datetime
+    channel: AlertChannel, message_id: int, content: Mapping[str, Any], words: Told, now: datetime
 ) -> Post:
     def item(entry: Mapping[str, Any], text: str) -> dict[str, Any]:
         known = {"subject": entry["subject"], "text": text, "since": entry["since"]}
         return known | {"url": address(entry["path"]), "facts": entry["facts"]}
 
     firing, recovered = content.get("firing", []), content.get("recovered", [])
-    texts = [line.text for line in told.lines]
+    texts = [line.text for line in words.lines]
     body = json.dumps(
         {
             "version": 1,
@@ -83,9 +83,9 @@ def _webhook(
             "rule": content.get("rule"),
             "kind": content.get("kind"),
             "at": content["at"],
-            "title": told.title,
-            "text": told.plain,
-            "url": told.url,
+            "title": words.title,
+            "text": words.plain,
+            "url": words.url,
             "firing": [item(*pair) for pair in zip(firing, texts, strict=False)],
             "firing_count": content.get("firing_count", 0),
             "recovered": [item(*pair) for pair in zip(recovered, texts[len(firing) :], strict=False)],
@@ -110,44 +110,44 @@ def _cut(text: str) -> str:
     return text if len(whole) <= TEXT_MAX else whole[:TEXT_MAX].decode("utf-8", "ignore") + "…"
 
 
-def _plain_of(told: Told) -> str:
-    return _cut(told.plain)
+def _plain_of(words: Told) -> str:
+    return _cut(words.plain)
 
 
-def _slack(told: Told) -> dict[str, Any]:
+def _slack(words: Told) -> dict[str, Any]:
     def escaped(text: str) -> str:  # as Slack asks for: nothing of a run's error becomes a mention
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-    lines = [f"• <{line.url}|{escaped(line.text)}>" for line in told.lines]
-    text = "\n".join([f"*{escaped(told.title)}*", *lines, *map(escaped, told.notes), f"<{told.url}>"])
+    lines = [f"• <{line.url}|{escaped(line.text)}>" for line in words.lines]
+    text = "\n".join([f"*{escaped(words.title)}*", *lines, *map(escaped, words.notes), f"<{words.url}>"])
     return {"text": _cut(text)}
 
 
-def _teams(told: Told) -> dict[str, Any]:
+def _teams(words: Told) -> dict[str, Any]:
     """An adaptive card, which the workflows of Teams take."""
 
     def block(text: str, **more: Any) -> dict[str, Any]:
         return {"type": "TextBlock", "text": text, "wrap": True, **more}
 
-    lines = [block(f"- [{_markdown(line.text)}]({line.url})") for line in told.lines]
+    lines = [block(f"- [{_markdown(line.text)}]({line.url})") for line in words.lines]
     card = {
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.4",
         "body": [
-            block(_markdown(told.title), weight="Bolder", size="Medium"),
+            block(_markdown(words.title), weight="Bolder", size="Medium"),
             *lines,
-            *(block(_markdown(note), isSubtle=True) for note in told.notes),
+            *(block(_markdown(note), isSubtle=True) for note in words.notes),
         ],
-        "actions": [{"type": "Action.OpenUrl", "title": "Celeriac", "url": told.url}],
+        "actions": [{"type": "Action.OpenUrl", "title": "Celeriac", "url": words.url}],
     }
     kind = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
 
 
-def _discord(told: Told) -> dict[str, Any]:
+def _discord(words: Told) -> dict[str, Any]:
     # an empty list of mentions: an error that says @everyone wakes nobody
-    return {"content": _plain_of(told)[:1990], "allowed_mentions": {"parse": []}}
+    return {"content": _plain_of(words)[:1990], "allowed_mentions": {"parse": []}}
 
 
 def _markdown(text: str) -> str:
@@ -158,7 +158,7 @@ _BODIES: dict[str, Callable[[Told], dict[str, Any]]] = {
     "slack": _slack,
     "teams": _teams,
     "discord": _discord,
-    "wecom": lambda told: {"msgtype": "text", "text": {"content": _plain_of(told)}},
-    "dingtalk": lambda told: {"msgtype": "text", "text": {"content": _plain_of(told)}},
-    "feishu": lambda told: {"msg_type": "text", "content": {"text": _plain_of(told)}},
+    "wecom": lambda words: {"msgtype": "text", "text": {"content": _plain_of(words)}},
+    "dingtalk": lambda words: {"msgtype": "text", "text": {"content": _plain_of(words)}},
+    "feishu": lambda words: {"msg_type": "text", "content": {"text": _plain_of(words)}},
 }

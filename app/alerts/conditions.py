@@ -114,12 +114,12 @@ def _run_failed(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iter
         by_task[failure.task_name].append(failure)
     for task_name, failed in by_task.items():
         newest = failed[0]
-        told = {"name": task_name, "count": len(failed), "error": newest.error, "run_id": newest.run_id}
-        told["kind"] = newest.kind
+        details = {"name": task_name, "count": len(failed), "error": newest.error, "run_id": newest.run_id}
+        details["kind"] = newest.kind
         if facts.failures_are_cut:
-            told["more"] = True
+            details["more"] = True
         where = path("runs", newest.run_id) if len(failed) == 1 else _failed_runs(rule, task_name)
-        yield Found(task_name, newest.at, told, where, since=failed[-1].at)
+        yield Found(task_name, newest.at, details, where, since=failed[-1].at)
 
 
 def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -130,8 +130,8 @@ def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) ->
         ends = facts.last_ends(task_name, rule.queue, rule.schedule_id, wanted)
         in_row = next((n for n, (end, _at) in enumerate(ends) if end == states.SUCCESS), len(ends))
         if in_row >= wanted:
-            told = {"name": task_name, "count": in_row}
-            yield Found(task_name, ends[0][1], told, _failed_runs(rule, task_name))
+            details = {"name": task_name, "count": in_row}
+            yield Found(task_name, ends[0][1], details, _failed_runs(rule, task_name))
 
 
 def _new_failure(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -144,20 +144,20 @@ def _new_failure(rule: AlertRule, before: list[AlertState], facts: Facts) -> Ite
         if failure.key in seen or (last_at is not None and failure.at - last_at < away and not is_back):
             continue
         seen.add(failure.key)
-        told = {
+        details = {
             "name": failure.task_name,
             "kind": failure.kind,
             "error": failure.error,
             "back": last_at is not None,
         }
         if is_back and known and known.closed_by:
-            told["closed_by"] = known.closed_by
+            details["closed_by"] = known.closed_by
         where = (
             path("runs", "failures", known.id)
             if known
             else _failed_runs(rule, failure.task_name, failure.kind)
         )
-        yield Found(f"{failure.task_name}: {failure.kind}"[:255], failure.at, told, where)
+        yield Found(f"{failure.task_name}: {failure.kind}"[:255], failure.at, details, where)
 
 
 def _schedule_late(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -165,9 +165,9 @@ def _schedule_late(rule: AlertRule, before: list[AlertState], facts: Facts) -> I
     for schedule in late:
         seconds = (facts.now - schedule.due_at).total_seconds()
         if seconds >= threshold(rule):
-            told = {"name": schedule.name, "seconds": int(seconds)}
+            details = {"name": schedule.name, "seconds": int(seconds)}
             where = path("schedules", schedule.schedule_id)
-            yield Found(str(schedule.schedule_id), facts.now, told, where, since=schedule.due_at)
+            yield Found(str(schedule.schedule_id), facts.now, details, where, since=schedule.due_at)
 
 
 def _unfired(rule: AlertRule, fires: list[Unfired], facts: Facts) -> Iterator[Found]:
@@ -177,15 +177,15 @@ def _unfired(rule: AlertRule, fires: list[Unfired], facts: Facts) -> Iterator[Fo
             by_schedule[fire.schedule_id].append(fire)
     names = facts.schedule_names(set(by_schedule)) if by_schedule else {}
     for schedule_id, found in by_schedule.items():
-        told = {"name": names.get(schedule_id, str(schedule_id)), "count": len(found)}
-        yield Found(str(schedule_id), found[0].at, told, path("schedules", schedule_id))
+        details = {"name": names.get(schedule_id, str(schedule_id)), "count": len(found)}
+        yield Found(str(schedule_id), found[0].at, details, path("schedules", schedule_id))
 
 
 def _queue_oldest(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     for queue in facts.queues:
         if rule.queue in (None, queue.name) and (queue.oldest_seconds or 0) >= threshold(rule):
-            told = {"name": queue.name, "seconds": int(queue.oldest_seconds or 0), "count": queue.waiting}
-            yield Found(queue.name, facts.now, told, path("queues", queue.name), since=queue.oldest_at)
+            details = {"name": queue.name, "seconds": int(queue.oldest_seconds or 0), "count": queue.waiting}
+            yield Found(queue.name, facts.now, details, path("queues", queue.name), since=queue.oldest_at)
 
 
 def _queue_depth(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -205,8 +205,13 @@ def _queue_paused(rule: AlertRule, before: list[AlertState], facts: Facts) -> It
             continue
         seconds = (facts.now - queue.pause.at).total_seconds()
         if seconds >= threshold(rule):
-            told = {"name": queue.name, "seconds": int(seconds), "by": queue.pause.by, "count": queue.waiting}
-            yield Found(queue.name, facts.now, told, path("queues", queue.name), since=queue.pause.at)
+            details = {
+                "name": queue.name,
+                "seconds": int(seconds),
+                "by": queue.pause.by,
+                "count": queue.waiting,
+            }
+            yield Found(queue.name, facts.now, details, path("queues", queue.name), since=queue.pause.at)
 
 
 def _queue_unattended(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -215,34 +220,34 @@ def _queue_unattended(rule: AlertRule, before: list[AlertState], facts: Facts) -
             continue
         waits, least = queue.oldest_seconds, threshold(rule)
         if waits is None or waits >= least:  # where nobody knows since when, it has to be so for as long
-            told = {"name": queue.name, "count": queue.waiting}
+            details = {"name": queue.name, "count": queue.waiting}
             hold = least if waits is None else 0
-            yield Found(queue.name, facts.now, told, path("queues", queue.name), queue.oldest_at, hold)
+            yield Found(queue.name, facts.now, details, path("queues", queue.name), queue.oldest_at, hold)
 
 
 def _worker_died(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     for worker in facts.workers:
         seconds = (facts.now - worker.heartbeat_at).total_seconds()
         if not worker.online and worker.heartbeat_at >= rule.since_at and seconds >= threshold(rule):
-            told = {"name": worker.hostname, "seconds": int(seconds), "count": len(worker.running)}
+            details = {"name": worker.hostname, "seconds": int(seconds), "count": len(worker.running)}
             where = path("workers", worker.hostname, app=worker.app)
-            yield Found(worker.key, facts.now, told, where, since=worker.heartbeat_at)
+            yield Found(worker.key, facts.now, details, where, since=worker.heartbeat_at)
 
 
 def _silent(rule: AlertRule, name: str, heard: Mapping[str, datetime], facts: Facts) -> Iterator[Found]:
     last = max(heard.values(), default=None)
     seconds = None if last is None else (facts.now - last).total_seconds()
     if seconds is None or seconds >= threshold(rule):
-        told = {"name": name} | ({"seconds": int(seconds)} if seconds is not None else {})
+        details = {"name": name} | ({"seconds": int(seconds)} if seconds is not None else {})
         hold = threshold(rule) if seconds is None else 0
-        yield Found(name, facts.now, told, path("workers"), last, hold)
+        yield Found(name, facts.now, details, path("workers"), last, hold)
 
 
 def _redis_silent(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     if not facts.redis_answers:
         since = min((state.since_at for state in before if state.ended_at is None), default=facts.now)
-        told = {"name": "Redis", "seconds": int((facts.now - since).total_seconds())}
-        yield Found("redis", facts.now, told, since=since, hold=threshold(rule))
+        details = {"name": "Redis", "seconds": int((facts.now - since).total_seconds())}
+        yield Found("redis", facts.now, details, since=since, hold=threshold(rule))
 
 
 def _share(rule: AlertRule, name: str, used: int, most: int, facts: Facts) -> Iterator[Found]:

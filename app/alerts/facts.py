@@ -159,9 +159,9 @@ class Facts:
     @reaches_broker
     def memory(self) -> tuple[int, int]:
         """The bytes that Redis uses, and those it may use: maxmemory, or what its machine has."""
-        told: Any = broker.client().info("memory")
-        most = int(told.get("maxmemory") or told.get("total_system_memory") or 0)
-        return int(told["used_memory"]), most
+        info: Any = broker.client().info("memory")
+        most = int(info.get("maxmemory") or info.get("total_system_memory") or 0)
+        return int(info["used_memory"]), most
 
     @cached_property
     def disk(self) -> tuple[int, int]:

@@ -240,8 +240,8 @@ def _prepare(row: AlertRule) -> None:
 
 
 def _told(row: AlertRule) -> dict[str, Any]:
-    told = {name: getattr(row, name) for name in FIELDS if name not in ("name", "enabled")}
-    return _details({name: value for name, value in told.items() if value not in (None, [])})
+    fields = {name: getattr(row, name) for name in FIELDS if name not in ("name", "enabled")}
+    return _details({name: value for name, value in fields.items() if value not in (None, [])})
 
 
 def _readable(name: str, value: Any) -> Any:

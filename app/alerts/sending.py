@@ -36,28 +36,28 @@ class Refused(Exception):
 def send(channel: AlertChannel, message: AlertMessage, now: datetime) -> None:
     """Send it in the channel's language; raises `Delayed` or `Refused`, never with what is secret."""
     with force_locale(channel.language if channel.language in channels.LANGUAGES else "en"):
-        told = words.tell(message.content)
+        message_words = words.tell(message.content)
         if message.content["what"] == confirmations.KIND:  # the link is for who reads the mail, nobody else
             path = confirmations.link(message.content, now)
             ask = _("If it was you, open this link within a day, signed in as then, and press its button:")
-            told = replace(told, notes=[*told.notes, ask], url=words.address(path))
+            message_words = replace(message_words, notes=[*message_words.notes, ask], url=words.address(path))
         if channel.kind == channels.EMAIL:
-            _mail(channel, message, told, now)
+            _mail(channel, message, message_words, now)
         elif channel.kind in channels.KINDS:
-            _post(channel, bodies.post(channel, message.id, message.content, told, now))
+            _post(channel, bodies.post(channel, message.id, message.content, message_words, now))
         else:
             raise Refused(_("There is no kind of channel %(kind)s.", kind=channel.kind))
 
 
-def _mail(channel: AlertChannel, message: AlertMessage, told: words.Told, now: datetime) -> None:
+def _mail(channel: AlertChannel, message: AlertMessage, message_words: words.Told, now: datetime) -> None:
     url = settings().smtp_url
     if not url:
         raise Refused(_("The setting SMTP_URL is empty."))
     letter = build(
         sender=settings().mail_from,
         to=channels.recipients(channel.address),
-        subject=" ".join(told.title.split()),
-        body=told.plain,
+        subject=" ".join(message_words.title.split()),
+        body=message_words.plain,
         message_id=f"alert-{message.id}-{message.at:%Y%m%d%H%M%S}",  # the same on every try
         sent_at=now,
     )

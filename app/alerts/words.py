@@ -105,10 +105,12 @@ def line(kind: str, facts: Mapping[str, Any]) -> str:
     error = str(facts.get("error") or "").partition("\n")[0][:ERROR_MAX]
     if kind == "run_failed":
         if facts.get("more"):
-            told = _("%(name)s: over %(n)s runs failed in 10 minutes", name=name, n=count)
+            sentence = _("%(name)s: over %(n)s runs failed in 10 minutes", name=name, n=count)
         else:
-            told = ngettext("%(name)s: %(num)s run failed", "%(name)s: %(num)s runs failed", count, name=name)
-        return _("%(what)s: %(why)s", what=told, why=error) if error else told
+            sentence = ngettext(
+                "%(name)s: %(num)s run failed", "%(name)s: %(num)s runs failed", count, name=name
+            )
+        return _("%(what)s: %(why)s", what=sentence, why=error) if error else sentence
     if kind == "failures_in_row":
         return _("%(name)s: the last %(n)s runs failed", name=name, n=count)
     if kind == "new_failure":
@@ -152,10 +154,14 @@ def _of_machines(kind: str, facts: Mapping[str, Any], name: str, count: int, spa
         return _("No %(name)s has been heard of for %(span)s", name=name, span=span)
     if kind == "redis_silent":
         return _("Redis has not answered for %(span)s", span=span)
-    told = {"share": f"{facts.get('percent', 0)} %", "used": size(facts["used"]), "most": size(facts["most"])}
+    figures = {
+        "share": f"{facts.get('percent', 0)} %",
+        "used": size(facts["used"]),
+        "most": size(facts["most"]),
+    }
     if kind == "redis_memory":
-        return _("Redis uses %(share)s of its memory (%(used)s of %(most)s)", **told)
-    return _("The disk of the data folder is %(share)s full (%(used)s of %(most)s)", **told)
+        return _("Redis uses %(share)s of its memory (%(used)s of %(most)s)", **figures)
+    return _("The disk of the data folder is %(share)s full (%(used)s of %(most)s)", **figures)
 
 
 def over(kind: str, facts: Mapping[str, Any]) -> str:

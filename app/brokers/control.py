@@ -195,10 +195,10 @@ def set_limits(name: str, task_name: str, changes: dict[str, Any], now: datetime
 def limits_in_code(name: str, task_name: str) -> dict[str, str]:
     """What the task says itself, as a form shows it; empty where it is not known here."""
     info = catalog.lookup(task_name, app=name)
-    told = {limit: getattr(info, limit, None) for limit in LIMITS}
+    in_code = {limit: getattr(info, limit, None) for limit in LIMITS}
     return {
         limit: "" if value is None else f"{value:.10g}" if limit != "rate_limit" else value
-        for limit, value in told.items()
+        for limit, value in in_code.items()
     }
 
 
@@ -223,8 +223,8 @@ def _changeable(name: str, hostname: str, now: datetime) -> Worker:
 
 def _managed(place: Place, hostname: str, now: datetime) -> bool:
     """Whether it was started with `CELERIAC_AGENT_MANAGE=1`, whatever its broker makes of that."""
-    told = heartbeats.app_workers(broker.client(), now, place.name)
-    return any(one.hostname == hostname and one.obeys for one in told)
+    theirs = heartbeats.app_workers(broker.client(), now, place.name)
+    return any(one.hostname == hostname and one.obeys for one in theirs)
 
 
 def _refusal(place: Place) -> str:

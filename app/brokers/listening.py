@@ -122,9 +122,9 @@ def _keep(name: str, events: list[dict[str, Any]], now: datetime) -> None:
             beat = {"at": now.timestamp(), "version": event.get("sw_ver")}
             beat |= {key: event.get(key) for key in ("active", "processed")}
             pipe.hset(workers.HEARD + name, event["hostname"], json.dumps(beat))
-    told = [_short(event) for event in events if event["type"].startswith("task-")]
-    if told:
-        pipe.lpush(EVENTS + name, *map(json.dumps, told[-KEPT_EVENTS:]))
+    task_events = [_short(event) for event in events if event["type"].startswith("task-")]
+    if task_events:
+        pipe.lpush(EVENTS + name, *map(json.dumps, task_events[-KEPT_EVENTS:]))
         pipe.ltrim(EVENTS + name, 0, KEPT_EVENTS - 1)
     pipe.expire(EVENTS + name, KEPT_FOR_SECONDS)
     pipe.expire(workers.HEARD + name, KEPT_FOR_SECONDS)

@@ -32,14 +32,14 @@ class Management:
 
 def management(place: Place, queue: str, now: datetime) -> Management:
     """Who takes from a queue and obeys. Asks the workers, which takes up to a second."""
-    told = [
+    listeners = [
         worker
         for worker in heartbeats.app_workers(broker.client(), now, place.name)
         if queue in worker.queues
     ]
-    online = [worker for worker in told if worker.online]
+    online = [worker for worker in listeners if worker.online]
     # Those that are gone obey again when they are back.
-    obeying = {worker.hostname for worker in online or told if PAUSE in worker.obeys}
+    obeying = {worker.hostname for worker in online or listeners if PAUSE in worker.obeys}
     others = {worker.hostname for worker in online if PAUSE not in worker.obeys}
     try:
         others |= set(workers.ask(place, now).consumers(queue)) - obeying

@@ -62,7 +62,7 @@ def listing(place: Place) -> list[ForeignQueue]:
     """Every queue that anybody ever bound there, by name. Raises `BrokerUnavailable`."""
     if not place.on_redis:
         return [
-            ForeignQueue(place, *facts) for facts in rabbitmq.queues(place, told=workers.queues_told(place))
+            ForeignQueue(place, *facts) for facts in rabbitmq.queues(place, known=workers.queues_told(place))
         ]
     return _measured(place, _names(place))
 

@@ -192,13 +192,13 @@ def _worker(
 
 def _consumed(queue: Mapping[str, Any]) -> dict[str, str]:
     exchange = queue.get("exchange") or {}
-    told = {
+    facts = {
         "queue": queue.get("name"),
         "exchange": exchange.get("name"),
         "exchange_type": exchange.get("type"),
     }
-    told |= {"routing_key": queue.get("routing_key")}
-    return {name: str(value) for name, value in told.items() if value}
+    facts |= {"routing_key": queue.get("routing_key")}
+    return {name: str(value) for name, value in facts.items() if value}
 
 
 def _list(said: Mapping[str, Any], command: str) -> list[dict[str, Any]]:

@@ -124,8 +124,8 @@ def _below_top(file: str, module: str) -> str:
 class _Parameters(Sequence[Parameter]):
     """The parameters of a task, made when somebody asks: an app may have thousands of tasks."""
 
-    def __init__(self, told: Any, meanings: Mapping[str, str]) -> None:
-        self._told, self._meanings = told, meanings
+    def __init__(self, documents: Any, meanings: Mapping[str, str]) -> None:
+        self._told, self._meanings = documents, meanings
         self._made: tuple[Parameter, ...] | None = None
 
     @overload
@@ -147,10 +147,10 @@ class _Parameters(Sequence[Parameter]):
         return self._made
 
 
-def _parameters(told: Any, meanings: Mapping[str, str]) -> tuple[Parameter, ...]:
+def _parameters(documents: Any, meanings: Mapping[str, str]) -> tuple[Parameter, ...]:
     """Those that were told; what cannot be read takes anything."""
     try:
-        signature = inspect.Signature([_item(document) for document in told])
+        signature = inspect.Signature([_item(document) for document in documents])
         return tuple(
             parameter_of(
                 item,
@@ -158,7 +158,7 @@ def _parameters(told: Any, meanings: Mapping[str, str]) -> tuple[Parameter, ...]
                 meanings.get(item.name, ""),
                 checks=document.get("checks") is True,
             )
-            for item, document in zip(signature.parameters.values(), told, strict=True)
+            for item, document in zip(signature.parameters.values(), documents, strict=True)
         )
     except (TypeError, ValueError, AttributeError, KeyError):
         return read_parameters(lambda *args, **kwargs: None, read_docstring(""))

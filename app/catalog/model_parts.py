@@ -56,8 +56,8 @@ def _of_model(name: str, info: FieldInfo) -> Part:
     if not isinstance(alias, str):
         raise LookupError(name)
     notes = Field(description=info.description, json_schema_extra=info.json_schema_extra)
-    told: Any = (info.annotation, *info.metadata, notes)
-    annotation: Any = Annotated[told]
+    source: Any = (info.annotation, *info.metadata, notes)
+    annotation: Any = Annotated[source]
     default = inspect.Parameter.empty if info.default is PydanticUndefined else info.default
     return Part(alias, annotation, _SOME if info.default_factory else default)
 

@@ -116,8 +116,8 @@ def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str
         _insert(AppTask, rows, "facts")  # the line moves
         names = {name: facts["fingerprint"] for name, facts in tasks.items()}
         row = {"digest": digest, "app": app, "seen_at": seen_at, "tasks": names}
-        told = {"delivery": _storable(read.delivery), "schedules": _storable(read.schedules)}
-        _insert(AppCatalog, [row | told], "seen_at")
+        beside = {"delivery": _storable(read.delivery), "schedules": _storable(read.schedules)}
+        _insert(AppCatalog, [row | beside], "seen_at")
         _forget_old(app)
     return refused
 

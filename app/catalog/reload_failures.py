@@ -17,13 +17,13 @@ KEY = "celeriac:reload-failures"  # hash: machine → the failures of its last t
 @reaches_broker
 def keep(failures: Sequence[ImportFailure]) -> None:
     """What the last try on this machine could not import; nothing once all can be."""
-    told = [
+    rows = [
         {"module": failure.module, "error": failure.error, "traceback": failure.traceback}
         | {"advice": Said.of(failure.advice).model_dump()}
         for failure in failures
     ]
-    if told:
-        client().hset(KEY, socket.gethostname(), json.dumps(told))
+    if rows:
+        client().hset(KEY, socket.gethostname(), json.dumps(rows))
     else:
         client().hdel(KEY, socket.gethostname())
 

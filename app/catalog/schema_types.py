@@ -214,9 +214,9 @@ def _bounded(core: Any, schema: Schema) -> Any:
 
 def _told_bounds(schema: Schema) -> dict[str, Any]:
     """Those that JSON Schema has no words for."""
-    told, read = schema.get("x-bounds"), _READ.get(str(schema.get("format")))
+    bounds, read = schema.get("x-bounds"), _READ.get(str(schema.get("format")))
     found: dict[str, Any] = {}
-    for name, value in told.items() if isinstance(told, dict) and read else ():
+    for name, value in bounds.items() if isinstance(bounds, dict) and read else ():
         with suppress(ValueError, TypeError, ArithmeticError):
             found[name] = int(value) if name in _COUNTS else read(value) if read else None
     return found

@@ -178,8 +178,8 @@ def list_tokens() -> None:
     for token in tokens.listing():
         used = token.last_used_at.isoformat(timespec="minutes") if token.last_used_at else "never used"
         end = token.expires_at.isoformat(timespec="minutes") if token.expires_at else "no end"
-        told = (token.id, token.user.name, f"{token.start}…", token.label, used, token.may, end)
-        click.echo("\t".join(map(str, told)))
+        columns = (token.id, token.user.name, f"{token.start}…", token.label, used, token.may, end)
+        click.echo("\t".join(map(str, columns)))
 
 
 @tokens_group.command("revoke")

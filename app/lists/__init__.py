@@ -2,7 +2,7 @@
 
 from app.lists.chips import Chip, Tag, capped, chips, tags
 from app.lists.cursors import Cursor
-from app.lists.filters import Filter, ListQuery, first_text, meant, of, read, schema
+from app.lists.filters import Filter, ListQuery, PartFilter, first_text, meant, of, read, schema
 from app.lists.pages import (
     COUNT_CAP,
     LIMIT_DEFAULT,
@@ -24,6 +24,7 @@ __all__ = [
     "ListQuery",
     "Page",
     "Part",
+    "PartFilter",
     "Tag",
     "begin_at",
     "capped",

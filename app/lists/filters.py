@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
 from app.errors import Invalid
-from app.lists.fields import ItemOrList, Moment, Schema, Span, with_zone
+from app.lists.fields import INTEGER_MAX, ItemOrList, Moment, Schema, Span, Whole, with_zone
 from app.text import storable
 
 _SINCE, _UNTIL, _LAST = "since", "until", "last"
@@ -29,6 +29,13 @@ class Filter:
     One that has `since` can also be asked for with `last`, a time that ends now. Of `since` and `until`, and
     of `min_…` and `max_…`, the second may not leave nothing in between.
     """
+
+
+@dataclass(frozen=True)
+class PartFilter(Filter):
+    """Where the part of a line begins that a page shows."""
+
+    offset: int = field(default=0, metadata={"read_as": Whole(0, INTEGER_MAX), "label": _l("Position")})
 
 
 F = TypeVar("F", bound=Filter)

@@ -120,11 +120,11 @@ def _workers(info: catalog.TaskInfo, now: datetime) -> list[Worker]:
     return sorted(able, key=lambda worker: len(worker.running))
 
 
-def _sentences(info: catalog.TaskInfo, values: Mapping[str, Any], told: Any) -> dict[str, list[str]]:
+def _sentences(info: catalog.TaskInfo, values: Mapping[str, Any], answer: Any) -> dict[str, list[str]]:
     """What was told, in our words where it is of a kind that we know."""
     problems: dict[str, list[str]] = {}
     for parameter in info.parameters:
-        details = told.get(parameter.name) if isinstance(told, Mapping) else None
+        details = answer.get(parameter.name) if isinstance(answer, Mapping) else None
         if isinstance(details, list) and parameter.name in values:
             known = [detail for detail in details if isinstance(detail, Mapping)]
             said = sentences(parameter.name, parameter.shape, values[parameter.name], known)  # type: ignore[arg-type]

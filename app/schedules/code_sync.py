@@ -45,12 +45,14 @@ def told_by_code(
 
 def code_entries() -> CodeEntries:
     """What the code of our workers defines, and what of it cannot be taken over; nothing before one told."""
-    told = catalog.setup().schedules
+    published = catalog.setup().schedules
     definitions = {
-        key: Definition(name=key, **from_json(kept)) for key, kept in told.get("entries", {}).items()
+        key: Definition(name=key, **from_json(kept)) for key, kept in published.get("entries", {}).items()
     }
-    problems = [CodeProblem(key, catalog.Said.model_validate(said)) for key, said in told.get("problems", ())]
-    return CodeEntries(definitions, problems, bool(told.get("whole")))
+    problems = [
+        CodeProblem(key, catalog.Said.model_validate(said)) for key, said in published.get("problems", ())
+    ]
+    return CodeEntries(definitions, problems, bool(published.get("whole")))
 
 
 def sync_code(now: datetime) -> list[str]:

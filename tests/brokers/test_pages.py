@@ -86,6 +86,9 @@ def test_pages_show_the_line_and_its_sources(theirs: Theirs, ids: list[str], sig
     assert "geheim" not in line
     assert "/change?" not in line
     assert ids[55] in browser.get("/brokers/shop/queues/celery?offset=50").text
+    wrong = browser.get("/brokers/shop/queues/celery?offset=x&colour=red").text
+    assert "2 filters cannot be used" in wrong
+    assert ids[0] in wrong
     assert "Nobody answered" in browser.get("/brokers/shop/-/workers").text
     assert browser.get("/brokers/shop/queues/nothing").status_code == 404
 

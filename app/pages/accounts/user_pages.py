@@ -106,15 +106,20 @@ def ask_to_deactivate(user_id: int) -> str:
 def deactivate_user(user_id: int) -> Response:
     user, now = users.get(user_id), utcnow()
     ended = users.deactivate(user, now)
-    told = _("Signed out everywhere.")
+    ended_words = _("Signed out everywhere.")
     if ended:
-        told = ngettext(
+        ended_words = ngettext(
             "Signed out everywhere; %(num)s token ended.",
             "Signed out everywhere; %(num)s tokens ended.",
             ended,
         )
     undo = url_for(".activate_user", user_id=user_id)
-    toast(_("%(name)s is deactivated", name=user.name), told, undo=undo, values={"undo_of": now.isoformat()})
+    toast(
+        _("%(name)s is deactivated", name=user.name),
+        ended_words,
+        undo=undo,
+        values={"undo_of": now.isoformat()},
+    )
     return _back()
 
 
@@ -123,8 +128,8 @@ def deactivate_user(user_id: int) -> Response:
 def activate_user(user_id: int) -> Response:
     user = users.get(user_id)
     back = users.activate(user, utcnow(), moment("undo_of") if "undo_of" in request.form else None)
-    told = ngettext("%(num)s token works again.", "%(num)s tokens work again.", back) if back else ""
-    toast(_("%(name)s is active again", name=user.name), told)
+    words = ngettext("%(num)s token works again.", "%(num)s tokens work again.", back) if back else ""
+    toast(_("%(name)s is active again", name=user.name), words)
     return _back()
 
 

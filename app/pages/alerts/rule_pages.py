@@ -120,8 +120,8 @@ def unsilence(rule_id: int) -> Response:
 def switch(rule_id: int) -> Response:
     on = request.form.get("enabled") == "1"
     row = rules.update(rule_id, {"enabled": on}, current_user.name, viewer.now())
-    told = _("%(name)s is on", name=row.name) if on else _("%(name)s is off", name=row.name)
-    toast(told, undo=url_for(".switch", rule_id=rule_id), values={"enabled": "" if on else "1"})
+    title = _("%(name)s is on", name=row.name) if on else _("%(name)s is off", name=row.name)
+    toast(title, undo=url_for(".switch", rule_id=rule_id), values={"enabled": "" if on else "1"})
     return go_to(url_for(".index"))
 
 

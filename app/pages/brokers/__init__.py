@@ -7,14 +7,13 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import brokers
+from app import brokers, lists
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.pages.brokers import actions, modes, workers
 from app.pages.brokers.blueprint import bp
 from app.web import live, viewer
 from app.web.htmx import go_to
-from app.web.numbers import whole
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -118,11 +117,11 @@ def _shown(name: str) -> dict[str, Any]:
 def _line(name: str, queue: str) -> dict[str, Any]:
     place = brokers.find(name)
     found = brokers.find_queue(place, queue)
-    last = max(0, (found.waiting - 1) // PAGE_SIZE * PAGE_SIZE)
-    offset = min(whole(request.args.get("offset", ""), 0, 10**9) or 0, last)
-    runs = brokers.line(place, queue, offset, PAGE_SIZE) if place.on_redis else []
+    asked = lists.read(lists.PartFilter, request.args, viewer.now(), viewer.zone(), ("version",))
+    part = lists.Part.of(asked.filter.offset, found.waiting, PAGE_SIZE)
+    runs = brokers.line(place, queue, part.offset, PAGE_SIZE) if place.on_redis else []
     version = live.version_of(
         found.waiting, found.unreachable, [(run.id, run.position) for run in runs], place.permission
     )
-    shown = {"place": place, "queue": found, "line": runs, "offset": offset, "page_size": PAGE_SIZE}
-    return shown | {"version": version}
+    shown = {"place": place, "queue": found, "line": runs, "asked": asked, "part": part}
+    return shown | {"tags": lists.tags(asked, ("offset",)), "version": version}

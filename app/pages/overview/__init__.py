@@ -71,13 +71,13 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
         chart = throughput.chart(series)
         shown_marks = marks.marks(series.from_at, series.at(len(series.ended)))
     firing = rules.firing(viewer.now())
-    told = [
+    seen = [
         (rule_firing.rule.name, [(state.subject, state.facts) for state in rule_firing.firing])
         for rule_firing in firing
     ]
     return {
         "summary": summary,
-        "version": live.version_of(summary.version, told, [step.name for step in steps], shown_marks),
+        "version": live.version_of(summary.version, seen, [step.name for step in steps], shown_marks),
         "first_steps": steps,
         "firing": firing,
         "alert_line": words.line,

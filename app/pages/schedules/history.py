@@ -69,9 +69,9 @@ class ShownChange:
 
 def shown(change: ScheduleChange) -> ShownChange:
     said = {"enabled"} if change.action in ("enable", "disable") else set()
-    told = differences({name: pair for name, pair in change.diff.items() if name not in said})
+    shown_diff = differences({name: pair for name, pair in change.diff.items() if name not in said})
     action = ACTIONS.get(change.action, change.action)
-    return ShownChange(change.at, change.by or "", action, change.note or "", told)
+    return ShownChange(change.at, change.by or "", action, change.note or "", shown_diff)
 
 
 def differences(diff: Mapping[str, Any]) -> list[Difference]:

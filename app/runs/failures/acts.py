@@ -43,9 +43,9 @@ def apply(action: str, ids: Sequence[int], by: str, now: datetime, given: Given)
             (row, before) for row in found.values() if (before := _change(row, action, by, now, checked))
         ]
         db.session.add_all(_entry(row, action, by, now, checked, before) for row, before in changed)
-        told = _details(action, checked)
+        details = _details(action, checked)
         audit.record_all(
-            f"failure.{action}", now, "failure", [(row.id, name_of(row), told) for row, _old in changed]
+            f"failure.{action}", now, "failure", [(row.id, name_of(row), details) for row, _old in changed]
         )
     topics.touch(broker.client(), [TOPIC])
     missing = _("There is no such kind of failure.")
@@ -173,12 +173,12 @@ def _entry(
 
 def _details(action: str, given: Given) -> dict[str, Any]:
     until = given["until"]
-    told = {
+    details = {
         "until": until.isoformat() if until else None,
         "owner": given["owner"],
         "note": given["note"] or None,
     }
-    return told | ({"for_good": True} if action == "ignore" and until is None else {})
+    return details | ({"for_good": True} if action == "ignore" and until is None else {})
 
 
 def _checked(action: str, ids: Sequence[int], given: Given, now: datetime) -> dict[str, Any]:

@@ -42,9 +42,9 @@ def note(ended: Iterable[Mapping[str, Any]]) -> None:
     if not found:
         return
     connection = db.session.connection()
-    told = connection.execute(_adding(connection.dialect.name), [found[key] for key in sorted(found)])
+    rows = connection.execute(_adding(connection.dialect.name), [found[key] for key in sorted(found)])
     ids = {row["last_run_id"] for row in found.values()}
-    if back := [_came_back(dict(row), failed) for row in told.mappings() if row["reopened_run_id"] in ids]:
+    if back := [_came_back(dict(row), failed) for row in rows.mappings() if row["reopened_run_id"] in ids]:
         connection.execute(_OPENED, back)
         connection.execute(
             insert(_CHANGES),

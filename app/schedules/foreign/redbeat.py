@@ -58,8 +58,8 @@ def read(url: str) -> Reading:
 
 def _by_key(keys: list[str], answers: list[Any]) -> list[Any]:
     """The answers in the order of the keys' names: theirs is by the next fire."""
-    told = dict(zip(keys, answers, strict=False))
-    return [told[key] for key in sorted(told)]
+    values = dict(zip(keys, answers, strict=False))
+    return [values[key] for key in sorted(values)]
 
 
 def _entry(name: str, answer: Any, zone: str) -> Entry:
@@ -74,19 +74,19 @@ def _entry(name: str, answer: Any, zone: str) -> Entry:
 
 
 def _read(
-    name: str, told: Mapping[str, Any], last_run_at: datetime | None, run_count: int, zone: str
+    name: str, document: Mapping[str, Any], last_run_at: datetime | None, run_count: int, zone: str
 ) -> Entry:
-    options = dict(told.get("options") or {})
+    options = dict(document.get("options") or {})
     expires = options.get("expires")
     seconds = isinstance(expires, int | float) and not isinstance(expires, bool)
     return Entry(
         name=name,
-        task_name=str(told["task"]),
-        timing=timing(told["schedule"]),
-        args=list(told.get("args") or []),
-        kwargs=dict(told.get("kwargs") or {}),
+        task_name=str(document["task"]),
+        timing=timing(document["schedule"]),
+        args=list(document.get("args") or []),
+        kwargs=dict(document.get("kwargs") or {}),
         timezone=zone,
-        enabled=bool(told.get("enabled", True)),
+        enabled=bool(document.get("enabled", True)),
         queue=options.get("queue"),
         priority=options.get("priority"),
         message_ttl_seconds=int(expires) if seconds and expires else None,
@@ -97,16 +97,16 @@ def _read(
     )
 
 
-def timing(told: Mapping[str, Any]) -> EntryTiming:
+def timing(document: Mapping[str, Any]) -> EntryTiming:
     """A schedule as RedBeat's JSON says it."""
-    match told.get("__type__"):
+    match document.get("__type__"):
         case "crontab":
-            return Crontab(*(_column(told.get(name, "*")) for name in _COLUMNS))
+            return Crontab(*(_column(document.get(name, "*")) for name in _COLUMNS))
         case "interval":
-            return Interval(float(told["every"]), bool(told.get("relative")))
+            return Interval(float(document["every"]), bool(document.get("relative")))
         case "rrule":
             return Other("rrule", _("A rule of calendars (rrule) is nothing that a schedule can have here."))
-    kind = str(told.get("__type__"))
+    kind = str(document.get("__type__"))
     return Other(kind, _("A schedule of the kind %(kind)s is not known here.", kind=kind))
 
 
@@ -114,11 +114,11 @@ def _column(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _moment(told: Any) -> datetime | None:
+def _moment(text: Any) -> datetime | None:
     """A moment as RedBeat's JSON says it: its parts, and a zone by name or by seconds."""
-    if not isinstance(told, Mapping):
-        return moment(told)
-    parts = {name: value for name, value in told.items() if name not in ("__type__", "timezone")}
-    zone = told.get("timezone", "UTC")
+    if not isinstance(text, Mapping):
+        return moment(text)
+    parts = {name: value for name, value in text.items() if name not in ("__type__", "timezone")}
+    zone = text.get("timezone", "UTC")
     tz = timezone(timedelta(seconds=zone)) if isinstance(zone, int | float) else ZoneInfo(zone)
     return datetime(**parts, tzinfo=tz).astimezone(UTC)

@@ -48,8 +48,8 @@ class Source:
 def sources() -> list[Source]:
     """All that are known here, by name."""
     named = [_source(kind, name, url) for name, (kind, url) in settings().schedulers.items()]
-    told = [_source(BEAT_SCHEDULE, app, app) for app in published.apps()]
-    return sorted([*named, *told], key=lambda source: (source.name, source.kind))
+    published_sources = [_source(BEAT_SCHEDULE, app, app) for app in published.apps()]
+    return sorted([*named, *published_sources], key=lambda source: (source.name, source.kind))
 
 
 def by_id(source_id: str) -> Source:
