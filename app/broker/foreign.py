@@ -83,10 +83,20 @@ def at(there: Broker) -> Iterator[None]:
     try:
         with connection.at(there), priority.of_redis(), connection.named_errors():
             yield
+    except BrokerUnavailable as error:
+        if isinstance(error.__cause__, redis.exceptions.AuthenticationError):
+            raise refused_sign_in(error.__cause__) from error
+        raise
     except redis.exceptions.NoPermissionError as error:
         raise BrokerUnavailable(_("The broker's URL has no right to this: %(error)s", error=error)) from error
     except redis.exceptions.ResponseError as error:
         raise BrokerUnavailable(_("The broker refused this: %(error)s", error=error)) from error
+
+
+def refused_sign_in(error: BaseException) -> BrokerUnavailable:
+    """For a server that does not take the user or the password."""
+    words = _("The broker refuses the user or the password of its URL: %(error)s", error=error)
+    return BrokerUnavailable(words)
 
 
 def _pool(channel: Any) -> redis.ConnectionPool:

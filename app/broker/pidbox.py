@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from amqp.exceptions import AMQPError
+import redis
+from amqp.exceptions import AccessRefused, AMQPError, NotAllowed
 from amqp.exceptions import NotFound as NoExchange
 from flask_babel import gettext as _
 from kombu.entity import Exchange, Queue
@@ -28,6 +29,8 @@ OWED_SECONDS = 3600.0
 OWED = "celeriac:owed-answers:"  # hash: list that late answers may still come to → since when
 _PIDBOX = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode="transient")
 
+_SIGN_IN = (AccessRefused, NotAllowed, redis.exceptions.AuthenticationError)
+
 Commands = Mapping[str, Mapping[str, Any]]  # by name, with their arguments
 T = TypeVar("T")
 
@@ -40,6 +43,8 @@ def over(url: str, options: Mapping[str, Any], act: Callable[[Any], T]) -> T:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=foreign.CONNECT_SECONDS)
             return act(connection)
     except (OperationalError, AMQPError, OSError) as error:
+        if isinstance(error, _SIGN_IN) or isinstance(error.__cause__, _SIGN_IN):
+            raise foreign.refused_sign_in(error.__cause__ or error) from error
         raise BrokerUnavailable(_("The broker does not answer: %(error)s", error=error)) from error
 
 

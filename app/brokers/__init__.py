@@ -27,10 +27,12 @@ from app.brokers.queues import (
     listing,
 )
 from app.brokers.queues import find as find_queue
+from app.brokers.rights import Finding, findings
 from app.brokers.workers import Answers, ForeignWorker, ask, heard
 
 __all__ = [
     "Answers",
+    "Finding",
     "ForeignQueue",
     "ForeignRun",
     "ForeignWorker",
@@ -45,6 +47,7 @@ __all__ = [
     "events",
     "find",
     "find_queue",
+    "findings",
     "forbid",
     "heard",
     "held",

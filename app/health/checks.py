@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import broker, catalog, heartbeats, schedules
+from app import broker, brokers, catalog, heartbeats, schedules
 from app.broker import starts
 from app.broker.aside import aside
 from app.broker.redis import queues as in_redis
@@ -45,7 +45,7 @@ def ready(now: datetime) -> list[Check]:
 def whole(now: datetime) -> list[Check]:
     """The whole deployment: also a beat, a recorder and at least one worker."""
     parts = (beat, recorder, worker, tasks, restarts, set_aside)
-    return [*ready(now), *(check(now) for check in parts)]
+    return [*ready(now), *(check(now) for check in parts), *other_brokers()]
 
 
 def diagnose(now: datetime) -> list[Check]:
@@ -255,6 +255,14 @@ def stream(now: datetime) -> Check:
     ok = length < cap * STREAM_WARNING
     hint = "" if ok else _("The recorder does not keep up or does not run; at the cap history has a gap.")
     return Check("event stream", ok, _("%(n)s of at most %(cap)s events wait", n=length, cap=cap), hint)
+
+
+def other_brokers() -> list[Check]:
+    """One for each broker of another app that the settings name."""
+    return [
+        Check(f"broker {one.place.name}", not one.wrong, one.wrong or one.place.server, one.hint)
+        for one in brokers.findings()
+    ]
 
 
 def other_app(now: datetime) -> Check:
