@@ -4,6 +4,7 @@
 """
 
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -13,12 +14,7 @@ import traceback
 from pathlib import Path
 from typing import IO
 
-from flask_migrate import upgrade
-
 from app import create_app
-from app.accounts import ensure_first_admin
-from app.cli import migrations
-from app.clock import utcnow
 from app.config import PRIVATE_UMASK, Settings, load_settings
 from app.dev import address, orphans, programs
 
@@ -82,6 +78,13 @@ def _check_port(host: str, port: int) -> None:
 
 def _migrate(settings: Settings) -> str | None:
     """Migrate the database and make the first admin; returns the path of a one-time sign-in link."""
+    gc.disable()  # what is imported stays, and this process ends with it
+    from flask_migrate import upgrade  # only now: what keeps it from starting is said at once
+
+    from app.accounts import ensure_first_admin
+    from app.cli import migrations
+    from app.clock import utcnow
+
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         app = create_app(settings, pages=False, commands=False)

@@ -226,7 +226,8 @@ def copy(folder: Path) -> None:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, target)
-    for compiled in (PROJECT / "app").rglob("__pycache__"):  # else each process compiles it all at once
-        half_written = shutil.ignore_patterns("*.pyc.*")
-        shutil.copytree(compiled, folder / compiled.relative_to(PROJECT), ignore=half_written)
+    half_written = shutil.ignore_patterns("*.pyc.*")
+    for package in ("app", "celeriac_agent"):
+        for compiled in (PROJECT / package).rglob("__pycache__"):  # else each process compiles it all at once
+            shutil.copytree(compiled, folder / compiled.relative_to(PROJECT), ignore=half_written)
     (folder / ".venv").symlink_to(sys.prefix)
