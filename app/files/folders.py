@@ -128,6 +128,7 @@ def _above(real: Path) -> tuple[tuple[str, str], ...]:
 
 def _entries(folder: Path, directory: int) -> Iterator[Entry]:
     """What is in a folder; a link is not followed, so that nothing outside shows."""
+    above = "" if folder == roots()[0] else f"{named(folder)}/"  # asked once: there may be ten thousand
     with os.scandir(directory) as found:
         for entry in found:
             if not is_fit(entry.name):
@@ -137,7 +138,7 @@ def _entries(folder: Path, directory: int) -> Iterator[Entry]:
             except FileNotFoundError:
                 continue
             if S_ISREG(status.st_mode) or S_ISDIR(status.st_mode):
-                yield _entry(entry.name, named(folder / entry.name), status)
+                yield _entry(entry.name, above + entry.name, status)
 
 
 def _entry(name: str, path: str, status: os.stat_result) -> Entry:

@@ -74,6 +74,17 @@ def test_a_full_folder_says_how_many_older_files_are_left_out(
     assert found.left_out == 3
 
 
+def test_a_folder_of_thousands_asks_once_where_it_lies(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "sub").mkdir()
+    for number in range(50):
+        (root / "sub" / f"{number}.txt").write_text("")
+    asked: list[str] = []
+    real = os.path.realpath
+    monkeypatch.setattr("os.path.realpath", lambda path, **how: (asked.append(path), real(path, **how))[1])
+    assert files.listing("sub").entries[0].path.startswith("sub/")
+    assert len(asked) < 50
+
+
 def test_files_are_found_by_name_and_by_what_made_them(
     root: Path, signed_in: SignedIn, caller: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
