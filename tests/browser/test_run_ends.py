@@ -15,7 +15,8 @@ def test_any_open_page_tells_once(
     app: Flask, visit: Callable[..., Page], submit: Callable[..., str], ask: Callable[[Page, str], None]
 ) -> None:
     run_id = submit("weekday", day="2026-11-20")
-    page = visit(f"/runs/{run_id}")
+    page = visit(f"/runs/{run_id}", width=320)
+    expect(page.locator("#run-subscription .icon")).to_be_visible()  # its word is not, on a phone
     page.get_by_role("button", name="Tell me when it ends").click()
     expect(page.locator("#toasts")).to_contain_text("This browser does not allow notifications")
     expect(page.locator("#toasts")).to_contain_text("You will be told when it ends")
