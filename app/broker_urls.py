@@ -19,7 +19,7 @@ _OF_THE_URL = ("virtual_host", "heartbeat", "login_method")
 
 def pairs(value: str) -> dict[str, str]:
     """`app=URL` pairs, divided by commas; raises `ValueError`."""
-    found = {}
+    urls = {}
     for pair in re.split(r",(?=[^,=/@]+=[a-z+]+://)", value):
         name, is_pair, url = pair.strip().partition("=")
         if not is_pair or not url.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
@@ -27,8 +27,8 @@ def pairs(value: str) -> dict[str, str]:
                 "allowed: app=URL, divided by commas; URL with redis, rediss, sentinel, amqp or amqps"
             )
         split(url)
-        found[name.strip()] = url
-    return found
+        urls[name.strip()] = url
+    return urls
 
 
 def split(url: str) -> tuple[str, dict[str, Any]]:

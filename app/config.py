@@ -123,12 +123,12 @@ def _schedulers(value: Any) -> Any:
     schedulers = {}
     kinds = "|".join(SCHEDULERS)
     for pair in filter(None, re.split(rf",(?=[^,=/@]+=(?:{kinds})\+)", value)):
-        found = re.fullmatch(rf"\s*([\w.-]{{1,60}})=({kinds})\+(\S+)\s*", pair)
-        if not found:
+        match = re.fullmatch(rf"\s*([\w.-]{{1,60}})=({kinds})\+(\S+)\s*", pair)
+        if not match:
             raise ValueError(
                 f"allowed: name=kind+URL, divided by commas; kind with one of {', '.join(SCHEDULERS)}"
             )
-        schedulers[found[1]] = (found[2], scheduler_url(found[2], found[3]))
+        schedulers[match[1]] = (match[2], scheduler_url(match[2], match[3]))
     return schedulers
 
 

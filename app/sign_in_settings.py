@@ -16,13 +16,13 @@ def _roles(value: Any) -> Any:
     """`group=role` pairs, divided by commas, as a dictionary."""
     if not isinstance(value, str):
         return value
-    found = {}
+    roles = {}
     for pair in filter(None, (part.strip() for part in value.split(","))):
         group, is_pair, role = (part.strip() for part in pair.rpartition("="))
         if not (group and is_pair) or role not in ("viewer", "operator", "admin"):
             raise ValueError("allowed: group=role, divided by commas; roles are viewer, operator and admin")
-        found[group] = role
-    return found
+        roles[group] = role
+    return roles
 
 
 def _networks(value: Any) -> Any:

@@ -116,8 +116,8 @@ class Secrets:
 
     def of_running(self, task: Task) -> list[scrubbing.Secret]:
         """The secrets among the arguments of the run that a task is running."""
-        found = self._places(task.name, task.request.args or (), task.request.kwargs or {})
-        return masking.secrets_in(*found)
+        places = self._places(task.name, task.request.args or (), task.request.kwargs or {})
+        return masking.secrets_in(*places)
 
     def _places(
         self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]

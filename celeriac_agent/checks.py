@@ -47,24 +47,24 @@ def answering(consumer: Any) -> bool:
 @inspect_command(name=COMMAND)  # type: ignore[untyped-decorator]  # Celery ships no types
 def check(state: Any, task_name: str, values: dict[str, Any], **_: Any) -> dict[str, Any]:
     """What the task's own code says against these values, by parameter, and which are `unchecked`."""
-    found = _in_time(lambda: problems(state.app, task_name, values))
-    if found is None:
+    problems_found = _in_time(lambda: problems(state.app, task_name, values))
+    if problems_found is None:
         return {"error": "the checks take too long"}
-    return {"ok": {"problems": found[0], "unchecked": found[1]}}
+    return {"ok": {"problems": problems_found[0], "unchecked": problems_found[1]}}
 
 
 def problems(app: Celery, task_name: str, values: Mapping[str, Any]) -> tuple[Problems, list[str]]:
     """The problems by parameter, as pydantic tells them without the values; and what is unchecked."""
-    found: Problems = {}
+    by_name: Problems = {}
     unchecked = []
     types = _types(app.tasks.get(task_name))
     for name, value in values.items():
         try:
             if wrong := _problems_of(types[name], value):
-                found[name] = wrong
+                by_name[name] = wrong
         except Exception:  # the author's code may need what only a running task has
             unchecked.append(name)
-    return found, unchecked
+    return by_name, unchecked
 
 
 def _problems_of(hint: Any, value: Any) -> list[dict[str, Any]]:

@@ -13,15 +13,15 @@ FILES_MAX = 5000
 @lru_cache(maxsize=4)
 def code_version(app: Celery) -> str:
     """Of the packages that hold the app's tasks, as their files are when it is first asked; "" for none."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     paths = sorted({path for place in _places(app) for path in _files(place)})
     for path in paths[:FILES_MAX]:
         try:
             text = path.read_bytes()
         except OSError:  # it went meanwhile, or nobody may read it
             continue
-        found.update(hashlib.sha256(text).digest())
-    return found.hexdigest()[:12] if paths else ""
+        digest.update(hashlib.sha256(text).digest())
+    return digest.hexdigest()[:12] if paths else ""
 
 
 def _modules(app: Celery) -> "set[str]":
@@ -30,16 +30,16 @@ def _modules(app: Celery) -> "set[str]":
 
 def _places(app: Celery) -> "set[Path]":
     """The folder of the outermost package of each, or the file of a module that is in none."""
-    found = set()
+    places = set()
     for name in _modules(app):
         top, own = sys.modules.get(name.partition(".")[0]), sys.modules.get(name)
         package = getattr(top, "__file__", None) if hasattr(top, "__path__") else None
         file = getattr(own, "__file__", None)
         if package:
-            found.add(Path(package).parent)
+            places.add(Path(package).parent)
         elif file:
-            found.add(Path(file))
-    return found
+            places.add(Path(file))
+    return places
 
 
 def _files(place: Path) -> "list[Path]":

@@ -59,19 +59,19 @@ def secrets_in(
         return []
     pairs: list[tuple[str, Any, Any]] = list(zip(places, args, new_args, strict=True))
     pairs += [(name, value, new_kwargs[name]) for name, value in kwargs.items()]
-    found: list[Secret] = []
+    secrets: list[Secret] = []
     while pairs:
         name, value, shown = pairs.pop()
         if shown == MASK:
-            found += [(name, str(leaf)) for leaf in _leaves(value)]
+            secrets += [(name, str(leaf)) for leaf in _leaves(value)]
         elif isinstance(shown, Mapping):
             pairs += [(str(key), value[key], shown[key]) for key in shown]
         elif isinstance(shown, list):
             pairs += [(name, *both) for both in zip(value, shown, strict=True)]
         elif isinstance(shown, str) and shown != value:
             passwords = [match["password"] for match in URL_PASSWORD.finditer(value)]
-            found += [(name, text) for password in passwords for text in {password, unquote(password)}]
-    return found
+            secrets += [(name, text) for password in passwords for text in {password, unquote(password)}]
+    return secrets
 
 
 def suspicious(value: Any, keys: frozenset[str], depth: int = 0) -> bool:

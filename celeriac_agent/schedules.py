@@ -17,12 +17,12 @@ Facts = dict[str, Any]
 
 def document(app: Celery, hide: Hide) -> Facts:
     """The entries in order of their names, with secret arguments hidden."""
-    found = sorted((app.conf.beat_schedule or {}).items(), key=lambda one: str(one[0]))
+    entries = sorted((app.conf.beat_schedule or {}).items(), key=lambda one: str(one[0]))
     return {
         "v": VERSION,
         "timezone": _zone(app.timezone),
-        "left_out": max(len(found) - ENTRIES_MAX, 0),
-        "entries": [_entry(str(name), entry, hide) for name, entry in found[:ENTRIES_MAX]],
+        "left_out": max(len(entries) - ENTRIES_MAX, 0),
+        "entries": [_entry(str(name), entry, hide) for name, entry in entries[:ENTRIES_MAX]],
     }
 
 

@@ -57,19 +57,19 @@ def schema_of(hint: Any) -> Any:
     unread = False
     for way in (_by_pydantic, _of):
         try:
-            found = way(hint)
-            size = len(json.dumps(found))
+            schema = way(hint)
+            size = len(json.dumps(schema))
         except Exception as error:  # a type may bring its own code for this, which may raise anything
             logger.debug("%s cannot be told as a schema: %s", _named(hint), error)
             unread = True
             continue
-        if found is None:
+        if schema is None:
             continue
         if size > SCHEMA_MAX:
             logger.debug("the schema of %s is left out: it takes %d bytes", _named(hint), size)
             unread = True
-        elif found or not unread:
-            return found
+        elif schema or not unread:
+            return schema
     return {"x-unread": _named(hint)} if unread else {}
 
 
@@ -168,8 +168,8 @@ def is_authors(function: Any) -> bool:
 
 def _bounds(schema: Schema) -> Schema:
     """What JSON Schema has no words for."""
-    found = {name: _plain(schema[name]) for name in _BOUNDS if schema.get(name) is not None}
-    words: Schema = {"x-bounds": found} if found else {}
+    limits = {name: _plain(schema[name]) for name in _BOUNDS if schema.get(name) is not None}
+    words: Schema = {"x-bounds": limits} if limits else {}
     for ours, theirs in (("x-tz", "tz_constraint"), ("x-now", "now_op")):
         if isinstance(schema.get(theirs), str):
             words[ours] = schema[theirs]

@@ -44,14 +44,14 @@ class Scrubber:
     """Hides the secrets of one run in texts and values."""
 
     def __init__(self, secrets: Iterable[Secret]) -> None:
-        found, parts, short = set(), set(), set()
+        texts, parts, short = set(), set(), set()
         for name, secret in secrets:
             if len(secret) >= ANYWHERE_FROM:
-                found |= spellings(secret)
+                texts |= spellings(secret)
                 parts |= encoded_parts(secret)
             elif name and secret:
                 short.add((name, secret))
-        self._whole = sorted(found, key=len, reverse=True)
+        self._whole = sorted(texts, key=len, reverse=True)
         self._parts = sorted(parts, key=len, reverse=True)
         self._within = _within(self._parts)
         self._short = [_beside(*pair) for pair in sorted(short)]
@@ -92,30 +92,30 @@ class Scrubber:
 
 def spellings(secret: str) -> set[str]:
     """The secret as texts write it."""
-    found = set()
+    texts = set()
     lines = [line.strip() for line in secret.splitlines()]
     parts = [line for line in lines if len(line) >= LINE_FROM] if len(lines) > 1 else []
     for part in {secret, secret.strip(), *parts}:
         plain = json.dumps(part)[1:-1]
-        found |= {part, repr(part)[1:-1], repr(part.encode("utf-8", "replace"))[2:-1], plain}
-        found |= {json.dumps(part, ensure_ascii=False)[1:-1], json.dumps(plain)[1:-1]}
-        found |= {quote(part, safe="", errors="replace"), quote(part, errors="replace")}
-        found |= {quote_plus(part, errors="replace"), html.escape(part)}
+        texts |= {part, repr(part)[1:-1], repr(part.encode("utf-8", "replace"))[2:-1], plain}
+        texts |= {json.dumps(part, ensure_ascii=False)[1:-1], json.dumps(plain)[1:-1]}
+        texts |= {quote(part, safe="", errors="replace"), quote(part, errors="replace")}
+        texts |= {quote_plus(part, errors="replace"), html.escape(part)}
         encoded = part.encode("utf-8", "replace")
-        found |= {base64.b64encode(encoded).decode().rstrip("=")}
-        found |= {base64.urlsafe_b64encode(encoded).decode().rstrip("=")}
-    return {text for text in found if len(text) >= ANYWHERE_FROM}
+        texts |= {base64.b64encode(encoded).decode().rstrip("=")}
+        texts |= {base64.urlsafe_b64encode(encoded).decode().rstrip("=")}
+    return {text for text in texts if len(text) >= ANYWHERE_FROM}
 
 
 def encoded_parts(secret: str) -> set[str]:
     """The characters of Base64 that are the secret's alone, wherever it stands in what was encoded."""
-    found = set()
+    texts = set()
     plain = secret.encode("utf-8", "replace")
     for before in range(3):  # bytes; three are four characters
         text = base64.b64encode(b"\0" * before + plain).decode()
         part = text[(before * 8 + 5) // 6 : (before + len(plain)) * 8 // 6]
-        found |= {part, part.replace("+", "-").replace("/", "_")}
-    return {text for text in found if len(text) >= ANYWHERE_FROM}
+        texts |= {part, part.replace("+", "-").replace("/", "_")}
+    return {text for text in texts if len(text) >= ANYWHERE_FROM}
 
 
 def _within(parts: Sequence[str]) -> re.Pattern[str]:
@@ -131,8 +131,8 @@ def scrubber_of(task: Any, find: Find | None = None) -> Scrubber | None:
     if "celeriac_scrubber" not in facts:
         secrets = (find or _find)(task) if facts.get("args") or facts.get("kwargs") else []
         request.celeriac_scrubber = Scrubber(secrets) if secrets else None
-    found: Scrubber | None = facts["celeriac_scrubber"]
-    return found
+    scrubber: Scrubber | None = facts["celeriac_scrubber"]
+    return scrubber
 
 
 def scrub(task: Any, text: str) -> str:

@@ -164,11 +164,11 @@ def _calls_retry(code: Any) -> bool:
 def _parameters(task: Task) -> "list[Facts] | None":
     """The parameters in order; None where the signature cannot be read."""
     try:
-        found = inspect.signature(task.run).parameters.values()
+        parameters = inspect.signature(task.run).parameters.values()
     except Exception:  # a function may say anything of itself
         return None
     hints: Mapping[str, Any] = hints_of(task.run)
-    return [_parameter(parameter, hints.get(parameter.name, parameter.empty)) for parameter in found]
+    return [_parameter(parameter, hints.get(parameter.name, parameter.empty)) for parameter in parameters]
 
 
 def _parameter(parameter: inspect.Parameter, hint: Any) -> Facts:

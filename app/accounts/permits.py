@@ -47,13 +47,13 @@ def role() -> str | None:
 
 def _sent_by(value: Any) -> set[str]:
     """The tasks that signatures (Celery's, as JSON) among the arguments name."""
-    found, stack = set(), [value]
+    names, stack = set(), [value]
     while stack:
         item = stack.pop()
         if isinstance(item, Mapping):
             if isinstance(item.get("task"), str):
-                found.add(item["task"])
+                names.add(item["task"])
             stack.extend(item.values())
         elif isinstance(item, list | tuple):
             stack.extend(item)
-    return found
+    return names

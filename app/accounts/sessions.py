@@ -86,12 +86,12 @@ def get(session_id: int, now: datetime, by: User | None = None) -> UserSession:
     Raises `NotFound` for one that does not exist or has ended, `Forbidden` for somebody else's.
     """
     query = select(UserSession).where(UserSession.id == session_id, _open(now))
-    found = db.session.scalar(query) if 0 < session_id <= _LARGEST_ID else None
-    if found is None:
+    session = db.session.scalar(query) if 0 < session_id <= _LARGEST_ID else None
+    if session is None:
         raise NotFound(_("There is no session %(id)s.", id=session_id))
-    if by and by.id != found.user_id and not by.can(roles.ADMINISTER):
+    if by and by.id != session.user_id and not by.can(roles.ADMINISTER):
         raise Forbidden(_("Only an admin can end the session of somebody else."))
-    return found
+    return session
 
 
 def end(session_id: int, now: datetime, by: User | None = None) -> None:

@@ -20,8 +20,8 @@ from app.web import roles
 def role_of(groups: Iterable[str]) -> str | None:
     """The highest role of somebody's groups; else the default one; None: they are not let in."""
     given = settings()
-    found = [given.sso_roles[group] for group in groups if group in given.sso_roles]
-    return max(found, key=roles.ROLES.index) if found else given.sso_default_role
+    granted = [given.sso_roles[group] for group in groups if group in given.sso_roles]
+    return max(granted, key=roles.ROLES.index) if granted else given.sso_default_role
 
 
 def admit(

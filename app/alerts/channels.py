@@ -184,11 +184,11 @@ def recipients(address: str) -> Sequence[str]:
 
 def _address_problem(kind: str, address: str) -> str:
     if kind == EMAIL:
-        found = recipients(address)
-        wrong = [receiver for receiver in found if not is_mail_address(receiver)]
+        receivers = recipients(address)
+        wrong = [receiver for receiver in receivers if not is_mail_address(receiver)]
         if wrong:
             return _("%(address)s is no e-mail address.", address=wrong[0][:80])
-        return "" if len(found) <= MAILS_MAX else _("At most %(n)s addresses are allowed.", n=MAILS_MAX)
+        return "" if len(receivers) <= MAILS_MAX else _("At most %(n)s addresses are allowed.", n=MAILS_MAX)
     try:
         parts = urlsplit(address)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -36,11 +36,11 @@ class Found:
 
 def find(rule: AlertRule, before: Iterable[AlertState], facts: Facts) -> list[Found]:
     """What is wrong by a rule; `before` is what was. Raises `BrokerUnavailable`: then nobody knows."""
-    found = islice(_FINDERS[rule.kind](rule, list(before), facts), SUBJECTS_MOST)
+    conditions = islice(_FINDERS[rule.kind](rule, list(before), facts), SUBJECTS_MOST)
     return list(
         {
             condition.subject[:255]: replace(condition, subject=condition.subject[:255])
-            for condition in found
+            for condition in conditions
         }.values()
     )
 
@@ -176,9 +176,9 @@ def _unfired(rule: AlertRule, fires: list[Unfired], facts: Facts) -> Iterator[Fo
         if fire.at >= rule.since_at and rule.schedule_id in (None, fire.schedule_id):
             by_schedule[fire.schedule_id].append(fire)
     names = facts.schedule_names(set(by_schedule)) if by_schedule else {}
-    for schedule_id, found in by_schedule.items():
-        details = {"name": names.get(schedule_id, str(schedule_id)), "count": len(found)}
-        yield Found(str(schedule_id), found[0].at, details, path("schedules", schedule_id))
+    for schedule_id, unfired in by_schedule.items():
+        details = {"name": names.get(schedule_id, str(schedule_id)), "count": len(unfired)}
+        yield Found(str(schedule_id), unfired[0].at, details, path("schedules", schedule_id))
 
 
 def _queue_oldest(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:

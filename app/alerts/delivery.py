@@ -132,10 +132,10 @@ def _is_worker_there(now: datetime) -> bool:
     try:
         if broker.other_app() or broker.paused([queue]):
             return False
-        found: Sequence[heartbeats.Worker] = heartbeats.workers(broker.client(), now)
+        workers: Sequence[heartbeats.Worker] = heartbeats.workers(broker.client(), now)
     except CeleriacError:
         return False
-    return any(worker.taking and queue in worker.queues for worker in found)
+    return any(worker.taking and queue in worker.queues for worker in workers)
 
 
 def _hand_over(message_id: int, now: datetime) -> bool:

@@ -262,22 +262,22 @@ def _details(values: Mapping[str, Any]) -> dict[str, Any]:
 def _checked(values: Mapping[str, Any], row: AlertRule | None) -> dict[str, Any]:
     """The values as they are stored; raises `Invalid` with what is wrong with each field."""
     errors: dict[str, list[str]] = {}
-    found: dict[str, Any] = {}
+    checked: dict[str, Any] = {}
     defaults = {"enabled": True, "tell_recovery": True, "window_seconds": 300, "channels": []}
     defaults |= {"quiet_zone": settings().timezone}
     for name in FIELDS:
         given = values.get(name)
         given = defaults.get(name) if given is None else given
         try:
-            found[name] = _READERS[name](given, values, row)
+            checked[name] = _READERS[name](given, values, row)
         except ValueError as error:
             errors[name] = [str(error)]
-    if bool(found.get("quiet_from")) != bool(found.get("quiet_until")):
-        empty = "quiet_until" if found.get("quiet_from") else "quiet_from"
+    if bool(checked.get("quiet_from")) != bool(checked.get("quiet_until")):
+        empty = "quiet_until" if checked.get("quiet_from") else "quiet_from"
         errors.setdefault(empty, [_("Quiet hours need a beginning and an end.")])
     if errors:
         raise Invalid(errors)
-    return found
+    return checked
 
 
 def _name(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> str:

@@ -54,13 +54,13 @@ def take(now: datetime, patience: timedelta = timedelta(0)) -> int:
         return 0
     facts = Facts(now)
     before = _states([rule.id for rule in rules])
-    found = {rule.id: _found(rule, before[rule.id].values(), facts) for rule in rules}
+    conditions = {rule.id: _found(rule, before[rule.id].values(), facts) for rule in rules}
     with transaction() as session:
         released = update(AlertTurn).where(AlertTurn.token == token).values(next_at=now + EVERY)
         if not session.connection().execute(released).rowcount:
             logger.warning("looking at the alerts took too long: another process does it")
             return 0
-        return _write(found, facts, now)
+        return _write(conditions, facts, now)
 
 
 def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, now: datetime) -> None:
@@ -149,13 +149,13 @@ def _found(rule: AlertRule, before: Iterable[AlertState], facts: Facts) -> list[
         return None
 
 
-def _write(found: Mapping[int, Sequence[Found] | None], facts: Facts, now: datetime) -> int:
+def _write(conditions: Mapping[int, Sequence[Found] | None], facts: Facts, now: datetime) -> int:
     """Note what was found, of the rules that are still there; returns how many messages were made."""
-    known = db.session.scalars(select(AlertRule).where(AlertRule.enabled, AlertRule.id.in_(found))).all()
+    known = db.session.scalars(select(AlertRule).where(AlertRule.enabled, AlertRule.id.in_(conditions))).all()
     states = _states([rule.id for rule in known])
     made = 0
     for rule in known:
-        seen = found[rule.id]
+        seen = conditions[rule.id]
         if seen is not None:
             step(rule, states[rule.id], seen, facts, now)
         if content := compose(rule, states[rule.id], now):
@@ -169,10 +169,10 @@ def _write(found: Mapping[int, Sequence[Found] | None], facts: Facts, now: datet
 
 
 def _states(rule_ids: Sequence[int]) -> dict[int, States]:
-    found: dict[int, States] = {rule_id: {} for rule_id in rule_ids}
+    states_by_rule: dict[int, States] = {rule_id: {} for rule_id in rule_ids}
     for state in db.session.scalars(select(AlertState).where(AlertState.rule_id.in_(rule_ids))):
-        found[state.rule_id][state.subject] = state
-    return found
+        states_by_rule[state.rule_id][state.subject] = state
+    return states_by_rule
 
 
 def _begun(state: AlertState, condition: Found, now: datetime) -> AlertState:

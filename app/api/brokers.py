@@ -198,10 +198,10 @@ def get_foreign_queue(name: str, queue: str) -> brokers.ForeignQueue:
 def list_foreign_messages(query: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
     """What waits, in the order in which it will be taken"""
     place = brokers.find(name)
-    found = brokers.find_queue(place, queue)
+    details = brokers.find_queue(place, queue)
     begin = query["offset"] or brokers.begin_at(place, queue, query["cursor"])
     items = brokers.line(place, queue, begin, query["limit"])
-    return _part(items, begin, found.waiting) | {"source": found.source}
+    return _part(items, begin, details.waiting) | {"source": details.source}
 
 
 @bp.route("/brokers/<name>/taken")

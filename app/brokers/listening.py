@@ -71,7 +71,7 @@ class Listener:
             workers.forget_late_answers(place, now)
 
     def _read(self, place: Place) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        events: list[dict[str, Any]] = []
         try:
             if self._heard is None:
                 self._subscribe(place)
@@ -79,11 +79,11 @@ class Listener:
                 message = self._heard.get_message(timeout=0)
                 if message is None:
                     break
-                found += _events(message["data"])
+                events += _events(message["data"])
         except redis.RedisError:
             self.close()  # the next look subscribes again
             raise
-        return found
+        return events
 
     def _subscribe(self, place: Place) -> None:
         there = places.redis_of(place)

@@ -46,8 +46,8 @@ def management(place: Place, queue: str, now: datetime) -> Management:
         silence = ""
     except BrokerUnavailable as error:
         silence = error.detail
-    found = tuple(sorted(obeying)), tuple(sorted(others))
-    return Management(*found, silence or _refusal(place, *found))
+    sides = tuple(sorted(obeying)), tuple(sorted(others))
+    return Management(*sides, silence or _refusal(place, *sides))
 
 
 def require(place: Place, queue: str, now: datetime) -> None:

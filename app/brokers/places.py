@@ -138,5 +138,5 @@ def redis_of(place: Place) -> Broker:
     if known != wanted:
         made = foreign.connect(place.url, place.options, lambda: require_changes(place.name))
         kept[place.name] = wanted, made
-    found: Broker = made
-    return found
+    connection: Broker = made
+    return connection

@@ -23,7 +23,7 @@ def _sizes(connection: Any, names: list[str]) -> Iterator[Facts]:
     for name in names:
         try:
             with connection.channel() as channel:
-                found = channel.queue_declare(name, passive=True)
+                declared = channel.queue_declare(name, passive=True)
         except NotFound:
             continue
-        yield name, int(found.message_count), {}, (), 0, int(found.consumer_count)
+        yield name, int(declared.message_count), {}, (), 0, int(declared.consumer_count)

@@ -68,7 +68,7 @@ class Answers:
     def holder(self, run_id: str) -> str:
         """The worker that says it has a run; empty when none does."""
         for worker in self.workers:
-            if run_id in worker.reserved or any(run_id == found for found, _ in worker.running):
+            if run_id in worker.reserved or any(run_id == running_id for running_id, _ in worker.running):
                 return worker.hostname
         return ""
 
@@ -85,8 +85,8 @@ def ask(place: Place, now: datetime) -> Answers:
         kept[place.name] = time.monotonic() + KEPT_SECONDS, said, now
     beats, pauses = heard(place, now), _pauses(place, said)
     names = sorted({*said, *beats})
-    found = (_worker(name, said.get(name), beats.get(name), pauses.get(name)) for name in names)
-    return Answers(tuple(found), asked_at)
+    answering = (_worker(name, said.get(name), beats.get(name), pauses.get(name)) for name in names)
+    return Answers(tuple(answering), asked_at)
 
 
 def ask_one(place: Place, hostname: str, now: datetime) -> ForeignWorker | None:
@@ -115,15 +115,15 @@ def stopped(place: Place) -> dict[str, dict[str, Any]]:
 
 def _pauses(place: Place, said: Mapping[str, dict[str, Any]]) -> dict[str, WorkerPause]:
     """Those that obey until they are resumed, and those that were told to stop and did not restart since."""
-    found = {
+    pauses_by_name = {
         name: WorkerPause(name, one["by"], datetime.fromtimestamp(one["at"], UTC), one["note"])
         for name, one in stopped(place).items()
         if not _list(said.get(name, {}), "active_queues")
     }
     if not place.on_redis:
-        return found
+        return pauses_by_name
     with places.at(place):
-        return found | broker.paused_workers()
+        return pauses_by_name | broker.paused_workers()
 
 
 @reaches_broker

@@ -137,8 +137,8 @@ def _prepared(annotation: Any) -> Any:
 
 def _member(members: tuple[Any, ...], value: Any) -> Any:
     """The member of an enum that JSON writes as `value`; in a Literal, pydantic takes only the member."""
-    found = (m for m in members if isinstance(m, Enum) and type(m.value) is type(value) and m.value == value)
-    return next(found, value)
+    same = (m for m in members if isinstance(m, Enum) and type(m.value) is type(value) and m.value == value)
+    return next(same, value)
 
 
 def _typed_dict(source: Any) -> Any:

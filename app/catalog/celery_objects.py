@@ -26,7 +26,7 @@ class Ignored:
 def ignored(celery_app: Celery, settings: Settings) -> list[Ignored]:
     """The other Celery objects of the process, each with what does not count; call it when all are loaded."""
     read = set(map(id, _of_own_modules(settings)))  # whose routes are taken over
-    found = []
+    apps = []
     others = [app for app in _state._get_active_apps() if not isinstance(app, type(celery_app))]
     for other in sorted(others, key=lambda app: str(app.main)):
         try:
@@ -34,8 +34,8 @@ def ignored(celery_app: Celery, settings: Settings) -> list[Ignored]:
         except Exception as error:  # it may be read only now, and is anybody's code
             reasons = (f"{type(error).__name__}: {error}",)
         if reasons:
-            found.append(Ignored(str(other.main or "celery"), reasons))
-    return found
+            apps.append(Ignored(str(other.main or "celery"), reasons))
+    return apps
 
 
 def _of_own_modules(settings: Settings) -> Iterator[Any]:

@@ -73,9 +73,9 @@ def _load_tree(name: str) -> Iterator[ImportFailure]:
     if isinstance(module, ImportFailure):
         yield module
         return
-    for found in pkgutil.iter_modules(getattr(module, "__path__", ())):
-        if found.name != "__main__":  # that is a program, which would run
-            yield from _load_tree(f"{name}.{found.name}")
+    for submodule in pkgutil.iter_modules(getattr(module, "__path__", ())):
+        if submodule.name != "__main__":  # that is a program, which would run
+            yield from _load_tree(f"{name}.{submodule.name}")
 
 
 def _import(name: str) -> ModuleType | ImportFailure:

@@ -53,9 +53,9 @@ class ParameterForm(BaseForm):
         for field in self:
             if isinstance(field, ModelField) and field.errors:
                 field.place_errors()
-        found = {name: list(messages) for name, messages in self.errors.items()}
-        if found:
-            raise Invalid(found)
+        problems = {name: list(messages) for name, messages in self.errors.items()}
+        if problems:
+            raise Invalid(problems)
         return arguments
 
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:

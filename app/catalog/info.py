@@ -91,5 +91,5 @@ def restricted(among: Celery, task_name: str) -> bool:
 
 def restrictions(among: Celery) -> tuple[str, ...]:
     """The names that `restrict` was given."""
-    found: tuple[str, ...] = getattr(among, "celeriac_admin_tasks", ())
-    return found
+    patterns: tuple[str, ...] = getattr(among, "celeriac_admin_tasks", ())
+    return patterns

@@ -10,28 +10,28 @@ from celeriac_agent.settings import OWN_APP
 
 def listing() -> list[TaskInfo]:
     """Every task but Celery's own, by name: ours, then those of other apps."""
-    found = published()
-    ours = sorted(found.own.values(), key=lambda info: info.name)
-    shown = [info for info in found.tasks.values() if not info.name.startswith(BUILT_IN_PREFIX)]
+    catalog = published()
+    ours = sorted(catalog.own.values(), key=lambda info: info.name)
+    shown = [info for info in catalog.tasks.values() if not info.name.startswith(BUILT_IN_PREFIX)]
     return [*ours, *sorted(shown, key=lambda info: (info.app or "", info.name))]
 
 
 def find(name: str, app: str | None = None) -> TaskInfo:
     """The task of that name of an `app`, or of any: ours goes first. Raises `NotFound`."""
-    found = lookup(name, app)
-    if found is None:
+    info = lookup(name, app)
+    if info is None:
         raise NotFound(_("There is no task named %(name)s.", name=name))
-    return found
+    return info
 
 
 def lookup(name: str, app: str | None = None) -> TaskInfo | None:
     """The same, or None: history holds runs of tasks that are no longer known."""
-    found = published()
+    catalog = published()
     if app not in (None, OWN_APP):
-        return found.tasks.get((app or "", name))
-    if app == OWN_APP or name in found.own:
-        return found.own.get(name)
-    return next(iter(found.by_name.get(name, ())), None)
+        return catalog.tasks.get((app or "", name))
+    if app == OWN_APP or name in catalog.own:
+        return catalog.own.get(name)
+    return next(iter(catalog.by_name.get(name, ())), None)
 
 
 def told() -> bool:

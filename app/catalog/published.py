@@ -78,8 +78,8 @@ class Published:
 
     @property
     def setup(self) -> Mapping[str, Any]:
-        found = self.delivery.get(OWN_APP, {}).get("setup")
-        return found if isinstance(found, Mapping) else {}
+        document = self.delivery.get(OWN_APP, {}).get("setup")
+        return document if isinstance(document, Mapping) else {}
 
     @property
     def told(self) -> bool:
@@ -136,18 +136,18 @@ def published() -> Published:
     held = current_app.extensions.get(_EXTENSION)
     at = time.monotonic()
     if held and at - held[0] < LOOK_SECONDS:
-        found: Published = held[2]
-        return found
+        catalog: Published = held[2]
+        return catalog
     with db.engine.connect() as connection:  # not the caller's session, which may be about to write
         columns = (AppCatalog.digest, AppCatalog.seen_at)
         rows = [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
         version = (rows, restrictions(celery_app))
         if not held or held[1] != version:
-            found = _read(connection, held[2].made if held and held[1][1] == version[1] else {})
+            catalog = _read(connection, held[2].made if held and held[1][1] == version[1] else {})
         else:
-            found = held[2]
-    current_app.extensions[_EXTENSION] = (at, version, found)
-    return found
+            catalog = held[2]
+    current_app.extensions[_EXTENSION] = (at, version, catalog)
+    return catalog
 
 
 def forget_what_was_read() -> None:
@@ -158,32 +158,32 @@ def forget_what_was_read() -> None:
 
 def _read(connection: Connection, made: Mapping[tuple[Any, ...], TaskInfo]) -> Published:
     """`made` are descriptions of what was known before; those of the same facts are taken over."""
-    found, among = Published(), celery_app._get_current_object()
+    catalog, among = Published(), celery_app._get_current_object()
     columns = (AppCatalog.digest, AppCatalog.app, AppCatalog.tasks, AppCatalog.delivery, AppCatalog.schedules)
     catalogs = connection.execute(select(*columns).order_by(AppCatalog.seen_at)).all()
     for document in catalogs:
-        found.catalogs[document.digest] = document.tasks
-        found.delivery[document.app], found.newest[document.app] = document.delivery, document.digest
-        found.schedules[document.app] = document.schedules or {}
-        found.fingerprints.update({(document.app, name): print_ for name, print_ in document.tasks.items()})
-    wanted = {(app, name, print_) for (app, name), print_ in found.fingerprints.items()}
+        catalog.catalogs[document.digest] = document.tasks
+        catalog.delivery[document.app], catalog.newest[document.app] = document.delivery, document.digest
+        catalog.schedules[document.app] = document.schedules or {}
+        catalog.fingerprints.update({(document.app, name): print_ for name, print_ in document.tasks.items()})
+    wanted = {(app, name, print_) for (app, name), print_ in catalog.fingerprints.items()}
     parts = (AppTask.app, AppTask.name, AppTask.fingerprint, AppTask.facts)
     rows = connection.execute(select(*parts).order_by(AppTask.app, AppTask.name)).all()
     facts = {(row.app, row.name): row for row in rows if (row.app, row.name, row.fingerprint) in wanted}
     for app, name in _dropped(catalogs, {key: str(row.facts.get("module")) for key, row in facts.items()}):
-        del found.fingerprints[app, name], facts[app, name]
+        del catalog.fingerprints[app, name], facts[app, name]
     for (app, name), row in facts.items():
-        delivery = found.delivery[app]
+        delivery = catalog.delivery[app]
         sent = (delivery.get("broker"), delivery.get("priority"))
         key = (app, name, row.fingerprint, row.facts.get("line"), *sent)
         info = made.get(key) or info_of(app, row.facts, delivery, among)
-        found.made[key] = info
+        catalog.made[key] = info
         if app == OWN_APP:
-            found.own[name] = info
+            catalog.own[name] = info
         else:
-            found.tasks[app, name] = info
-            found.by_name.setdefault(name, []).append(info)
-    return found
+            catalog.tasks[app, name] = info
+            catalog.by_name.setdefault(name, []).append(info)
+    return catalog
 
 
 def _dropped(catalogs: Sequence[Any], modules: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:

@@ -31,20 +31,20 @@ def keep(failures: Sequence[ImportFailure]) -> None:
 @reaches_broker
 def kept() -> list[ImportFailure]:
     """Those of every machine. Raises `BrokerUnavailable`."""
-    found: Any = client().hgetall(KEY)
+    stored: Any = client().hgetall(KEY)
     return [
         ImportFailure(**failure | {"advice": Said.model_validate(failure["advice"])})
-        for value in found.values()
+        for value in stored.values()
         for failure in json.loads(value)
     ]
 
 
 def import_failures() -> list[ImportFailure]:
     """The modules that workers could not import, or not take over; while Redis is away, those of before."""
-    found = [
+    failures = [
         ImportFailure(failure.module, failure.error, failure.traceback, failure.advice)
         for failure in setup().failures
     ]
     with suppress(BrokerUnavailable):
-        found += [failure for failure in kept() if failure not in found]
-    return found
+        failures += [failure for failure in kept() if failure not in failures]
+    return failures

@@ -34,12 +34,12 @@ def _schemas(info: TaskInfo) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]
     free = {p.name: {"type": "array"} if p.takes_rest else {} for p in info.parameters}
     adapters = [(p.name, p.adapter) for p in info.parameters if p.adapter and p.schema]
     try:
-        found, shared = TypeAdapter.json_schemas(
+        schemas, shared = TypeAdapter.json_schemas(
             [(name, "validation", adapter) for name, adapter in adapters]
         )
     except PydanticUserError:  # two types that do not go together; each was fine alone
         return free | {p.name: {} for p in info.parameters}, {}
-    return free | {name: dict(found[name, "validation"]) for name, _ in adapters}, shared.get("$defs", {})
+    return free | {name: dict(schemas[name, "validation"]) for name, _ in adapters}, shared.get("$defs", {})
 
 
 def _property(parameter: Parameter, value_schema: dict[str, Any]) -> dict[str, Any]:

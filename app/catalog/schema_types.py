@@ -95,14 +95,14 @@ def type_of(schema: Any) -> Any:
     return _noted(_type(schema, defs if isinstance(defs, dict) else {}, ()), schema)
 
 
-def _noted(found: Any, schema: Schema) -> Any:
+def _noted(annotation: Any, schema: Schema) -> Any:
     """The type with what is said for people, and what only they use."""
     notes = {"description": schema["description"]} if isinstance(schema.get("description"), str) else {}
     extra = {name: value for name, value in schema.items() if name not in _SAID and name[:2] != "x-"}
     if isinstance(given := schema.get("format"), str) and given in ("multiline", "textarea"):
         extra["format"] = given
     more: dict[str, Any] = {"json_schema_extra": extra} if extra else {}
-    return Annotated[found, Field(**notes, **more)] if notes or more else found
+    return Annotated[annotation, Field(**notes, **more)] if notes or more else annotation
 
 
 def _type(schema: Any, defs: Schema, path: tuple[str, ...]) -> Any:
@@ -112,8 +112,8 @@ def _type(schema: Any, defs: Schema, path: tuple[str, ...]) -> Any:
     if isinstance(ref := schema.get("$ref"), str):
         name = ref.removeprefix("#/$defs/")
         return Any if name in path else _type(defs.get(name), defs, (*path, name))
-    found = _plain_type(schema, defs, (*path, ""))
-    return Annotated[found, WrapValidator(_or_as_it_is)] if schema.get("x-before") is True else found
+    plain = _plain_type(schema, defs, (*path, ""))
+    return Annotated[plain, WrapValidator(_or_as_it_is)] if schema.get("x-before") is True else plain
 
 
 def _or_as_it_is(value: Any, read: Callable[[Any], Any]) -> Any:
@@ -207,19 +207,19 @@ def _is_field(name: str) -> bool:
 def _bounded(core: Any, schema: Schema) -> Any:
     bounds = _told_bounds(schema)
     if core in (str, int, float) or str(core).startswith(("list[", "set[")):
-        found = {ours: schema[theirs] for theirs, ours in _BOUNDS.items() if _is_bound(schema.get(theirs))}
-        bounds = {**found, **bounds}
+        limits = {ours: schema[theirs] for theirs, ours in _BOUNDS.items() if _is_bound(schema.get(theirs))}
+        bounds = {**limits, **bounds}
     return Annotated[core, Field(**bounds)] if bounds else core
 
 
 def _told_bounds(schema: Schema) -> dict[str, Any]:
     """Those that JSON Schema has no words for."""
     bounds, read = schema.get("x-bounds"), _READ.get(str(schema.get("format")))
-    found: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     for name, value in bounds.items() if isinstance(bounds, dict) and read else ():
         with suppress(ValueError, TypeError, ArithmeticError):
-            found[name] = int(value) if name in _COUNTS else read(value) if read else None
-    return found
+            limits[name] = int(value) if name in _COUNTS else read(value) if read else None
+    return limits
 
 
 def _is_bound(value: Any) -> bool:

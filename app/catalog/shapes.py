@@ -225,6 +225,6 @@ def _read(metadata: Iterable[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         elif isinstance(item, type):
             continue
         else:
-            found = {f.name: getattr(item, f.name, None) for f in dataclasses.fields(Bounds)}
-            bounds |= {name: value for name, value in found.items() if value is not None}
+            limits = {f.name: getattr(item, f.name, None) for f in dataclasses.fields(Bounds)}
+            bounds |= {name: value for name, value in limits.items() if value is not None}
     return bounds, notes

@@ -129,8 +129,8 @@ def _above(real: Path) -> tuple[tuple[str, str], ...]:
 def _entries(folder: Path, directory: int) -> Iterator[Entry]:
     """What is in a folder; a link is not followed, so that nothing outside shows."""
     above = "" if folder == roots()[0] else f"{named(folder)}/"  # asked once: there may be ten thousand
-    with os.scandir(directory) as found:
-        for entry in found:
+    with os.scandir(directory) as entries:
+        for entry in entries:
             if not is_fit(entry.name):
                 continue
             try:

@@ -64,7 +64,7 @@ def names() -> list[str]:
     """The tasks and users that made files, by name."""
     kinds = (FileMaker.task_name, FileMaker.user_name)
     rows = [db.session.scalars(select(name).where(name.is_not(None)).distinct()) for name in kinds]
-    return sorted({str(name) for found in rows for name in found})[:NAMES_MAX]
+    return sorted({str(name) for row in rows for name in row})[:NAMES_MAX]
 
 
 def paths_of(name: str) -> set[str]:

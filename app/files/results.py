@@ -12,7 +12,7 @@ _LONGEST = 1024
 
 def named_in(result: Any) -> list[Entry]:
     """The files under the roots that a result names, each once and in its order."""
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for number, text in enumerate(texts(result)):
         if number >= LOOKED_AT:
             break
@@ -23,5 +23,5 @@ def named_in(result: Any) -> list[Entry]:
         except (Invalid, NotFound):
             continue
         file.close()
-        found.setdefault(entry.path, entry)
-    return list(found.values())
+        entries.setdefault(entry.path, entry)
+    return list(entries.values())

@@ -123,13 +123,13 @@ def _workers_of_apps(now: datetime) -> Iterable[Metric]:
     by_app: dict[str, list[heartbeats.Worker]] = {}
     for worker in heartbeats.app_workers(broker.client(), now):
         by_app.setdefault(str(worker.app), []).extend([worker] if worker.online else [])
-    online = {app: float(len(found)) for app, found in by_app.items()}
+    online = {app: float(len(theirs)) for app, theirs in by_app.items()}
     yield _gauge(
         "celeriac_app_workers_online", "Workers of an app that were heard within 10 s", online, "app"
     )
-    slots = {app: float(sum(worker.slots for worker in found)) for app, found in by_app.items()}
+    slots = {app: float(sum(worker.slots for worker in theirs)) for app, theirs in by_app.items()}
     yield _gauge("celeriac_app_worker_slots", "Runs the online workers of an app can take", slots, "app")
-    busy = {app: float(sum(worker.busy for worker in found)) for app, found in by_app.items()}
+    busy = {app: float(sum(worker.busy for worker in theirs)) for app, theirs in by_app.items()}
     yield _gauge("celeriac_app_worker_busy", "Slots of an app's workers that run something", busy, "app")
 
 

@@ -57,11 +57,11 @@ class Table:
         cursor: str | None = None
         while most > 0:
             with app.app_context():  # its end closes the session
-                found = self.page(criteria, min(_PAGE, most), cursor)
-                rows = [self.row(item) for item in found.items]
+                page = self.page(criteria, min(_PAGE, most), cursor)
+                rows = [self.row(item) for item in page.items]
             yield from rows
             most -= len(rows)
-            cursor = found.next_cursor
+            cursor = page.next_cursor
             if cursor is None:
                 return
 

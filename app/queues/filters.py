@@ -56,9 +56,9 @@ def search(
     """The first `limit` runs that match from `offset` on, in the order of the line; or of the held ones."""
     deadline = monotonic() + budget
     total = queue.held if held else queue.waiting
-    found: list[Any] = []
+    matching: list[Any] = []
     at, unread, last, words = offset, 0, "", _words(wanted)
-    while at < total and len(found) < limit:
+    while at < total and len(matching) < limit:
         read = _read(queue.name, at, held)
         if len(read) < READ_AT_ONCE:  # the line may have become shorter meanwhile
             total = at + len(read)
@@ -67,12 +67,12 @@ def search(
             unread += message.args is None
             at, last = at + 1, message.id
             if _matches(message, wanted.task_name, words):
-                found.append(item)
-                if len(found) == limit:
+                matching.append(item)
+                if len(matching) == limit:
                     break
         if monotonic() > deadline:
             break
-    shown = messages.held_of(queue, found) if held else messages.waiting_of(queue, found)
+    shown = messages.held_of(queue, matching) if held else messages.waiting_of(queue, matching)
     if at >= total:
         return Found(shown, offset, at - offset, unread)
     return Found(shown, offset, at - offset, unread, at, lists.cursor_behind(at, last))

@@ -80,9 +80,9 @@ def _asked(info: catalog.TaskInfo, values: Mapping[str, Any], now: datetime) -> 
         said = _say(info, workers[0].hostname, {"task_name": info.name, "values": dict(values)}, now)
     except BrokerUnavailable:
         said = None
-    found = said.get("ok") if isinstance(said, Mapping) else None
-    if isinstance(found, Mapping):
-        return found
+    problems = said.get("ok") if isinstance(said, Mapping) else None
+    if isinstance(problems, Mapping):
+        return problems
     silent[app] = time.monotonic() + SILENCE_SECONDS
     return None
 
@@ -106,12 +106,14 @@ def _workers(info: catalog.TaskInfo, now: datetime) -> list[Worker]:
     client, documents = broker.client(), published()
     counts = documents.fingerprints.get((info.app or OWN_APP, info.name))
     try:
-        found = heartbeats.app_workers(client, now, info.app) if info.app else heartbeats.workers(client, now)
+        workers = (
+            heartbeats.app_workers(client, now, info.app) if info.app else heartbeats.workers(client, now)
+        )
     except BrokerUnavailable:
         return []
     able = [
         worker
-        for worker in found
+        for worker in workers
         if worker.online
         and worker.checks
         and not (worker.pool == SOLO_POOL and worker.running)

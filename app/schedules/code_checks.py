@@ -23,9 +23,9 @@ def require(definition: Definition, now: datetime) -> None:
         return
     permits.require(info.name, definition.args, definition.kwargs)
     try:
-        found = checked_arguments(info, definition.args, definition.kwargs, definition.timezone, now)
+        checked = checked_arguments(info, definition.args, definition.kwargs, definition.timezone, now)
         fire_zone = zone(definition.timezone)
-        args, kwargs = due_arguments.resolve(found.args, found.kwargs, now, fire_zone, kinds(info))
+        args, kwargs = due_arguments.resolve(checked.args, checked.kwargs, now, fire_zone, kinds(info))
     except (Invalid, ValueError, LookupError):
         return
     try:

@@ -34,12 +34,12 @@ def told_by_code(
     celery_app: Celery, modules: Iterable[Any], timezone: str, now: datetime, whole: bool
 ) -> dict[str, Any]:
     """What the code in this process defines, as JSON: workers tell it with their tasks."""
-    found = read(celery_app, modules, timezone, now, whole)
+    reading = read(celery_app, modules, timezone, now, whole)
     entries = {
         key: to_json({name: getattr(definition, name) for name in OWNED})
-        for key, definition in found.definitions.items()
+        for key, definition in reading.definitions.items()
     }
-    problems = [[problem.key, catalog.Said.of(problem.message).model_dump()] for problem in found.problems]
+    problems = [[problem.key, catalog.Said.of(problem.message).model_dump()] for problem in reading.problems]
     return {"whole": whole, "entries": entries, "problems": problems}
 
 

@@ -65,10 +65,10 @@ def apps_known() -> list[str]:
 
 
 def _is_of(app: str) -> Any:
-    found = {name: info.app for name in published().by_name if (info := catalog.lookup(name))}
+    apps_by_name = {name: info.app for name in published().by_name if (info := catalog.lookup(name))}
     if app == OWN_APP:
-        return Schedule.task_name.not_in([name for name, theirs in found.items() if theirs])
-    return Schedule.task_name.in_([name for name, theirs in found.items() if theirs == app])
+        return Schedule.task_name.not_in([name for name, theirs in apps_by_name.items() if theirs])
+    return Schedule.task_name.in_([name for name, theirs in apps_by_name.items() if theirs == app])
 
 
 def _is_in(state: str, at: datetime | None) -> Any:

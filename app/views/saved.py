@@ -127,8 +127,8 @@ def choose_columns(user: User, list_name: str, columns: list[str] | None) -> Non
 
 def choice(user: User, list_name: str) -> ListChoice:
     """How a person has a list; one that is not stored when they chose nothing."""
-    found = db.session.get(ListChoice, (user.id, list_name))
-    return found or ListChoice(user_id=user.id, list_name=list_name, columns=None, view_id=None)
+    stored = db.session.get(ListChoice, (user.id, list_name))
+    return stored or ListChoice(user_id=user.id, list_name=list_name, columns=None, view_id=None)
 
 
 def read_query(list_name: str, query: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from app.errors import Invalid
 def moment(name: str) -> datetime:
     """The moment in a field, always with its zone; raises `Invalid`."""
     try:
-        found = datetime.fromisoformat(request.form.get(name, ""))
-        if found.tzinfo is None:
+        at = datetime.fromisoformat(request.form.get(name, ""))
+        if at.tzinfo is None:
             raise ValueError
-        return found.astimezone(UTC)
+        return at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Invalid({name: [_("Give a moment with its zone.")]}) from None

@@ -35,14 +35,14 @@ def keep(address: str | None) -> str | None:
 
     A form that was refused stands at an address that only takes forms: then it is the page above.
     """
-    found = next((path for path in _candidates(address) if _is_page(path)), None)
+    page = next((path for path in _candidates(address) if _is_page(path)), None)
     if request.mimetype != "application/x-www-form-urlencoded":
-        return found  # with a file, which nobody keeps
+        return page  # with a file, which nobody keeps
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in FORM_FIELDS]
     user_id = _typed_by()
-    kept = json.dumps({"page": found, "form": request.path, "fields": fields, "user": user_id})
-    if found is None or not fields or not user_id or len(kept) > LARGEST:
-        return found
+    kept = json.dumps({"page": page, "form": request.path, "fields": fields, "user": user_id})
+    if page is None or not fields or not user_id or len(kept) > LARGEST:
+        return page
     from cryptography.fernet import Fernet  # takes long, and hardly any request needs these
     from limits import parse
 
@@ -51,13 +51,13 @@ def keep(address: str | None) -> str | None:
     name, key = secrets.token_urlsafe(12), Fernet.generate_key()
     try:
         if not limiter.limiter.hit(parse(OFTEN), "typed", request.remote_addr or ""):
-            return found
+            return page
         broker.client().set(_PREFIX + name, Fernet(key).encrypt(kept.encode()), ex=KEPT_SECONDS)
     except RedisError:
         current_app.logger.warning("Redis does not answer: what was typed is kept by the browser alone")
-        return found
+        return page
     g.typed_cookie = f"{name}.{key.decode()}"
-    return found
+    return page
 
 
 def form_key() -> str:

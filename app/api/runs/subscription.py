@@ -48,10 +48,10 @@ class SubscriptionSchema(Schema):
 def get_subscription(run_id: str) -> dict[str, Any]:
     """How the caller is told when a run ends"""
     run = runs.get(run_id)
-    found = subscriptions.of(run.id, current_user)
-    if found is None:
+    subscription = subscriptions.of(run.id, current_user)
+    if subscription is None:
         raise NotFound(_("You did not ask to be told of this run, or were told."))
-    return _described(run, found)
+    return _described(run, subscription)
 
 
 @bp.route("/runs/<run_id>/subscription", methods=["POST"])
@@ -74,11 +74,11 @@ def unsubscribe(run_id: str) -> None:
     subscriptions.unsubscribe(runs.get(run_id).id, current_user)
 
 
-def _described(run: Run, found: subscriptions.RunSubscription | None) -> dict[str, Any]:
+def _described(run: Run, subscription: subscriptions.RunSubscription | None) -> dict[str, Any]:
     return {
         "run_id": run.id,
         "state": run.state,
         "ended": run.is_finished,
-        "ways": found.ways if found else [],
-        "created_at": found.created_at if found else None,
+        "ways": subscription.ways if subscription else [],
+        "created_at": subscription.created_at if subscription else None,
     }

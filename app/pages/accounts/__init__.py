@@ -33,12 +33,16 @@ class Nobody(AnonymousUserMixin):  # type: ignore[misc]  # Flask-Login ships no 
 def _of_session(user_id: str) -> User | None:
     if not access.session_counts():
         return None
-    found = sessions.find(session.get(SESSION_KEY, ""), utcnow())
-    if found is None or str(found.user_id) != user_id or not proxy.fits(found.user, found.way):
+    user_session = sessions.find(session.get(SESSION_KEY, ""), utcnow())
+    if (
+        user_session is None
+        or str(user_session.user_id) != user_id
+        or not proxy.fits(user_session.user, user_session.way)
+    ):
         return None
-    proxy.keep_role(found.user)
-    g.user_session = found
-    return found.user
+    proxy.keep_role(user_session.user)
+    g.user_session = user_session
+    return user_session.user
 
 
 @login.request_loader  # type: ignore[untyped-decorator]  # Flask-Login ships no types

@@ -28,12 +28,12 @@ def named() -> str:
     return _header() if _is_proxy() else ""
 
 
-def fits(found: User, way: str) -> bool:
+def fits(user: User, way: str) -> bool:
     """Whether a session may go on: one by the proxy only while the header names its user."""
     name = named()
     if not name:
         return way != sessions.PROXY
-    return users.entered_key(name) == found.name_key
+    return users.entered_key(name) == user.name_key
 
 
 def of_header() -> User | None:

@@ -21,6 +21,6 @@ def init_app(app: Flask) -> None:
 
 
 def _count() -> Any:
-    found = rules.firing_count(viewer.now())
-    words = ngettext("%(num)s alert fires", "%(num)s alerts fire", found)
-    return Count(str(found), words, "failed") if found else None
+    firing = rules.firing_count(viewer.now())
+    words = ngettext("%(num)s alert fires", "%(num)s alerts fire", firing)
+    return Count(str(firing), words, "failed") if firing else None

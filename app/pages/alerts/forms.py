@@ -77,14 +77,14 @@ class RuleForm(Form):
         }
         if errors:
             raise Invalid({name: [str(text) for text in texts] for name, texts in errors.items()})
-        found = {name: self[name].data for name in rules.FIELDS}
-        found |= {
+        values = {name: self[name].data for name in rules.FIELDS}
+        values |= {
             name: None
             for name in ("task_name", "queue", "schedule_id", "seconds", "number")
             if name not in own
         }
         texts = ("task_name", "queue", "quiet_from", "quiet_until")
-        return found | {name: str(found[name] or "").strip() or None for name in texts}
+        return values | {name: str(values[name] or "").strip() or None for name in texts}
 
 
 def rule_form(data: Any = None, row: AlertRule | None = None, zone: str = "UTC", kind: str = "") -> RuleForm:

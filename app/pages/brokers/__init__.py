@@ -116,12 +116,12 @@ def _shown(name: str) -> dict[str, Any]:
 
 def _line(name: str, queue: str) -> dict[str, Any]:
     place = brokers.find(name)
-    found = brokers.find_queue(place, queue)
+    details = brokers.find_queue(place, queue)
     asked = lists.read(lists.PartFilter, request.args, viewer.now(), viewer.zone(), ("version",))
-    part = lists.Part.of(asked.filter.offset, found.waiting, PAGE_SIZE)
+    part = lists.Part.of(asked.filter.offset, details.waiting, PAGE_SIZE)
     runs = brokers.line(place, queue, part.offset, PAGE_SIZE) if place.on_redis else []
     version = live.version_of(
-        found.waiting, found.unreachable, [(run.id, run.position) for run in runs], place.permission
+        details.waiting, details.unreachable, [(run.id, run.position) for run in runs], place.permission
     )
-    shown = {"place": place, "queue": found, "line": runs, "asked": asked, "part": part}
+    shown = {"place": place, "queue": details, "line": runs, "asked": asked, "part": part}
     return shown | {"tags": lists.tags(asked, ("offset",)), "version": version}

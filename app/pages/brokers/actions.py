@@ -114,6 +114,8 @@ def restore(name: str, queue: str) -> Response:
 
 
 def _ask_purge(name: str, queue: str, problem: str = "") -> str:
-    found = brokers.find_queue(brokers.find(name), queue)
+    details = brokers.find_queue(brokers.find(name), queue)
     links = above(name, queue)
-    return question("brokers/_purge.html", _("Purge"), links, queue=found, place=found.place, problem=problem)
+    return question(
+        "brokers/_purge.html", _("Purge"), links, queue=details, place=details.place, problem=problem
+    )

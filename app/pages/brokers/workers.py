@@ -27,14 +27,14 @@ from app.workers.limits import NAMES as LIMITS
 @requires("administer")
 def worker(name: str, hostname: str) -> str:
     """What can be changed about one worker; asks it, which takes up to a second."""
-    place, found, silence = brokers.find(name), None, ""
+    place, known, silence = brokers.find(name), None, ""
     try:
-        found = control.look(name, hostname, viewer.now())
+        known = control.look(name, hostname, viewer.now())
     except Conflict as error:
         silence = error.detail
     links = above(name)
     return question(
-        "brokers/_worker.html", hostname, links, place=place, worker=found, hostname=hostname, silence=silence
+        "brokers/_worker.html", hostname, links, place=place, worker=known, hostname=hostname, silence=silence
     )
 
 

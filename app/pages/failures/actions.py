@@ -127,9 +127,9 @@ def _until() -> datetime | None:
     """Until when something is ignored: a span from now, or a moment in the viewer's zone."""
     if text := request.form.get("until", "").strip():
         try:
-            found = datetime.fromisoformat(with_zone(text, viewer.zone()))
-            if found.tzinfo is not None:
-                return found
+            moment = datetime.fromisoformat(with_zone(text, viewer.zone()))
+            if moment.tzinfo is not None:
+                return moment
         except ValueError:
             pass
         raise Invalid({"until": [_("Give a date and a time.")]})

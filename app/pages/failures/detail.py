@@ -86,10 +86,10 @@ def _run(run_id: str) -> runs.Run | None:
 def _worker(run: runs.Run) -> Worker | None:
     try:
         client, now = broker.client(), viewer.now()
-        found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+        workers = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
     except BrokerUnavailable:
         return None
-    same = (worker for worker in found if worker.hostname == run.worker and worker.app == run.app)
+    same = (worker for worker in workers if worker.hostname == run.worker and worker.app == run.app)
     slack = timedelta(seconds=1)
     return next(
         (worker for worker in same if run.started_at and worker.started_at <= run.started_at + slack), None

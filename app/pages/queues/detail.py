@@ -58,11 +58,11 @@ def part(queue: str) -> str | Response:
 def shown(name: str) -> dict[str, Any]:
     """What the page shows of a queue; the version is read first: a change meanwhile is seen next time."""
     queue = queues.find(name, viewer.now())
-    asked, version, found = _asked(), _version(queue), None
+    asked, version, matches = _asked(), _version(queue), None
     tab, part = asked.filter.tab, _part(queue, asked)
     if _is_filtered(asked):
-        found = queues.search(queue, asked.filter, part.offset, PAGE_SIZE, tab == HELD)
-        line, held = (found.items, []) if tab == WAITING else ([], found.items)
+        matches = queues.search(queue, asked.filter, part.offset, PAGE_SIZE, tab == HELD)
+        line, held = (matches.items, []) if tab == WAITING else ([], matches.items)
     else:
         line = queues.line(queue, part.offset, PAGE_SIZE) if tab == WAITING else []
         held = queues.held(queue, *_held_part(queue, asked))
@@ -80,7 +80,7 @@ def shown(name: str) -> dict[str, Any]:
         "part": part,
         "asked": asked,
         "filtered": _is_filtered(asked),
-        "found": found,
+        "found": matches,
         "above": views.above(f"{QUEUE}:{name}", asked),
         "tags": lists.tags(asked, LineFilter.__annotations__),
         "tasks": [info.name for info in catalog.listing() if info.queue == name],

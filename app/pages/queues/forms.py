@@ -51,7 +51,7 @@ def place() -> dict[str, Any]:
 
 def token() -> str:
     """The token of a purge, for its undo; raises `Invalid`."""
-    found = request.form.get("token", "")
-    if not (found.isascii() and found.isalnum() and len(found) == 32):
+    token_text = request.form.get("token", "")
+    if not (token_text.isascii() and token_text.isalnum() and len(token_text) == 32):
         raise Invalid({"token": [_("This is not the token of a purge.")]})
-    return found
+    return token_text

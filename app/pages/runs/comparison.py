@@ -37,8 +37,8 @@ def compare() -> str:
     if len(ids) != 2:
         raise Invalid({"id": [_("Choose two runs to compare.")]})
     left, right = sorted(map(runs.get, ids), key=lambda run: (run.created_at, run.id))
-    found = comparison.compare(left, right, _names(left), _names(right))
-    return render_template("runs/compare.html", found=found, facts=_facts(left, right))
+    differences = comparison.compare(left, right, _names(left), _names(right))
+    return render_template("runs/compare.html", found=differences, facts=_facts(left, right))
 
 
 @bp.get("/<run_id>/compare")

@@ -81,8 +81,8 @@ def _choices() -> dict[str, Any]:
 def _workers() -> list[str]:
     try:
         client, now = broker.client(), viewer.now()
-        found = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
-        return sorted({worker.hostname for worker in found})
+        workers = [*heartbeats.workers(client, now), *heartbeats.app_workers(client, now)]
+        return sorted({worker.hostname for worker in workers})
     except BrokerUnavailable:
         return []
 

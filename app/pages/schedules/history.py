@@ -76,15 +76,15 @@ def shown(change: ScheduleChange) -> ShownChange:
 
 def differences(diff: Mapping[str, Any]) -> list[Difference]:
     """Each field of a change in words, of the arguments each by its own name."""
-    found = []
+    differing = []
     for name, (before, after) in diff.items():
         if name == "kwargs" and isinstance(before or {}, dict) and isinstance(after or {}, dict):
-            found += _arguments(before or {}, after or {})
+            differing += _arguments(before or {}, after or {})
         else:
-            found.append(
+            differing.append(
                 Difference(name, field_word(name), value_words(name, before), value_words(name, after))
             )
-    return [difference for difference in found if difference.before != difference.after]
+    return [difference for difference in differing if difference.before != difference.after]
 
 
 def _arguments(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

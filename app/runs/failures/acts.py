@@ -38,9 +38,9 @@ def apply(action: str, ids: Sequence[int], by: str, now: datetime, given: Given)
     chosen = list(dict.fromkeys(ids))
     checked = _checked(action, chosen, given, now)
     with transaction():
-        found = {row.id: row for row in inbox.locked(FailureKind.id.in_(chosen))}
+        rows = {row.id: row for row in inbox.locked(FailureKind.id.in_(chosen))}
         changed = [
-            (row, before) for row in found.values() if (before := _change(row, action, by, now, checked))
+            (row, before) for row in rows.values() if (before := _change(row, action, by, now, checked))
         ]
         db.session.add_all(_entry(row, action, by, now, checked, before) for row, before in changed)
         details = _details(action, checked)
@@ -50,7 +50,7 @@ def apply(action: str, ids: Sequence[int], by: str, now: datetime, given: Given)
     topics.touch(broker.client(), [TOPIC])
     missing = _("There is no such kind of failure.")
     return [
-        Result(kind_id, name_of(found[kind_id])) if kind_id in found else Result(kind_id, problem=missing)
+        Result(kind_id, name_of(rows[kind_id])) if kind_id in rows else Result(kind_id, problem=missing)
         for kind_id in chosen
     ]
 

@@ -165,8 +165,8 @@ def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) 
 
 def groups_of(keys: Collection[Key], wanted: RunFilter, limit: int = READ_AT_MOST) -> dict[Key, FailureGroup]:
     """The newest failures that a filter lets through, of some kinds; those of all kinds are read."""
-    found = _gather(_newest(wanted, limit))
-    gathered = {key: group for key, group in found.items() if key in keys}
+    by_key = _gather(_newest(wanted, limit))
+    gathered = {key: group for key, group in by_key.items() if key in keys}
     return {(group.task_name, group.kind): group for group in _groups(gathered, _families(gathered))}
 
 
@@ -235,8 +235,10 @@ def _left(group: _Gathered, families: Families) -> list[str]:
 
 
 def _again(group: _Gathered, families: Families) -> Again:
-    found = Counter(families.outcome(run_id) for run_id in group.ids)
-    return Again(found[making_good.MADE_GOOD], found[making_good.OPEN], found[making_good.FAILED_AGAIN])
+    outcomes = Counter(families.outcome(run_id) for run_id in group.ids)
+    return Again(
+        outcomes[making_good.MADE_GOOD], outcomes[making_good.OPEN], outcomes[making_good.FAILED_AGAIN]
+    )
 
 
 def _runs(ids: Sequence[str]) -> Iterable[Run]:

@@ -90,8 +90,8 @@ def counts(criteria: FailureFilter) -> dict[str, int]:
     """How many kinds stand how, of those that the rest of the filter lets through."""
     now = criteria.moment
     state = case((is_in(IGNORED, now), IGNORED), (is_in(OPEN, now), OPEN), else_=RESOLVED)
-    found = matching(replace(criteria, state=ALL)).with_only_columns(state.label("state")).subquery()
-    rows = db.session.execute(select(found.c.state, func.count()).group_by(found.c.state))
+    matching_kinds = matching(replace(criteria, state=ALL)).with_only_columns(state.label("state")).subquery()
+    rows = db.session.execute(select(matching_kinds.c.state, func.count()).group_by(matching_kinds.c.state))
     numbers = dict.fromkeys(STATES, 0) | {name: int(number) for name, number in rows}
     return numbers | {ALL: sum(numbers.values())}
 

@@ -34,16 +34,16 @@ def note(ended: Iterable[Mapping[str, Any]]) -> None:
     Each has the columns of its row. One statement, if none comes back; the rows of kinds are locked in one
     order, after those of runs.
     """
-    found: dict[Key, Row] = {}
+    kinds: dict[Key, Row] = {}
     failed: dict[Key, list[End]] = {}
     for run in ended:
         if run["state"] in states.FAILED:
-            _add(found, failed, run)
-    if not found:
+            _add(kinds, failed, run)
+    if not kinds:
         return
     connection = db.session.connection()
-    rows = connection.execute(_adding(connection.dialect.name), [found[key] for key in sorted(found)])
-    ids = {row["last_run_id"] for row in found.values()}
+    rows = connection.execute(_adding(connection.dialect.name), [kinds[key] for key in sorted(kinds)])
+    ids = {row["last_run_id"] for row in kinds.values()}
     if back := [_came_back(dict(row), failed) for row in rows.mappings() if row["reopened_run_id"] in ids]:
         connection.execute(_OPENED, back)
         connection.execute(
@@ -63,15 +63,15 @@ def _came_back(kind: Mapping[str, Any], failed: Mapping[Key, list[End]]) -> Row:
     return {"of": kind["id"], "at": at, "by_run": run_id}
 
 
-def _add(found: dict[Key, Row], failed: dict[Key, list[End]], run: Mapping[str, Any]) -> None:
+def _add(kinds: dict[Key, Row], failed: dict[Key, list[End]], run: Mapping[str, Any]) -> None:
     at = run["ended_at"] or run["created_at"]
     error = (run["error"] or "")[:ERROR_MAX]
     key = run["task_name"], kind_of(error)[:KIND_MAX]
     failed.setdefault(key, []).append((at, run["id"]))
-    row = found.get(key)
+    row = kinds.get(key)
     if row is None:
         ends = {"first_at": at, "last_at": at, "first_run_id": run["id"], "last_run_id": run["id"]}
-        found[key] = {"task_name": key[0], "kind": key[1], "error": error, "failures": 1} | ends
+        kinds[key] = {"task_name": key[0], "kind": key[1], "error": error, "failures": 1} | ends
         return
     row["failures"] += 1
     if at < row["first_at"]:

@@ -40,10 +40,10 @@ Rows = dict[int, Row]
 
 def read_django(url: str) -> Reading:
     """The schedules of django-celery-beat; raises `Unreadable`."""
-    with _opened(url) as found:
-        tasks = found.rows("django_celery_beat_periodictask", "name")
+    with _opened(url) as tables:
+        tasks = tables.rows("django_celery_beat_periodictask", "name")
         kinds = {
-            name: found.by_id(f"django_celery_beat_{name}schedule")
+            name: tables.by_id(f"django_celery_beat_{name}schedule")
             for name in ("crontab", "interval", "solar", "clocked")
         }
     return _reading(tasks, lambda row: _of_django(row, kinds))
@@ -51,10 +51,10 @@ def read_django(url: str) -> Reading:
 
 def read_sqlalchemy(url: str) -> Reading:
     """The schedules of sqlalchemy-celery-beat, in whatever schema they are; raises `Unreadable`."""
-    with _opened(url) as found:
-        tasks = found.rows("celery_periodictask", "name")
+    with _opened(url) as tables:
+        tasks = tables.rows("celery_periodictask", "name")
         names = ("crontabschedule", "intervalschedule", "solarschedule", "clockedschedule")
-        kinds = {name: found.by_id(f"celery_{name}") for name in names}
+        kinds = {name: tables.by_id(f"celery_{name}") for name in names}
 
     def timing(row: Row) -> tuple[str, Row | None]:
         kind = str(row.get("discriminator"))

@@ -142,8 +142,8 @@ def moment(value: Any) -> datetime | None:
     """A moment as databases give it; without a zone it is in UTC. Raises `ValueError`."""
     if value is None or value == "":
         return None
-    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def unknown_options(names: Sequence[str]) -> list[str]:

@@ -20,8 +20,8 @@ def next_fires(entry: Entry, now: datetime, count: int) -> list[datetime]:
     if not entry.enabled or (entry.one_off and entry.run_count):
         return []
     within = (at for at in _each(entry, now) if at >= now)
-    found = list(islice(within, 1 if entry.one_off else count))
-    return [at for at in found if entry.ends_at is None or at < entry.ends_at]
+    fires = list(islice(within, 1 if entry.one_off else count))
+    return [at for at in fires if entry.ends_at is None or at < entry.ends_at]
 
 
 def fires_here(definition: Definition, now: datetime, count: int) -> list[datetime]:

@@ -51,8 +51,8 @@ def read(url: str) -> Reading:
             answers = pipe.execute(raise_on_error=False)
     except redis.RedisError as error:
         raise Unreadable(_("This Redis cannot be read: %(why)s", why=error)) from None
-    found = zip(sorted(keys[:ENTRIES_MAX]), _by_key(keys, answers), strict=True)
-    entries = [_entry(key.removeprefix(prefix), answer, zone) for key, answer in found]
+    values_by_key = zip(sorted(keys[:ENTRIES_MAX]), _by_key(keys, answers), strict=True)
+    entries = [_entry(key.removeprefix(prefix), answer, zone) for key, answer in values_by_key]
     return Reading(entries, alive, max(len(keys) - ENTRIES_MAX, 0))
 
 

@@ -54,10 +54,10 @@ def sources() -> list[Source]:
 
 def by_id(source_id: str) -> Source:
     """The source; raises `NotFound`."""
-    found = next((source for source in sources() if source.id == source_id), None)
-    if found is None:
+    known = next((source for source in sources() if source.id == source_id), None)
+    if known is None:
         raise NotFound(_("There is no scheduler %(id)s.", id=source_id[:100]))
-    return found
+    return known
 
 
 def of_url(kind: str, url: str) -> Source:

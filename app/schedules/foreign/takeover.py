@@ -53,7 +53,7 @@ class Waiting:
 def propose(source: Source, entries: Sequence[Entry], now: datetime) -> list[Proposal]:
     """What would become of each of these entries."""
     taken, named = _taken(source), queries.by_name([entry.name for entry in entries])
-    found = []
+    proposals = []
     for entry in entries:
         made = convert(entry, now)
         schedule_id = taken.get(entry.name)
@@ -61,8 +61,8 @@ def propose(source: Source, entries: Sequence[Entry], now: datetime) -> list[Pro
         if schedule_id is None and not problems and (row := named.get(entry.name.strip())):
             problems = (_there_already(row, entry),)
         definition = None if problems else made.definition
-        found.append(Proposal(entry, definition, problems, made.remarks, schedule_id))
-    return found
+        proposals.append(Proposal(entry, definition, problems, made.remarks, schedule_id))
+    return proposals
 
 
 def take_over(
