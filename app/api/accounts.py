@@ -10,7 +10,7 @@ from app import lists
 from app.accounts import sessions, tokens, users
 from app.accounts.models import ApiToken, User, UserSession
 from app.api import frame
-from app.api.fields import INTEGER_MAX, Moment, Schema, Whole, WholeListQuery
+from app.api.fields import INTEGER_MAX, Moment, Schema, Whole, WholeListQuery, page_of
 from app.clock import utcnow
 from app.errors import Forbidden
 from app.web import roles
@@ -71,11 +71,6 @@ class MadeTokenSchema(ListedTokenSchema):
     secret = fields.String(metadata={"description": "What programs send. It is not shown again."})
 
 
-class TokensSchema(Schema):
-    items = fields.List(fields.Nested(ListedTokenSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class SessionSchema(Schema):
     id = fields.Integer()
     user = fields.String(attribute="user.name")
@@ -87,11 +82,6 @@ class SessionSchema(Schema):
     ends_at = Moment()
     address = fields.String(allow_none=True)
     agent = fields.String(metadata={"description": "What the browser calls itself."})
-
-
-class SessionsSchema(Schema):
-    items = fields.List(fields.Nested(SessionSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
 
 
 class OfUserSchema(Schema):
@@ -134,7 +124,7 @@ def get_me() -> dict[str, Any]:
 @tokens_bp.route("/tokens")
 @requires("view")
 @tokens_bp.arguments(OfUserQuery, location="query")
-@tokens_bp.response(200, TokensSchema)
+@tokens_bp.response(200, page_of(ListedTokenSchema))
 def list_tokens(query: dict[str, Any]) -> lists.Page[ApiToken]:
     """The caller's tokens that are not revoked; everybody's for an admin"""
     rows = tokens.listing(_whose(query["user_id"]))
@@ -172,7 +162,7 @@ def revoke_token(token_id: int) -> None:
 @sessions_bp.route("/sessions")
 @requires("view")
 @sessions_bp.arguments(OfUserQuery, location="query")
-@sessions_bp.response(200, SessionsSchema)
+@sessions_bp.response(200, page_of(SessionSchema))
 def list_sessions(query: dict[str, Any]) -> lists.Page[UserSession]:
     """Where the caller is signed in; where everybody is for an admin"""
     rows = sessions.listing(utcnow(), _whose(query["user_id"]))

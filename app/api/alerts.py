@@ -89,11 +89,6 @@ class StoredAlertRuleSchema(AlertRuleSchema):
     created_by = fields.String(allow_none=True)
 
 
-class AlertRulesSchema(Schema):
-    items = fields.List(fields.Nested(StoredAlertRuleSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class AlertKindSchema(Schema):
     """A kind of rule: the fields it has, and the usual values of these."""
 
@@ -145,11 +140,6 @@ class StoredAlertChannelSchema(AlertChannelSchema):
     created_by = fields.String(allow_none=True)
 
 
-class AlertChannelsSchema(Schema):
-    items = fields.List(fields.Nested(StoredAlertChannelSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class AlertMessageSchema(Schema):
     """One message to one channel, and what became of it."""
 
@@ -178,7 +168,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/alerts")
 @requires("view")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, AlertRulesSchema)
+@bp.response(200, page_of(StoredAlertRuleSchema))
 def list_alerts(query: dict[str, Any]) -> lists.Page[dict[str, Any]]:
     """Rules, by name, and how they stand"""
     known = [_rule(standing) for standing in rules.listing(utcnow())]
@@ -258,7 +248,7 @@ def list_alert_messages(query: dict[str, Any]) -> lists.Page[AlertMessage]:
 @bp.route("/alerts/channels")
 @requires("view")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, AlertChannelsSchema)
+@bp.response(200, page_of(StoredAlertChannelSchema))
 def list_alert_channels(query: dict[str, Any]) -> lists.Page[channels.Shown]:
     """Where messages go, by name"""
     return lists.page_of_all(channels.listing(), query["limit"], query["cursor"], lambda channel: channel.id)

@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from app import brokers
 from app.api import frame
-from app.api.fields import Moment, Schema
+from app.api.fields import Moment, Schema, page_of
 from app.api.tasks import LimitsSchema
 from app.api.workers import PoolSchema, WorkerPauseSchema, WorkerQueuesSchema
 from app.brokers import control
@@ -43,9 +43,7 @@ class ForeignWorkerSchema(Schema):
     sources = fields.List(fields.String(), metadata={"description": "inspect, worker-heartbeat"})
 
 
-class ForeignWorkersSchema(Schema):
-    items = fields.List(fields.Nested(ForeignWorkerSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+class ForeignWorkersSchema(page_of(ForeignWorkerSchema)):  # type: ignore[misc]  # made at run time
     asked_at = Moment()
     connections = fields.Integer(
         allow_none=True, metadata={"description": "That wait for messages, by CLIENT LIST; null: not known."}

@@ -9,7 +9,7 @@ from marshmallow import fields
 
 from app import brokers, lists
 from app.api import frame
-from app.api.fields import Flag, FullMatch, Moment, Schema, WholeListQuery
+from app.api.fields import Flag, FullMatch, Moment, Schema, WholeListQuery, page_of
 from app.api.queues import schemas
 from app.broker import Message
 from app.clock import utcnow
@@ -31,11 +31,6 @@ class BrokerSchema(Schema):
     allowed_at = Moment(allow_none=True, attribute="permission.at")
 
 
-class BrokersSchema(Schema):
-    items = fields.List(fields.Nested(BrokerSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class ForeignQueueSchema(Schema):
     """A queue of another app, as it is seen from outside."""
 
@@ -50,11 +45,6 @@ class ForeignQueueSchema(Schema):
         allow_none=True, metadata={"description": "As RabbitMQ counts them; null on Redis: ask `/workers`."}
     )
     source = fields.String(metadata={"description": "Where the figures are from."})
-
-
-class ForeignQueuesSchema(Schema):
-    items = fields.List(fields.Nested(ForeignQueueSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
 
 
 class ForeignMessageSchema(Schema):
@@ -74,9 +64,7 @@ class ForeignMessageSchema(Schema):
     origin = fields.String(allow_none=True)
 
 
-class ForeignMessagesSchema(Schema):
-    items = fields.List(fields.Nested(ForeignMessageSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+class ForeignMessagesSchema(page_of(ForeignMessageSchema)):  # type: ignore[misc]  # made at run time
     total = fields.Integer()
     source = fields.String()
 
@@ -143,7 +131,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/brokers")
 @requires("view")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, BrokersSchema)
+@bp.response(200, page_of(BrokerSchema))
 def list_brokers(query: dict[str, Any]) -> lists.Page[brokers.Place]:
     """Every broker that the settings name"""
     return lists.page_of_all(brokers.all_places(), query["limit"], query["cursor"], lambda place: place.name)
@@ -176,7 +164,7 @@ def forbid_changes(name: str) -> brokers.Place:
 @bp.route("/brokers/<name>/queues")
 @requires("view")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, ForeignQueuesSchema)
+@bp.response(200, page_of(ForeignQueueSchema))
 def list_foreign_queues(query: dict[str, Any], name: str) -> lists.Page[brokers.ForeignQueue]:
     """Its queues"""
     rows = brokers.listing(brokers.find(name))

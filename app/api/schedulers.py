@@ -33,11 +33,6 @@ class SchedulerSchema(Schema):
     )
 
 
-class SchedulersSchema(Schema):
-    items = fields.List(fields.Nested(SchedulerSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class ForeignEntrySchema(Schema):
     """A schedule of another scheduler beside what it would be here; its secrets are masked."""
 
@@ -82,7 +77,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/schedulers")
 @requires("view")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, SchedulersSchema)
+@bp.response(200, page_of(SchedulerSchema))
 def list_schedulers(query: dict[str, Any]) -> lists.Page[dict[str, Any]]:
     """Other schedulers that are known: by CELERIAC_SCHEDULERS, and apps with the agent"""
     waiting = {source.taken_from: source.number for source in foreign.waiting()}

@@ -10,7 +10,7 @@ from app import lists
 from app.accounts import emails, links, second_step, users
 from app.accounts.models import User
 from app.api import frame
-from app.api.fields import Flag, Moment, Schema, WholeListQuery
+from app.api.fields import Flag, Moment, Schema, WholeListQuery, page_of
 from app.clock import utcnow
 from app.config import settings
 from app.web import roles
@@ -56,11 +56,6 @@ class UserSchema(Schema):
     last_seen_at = Moment(allow_none=True)
 
 
-class UsersSchema(Schema):
-    items = fields.List(fields.Nested(UserSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class LinkSchema(Schema):
     url = fields.String(metadata={"description": "Signs in once, within a day. It is not shown again."})
 
@@ -72,7 +67,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/users")
 @requires("administer")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, UsersSchema)
+@bp.response(200, page_of(UserSchema))
 def list_users(query: dict[str, Any]) -> lists.Page[User]:
     """Every user, by name"""
     return lists.page_of_all(users.listing(), query["limit"], query["cursor"], lambda user: user.id)

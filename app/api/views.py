@@ -8,7 +8,7 @@ from marshmallow import fields
 
 from app import lists, views
 from app.api import frame
-from app.api.fields import Flag, Moment, Schema, WholeListQuery
+from app.api.fields import Flag, Moment, Schema, WholeListQuery, page_of
 from app.clock import utcnow
 from app.lists.fields import Text
 from app.web.permissions import requires
@@ -67,11 +67,6 @@ class StoredViewSchema(ViewFields):
     created_at = Moment()
 
 
-class ViewsSchema(Schema):
-    items = fields.List(fields.Nested(StoredViewSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class ViewsQuery(WholeListQuery):
     list_name = Text(data_key="list", load_default=None, metadata={"description": _LISTS})
 
@@ -83,7 +78,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/views")
 @requires("view")
 @bp.arguments(ViewsQuery, location="query")
-@bp.response(200, ViewsSchema)
+@bp.response(200, page_of(StoredViewSchema))
 def list_views(query: dict[str, Any]) -> lists.Page[views.SavedView]:
     """One's own views and those that are shared, by name"""
     if query["list_name"] is not None:

@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 
 from app import broker, heartbeats, lists, workers
 from app.api import frame
-from app.api.fields import Moment, QueueName, Schema, WholeListQuery
+from app.api.fields import Moment, QueueName, Schema, WholeListQuery, page_of
 from app.clock import utcnow
 from app.heartbeats import Worker
 from app.web.permissions import requires
@@ -65,11 +65,6 @@ class WorkerQuery(Schema):
     )
 
 
-class WorkersSchema(Schema):
-    items = fields.List(fields.Nested(WorkerSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class WorkerPauseSchema(Schema):
     note = fields.String(load_default="", validate=validate.Length(max=500))
 
@@ -94,7 +89,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/workers")
 @requires("view")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, WorkersSchema)
+@bp.response(200, page_of(WorkerSchema))
 def list_workers(query: dict[str, Any]) -> lists.Page[Worker]:
     """Every worker that was heard of, by app and name"""
     client, now = broker.client(), utcnow()

@@ -7,7 +7,7 @@ from flask_login import current_user
 
 from app import lists, queues
 from app.api import frame
-from app.api.fields import WholeListQuery
+from app.api.fields import WholeListQuery, page_of
 from app.api.queues import schemas
 from app.broker import Message
 from app.clock import utcnow
@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/queues")
 @requires("view")
 @bp.arguments(WholeListQuery, location="query")
-@bp.response(200, schemas.QueuesSchema)
+@bp.response(200, page_of(schemas.QueueSchema))
 def list_queues(query: dict[str, Any]) -> lists.Page[queues.Queue]:
     """Every queue, declared ones first"""
     known = queues.listing(utcnow())
@@ -41,7 +41,7 @@ def get_queue(queue: str) -> queues.Queue:
 
 @bp.route("/queues/<queue>/depths")
 @requires("view")
-@bp.response(200, schemas.DepthsSchema)
+@bp.response(200, page_of(schemas.DepthSchema))
 def list_depths(queue: str) -> dict[str, Any]:
     """How deep it was in the last two hours, each half minute, oldest first"""
     return {"items": queues.history(queue, utcnow()), "next_cursor": None}

@@ -51,11 +51,6 @@ class QueueSchema(Schema):
     )
 
 
-class QueuesSchema(Schema):
-    items = fields.List(fields.Nested(QueueSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
-
-
 class DepthSchema(Schema):
     """How much waited and was held at one time."""
 
@@ -64,11 +59,6 @@ class DepthSchema(Schema):
     )
     waiting = fields.Integer()
     held = fields.Integer()
-
-
-class DepthsSchema(Schema):
-    items = fields.List(fields.Nested(DepthSchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True, metadata={"description": "Always null."})
 
 
 class HeldSchema(Schema):

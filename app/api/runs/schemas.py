@@ -14,6 +14,7 @@ from app.api.fields import (
     QueueName,
     Schema,
     Whole,
+    page_of,
 )
 from app.runs import states
 from app.runs.cancel import SIGNALS
@@ -258,11 +259,7 @@ class LogSchema(Schema):
     after = fields.Integer(metadata={"description": "Ask after this number for the next lines."})
 
 
-class RunsPageSchema(Schema):
-    """Runs, newest first."""
-
-    items = fields.List(fields.Nested(RunSummarySchema), required=True)
-    next_cursor = fields.String(required=True, allow_none=True)
+class RunsPageSchema(page_of(RunSummarySchema)):  # type: ignore[misc]  # made at run time
     looked_until = Moment(
         required=True,
         allow_none=True,
