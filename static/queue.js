@@ -24,6 +24,7 @@
   function look(query) {
     const address = new URL(region().getAttribute("hx-get"), location.href);
     address.searchParams.delete("version");
+    if (!region().dataset.queue) query = {}; // of another app: there is no run to look at beside the line
     for (const [name, value] of Object.entries(query)) {
       if (value) address.searchParams.set(name, value);
       else address.searchParams.delete(name);
@@ -31,7 +32,7 @@
     const shown = new URL(address);
     shown.pathname = shown.pathname.replace(/\/live$/, "");
     shown.searchParams.delete("hint");
-    history.replaceState(history.state, "", shown);
+    if (region().dataset.queue) history.replaceState(history.state, "", shown);
     const asked = address.pathname + address.search;
     htmx.ajax("GET", asked, { source: document.body, target: "#queue", swap: "outerMorph" });
   }
@@ -115,7 +116,7 @@
     }
     const clicked = rowOf(event.target) || event.target.closest("#held li[data-id]");
     const selected = getSelection();
-    if (!clicked || event.target.closest("a, button, input, label, form") || !selected.isCollapsed) return;
+    if (!clicked || !region().dataset.queue || event.target.closest("a, button, input, label, form") || !selected.isCollapsed) return;
     look({ run: clicked.classList.contains("selected") ? "" : clicked.dataset.id, hint: clicked.dataset.position });
   });
 

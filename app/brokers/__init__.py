@@ -1,6 +1,16 @@
 """The brokers of other apps that `CELERIAC_BROKERS` names: looked at, and changed where that is allowed."""
 
-from app.brokers.changes import move, purge, remove, reprioritise, restore, revoke, send_events, send_to
+from app.brokers.changes import (
+    move,
+    nudge,
+    purge,
+    remove,
+    reprioritise,
+    restore,
+    revoke,
+    send_events,
+    send_to,
+)
 from app.brokers.listening import events, listeners
 from app.brokers.management import Management, management
 from app.brokers.modes import (
@@ -61,6 +71,7 @@ __all__ = [
     "management",
     "modes",
     "move",
+    "nudge",
     "pause",
     "purge",
     "release",

@@ -28,6 +28,19 @@ def move(name: str, queue: str, run_id: str, now: datetime, hint: int | None = N
     return moved
 
 
+def nudge(name: str, queue: str, run_id: str, up: bool, now: datetime, hint: int | None = None) -> Message:
+    """Move a waiting run one place up or down its line; at its end nothing changes. Raises like `move`."""
+    places.require_changes(name)
+    with places.at(places.find(name)):
+        found = broker.find(queue, run_id, hint)
+        position = (found.position if found else None) or 1
+        first = up and position == 1
+        beside = [] if first else broker.page(queue, position - 2 if up else position, 1, body_limit=0)
+    if not beside or beside[0].id == run_id:
+        return move(name, queue, run_id, now, position, position=position)
+    return move(name, queue, run_id, now, position, **{"before" if up else "after": beside[0].id})
+
+
 def reprioritise(
     name: str, queue: str, run_id: str, priority: int, now: datetime, hint: int | None = None
 ) -> Message:

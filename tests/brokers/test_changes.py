@@ -163,3 +163,38 @@ def test_our_own_queues_stay_ours(theirs: Theirs, allowed: list[str], submit: Ca
     brokers.remove("shop", "celery", allowed[0], "ann", utcnow())
     assert [message.id for message in broker.page("default", 0, 5)] == [own]
     assert queues.find("default", utcnow()).waiting == 1
+
+
+def test_the_line_is_dragged_on_its_page(
+    theirs: Theirs, allowed: list[str], signed_in: Any, post: Any
+) -> None:
+    browser, asked = signed_in("operator"), {"HX-Request": "true"}
+    address = "/brokers/shop/queues/celery"
+    page = browser.get(address).text
+    assert all(
+        part in page for part in ('id="row-form"', 'id="queue-menu"', "sortable", 'class="grip needs-js"')
+    )
+    one, two, three, four = allowed
+
+    moved = post(browser, f"{address}/move", {"id": four, "hint": "4", "before": two}, headers=asked)
+    assert moved.status_code == 200
+    assert moved.text.index(f"wait-{four}") < moved.text.index(f"wait-{two}")
+    assert order() == [one, four, two, three]
+    post(browser, f"{address}/move", {"id": three, "step": "up"}, headers=asked)
+    assert order() == [one, four, three, two]
+    post(browser, f"{address}/move", {"id": one, "step": "up"}, headers=asked)
+    assert order() == [one, four, three, two]
+    assert post(browser, f"{address}/move", {"id": one, "to": "back"}).status_code == 303
+    assert order() == [four, three, two, one]
+    post(browser, f"{address}/priority", {"id": two, "priority": "0"}, headers=asked)
+    assert order() == [four, three, one, two]
+    post(browser, f"{address}/hold", {"id": four}, headers=asked)
+    assert order() == [three, one, two]
+    assert post(browser, f"{address}/move", {"id": four, "to": "front"}, headers=asked).status_code == 409
+    assert post(browser, f"{address}/move", {"id": two}, headers=asked).status_code == 422
+
+    brokers.forbid("shop", utcnow())
+    page = browser.get(address).text
+    assert not any(part in page for part in ('id="row-form"', 'id="queue-menu"', "sortable"))
+    refused = post(browser, f"{address}/move", {"id": three, "to": "back"}, headers=asked)
+    assert (refused.status_code, "only looked at" in refused.text) == (409, True)

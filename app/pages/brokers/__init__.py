@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from flask import Flask, render_template, request, url_for
+from flask import Flask, render_template, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import brokers, lists
+from app import brokers
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.pages.brokers import actions, modes, workers
 from app.pages.brokers.blueprint import bp
+from app.pages.brokers.line import shown_line
 from app.web import live, viewer
 from app.web.htmx import go_to
 from app.web.permissions import requires
@@ -19,7 +20,6 @@ from app.web.toasts import toast
 
 __all__ = ["actions", "init_app", "modes", "workers"]
 
-PAGE_SIZE = 50
 IN_HAND_SHOWN = 20
 EVENTS_SHOWN = 20
 
@@ -67,13 +67,13 @@ def ask_workers(name: str) -> str:
 @bp.get("/<name>/queues/<queue>")
 @requires("view")
 def queue(name: str, queue: str) -> str:
-    return render_template("brokers/queue.html", **_line(name, queue))
+    return render_template("brokers/queue.html", **shown_line(name, queue))
 
 
 @bp.get("/<name>/queues/<queue>/-/live")
 @requires("view")
 def line(name: str, queue: str) -> str | Response:
-    shown = _line(name, queue)
+    shown = shown_line(name, queue)
     return live.fragment("brokers/_line.html", shown["version"], lambda: shown)
 
 
@@ -112,16 +112,3 @@ def _shown(name: str) -> dict[str, Any]:
         seen, count, [run.id for run in taken], events[:1], place.permission, shown["problem"]
     )
     return shown | {"taken": taken, "count": count, "events": events, "version": version}
-
-
-def _line(name: str, queue: str) -> dict[str, Any]:
-    place = brokers.find(name)
-    details = brokers.find_queue(place, queue)
-    asked = lists.read(lists.PartFilter, request.args, viewer.now(), viewer.zone(), ("version",))
-    part = lists.Part.of(asked.filter.offset, details.waiting, PAGE_SIZE)
-    runs = brokers.line(place, queue, part.offset, PAGE_SIZE) if place.on_redis else []
-    version = live.version_of(
-        details.waiting, details.unreachable, [(run.id, run.position) for run in runs], place.permission
-    )
-    shown = {"place": place, "queue": details, "line": runs, "asked": asked, "part": part}
-    return shown | {"tags": lists.tags(asked, ("offset",)), "version": version}

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from app import brokers
 from app.errors import Invalid
 from app.pages.brokers.blueprint import above, bp
+from app.pages.brokers.line import answer
 from app.pages.queues import forms
 from app.web import viewer
 from app.web.dialogs import question
@@ -59,6 +60,42 @@ def change(name: str, queue: str) -> Response:
         choices = "front, back, position, priority, queue, hold, remove"
         raise Invalid({"action": [_("Choose one of: %(choices)s.", choices=choices)]})
     return go_to(url_for(".queue", name=name, queue=queue))
+
+
+@bp.post("/<name>/queues/<queue>/move")
+@requires("operate")
+def move(name: str, queue: str) -> Any:
+    """One place up or down, to an end, or beside another run, as it is dragged."""
+    run_id, hint, step, now = (
+        forms.run_id(),
+        forms.optional_number("hint"),
+        request.form.get("step"),
+        viewer.now(),
+    )
+    if step in ("up", "down"):
+        moved = brokers.nudge(name, queue, run_id, step == "up", now, hint)
+    else:
+        moved = brokers.move(name, queue, run_id, now, hint, **forms.place())
+    toast(_("Moved to position %(n)s", n=moved.position), run_id)
+    return answer(name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/priority")
+@requires("operate")
+def priority(name: str, queue: str) -> Any:
+    chosen, hint = forms.number("priority", 0, 9), forms.optional_number("hint")
+    changed = brokers.reprioritise(name, queue, forms.run_id(), chosen, viewer.now(), hint)
+    toast(_("Priority is now %(n)s", n=changed.priority), changed.id)
+    return answer(name, queue)
+
+
+@bp.post("/<name>/queues/<queue>/hold")
+@requires("operate")
+def hold(name: str, queue: str) -> Any:
+    hint = forms.optional_number("hint")
+    held = brokers.hold(name, queue, forms.run_id(), current_user.name, forms.note(), viewer.now(), hint)
+    toast(_("Held until somebody releases it"), held.id)
+    return answer(name, queue)
 
 
 @bp.get("/<name>/revoke")
