@@ -87,9 +87,9 @@ def test_nothing_is_lost_or_run_twice_while_workers_draw(
         lambda: broker.release_all("default", rng.choice(["front", "back", None])),
     ]
     changed = 0
-    for n in range(40):  # bursts, so that something always waits
+    for n in range(20):  # bursts, so that something always waits
         with celery_only.producer_or_acquire() as producer, producer.batch(max_size=200):
-            ids += [note(f"r{n}-{m}", rng.randrange(4, 7), producer=producer) for m in range(25)]
+            ids += [note(f"r{n}-{m}", rng.randrange(4, 7), producer=producer) for m in range(15)]
         for _ in range(10):
             with suppress(Conflict, NotFound, Invalid):  # a worker was faster
                 rng.choice(changes)()
@@ -98,7 +98,7 @@ def test_nothing_is_lost_or_run_twice_while_workers_draw(
     until(lambda: len(executed()) > len(ids), 60)
     until(lambda: not broker.unacked() and not broker.depth("default") and not broker.depth("mail"))
     assert Counter(executed()) == Counter([*ids, "warm up"])
-    assert changed > 100
+    assert changed > 50
 
 
 def test_held_from_the_start_is_never_seen_by_a_worker(

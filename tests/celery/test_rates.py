@@ -69,11 +69,11 @@ def test_limited_runs_stay_in_line_and_new_ones_go_past(
 def test_nothing_is_lost_when_the_worker_is_killed(
     app: Flask, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
-    limited, free = send(100, 100)
+    limited, free = send(60, 60)
     known = {*limited, *free}
     for number in range(2):
         process = processes.worker("-c", "2", name=f"k{number}")
-        eventually(lambda wanted=30 * (number + 1): len(ends(redis)) >= wanted)
+        eventually(lambda wanted=20 * (number + 1): len(ends(redis)) >= wanted)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
         waiting = {json.loads(raw)["headers"]["id"] for raw in redis.lrange("default\x06\x164", 0, -1)}
@@ -85,7 +85,7 @@ def test_nothing_is_lost_when_the_worker_is_killed(
 def test_a_worker_that_looks_past_does_not_toil(
     app: Flask, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
-    send(500, 0)
+    send(200, 0)
     process = processes.worker("-c", "2")
     eventually(lambda: len(ends(redis)) >= 2)
 

@@ -17,7 +17,6 @@ from app.runs import states
 from app.runs.models import Run
 from celeriac_agent.stream import STREAM
 
-pytestmark = pytest.mark.database
 RUNS = 150
 
 
@@ -55,6 +54,7 @@ def test_killing_the_recorder_loses_nothing(
     assert db.session.scalar(select(func.count()).select_from(Run)) == RUNS
 
 
+@pytest.mark.database
 def test_a_database_that_goes_away_loses_nothing(
     app: Flask, processes: Any, eventually: Callable[..., Any], until: Any, redis: Any, database_away: Any
 ) -> None:

@@ -108,18 +108,12 @@ def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     node.close()
 
 
-@pytest.fixture(scope="module")
-def flask_app(
-    database: str | None,
-    data_dir: Path,
-    redis_server: str,
-    rabbitmq_server: Server,
-    make_ready: Callable[[Flask], None],
+@pytest.fixture(scope="session")
+def app_on_rabbitmq(
+    data_dir: Path, redis_server: str, rabbitmq_server: Server, make_ready: Callable[[Flask], None]
 ) -> Iterator[Flask]:
-    """In this folder the app's queues lie in RabbitMQ; everything else is where it is in the other tests."""
     settings = Settings(
         data_dir=data_dir,
-        database_url=database,
         base_url="http://localhost",
         tasks=["sample_tasks"],
         broker_url=rabbitmq_server.url,
@@ -127,10 +121,16 @@ def flask_app(
     app = create_app(settings)
     make_ready(app)
     yield app
-    with app.app_context():
+    app.extensions["celery"].close()
+
+
+@pytest.fixture(scope="module")
+def flask_app(app_on_rabbitmq: Flask) -> Iterator[Flask]:
+    """In this folder the app's queues lie in RabbitMQ; everything else is where it is in the other tests."""
+    yield app_on_rabbitmq
+    with app_on_rabbitmq.app_context():
         server.reset()
         broker.reset()
-        app.extensions["celery"].close()
         db.session.remove()
         db.engine.dispose()
 

@@ -167,9 +167,10 @@ def test_the_run_of_a_killed_worker_comes_back(
 ) -> None:
     processes.recorder()
     worker = processes.worker("-c", "1")
-    run_id = submit("touch_and_sleep", path=str(tmp_path / "killed"), seconds=3)
+    run_id = submit("touch_and_wait", path=str(tmp_path / "killed"), until=str(tmp_path / "go on"))
     eventually(lambda: row(run_id).state == states.STARTED)
     processes.kill(worker, signal.SIGKILL)
+    (tmp_path / "go on").touch()
     eventually(lambda: broker.depth("default") == 1)
     processes.worker("-c", "1", name="w2")
     eventually(lambda: row(run_id).state == states.SUCCESS)
