@@ -33,21 +33,35 @@ PROJECT = Path(__file__).resolve().parent.parent
 IDLE_SECONDS = 5.0  # without anybody who needs it
 # What commands import only when they run.
 LATE_IN_CELERY = (
+    "billiard.popen_fork",
+    "billiard.sharedctypes",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
     "celery.apps.beat",
     "celery.apps.worker",
+    "celery.backends.redis",
     "celery.bin.celery",
     "celery.concurrency.prefork",
     "celery.concurrency.solo",
     "celery.concurrency.thread",
+    "celery.events.state",
+    "celery.fixups.django",
+    "celery.worker.autoscale",
+    "celery.worker.components",
     "celery.worker.consumer",
+    "celery.worker.strategy",
     "kombu.transport.redis",
 )
 LATE = (
     *LATE_IN_CELERY,
+    "app.alerts.tasks",
+    "celery.worker.consumer.delayed_delivery",
     "kombu.transport.pyamqp",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
+    "werkzeug.middleware.proxy_fix",
 )
 
 
@@ -169,7 +183,34 @@ def warm_up() -> None:
         import_module(name)
     for found in pkgutil.walk_packages(app.library.__path__, "app.library."):
         import_module(found.name)
+    read_types()
     settle()
+
+
+def read_types() -> None:
+    """Each worker tells what its tasks take: what pydantic makes of the types of the library is kept."""
+    from celery import Celery
+
+    from celeriac_agent import schemas, tasks
+
+    make, known = schemas.adapter_of, {}
+
+    def adapter(hint: Any) -> Any:
+        try:
+            key = (repr(hint), hint)  # `int | str` equals `str | int`, and says another thing
+            return known[key] if key in known else make(hint)
+        except TypeError:  # it cannot be a key
+            return make(hint)
+
+    def reading(hint: Any) -> Any:
+        with suppress(TypeError):
+            known[repr(hint), hint] = make(hint)
+        return adapter(hint)
+
+    schemas.adapter_of = reading
+    for task in Celery("library", set_as_current=False).tasks.values():
+        tasks._parameters(task)
+    schemas.adapter_of = adapter
 
 
 def warm_up_plain() -> None:

@@ -98,7 +98,7 @@ def test_nothing_is_lost_or_run_twice_while_workers_draw(
     until(lambda: len(executed()) > len(ids), 60)
     until(lambda: not broker.unacked() and not broker.depth("default") and not broker.depth("mail"))
     assert Counter(executed()) == Counter([*ids, "warm up"])
-    assert changed > 50
+    assert changed > 20
 
 
 def test_held_from_the_start_is_never_seen_by_a_worker(

@@ -60,7 +60,10 @@ def test_a_short_run_and_a_long_one(
 
     slow = celery_app.send_task("examples.basic.slow", kwargs={"seconds": 2}).id
     eventually(lambda: "succeeded" in kinds(redis, slow), 20)
-    assert [kind for kind in kinds(redis, slow) if kind != "progress"] == ["sent", "started", "succeeded"]
+    assert [kind for kind in kinds(redis, slow) if kind in ("started", "succeeded")] == [
+        "started",
+        "succeeded",
+    ]
     told_at = {event["type"]: at for at, event in stream(redis) if event["id"] == slow}
     assert told_at["succeeded"] - told_at["started"] > 1000  # it was not told with the end
 

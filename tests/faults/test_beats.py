@@ -53,9 +53,9 @@ def every_second(app: Flask) -> Callable[[], list[Schedule]]:
                     on_missed="skip" if number % 4 == 0 else "run_all",
                 ),
                 "mei",
-                now + timedelta(milliseconds=120 * number),
+                now + timedelta(milliseconds=190 * number),
             )
-            for number in range(8)
+            for number in range(5)
         ]
 
     return make

@@ -7,32 +7,30 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import func, select
 
-from app import broker, create_app, own_tasks, runs
+from app import broker, create_app, runs
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import db
 from app.recorder.recorder import Recorder
 from app.runs import Run, RunRequest, queries, states
-from tests.conftest import published_by_worker
 
 PATIENCE_SECONDS = 0.6
 
 
 @pytest.fixture
-def own_app(own_redis: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def own_app(
+    own_redis: Any, monkeypatch: pytest.MonkeyPatch, make_ready: Callable[[Flask], None]
+) -> Iterator[Flask]:
     """An app whose recorder looks again at what it sent much sooner."""
     monkeypatch.setattr("app.runs.outbox.PATIENCE_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr("app.runs.outbox.FRESH_SECONDS", PATIENCE_SECONDS / 2)
     monkeypatch.setattr("app.recorder.recorder.LAG_SECONDS", PATIENCE_SECONDS / 3)
     monkeypatch.setattr("app.recorder.recorder.BLOCK_MS", 100)
     app = create_app(Settings(data_dir=own_redis.folder, base_url="http://localhost", tasks=["sample_tasks"]))
-    own_tasks.load(app)
+    make_ready(app)
     with app.app_context():
-        upgrade()
-        published_by_worker(app)
         yield app
         db.session.remove()
         db.engine.dispose()
@@ -102,18 +100,20 @@ def test_what_workers_run_during_an_outage_ends_once(
     processes.environment |= own | {"CELERIAC_DATABASE_URL": ""}
     processes.recorder()
     worker = processes.worker("-c", "2")
-    ids: dict[int | str, str] = {}
-    for seconds in (3, 16):
-        kwargs = {"path": str(tmp_path / str(seconds)), "seconds": seconds}
-        request = RunRequest("sample_tasks.touch_and_sleep", kwargs=kwargs, requested_by="mei")
-        ids[seconds] = runs.submit(request, utcnow()).id
+    ids = {}
+    for end in ("meanwhile", "later"):
+        kwargs = {"path": str(tmp_path / end), "until": str(tmp_path / f"{end} ends")}
+        request = RunRequest("sample_tasks.touch_and_wait", kwargs=kwargs, requested_by="mei")
+        ids[end] = runs.submit(request, utcnow()).id
     eventually(lambda: {queries.get(run_id).state for run_id in ids.values()} == {states.STARTED})
     own_redis.kill()
-    time.sleep(9)  # longer than a worker may be silent in tests
+    (tmp_path / "meanwhile ends").touch()
+    time.sleep(processes.constants["app.workers.deaths.DEAD_SECONDS"] + 1)  # nobody may be silent for longer
     own_redis.start()
     ids["after"] = submit(own_app)
+    (tmp_path / "later ends").touch()
     eventually(lambda: {queries.get(run_id).state for run_id in ids.values()} == {states.SUCCESS})
     eventually(lambda: not broker.unacked())
-    for seconds in (3, 16):
-        assert len((tmp_path / str(seconds)).read_text().splitlines()) == 1
+    for end in ("meanwhile", "later"):
+        assert len((tmp_path / end).read_text().splitlines()) == 1
     assert worker.poll() is None

@@ -125,7 +125,7 @@ def app_on_rabbitmq(
 
 
 @pytest.fixture(scope="module")
-def flask_app(app_on_rabbitmq: Flask) -> Iterator[Flask]:
+def flask_app(database: str | None, app_on_rabbitmq: Flask) -> Iterator[Flask]:
     """In this folder the app's queues lie in RabbitMQ; everything else is where it is in the other tests."""
     yield app_on_rabbitmq
     with app_on_rabbitmq.app_context():

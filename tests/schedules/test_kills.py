@@ -21,7 +21,7 @@ from app.schedules import firing
 from app.schedules.buffer import Buffer
 
 pytestmark = pytest.mark.database
-DUE = 30
+DUE = 12
 
 
 def die(*_: Any, **__: Any) -> None:
@@ -68,7 +68,7 @@ def in_a_process_that_dies(app: Flask, prepare: Callable[[], None], work: Callab
             reset(app)
             app.extensions["celery"]._after_fork()
             prepare()
-            outbox.BATCH = 10
+            outbox.BATCH = 4
             work()
         except BaseException:
             traceback.print_exc()
