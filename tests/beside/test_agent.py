@@ -117,11 +117,6 @@ def test_workers_alone_with_an_included_module(
             {"CELERIAC_AGENT_URL": "http://x"},
             "Celeriac is told nothing: CELERIAC_AGENT_URL: allowed: redis://",
         ),
-        (
-            {"CELERIAC_AGENT_URL": "redis://127.0.0.1:1/0", "CELERIAC_AGENT_APP": "celeriac"},
-            "celeriac is Celeriac's own app; give this one another name",
-        ),
-        ({"CELERIAC_AGENT": "of"}, "Celeriac is told nothing: CELERIAC_AGENT=of: allowed: on, off"),
         ({}, ""),
     ],
 )

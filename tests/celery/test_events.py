@@ -265,6 +265,19 @@ def test_a_name_that_no_app_can_have(given: str) -> None:
         settings.app_name(given, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("CELERIAC_AGENT", "of", "on, off"),
+        ("CELERIAC_AGENT_URL", "http://x", "redis://…, rediss:// or unix://…"),
+        ("CELERIAC_AGENT_MANAGE", "yes", "1, 0"),
+    ],
+)
+def test_a_setting_of_the_agent_that_cannot_be(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(settings.WrongSetting, match=f"{name}.*: allowed: {allowed}$"):
+        settings.read({"CELERIAC_AGENT_URL": "redis://127.0.0.1:1/0", name: value})
+
+
 def test_what_an_app_tells_carries_its_name(redis_server: str, redis: redis_client.Redis) -> None:
     told = EventStream(redis_server, 1000, "shop")
     told.emit({"id": "r1"}, {"args": "[1]"})
