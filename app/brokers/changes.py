@@ -14,6 +14,7 @@ from app.brokers import places, queues, workers
 from app.brokers.places import Place
 from app.extensions import transaction
 from app.queues import run_sync
+from app.queues.actions import naming
 
 CHUNK = 1000  # runs that a purge ends in one transaction
 UNDO = timedelta(seconds=TRASH_SECONDS)
@@ -21,7 +22,7 @@ UNDO = timedelta(seconds=TRASH_SECONDS)
 
 def move(name: str, queue: str, run_id: str, now: datetime, hint: int | None = None, **where: Any) -> Message:
     """Move a waiting run to another place of its line; places and errors as in `broker.move`."""
-    with change(name) as place:
+    with change(name, run_id, where.get("before"), where.get("after")) as place:
         with places.at(place):
             moved = broker.move(queue, run_id, hint=hint, **where)
         note("queue.move", name, queue, moved, now, position=moved.position)
@@ -45,7 +46,7 @@ def reprioritise(
     name: str, queue: str, run_id: str, priority: int, now: datetime, hint: int | None = None
 ) -> Message:
     """Give a waiting run another priority, at the nearest step that the app's workers look at."""
-    with change(name) as place:
+    with change(name, run_id) as place:
         with places.at(place):
             changed = broker.reprioritise(queue, run_id, priority, hint)
         note("queue.priority", name, queue, changed, now, priority=changed.priority)
@@ -58,7 +59,7 @@ def send_to(
     """Send a waiting run to another queue of the app. Raises like `broker.send_to`, and `NotFound`."""
     places.require_changes(name)
     queues.find(places.find(name), target)
-    with change(name) as place:
+    with change(name, run_id) as place:
         with places.at(place):
             sent = broker.send_to(queue, run_id, target, hint)
         run_sync.change(run_id, now, queue=target)
@@ -68,7 +69,7 @@ def send_to(
 
 def remove(name: str, queue: str, run_id: str, by: str, now: datetime, hint: int | None = None) -> Message:
     """Remove a waiting run for good: it will not run. Raises like `broker.remove`."""
-    with change(name) as place:
+    with change(name, run_id) as place:
         with places.at(place):
             gone = broker.remove(queue, run_id, hint)
         run_sync.removed([run_id], _("Removed from the queue by %(name)s.", name=by), now)
@@ -117,10 +118,10 @@ def send_events(name: str, on: bool, now: datetime) -> None:
 
 
 @contextmanager
-def change(name: str) -> Iterator[Place]:
-    """One transaction, where that may be; afterwards the pages look again."""
+def change(name: str, *run_ids: str | None) -> Iterator[Place]:
+    """One transaction, where that may be; afterwards the pages look again. These runs are told by name."""
     places.require_changes(name)
-    with transaction():
+    with naming(*run_ids), transaction():
         yield places.find(name)
     topics.touch(broker.client(), ["runs"])
 

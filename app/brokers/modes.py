@@ -74,7 +74,7 @@ def hold(
     name: str, queue: str, run_id: str, by: str, words: str, now: datetime, hint: int | None = None
 ) -> Message:
     """Take a waiting run out of its line until it is released. Raises like `broker.hold`."""
-    with change(name) as place:
+    with change(name, run_id) as place:
         with places.at(place):
             message = broker.hold(queue, run_id, by, words, now, hint)
         run_sync.held([run_id], now)
@@ -84,7 +84,7 @@ def hold(
 
 def release(name: str, queue: str, run_id: str, now: datetime, to: ReleaseTo | None = None) -> Message:
     """Put a held run back into its line. Raises like `broker.release`."""
-    with change(name) as place:
+    with change(name, run_id) as place:
         with places.at(place):
             message = broker.release(queue, run_id, to)
         run_sync.waiting([run_id], now)

@@ -40,22 +40,27 @@ def _or_taken(queue: str, run_id: str, *neighbours: str | None) -> Iterator[None
     """What does not wait in the queue because a worker has taken it is told as that, by what history says.
 
     Its message may be acknowledged by now: the run is at work, has ended, or its task acknowledges early.
-    The queue knows ids alone; who reads what stood in the way is told the runs by name.
     """
+    with naming(run_id, *neighbours):
+        try:
+            yield
+        except NotFound:
+            run = _row(run_id) if is_run_id(run_id) else None
+            if run is not None and run.queue == queue and _was_taken(run):
+                raise broker.AlreadyTaken(run_id) from None
+            raise
+
+
+@contextmanager
+def naming(*run_ids: str | None) -> Iterator[None]:
+    """A queue knows ids alone; who reads what stood in the way is told these runs by name."""
     try:
         yield
     except (NotFound, Conflict) as error:
-        names = {
-            message_id: _row(message_id)
-            for message_id in (run_id, *neighbours)
-            if message_id and is_run_id(message_id)
-        }
-        run = names.get(run_id)
-        if isinstance(error, NotFound) and run is not None and run.queue == queue and _was_taken(run):
-            error = broker.AlreadyTaken(run_id)
-        for message_id, row in names.items():
-            error.detail = error.detail.replace(message_id, row.called if row else message_id)
-        raise error from None
+        for run_id in run_ids:
+            if run_id and is_run_id(run_id) and (run := _row(run_id)):
+                error.detail = error.detail.replace(run_id, run.called)
+        raise
 
 
 def _row(run_id: str) -> Run | None:

@@ -13,7 +13,9 @@ from app.audit.filters import AuditFilter
 from app.brokers import places
 from app.clock import utcnow
 from app.errors import Conflict, NotFound
+from app.runs import states
 from tests.brokers.conftest import DATABASE, Theirs
+from tests.rows import make_run
 
 Caller = Callable[[str], Any]
 QUEUE = "/brokers/shop/queues/celery"
@@ -135,9 +137,11 @@ def test_a_purge_can_be_undone_and_leaves_nothing_of_ours(theirs: Theirs, allowe
 def test_what_was_taken_meanwhile_is_told(theirs: Theirs, allowed: list[str]) -> None:
     raw: Any = theirs.redis.rpop("p:celery")
     theirs.redis.hset("p:unacked", "tag", json.dumps([json.loads(raw), "", "celery"]))
+    make_run(allowed[0], utcnow(), states.STARTED, task_name="theirs.bill", queue="celery", app="shop")
     with pytest.raises(Conflict) as refused:
         brokers.remove("shop", "celery", allowed[0], "ann", utcnow())
     assert refused.value.code == "already-taken"
+    assert refused.value.detail == f"A worker has already taken bill {allowed[0][:8]}."
 
 
 def test_workers_are_told_over_remote_control(theirs: Theirs, allowed: list[str], caller: Caller) -> None:
