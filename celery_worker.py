@@ -12,4 +12,3 @@ os.umask(PRIVATE_UMASK)
 celery = create_app(pages=False, commands=False).extensions["celery"]
 own_tasks.load_in_workers(celery)
 gc.freeze()  # what start-up made stays: the pools' processes share it with the one that forks them
-gc.enable()  # whoever starts us may have let it rest meanwhile

@@ -39,6 +39,7 @@ def celery(arguments: list[str]) -> None:
 
         command = getattr(import_module(f"celery.bin.{name}"), name)
     app = import_module("celery_worker").celery
+    gc.enable()
     if name == "worker":  # a default of ours: what is said later wins, and Celery starts itself again by this
         options = ["--concurrency", str(app.Task.flask_app.config["SETTINGS"].concurrency), *options]
         sys.argv[1:] = [*APP, name, *options]

@@ -299,8 +299,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
 
 def post_fork(server: object, worker: object) -> None:
-    """For gunicorn, in each new worker: what it imports now stays. wsgi.py ends this when all is there."""
+    """For gunicorn, in each new worker: what it imports now stays, and is not looked through meanwhile."""
     gc.disable()
+
+
+def post_worker_init(worker: object) -> None:
+    """For gunicorn, in each worker that has the app, also one that was loaded before the fork."""
+    gc.enable()
 
 
 worker_class = Worker

@@ -86,12 +86,14 @@ def loaded(code: str, data_dir: Path) -> set[str]:
 def test_processes_load_what_they_need(tmp_path: Path) -> None:
     """One process becomes worker, beat and recorder, so far that each tells its options."""
     code = """
+import gc
 from app.dev.command import become
 for words in ("celery -A celery_worker worker", "celery -A celery_worker beat", "flask --app wsgi recorder"):
     try:
         become(words.split()[0], [*words.split()[1:], "--help"])
     except SystemExit as done:
         assert done.code == 0, words
+    assert gc.isenabled(), words
 import app.beat.scheduler"""
     modules = loaded(code, tmp_path)
     assert {"celery.bin.worker", "app.recorder.recorder"} <= modules

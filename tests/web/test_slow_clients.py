@@ -17,6 +17,7 @@ import requests
 PROJECT = Path(__file__).resolve().parent.parent.parent
 CONFIGURATION = PROJECT / "app" / "web" / "gunicorn.py"
 SMALL_APP = """
+import gc
 from flask import Flask, request
 
 app = Flask(__name__)
@@ -33,6 +34,11 @@ def up():
     while piece := request.stream.read(1000):
         total += len(piece)
     return f"took {total}"
+
+
+@app.get("/collects")
+def collects():
+    return str(gc.isenabled())
 
 
 @app.route("/", methods=["GET", "POST"])
@@ -133,6 +139,10 @@ def answers(port: int, path: str = "/") -> bool:
     """Whether it answers at all; who is kept waiting by a slow client would not be told in time."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=ANSWER_SECONDS) as answer:
         return bool(answer.status == 200)
+
+
+def test_garbage_is_collected_when_the_app_is_there(small: int) -> None:
+    assert b"\r\n\r\nTrue" in answer_of(small, b"GET /collects HTTP/1.0\r\n\r\n")
 
 
 @pytest.mark.parametrize("kind", SLOW)
