@@ -260,6 +260,27 @@ def test_lines_of_templates_styles_and_scripts_are_short() -> None:
     ] == []
 
 
+# Names of styles that are put together: state-{{ kind }}, no-{{ column }}, room-{{ slots }} …
+MADE_UP = re.compile(r"\.(state|no|of|room|grow)-[\w-]+|#cron-\w+|\.deploy")
+
+
+def test_every_style_is_used() -> None:
+    """A rule for a name that nothing has says something that does not hold."""
+    pages = [*tracked("templates/*.html"), *tracked("static/*.js"), *modules()]
+    there = set(re.findall(r"[\w-]+", "\n".join(path.read_text() for path in pages)))
+    style = re.sub(r"/\*.*?\*/|\[[^\]]*\]", "", (PROJECT / "static/app.css").read_text(), flags=re.S)
+    named = {
+        name for rule in re.findall(r"([^{}]+)\{", style) for name in re.findall(r"[.#][a-zA-Z_][\w-]*", rule)
+    }
+    assert [name for name in sorted(named) if name[1:] not in there and not MADE_UP.fullmatch(name)] == []
+
+
+def test_the_contents_of_the_styles_are_its_sections() -> None:
+    text = (PROJECT / "static/app.css").read_text()
+    contents = re.findall(r"^ +(\d+\. .+?)(?: \*/)?$", text[: text.index("*/") + 2], re.M)
+    assert contents == re.findall(r"^/\* (\d+\. .+?) -+ \*/$", text, re.M)
+
+
 def test_scripts_can_be_run() -> None:
     for name in ("bin/dev", "bin/test", "bin/format", "bin/celeriac", ".ci/run"):
         assert (PROJECT / name).stat().st_mode & 0o111, name
