@@ -1,16 +1,12 @@
 """Every setting: its name, its default and one line of why. Read from `CELERIAC_…` variables."""
 
-import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
-from zoneinfo import available_timezones
 
 from flask import current_app
-from kombu.utils.url import parse_url
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,210 +18,19 @@ from pydantic import (
     ValidationInfo,
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
-from redis import ConnectionPool
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
-from app import broker_urls, embedded_redis, queue_names
+from app import embedded_redis, setting_values
 from app.kept_secret import kept_secret
 from app.sign_in_settings import SignInSettings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIGRATIONS = PROJECT_DIR / "app" / "migrations"
 LIBRARY_QUEUES = ("default", "files", "mail", "examples")
-API_RATE_LIMIT = "6000/minute"
 PRIVATE_UMASK = 0o077  # of every process: what we write holds secrets, and arguments of runs
 
 
 class ConfigError(SystemExit):
     """A setting has a value that cannot be used; the message names setting, value and what is allowed."""
-
-
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _timezone(value: str) -> str:
-    if value != "UTC" and value not in available_timezones():  # which walks the disk
-        raise ValueError("allowed: an IANA time zone name such as UTC, Europe/London or Asia/Shanghai")
-    return value
-
-
-def _readable(value: str) -> str:
-    """Refuse a URL whose password reaches into host, port or path: errors of connecting would show it."""
-    try:
-        parts = urlsplit(value)
-        fits = parts.port is None or parts.port > 0
-    except ValueError:  # the port is no number or out of range, or there is an odd bracket
-        fits = False
-    if fits:
-        user, at, _host = parts.netloc.rpartition("@")
-        is_path = parts.scheme == "unix" and (at or not parts.netloc)  # its path may have any name
-        fits = "@" not in user and ("@" not in parts.path + parts.fragment or bool(is_path))
-    if not fits:
-        raise ValueError(
-            "allowed: a port from 1 to 65535; user and password with %40 for @, %3A for :, %2F for /"
-        )
-    return value
-
-
-def _redis_url(value: str | None) -> str | None:
-    if value and not value.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("allowed: redis://…, rediss://… or unix://…")
-    if not value:
-        return None
-    parts = urlsplit(_readable(value))
-    is_number = parts.scheme == "unix" or re.fullmatch(r"/?|/[0-9]{1,9}/?", parts.path)
-    try:
-        if not is_number:
-            raise ValueError(parts.path)
-        parse_url(value)  # kombu's
-        ConnectionPool.from_url(value).make_connection()  # nothing is connected yet
-    except (ValueError, TypeError):  # what the client cannot read, or does not know
-        raise ValueError(
-            "allowed: redis://USER:PASSWORD@HOST:PORT/NUMBER, unix://PATH?db=NUMBER, with options of redis-py"
-        ) from None
-    return value
-
-
-def _broker_url(value: str | None) -> str | None:
-    if not value:
-        return None
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in ("amqp", "amqps") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number, or out of range
-        valid = False
-    if not valid:
-        raise ValueError(
-            "allowed: amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps://…; unset: queues in Redis"
-        )
-    return _readable(value)
-
-
-def _brokers(value: Any) -> Any:
-    """`app=URL` pairs, divided by commas, as a dictionary."""
-    if not isinstance(value, str):
-        return value
-    return {
-        name: ";".join(map(_readable, url.split(";")))  # Sentinels are several
-        for name, url in broker_urls.pairs(value).items()
-    }
-
-
-SCHEDULERS = ("django-celery-beat", "sqlalchemy-celery-beat", "redbeat")
-
-
-def _schedulers(value: Any) -> Any:
-    """`name=kind+URL` pairs, divided by commas, as a dictionary of kind and URL."""
-    if not isinstance(value, str):
-        return value
-    schedulers = {}
-    kinds = "|".join(SCHEDULERS)
-    for pair in filter(None, re.split(rf",(?=[^,=/@]+=(?:{kinds})\+)", value)):
-        match = re.fullmatch(rf"\s*([\w.-]{{1,60}})=({kinds})\+(\S+)\s*", pair)
-        if not match:
-            raise ValueError(
-                f"allowed: name=kind+URL, divided by commas; kind with one of {', '.join(SCHEDULERS)}"
-            )
-        schedulers[match[1]] = (match[2], scheduler_url(match[2], match[3]))
-    return schedulers
-
-
-def scheduler_url(kind: str, url: str) -> str:
-    """The URL of another scheduler's tables or keys; raises `ValueError` for one that cannot be tried."""
-    if kind == "redbeat":
-        place, prefix, zone = redbeat_parts(url)
-        if not prefix or _redis_url(place) is None:
-            raise ValueError("allowed: redis://…, rediss://… or unix://…, and a key_prefix that is not empty")
-        _timezone(zone)
-        return url
-    try:
-        make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError(
-            "allowed: sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-        ) from None
-    return _database_url(url) or "" if url.startswith(("postgres:", "postgresql")) else url
-
-
-def redbeat_parts(url: str) -> tuple[str, str, str]:
-    """The URL of the Redis, the prefix of RedBeat's keys there, and the zone of its crontabs."""
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    prefix, zone = options.pop("key_prefix", "redbeat:"), options.pop("timezone", "UTC")
-    return urlunsplit(parts._replace(query=urlencode(options))), prefix, zone
-
-
-def _database_url(value: str | None) -> str | None:
-    """PostgreSQL is always reached through psycopg 3, whatever way the URL spells it."""
-    if not value:
-        return None
-    for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
-        if value.startswith(prefix):
-            return _connectable("postgresql+psycopg://" + _readable(value).removeprefix(prefix))
-    if value.startswith("sqlite:///"):
-        return value
-    raise ValueError("allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
-
-
-def _connectable(value: str) -> str:
-    """Refuse what the driver could not even try to connect with."""
-    try:
-        url = make_url(value)
-        url.get_dialect()().create_connect_args(url)
-    except (ArgumentError, ValueError):
-        raise ValueError(
-            "allowed: postgresql://USER:PASSWORD@HOST:PORT/DATABASE, a port in numbers"
-        ) from None
-    return value
-
-
-def _smtp_url(value: str | None) -> str | None:
-    if not value:
-        return None
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number, or out of range
-        valid = False
-    if not valid:
-        raise ValueError("allowed: smtp://USER:PASSWORD@HOST:PORT, with ?starttls=1 if wished, or smtps://…")
-    return _readable(value)
-
-
-def _data_url(value: str) -> str:
-    return _database_url(value or "empty") or value
-
-
-def _from_json(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError as error:
-        raise ValueError(f'allowed: JSON such as {{"name": "URL"}} ({error})') from None
-
-
-def _queue_name(value: str) -> str:
-    if wrong := queue_names.problem(value):
-        raise ValueError(wrong)
-    return value
-
-
-def _rate_limit(value: str) -> str:
-    if value == API_RATE_LIMIT:  # known to be good: only the web process needs what follows
-        return value
-    from limits import parse_many
-
-    try:
-        parse_many(value)
-    except ValueError:
-        raise ValueError("allowed: a number and a span, such as 6000/minute or 100/second") from None
-    return value
-
-
-CommaList = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
 
 def _apart(roots: list[Path], known: ValidationInfo) -> list[Path]:
@@ -237,11 +42,12 @@ def _apart(roots: list[Path], known: ValidationInfo) -> list[Path]:
     return roots
 
 
-PathList = Annotated[list[Path], NoDecode, BeforeValidator(_split), AfterValidator(_apart)]
-DataUrl = Annotated[str, AfterValidator(_data_url)]
+CommaList = Annotated[list[str], NoDecode, BeforeValidator(setting_values.split)]
+PathList = Annotated[list[Path], NoDecode, BeforeValidator(setting_values.split), AfterValidator(_apart)]
+DataUrl = Annotated[str, AfterValidator(setting_values.data_url)]
 DataName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
-QueueName = Annotated[str, AfterValidator(_queue_name)]
-RateLimit = Annotated[str, AfterValidator(_rate_limit)]
+QueueName = Annotated[str, AfterValidator(setting_values.queue_name)]
+RateLimit = Annotated[str, AfterValidator(setting_values.rate_limit)]
 
 
 class QueueDetail(BaseModel):
@@ -262,13 +68,13 @@ class Settings(SignInSettings):
     data_dir: Path = Field(
         Path("var"), description="Folder of the SQLite file, the embedded Redis and the secret key."
     )
-    database_url: Annotated[str | None, AfterValidator(_database_url)] = Field(
+    database_url: Annotated[str | None, AfterValidator(setting_values.database_url)] = Field(
         None, description="sqlite:///FILE or postgresql://…; unset: SQLite in the data folder."
     )
-    redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(
+    redis_url: Annotated[str | None, AfterValidator(setting_values.redis_url)] = Field(
         None, description="redis://, rediss:// or unix://; unset: the embedded Redis that bin/dev starts."
     )
-    broker_url: Annotated[str | None, AfterValidator(_broker_url)] = Field(
+    broker_url: Annotated[str | None, AfterValidator(setting_values.broker_url)] = Field(
         None,
         description="amqp:// or amqps:// of a RabbitMQ that holds the queues; unset: they lie in Redis.",
     )
@@ -281,12 +87,14 @@ class Settings(SignInSettings):
         min_length=16,
         description="Signs sessions and links; unset: made once and kept in the data folder.",
     )
-    brokers: Annotated[dict[str, str], NoDecode, BeforeValidator(_brokers)] = Field(
+    brokers: Annotated[dict[str, str], NoDecode, BeforeValidator(setting_values.brokers)] = Field(
         {},
         description="Brokers of other apps, to look at, and with the agent to send to: "
         "`shop=redis://10.0.0.5/0,mail=amqp://USER:PASSWORD@HOST/VHOST`.",
     )
-    schedulers: Annotated[dict[str, tuple[str, str]], NoDecode, BeforeValidator(_schedulers)] = Field(
+    schedulers: Annotated[
+        dict[str, tuple[str, str]], NoDecode, BeforeValidator(setting_values.schedulers)
+    ] = Field(
         {},
         description="Schedulers of other apps whose schedules are shown, to be taken over: "
         "`shop=django-celery-beat+postgresql://USER:PASSWORD@HOST/DB,mail=redbeat+redis://10.0.0.5/1`.",
@@ -298,10 +106,12 @@ class Settings(SignInSettings):
         [],
         description="Comma-separated tasks that need the role admin, with * for any letters: billing.*",
     )
-    queues: Annotated[list[QueueName], NoDecode, BeforeValidator(_split)] = Field(
+    queues: Annotated[list[QueueName], NoDecode, BeforeValidator(setting_values.split)] = Field(
         [], description="Comma-separated queues to declare beside default, files, mail and examples."
     )
-    queue_details: Annotated[dict[QueueName, QueueDetail], NoDecode, BeforeValidator(_from_json)] = Field(
+    queue_details: Annotated[
+        dict[QueueName, QueueDetail], NoDecode, BeforeValidator(setting_values.from_json)
+    ] = Field(
         {},
         description='More queues to declare, JSON {"billing": {"description": "Money", "priority": 7, '
         '"tasks": ["billing.*"]}}: words for the page, the priority of its tasks, which tasks go there.',
@@ -309,7 +119,7 @@ class Settings(SignInSettings):
     concurrency: int = Field(
         2, ge=1, le=256, description="Processes of each worker of bin/dev and bin/celeriac."
     )
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+    timezone: Annotated[str, AfterValidator(setting_values.timezone)] = Field(
         "UTC", description="IANA zone in which pages show times and new schedules start."
     )
     deployment_name: str = Field("Celeriac", max_length=60, description="Shown at the top of every page.")
@@ -341,7 +151,7 @@ class Settings(SignInSettings):
         1_000_000_000, ge=1024, description="The longest file that may be uploaded to the folders of tasks."
     )
     api_rate_limit: RateLimit = Field(
-        API_RATE_LIMIT,
+        setting_values.API_RATE_LIMIT,
         description="How often one token may call the REST API; keeps a loop gone wild from the rest.",
     )
     stream_max_events: int = Field(
@@ -352,13 +162,13 @@ class Settings(SignInSettings):
     file_roots: PathList = Field(
         [], description="Comma-separated folders that file tasks may use; unset: files in the data folder."
     )
-    data_urls: Annotated[dict[DataName, DataUrl], NoDecode, BeforeValidator(_from_json)] = Field(
-        {}, description='Databases to import into, JSON {"name": "URL"}; unset: data, an SQLite file.'
+    data_urls: Annotated[dict[DataName, DataUrl], NoDecode, BeforeValidator(setting_values.from_json)] = (
+        Field({}, description='Databases to import into, JSON {"name": "URL"}; unset: data, an SQLite file.')
     )
     http_allow_private: bool = Field(
         False, description="Lets web tasks reach private and loopback addresses, and use proxy variables."
     )
-    smtp_url: Annotated[str | None, AfterValidator(_smtp_url)] = Field(
+    smtp_url: Annotated[str | None, AfterValidator(setting_values.smtp_url)] = Field(
         None,
         description="smtp://USER:PASSWORD@HOST:PORT (?starttls=1) or smtps://…; unset: no e-mail is sent.",
     )

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import redis
 from flask_babel import gettext as _
 
-from app.config import redbeat_parts
 from app.schedules.foreign.entries import (
     ENTRIES_MAX,
     Crontab,
@@ -26,6 +25,7 @@ from app.schedules.foreign.entries import (
     moment,
     unknown_options,
 )
+from app.setting_values import redbeat_parts
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0

@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask_babel import gettext as _
 
-from app.config import redbeat_parts, scheduler_url, settings
+from app.config import settings
 from app.errors import Invalid, NotFound
 from app.schedules.foreign import beat_tables, published, redbeat
 from app.schedules.foreign.entries import Reading
+from app.setting_values import redbeat_parts, scheduler_url
 
 BEAT_SCHEDULE = "beat-schedule"
 _READERS: dict[str, Callable[[str], Reading]] = {

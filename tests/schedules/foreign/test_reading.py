@@ -15,10 +15,10 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 
 from app.catalog import published
-from app.config import scheduler_url
 from app.errors import Invalid
 from app.schedules import foreign
 from app.schedules.foreign.entries import Clocked, Crontab, Entry, Interval, Other
+from app.setting_values import scheduler_url
 from celeriac_agent import tasks
 from tests.schedules.foreign.conftest import RECORDED, Sqlite, url_of
 
