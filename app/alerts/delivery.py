@@ -64,12 +64,14 @@ def deliver(message_id: int, now: datetime, handed: bool = False) -> AlertMessag
     """
     from app.alerts import run_ends, sending  # a beat or recorder that sends nothing does without
 
+    if until := _away_until(message_id, now):
+        return _put_off(message_id, *until, handed)
     if not _claim(message_id, now):
         return None
     message = db.session.get_one(AlertMessage, message_id)
     personal = message.user_id is not None
     channel = run_ends.channel_to(message) if personal else db.session.get(AlertChannel, message.channel_id)
-    attempts, at = message.attempts, message.at
+    attempts, at, way = message.attempts, message.at, _same_way(message)
     values: dict[str, Any] = {"state": SENT, "sent_at": now, "error": None}
     try:
         if channel is None:
@@ -89,12 +91,44 @@ def deliver(message_id: int, now: datetime, handed: bool = False) -> AlertMessag
     with transaction() as session:
         mine = update(AlertMessage).where(AlertMessage.id == message_id, AlertMessage.attempts == attempts)
         session.connection().execute(mine.values(claimed_until=None, **values))
+        if values.get("state") == SENT:  # what was put off need not wait any longer
+            put_off = update(AlertMessage).where(*way, AlertMessage.error.is_not(None), _unclaimed(now))
+            session.connection().execute(put_off.values(next_at=now))
     return db.session.get(AlertMessage, message_id)
 
 
 def seconds_until(message: AlertMessage, now: datetime) -> int:
     """How long a run waits before it tries again."""
     return max(1, int((message.next_at - HANDED - now).total_seconds()))
+
+
+def _same_way(message: AlertMessage) -> tuple[Any, ...]:
+    """What waits for the same channel or person."""
+    person = AlertMessage.user_id.is_not_distinct_from(message.user_id)
+    return AlertMessage.state == WAITING, AlertMessage.channel_id == message.channel_id, person
+
+
+def _away_until(message_id: int, now: datetime) -> tuple[datetime, str] | None:
+    """Until when a message waits, and why: an older one finds out whether its channel is back.
+
+    Else each message would take a worker for as long as a server hangs.
+    """
+    message = db.session.get(AlertMessage, message_id)
+    if message is None or message.content["what"] == "test":  # somebody wants to know at once
+        return None
+    older = select(AlertMessage.next_at, AlertMessage.error).where(
+        *_same_way(message), AlertMessage.id < message_id, AlertMessage.error.is_not(None)
+    )
+    found = db.session.execute(older.where(AlertMessage.next_at > now).order_by(AlertMessage.id)).first()
+    return (found[0], found[1] or "") if found else None
+
+
+def _put_off(message_id: int, until: datetime, why: str, handed: bool) -> AlertMessage | None:
+    with transaction() as session:
+        waits = update(AlertMessage).where(AlertMessage.id == message_id, AlertMessage.state == WAITING)
+        values = {"next_at": until + HANDED if handed else until, "error": why}
+        session.connection().execute(waits.values(**values))
+    return db.session.get(AlertMessage, message_id)
 
 
 def _unclaimed(now: datetime) -> Any:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import update
 
-from app.alerts import bodies, channels, delivery, sending, tasks
+from app.alerts import bodies, channels, delivery, sending, tasks, turns
 from app.alerts.models import AlertRule
 from app.extensions import db, transaction
 from app.library.mail import smtp
@@ -111,6 +111,34 @@ def test_a_webhook_that_answers_500_for_an_hour(team: Any) -> None:
     assert len(team.look(900)) == 1
     assert [(one.state, one.error) for one in team.messages()] == [("sent", None)]
     assert team.look(900) == []
+
+
+@pytest.mark.parametrize("handed", [False, True])
+def test_while_a_channel_is_away_one_message_alone_is_tried(team: Any, handed: bool) -> None:
+    """Else each of many would hold a worker for as long as a server hangs."""
+    team.rule("run_failed", window_seconds=30)
+    team.receiver.status = 500
+    for _failure in range(4):
+        team.run()
+        turns.take(team.now)
+        team.now += timedelta(seconds=31)
+    ids = [one.id for one in team.messages()]
+    assert len(ids) == 4
+
+    def try_all() -> list[int]:
+        before = len(team.receiver.posts)
+        for message_id in ids:
+            delivery.deliver(message_id, team.now, handed)
+        return [body["id"] for body in team.receiver.bodies[before:]]
+
+    assert try_all() == ids[:1]
+    assert {one.error for one in team.messages()} == {team.messages()[0].error}
+    assert {one.attempts for one in team.messages()[1:]} == {0}
+    channels.test(team.channel.id, team.now)  # whether it is well again is wanted at once
+    test = team.messages()[-1].id
+    team.receiver.status = 200
+    delivery.deliver(test, team.now, handed)
+    assert try_all() == ids
 
 
 def test_what_is_not_taken_for_twelve_hours_is_given_up(team: Any) -> None:
