@@ -80,7 +80,6 @@ READINGS = (
 TOGETHER = (
     "tests/beside/",
     "tests/docs/test_docs.py::test_what_a_page_says",
-    "tests/dev/",
     "tests/rabbitmq/",
     "tests/web/test_slow_clients.py",
     "tests/web/test_translations.py",
