@@ -12,7 +12,7 @@ from celery.app.base import Celery as BaseCelery
 from celery.loaders.app import AppLoader
 from celery.signals import worker_init
 
-from celeriac_agent import logs, management, masking, presence, recording, scrubbing, settings
+from celeriac_agent import logs, masking, presence, recording, scrubbing, settings
 from celeriac_agent.secrets import MASK
 from celeriac_agent.stream import EventStream
 from celeriac_agent.worker import Telling
@@ -72,6 +72,8 @@ def _on_worker(sender: Any, **_: Any) -> None:
     """A worker that includes this package (`CELERY_WORKER_INCLUDE=celeriac_agent`) has the agent."""
     install(sender.app)
     if _managed is sender.app:
+        from celeriac_agent import management  # it needs kombu's Redis transport, and what that needs
+
         management.install(sender.app)
 
 

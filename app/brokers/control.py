@@ -6,6 +6,7 @@ that is managed.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +27,7 @@ from app.workers.limits import check_limits, obeys_time_limits
 
 ANSWER_SECONDS = 3.0
 RESIZED = "celeriac:resized:"  # and an app and hostname: the size that a pool was just given
+SETTLE_TRIES, SETTLE_SECONDS = 12, 0.25
 FORKS_SECONDS = 10  # Celery looks every five seconds whether processes are missing
 PREFORK = "prefork"
 
@@ -114,7 +116,7 @@ def change_queues(name: str, hostname: str, add: Sequence[str], drop: Sequence[s
     for queue in drop:
         _call(worker.place, hostname, now, "cancel_consumer", queue=queue)
     _note("worker.queues", name, hostname, now, add=list(add) or None, drop=list(drop) or None)
-    return look(name, hostname, now)
+    return _settled(name, hostname, now, (set(worker.queues) | set(add)) - set(drop))
 
 
 def pause(name: str, hostname: str, by: str, note: str, now: datetime) -> Worker:
@@ -132,7 +134,7 @@ def pause(name: str, hostname: str, by: str, note: str, now: datetime) -> Worker
         for queue in worker.queues:
             _call(worker.place, hostname, now, "cancel_consumer", queue=queue)
     _note("worker.pause", name, hostname, now, note=note or None)
-    return look(name, hostname, now)
+    return _settled(name, hostname, now, set(worker.queues) if worker.obeys_pauses else set())
 
 
 def resume(name: str, hostname: str, now: datetime) -> Worker:
@@ -141,11 +143,12 @@ def resume(name: str, hostname: str, now: datetime) -> Worker:
     if worker.obeys_pauses:
         with places.at(worker.place):
             broker.resume_worker(hostname)
-    for queue in workers.stopped(worker.place).get(hostname, {}).get("queues", ()):
+    stopped = workers.stopped(worker.place).get(hostname, {}).get("queues", ())
+    for queue in stopped:
         _call(worker.place, hostname, now, "add_consumer", **queue)
     broker.client().hdel(STOPPED + name, hostname)
     _note("worker.resume", name, hostname, now)
-    return look(name, hostname, now)
+    return _settled(name, hostname, now, {*worker.queues, *(queue["queue"] for queue in stopped)})
 
 
 def shutdown(name: str, hostname: str, now: datetime) -> ForeignWorker:
@@ -212,6 +215,16 @@ def _outcome(worker: ForeignWorker, said: dict[str, Any], commands: dict[str, An
     if "time_limit" in commands and not obeys_time_limits(worker.pool):
         return _("Its pool %(pool)s does not obey time limits.", pool=worker.pool)
     return ""
+
+
+def _settled(name: str, hostname: str, now: datetime, queues: set[str]) -> Worker:
+    """The worker as soon as it takes from these queues: some loops turn only after they have answered."""
+    for _try in range(SETTLE_TRIES):
+        latest = look(name, hostname, now)
+        if set(latest.queues) == queues:
+            break
+        time.sleep(SETTLE_SECONDS)
+    return latest
 
 
 def _changeable(name: str, hostname: str, now: datetime) -> Worker:

@@ -1,0 +1,232 @@
+"""A Django project, a FastAPI project whose package is called `app`, and a plain one, beside one Celeriac.
+
+They live in one environment that has no Celeriac in it; their pools are threads, gevent and solo.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import brokers, catalog, runs
+from app.catalog import published
+from app.clock import utcnow
+from app.errors import Conflict, Invalid
+from app.extensions import db
+from app.health import checks
+from app.runs import RunRequest, states
+from app.runs.models import Run
+from tests.conftest import RedisServer, wait_until
+from tests.rabbitmq.conftest import DEBIAN, Server
+
+PACKAGES = ("celery[redis]>=5.5", "django>=5,<6", "fastapi", "gevent", "pydantic>=2")
+DJANGO = {
+    "shop/__init__.py": "from .celery import app as celery_app\n",
+    "shop/settings.py": """
+import os
+SECRET_KEY, SITE = "x", "shop.example"
+INSTALLED_APPS = ["orders"]
+CELERY_BROKER_URL = os.environ["BROKER"]
+""",
+    "shop/celery.py": """
+import os
+import celeriac_agent
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+app = Celery("shop")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+celeriac_agent.install(app)
+""",
+    "orders/__init__.py": "",
+    "orders/tasks.py": """
+from celery import shared_task
+from django.conf import settings
+
+@shared_task
+def confirm(order_id: int, express: bool = False) -> str:
+    '''Confirm an order by mail.'''
+    return f"{settings.SITE}: {order_id}, {express}"
+""",
+}
+FASTAPI = {
+    "app/__init__.py": "",
+    "app/main.py": """
+from fastapi import FastAPI
+from app.worker import charge
+
+api = FastAPI()
+
+@api.post("/charges")
+def make(cents: int):
+    return charge.delay({"cents": cents, "currency": "EUR"}).id
+""",
+    "app/worker.py": """
+import os
+from typing import Literal
+import celeriac_agent
+from celery import Celery
+from pydantic import BaseModel, field_validator
+
+celery_app = Celery("orders", broker=os.environ["BROKER"])
+celeriac_agent.install(celery_app)
+
+
+class Charge(BaseModel):
+    cents: int
+    currency: Literal["EUR", "USD"]
+
+    @field_validator("cents")
+    @classmethod
+    def whole_euros(cls, cents):
+        if cents % 100:
+            raise ValueError("Only whole amounts are charged.")
+        return cents
+
+
+@celery_app.task(name="app.charge", pydantic=True)
+def charge(wanted: Charge) -> int:
+    return wanted.cents
+""",
+}
+PLAIN = {
+    "reports.py": """
+import os
+from celery import Celery
+
+app = Celery("reports", broker=os.environ["BROKER"])
+app.conf.broker_transport_options = {"global_keyprefix": "reports:"}
+
+@app.task(name="reports.totals")
+def totals(day):
+    return day
+""",
+}
+
+
+@pytest.fixture(scope="session")
+def python(wheel: Path) -> Path:
+    """The Python of their environment."""
+    folder, uv = wheel.parent / "theirs", Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
+    found = folder / "bin" / "python"
+    subprocess.run([uv, "pip", "install", "-q", "--python", found, wheel, *PACKAGES], check=True)
+    return found
+
+
+@pytest.fixture
+def project(tmp_path: Path, python: Path, redis_server: str) -> Iterator[Callable[..., Any]]:
+    """Writes a project down and starts its worker: `project("shop", files, url, "-A", "shop", …)`."""
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, files: dict[str, str], url: str, *options: str, **more: str) -> Callable[[], str]:
+        folder = tmp_path / name
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("CELERIAC_")}
+        kept.pop("PYTHONPATH", None)
+        given = kept | {"BROKER": url, "CELERIAC_AGENT_URL": redis_server} | more
+        with (folder / "log").open("wb") as log:
+            worker = subprocess.Popen(
+                [python.with_name("celery"), *options, "-n", f"{name}@here", "-l", "INFO"],
+                cwd=folder, env=given, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        workers.append(worker)
+        return lambda: (folder / "log").read_text()
+
+    yield start
+    for worker in workers:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait(10)
+
+
+@pytest.fixture
+def rabbit(tmp_path: Path) -> Iterator[str]:
+    if not DEBIAN.exists() and shutil.which("rabbitmq-server") is None:
+        pytest.skip("no RabbitMQ is installed")
+    (tmp_path / "rabbit").mkdir()
+    server = Server(tmp_path / "rabbit")
+    server.start()
+    yield server.url
+    server.close()
+
+
+def test_only_a_managed_worker_needs_the_redis_transport(python: Path) -> None:
+    """An app on RabbitMQ may lack what that needs."""
+    wanted = "import celeriac_agent, sys; sys.exit('kombu.transport.redis' in sys.modules)"
+    subprocess.run([python, "-c", wanted], check=True, cwd="/")
+
+
+def test_three_projects_beside_one_celeriac(
+    app: Flask, processes: Any, project: Callable[..., Any], own_redis: RedisServer, rabbit: str,
+    monkeypatch: pytest.MonkeyPatch, caller: Callable[[str], Any],
+) -> None:  # fmt: skip
+    redis_url = own_redis.url.replace("unix://", "redis+socket://").replace("?db=0", "?virtual_host=")
+    urls = {"shop": f"{redis_url}0", "orders": rabbit, "reports": f"{redis_url}1"}
+    named = urls | {"reports": f"{redis_url}1&global_keyprefix=reports:"}
+    monkeypatch.setattr(app.config["SETTINGS"], "brokers", named)
+    gevent = ("-A", "app.worker:celery_app", "worker", "-P", "gevent", "-c", "4")
+    logs = [
+        project("shop", DJANGO, urls["shop"], "-A", "shop", "worker", "-P", "threads", "-c", "2"),
+        project("orders", FASTAPI, urls["orders"], *gevent),
+        project("reports", PLAIN, urls["reports"], "-A", "reports", "worker", "-P", "solo",
+                CELERY_LOADER="celeriac_agent:Loader"),
+    ]  # fmt: skip
+    processes.recorder()
+    tasks = {("shop", "orders.tasks.confirm"), ("orders", "app.charge"), ("reports", "reports.totals")}
+
+    def known() -> bool:
+        db.session.rollback()
+        published.forget_what_was_read()
+        return tasks <= published.published().tasks.keys()
+
+    wait_until(known, 60)
+    assert catalog.find("orders.tasks.confirm").summary == "Confirm an order by mail."
+    asked = {
+        "shop": ("orders.tasks.confirm", [7], {"express": True}, "shop.example: 7, True"),
+        "orders": ("app.charge", [{"cents": 500, "currency": "EUR"}], {}, 500),
+        "reports": ("reports.totals", ["monday"], {}, "monday"),
+    }
+    sent = {
+        name: runs.submit(RunRequest(task, args, kwargs), utcnow()).id
+        for name, (task, args, kwargs, _result) in asked.items()
+    }
+
+    def row(name: str) -> Any:
+        db.session.rollback()
+        return db.session.get(Run, sent[name])
+
+    for name, (_task, args, kwargs, result) in asked.items():
+        wait_until(lambda name=name: row(name).state == states.SUCCESS, 60)
+        found = row(name)
+        assert (found.app, found.args, found.kwargs, found.result) == (name, args, kwargs, result)
+        assert found.worker == f"{name}@here"
+    with pytest.raises(Invalid, match="Only whole amounts are charged"):  # asked over RabbitMQ, a gevent pool
+        runs.submit(RunRequest("app.charge", [{"cents": 501, "currency": "EUR"}]), utcnow())
+
+    seen = {name: brokers.ask(brokers.find(name), utcnow()).workers for name in urls}
+    assert {name: [(one.hostname, one.pool) for one in found] for name, found in seen.items()} == {
+        "shop": [("shop@here", "thread")],
+        "orders": [("orders@here", "gevent")],
+        "reports": [("reports@here", "solo")],
+    }
+    assert [line.name for line in checks.other_brokers() if not line.ok] == []
+    brokers.allow("orders", "ann", utcnow())
+    api = caller("admin")
+    paused = api.post("/brokers/orders/workers/orders@here/pause").json
+    assert (paused["queues"], "paused_by" in paused) == ([], True)
+    assert api.post("/brokers/orders/workers/orders@here/resume").json["queues"] == ["celery"]
+    refused = api.post("/brokers/orders/workers/orders@here/pool", json={"size": 8})
+    assert (refused.status_code, refused.json["code"]) == (409, "unsupported")
+    with pytest.raises(Conflict, match="cannot be read without taking it"):
+        brokers.move("orders", "celery", sent["orders"], utcnow(), to="front")
+    assert [one() for one in logs if "Traceback" in one()] == []
