@@ -173,18 +173,22 @@ def test_an_entry_that_is_not_ours_is_left_out(redis: redis_client.Redis, stream
     assert pending["pending"] == 1
 
 
-def test_a_dead_readers_entries_are_taken_over_once(redis: redis_client.Redis, stream: EventStream) -> None:
+def test_a_dead_readers_entries_are_taken_over_once(
+    redis: redis_client.Redis, stream: EventStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.recorder.stream.CLAIM_IDLE_MS", 60_000)
     emit(stream, "a", "b", "c")
     owner = reader(redis, "owner")
+    had = [entry.id for entry in owner.read(10, 10)]
+    assert len(had) == 3
+    redis.xclaim(STREAM, GROUP, "owner", 0, had, idle=3_600_000)  # it has had them for an hour
     owner.keep_alive()
-    assert len(owner.read(10, 10)) == 3
-    time.sleep(1.1)
     assert reader(redis, "one").claim(10) == []  # the owner lives, however long it takes
     redis.delete(ALIVE_PREFIX + "owner")  # it has not said so for some seconds
     assert [entry.event["id"] for entry in reader(redis, "one").claim(2)] == ["a", "b"]
     assert [entry.event["id"] for entry in reader(redis, "two").claim(10)] == ["c"]
     owner.keep_alive()
-    assert owner.claim(10) == []  # they have not had it for a second
+    assert owner.claim(10) == []  # they have not had it for a minute
 
 
 POISON: list[tuple[str, Any]] = [
