@@ -1,7 +1,6 @@
 """Many probes cost what one does."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -52,16 +51,27 @@ def ask_in(app: Flask, ask: Callable[[], str], found: list[str]) -> threading.Th
     return thread
 
 
+class Slow:
+    """Answers when it may."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer, self.asked, self.may_answer = answer, threading.Event(), threading.Event()
+
+    def ask(self) -> str:
+        self.asked.set()
+        return self.answer if self.may_answer.wait(20) else "never"
+
+
 def test_while_one_asks_the_others_take_the_last_answer(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "KEPT_SECONDS", 0.0)
     assert kept.kept("test", lambda: "first") == "first"
-    going, found, others = threading.Event(), [], []  # type: ignore[var-annotated]
-    slow = ask_in(app, lambda: "second" if going.wait(20) else "never", found)
-    time.sleep(0.2)
+    going, found, others = Slow("second"), [], []  # type: ignore[var-annotated]
+    slow = ask_in(app, going.ask, found)
+    assert going.asked.wait(20)
     for thread in [ask_in(app, lambda: "another", others) for _ in range(5)]:
         thread.join(5)
     assert others == ["first"] * 5
-    going.set()
+    going.may_answer.set()
     slow.join(5)
     assert found == ["second"]
 
@@ -70,12 +80,12 @@ def test_when_nothing_is_known_yet_they_wait_and_then_say_so(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept, "PATIENCE_SECONDS", 0.3)
-    going, found, others = threading.Event(), [], []  # type: ignore[var-annotated]
-    slow = ask_in(app, lambda: "first" if going.wait(20) else "never", found)
-    time.sleep(0.2)
+    going, found, others = Slow("first"), [], []  # type: ignore[var-annotated]
+    slow = ask_in(app, going.ask, found)
+    assert going.asked.wait(20)
     ask_in(app, lambda: "another", others).join(5)
     assert others == ["unavailable"]
-    going.set()
+    going.may_answer.set()
     slow.join(5)
     ask_in(app, lambda: "another", others).join(5)
     assert (found, others[1]) == (["first"], "first")

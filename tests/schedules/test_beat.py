@@ -22,6 +22,7 @@ from app.health import checks
 from app.runs import states
 from app.schedules import firing
 from app.schedules.models import Schedule
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.database
 Make = Callable[..., Schedule]
@@ -32,6 +33,16 @@ def beat(celery_app: Any) -> Iterator[BeatScheduler]:
     scheduler = BeatScheduler(celery_app)
     yield scheduler
     scheduler.close()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beat looks by itself so rarely that what happens sooner happens because it was woken, or is due."""
+    monkeypatch.setattr("app.beat.scheduler.LONGEST_WAIT_SECONDS", 300.0)
+
+
+def wait_until_it_listens(redis: redis_client.Redis) -> None:
+    wait_until(lambda: redis.pubsub_numsub("celeriac:schedules")[0][1])  # type: ignore[index]
 
 
 @pytest.fixture
@@ -58,43 +69,40 @@ def test_celery_takes_it_by_itself(celery_app: Any) -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_it_fires_on_time(ticking: Any, make: Make, history: Any, eventually: Any) -> None:
-    row = make(at=utcnow(), interval_seconds=1, overlap="allow")
-    eventually(lambda: len(history(row)) == 3, 10)
-    late = [(run.created_at - run.due_at).total_seconds() for run in history(row)]
-    assert all(0 <= seconds < 0.8 for seconds in late)
-    assert [run.state for run in history(row)] == [states.PENDING] * 3
-
-
-def test_an_edit_takes_effect_within_a_second(
-    ticking: Any, make: Make, history: Any, eventually: Any
+def test_it_fires_when_it_is_due_and_is_woken_by_an_edit(
+    patient: None, ticking: Any, redis: redis_client.Redis, make: Make, history: Any, eventually: Any
 ) -> None:
-    row = make(at=utcnow(), interval_seconds=86_400)
-    time.sleep(0.3)
+    wait_until_it_listens(redis)
+    row = make(at=utcnow(), interval_seconds=1, overlap="allow")
+    eventually(lambda: len(history(row)) >= 3)
+    assert all(run.created_at >= run.due_at for run in history(row))
+    assert {run.state for run in history(row)} == {states.PENDING}
+    other = make("other", at=utcnow(), interval_seconds=86_400)
+    schedules.disable(row.id, "a", utcnow())
     at = utcnow() + timedelta(seconds=0.2)
-    changed = time.monotonic()
-    schedules.update(row.id, {"task_type": "one_time", "run_at": at, "interval_seconds": None}, "a", utcnow())
-    eventually(lambda: history(row), 5)
-    assert time.monotonic() - changed < 1.2
+    schedules.update(
+        other.id, {"task_type": "one_time", "run_at": at, "interval_seconds": None}, "a", utcnow()
+    )
+    eventually(lambda: history(other))
 
 
-def test_a_wake_up_ends_the_wait_at_once(beat: BeatScheduler, redis: redis_client.Redis) -> None:
+def test_a_wake_up_ends_the_wait_at_once(
+    beat: BeatScheduler, redis: redis_client.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     beat.tick()
-    subscribed = time.monotonic() + 5
-    while not redis.pubsub_numsub("celeriac:schedules")[0][1]:
-        assert time.monotonic() < subscribed
-        time.sleep(0.01)
+    wait_until_it_listens(redis)
     beat.tick()
+    monkeypatch.setattr("app.beat.scheduler.LONGEST_WAIT_SECONDS", 300.0)
     later = threading.Timer(0.2, lambda: redis.publish("celeriac:schedules", b""))
     later.start()
     started = time.monotonic()
     beat.tick()
-    assert 0.15 < time.monotonic() - started < 0.7
+    assert 0.15 < time.monotonic() - started < 60
     later.join()
 
 
 def test_an_edit_made_in_sql_wakes_it_on_postgresql(
-    beat: BeatScheduler, make: Make, database: str | None
+    beat: BeatScheduler, make: Make, database: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not database:
         pytest.skip("SQLite cannot notify; beat looks once a second")
@@ -116,23 +124,28 @@ def test_an_edit_made_in_sql_wakes_it_on_postgresql(
             edit()
 
     db.session.rollback()
+    monkeypatch.setattr("app.beat.scheduler.LONGEST_WAIT_SECONDS", 300.0)
     later = threading.Timer(0.2, work)
     later.start()
     started = time.monotonic()
     beat.tick()
-    assert 0.15 < time.monotonic() - started < 0.7
+    assert 0.15 < time.monotonic() - started < 60
     later.join()
+    monkeypatch.undo()
     beat.tick()
     db.session.rollback()
     found = schedules.get(row.id)
     assert timedelta(minutes=59) < found.next_run_at - datetime.now(UTC) <= timedelta(hours=1)
 
 
-def test_runs_for_later_go_out_on_time(ticking: Any, app: Flask, eventually: Any) -> None:
+def test_runs_for_later_go_out_on_time(
+    patient: None, ticking: Any, app: Flask, redis: redis_client.Redis, eventually: Any
+) -> None:
+    wait_until_it_listens(redis)
     at = utcnow() + timedelta(seconds=1)
     run = runs.submit(runs.RunRequest("sample_tasks.plain", [1], run_at=at), utcnow())
-    sent = eventually(lambda: runs.get(run.id).state == states.PENDING and runs.get(run.id), 5)
-    assert timedelta(0) <= sent.updated_at - at < timedelta(seconds=0.5)
+    sent = eventually(lambda: runs.get(run.id).state == states.PENDING and runs.get(run.id))
+    assert sent.updated_at >= at
 
 
 def test_a_buffered_fire_goes_out_when_the_earlier_run_ends(
