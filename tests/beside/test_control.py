@@ -104,7 +104,7 @@ def test_a_worker_is_changed_over_its_own_broker(
     assert api.post("/runs", json={"task_name": "shop.pair", "args": [4]}).status_code == 202
 
     assert api.post(f"{WORKER}/shutdown").status_code == 200
-    assert theirs.process.wait(30) == 0
+    assert theirs.process.wait(120) == 0
     silent = api.post(f"{WORKER}/pool", json={"size": 2})
     assert (silent.status_code, silent.json["code"]) in ((409, "no-answer"), (404, "not-found"))
     acts = {entry.action for entry in audit.page(AuditFilter()).items}
