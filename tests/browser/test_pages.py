@@ -4,9 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Page, expect
 
-from app import runs
+from app import runs, schedules
+from app.schedules import Definition
 
 Visit = Callable[..., Page]
 PAGES = ("/", "/tasks", "/tasks/sample_tasks.resize", "/runs", "/search?q=resize", "/settings")
@@ -63,6 +65,23 @@ def test_nothing_scrolls_sideways(visit: Visit, path: str, width: int) -> None:
     runs.submit(request, datetime.now(UTC))
     page = visit(path, role="admin", width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_a_row_is_about_has_room_at_every_width(app: Flask, visit: Visit) -> None:
+    """The other columns are left out before the name is."""
+    at = datetime.now(UTC)
+    nightly = Definition(
+        name="Nightly", task_name="sample_tasks.plain", task_type="interval", interval_seconds=60, args=[1]
+    )
+    schedules.create(nightly, "tom", at)
+    runs.submit(runs.RunRequest("sample_tasks.plain", [1]), at)
+    for path, cell in (("/schedules", "tbody td:nth-child(2)"), ("/runs", "tbody .task-cell")):
+        page = visit(path)
+        for width in (1366, 1280, 1200, 1024, 900):
+            page.set_viewport_size({"width": width, "height": 800})
+            room = page.locator(cell).first.bounding_box()
+            assert room, path
+            assert room["width"] > 120, (path, width, room)
 
 
 def test_the_menu_of_a_phone(visit: Visit) -> None:
