@@ -307,6 +307,26 @@
     if (event.persisted) document.querySelectorAll("form[data-sent]").forEach(release);
   });
 
+  /* A form that leads back to its page, such as an undo, gives the focus back to who works by keyboard. */
+
+  let place = ""; // what in the page had the focus last, not in a toast or a dialog
+
+  document.addEventListener("focusin", ({ target }) => {
+    const part = target.closest("main [id]");
+    if (!part) return;
+    const within = [target.localName, ...target.classList].map((word) => CSS.escape(word)).join(".");
+    place = `#${CSS.escape(part.id)}${part === target ? "" : ` ${within}`}`;
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || !event.submitter?.matches(":focus-visible")) return;
+    sessionStorage.setItem("focus", JSON.stringify([location.pathname, place]));
+  });
+  const [wasAt, wasOn] = JSON.parse(sessionStorage.getItem("focus") ?? "[]");
+  sessionStorage.removeItem("focus");
+  if (wasOn && wasAt === location.pathname && document.activeElement === document.body) {
+    document.querySelector(wasOn)?.focus();
+  }
+
   /* A refused field is no longer red once it is changed; the server looks at it again when it is sent. */
   document.addEventListener("input", ({ target }) => {
     const field = target.closest?.(".has-error");

@@ -4,10 +4,11 @@
 
   const menu = document.getElementById("queue-menu");
   const rowOf = (element) => element?.closest?.("#line-rows tr[data-id]");
+  const lines = () => [...document.querySelectorAll("#line-rows tr[data-id]")];
   const region = () => document.getElementById("queue");
   const form = () => document.getElementById("row-form");
   let row = null; // the id of the row whose menu is open
-  let focused = null; // what to focus again after a change: id of the row and what it was in it
+  let focused = null; // what to focus again after a change: id of the row, its place, and what it was in it
   let drag = null;
 
   /* One change: the answer is the whole queue as it is then, with what is told about it. */
@@ -15,7 +16,7 @@
   function act(address, values) {
     const active = document.activeElement;
     const part = [".pick", ".task-name", ".row-more"].find((selector) => active?.matches(selector));
-    if (rowOf(active)) focused = [rowOf(active).dataset.id, part || ".row-more"];
+    if (rowOf(active)) focused = [rowOf(active).dataset.id, lines().indexOf(rowOf(active)), part || ".row-more"];
     active?.blur?.(); // a row that has the focus is left as it is
     const headers = { "HX-Target": "div#queue" }; // htmx.ajax names the form here, which is the source
     htmx.ajax("POST", address, { source: form(), target: "#queue", swap: "outerMorph", values, headers });
@@ -43,9 +44,10 @@
     if (event.detail.ctx.target?.id !== "queue") return;
     letRowsBeDragged();
     if (!focused) return;
-    const [id, part] = focused;
+    const [id, place, part] = focused;
     focused = null;
-    document.getElementById(`wait-${id}`)?.querySelector(part)?.focus();
+    const next = document.getElementById(`wait-${id}`) ?? lines()[place] ?? lines().at(-1); // it went: what is there now
+    (next?.querySelector(part) ?? document.getElementById("main")).focus();
   });
 
   /* A refused change: the line is not what the page shows. */

@@ -79,6 +79,8 @@ READINGS = (
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = (
     "tests/beside/",
+    "tests/browser/test_every_page.py",
+    "tests/browser/",
     "tests/docs/test_docs.py::test_what_a_page_says",
     "tests/rabbitmq/",
     "tests/web/test_slow_clients.py",

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from app.extensions import db
+from tests.brokers.conftest import theirs as theirs
+from tests.schedules.foreign.conftest import sqlite as sqlite
 
 expect.set_options(timeout=30_000)  # a busy machine may take its time; nobody waits longer than it takes
+CALM: dict[str, Any] = {"reduced_motion": "reduce"}  # what spins keeps the processor busy
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -46,50 +49,61 @@ def address(flask_app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def contexts() -> dict[str, list[BrowserContext]]:
-    """Contexts that earlier tests used, by their options: they keep styles and scripts, half a page."""
+def tabs() -> dict[str, list[Page]]:
+    """Tabs that earlier tests used, by their context's options: they keep styles, scripts and a process."""
     return {}
 
 
 @pytest.fixture
 def visit(
-    app: Flask, chromium: Browser, address: str, signed_in: Any, contexts: dict[str, list[BrowserContext]]
+    app: Flask, chromium: Browser, address: str, signed_in: Any, tabs: dict[str, list[Page]]
 ) -> Iterator[Callable[..., Page]]:
     """Opens a page, signed in: `visit("/runs", role="viewer", width=380)`. No page may report an error.
 
-    Its tab is new. `own`: its context is new, too, for tests that stop the clock or the network.
+    Its tab may have been another test's, which left nothing in it. `own`: it is new, in a context of its own,
+    for tests that stop the clock or the network.
     """
-    used: list[tuple[str, BrowserContext]] = []
+    used: list[tuple[str, Page]] = []
     complaints: list[str] = []
+
+    def failed(error: Error) -> None:
+        complaints.append(str(error))
+
+    def said(message: ConsoleMessage) -> None:
+        if _is_complaint(message):
+            complaints.append(message.text)
 
     def open_page(
         path: str, role: str = "operator", width: int = 1440, own: bool = False, **options: Any
     ) -> Page:
-        kind, size = "" if own else f"{address} {options}", {"width": width, "height": 900}
-        context = contexts[kind].pop() if contexts.get(kind) else None
-        context = context or chromium.new_context(base_url=address, **options)
-        used.append((kind, context))
+        kind = "" if own else f"{address} {options}"
+        page = tabs[kind].pop() if tabs.get(kind) else None
+        page = page or chromium.new_context(base_url=address, **CALM | options).new_page()
+        used.append((kind, page))
         session = signed_in(role).get_cookie(app.config["SESSION_COOKIE_NAME"])
         db.session.rollback()  # what is read from now on is what the page has done
-        context.add_cookies([{"name": session.key, "value": session.value, "url": address}])
-        page = context.new_page()
-        page.set_viewport_size(size)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console", lambda message: complaints.append(message.text) if _is_complaint(message) else None
-        )
+        page.context.add_cookies([{"name": session.key, "value": session.value, "url": address}])
+        page.set_viewport_size({"width": width, "height": 900})
+        page.on("pageerror", failed)
+        page.on("console", said)
         page.goto(path)
         return page
 
     yield open_page
-    for kind, context in used:
+    for kind, page in used:
         if not kind:
-            context.close()
+            page.context.close()
             continue
-        for page in context.pages:
-            page.close()
-        context.clear_cookies()
-        contexts.setdefault(kind, []).append(context)
+        for other in page.context.pages:
+            if other is not page:
+                other.close()
+        page.goto("/livez")
+        page.evaluate("sessionStorage.clear(); localStorage.clear()")
+        page.mouse.move(0, 0)
+        page.remove_listener("pageerror", failed)
+        page.remove_listener("console", said)
+        page.context.clear_cookies()
+        tabs.setdefault(kind, []).append(page)
     assert complaints == []
 
 
@@ -115,7 +129,7 @@ def ask() -> Callable[[Page, str], None]:
     return lambda page, part: page.evaluate(ASK, part)
 
 
-def _is_complaint(message: Any) -> bool:
+def _is_complaint(message: ConsoleMessage) -> bool:
     """Broken scripts and violations of the content policy; not the answers that a test provokes."""
     provoked = ("Failed to load resource", "Failed to fetch")
     return message.type == "error" and not any(words in message.text for words in provoked)

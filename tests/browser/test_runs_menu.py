@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from app import broker, runs
@@ -157,13 +156,10 @@ def test_a_run_that_is_gone_opens_no_menu(visit: Visit) -> None:
     expect(page.locator("#run-menu")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_the_button_stands_in_the_card_and_the_menu_on_the_screen(
-    visit: Visit, scheme: Any
-) -> None:
+def test_on_a_phone_the_button_stands_in_the_card_and_the_menu_on_the_screen(visit: Visit) -> None:
     for number in range(12):
         put(number, states.FAILURE, error="KeyError: " + "x" * 300)
-    page = visit("/runs?last=24h", role="admin", width=380, color_scheme=scheme)
+    page = visit("/runs?last=24h", role="admin", width=380)
     card = page.locator("#run-row-0")
     button = card.locator(".row-more")
     button.scroll_into_view_if_needed()
@@ -183,7 +179,6 @@ def test_on_a_phone_the_button_stands_in_the_card_and_the_menu_on_the_screen(
     assert box["x"] + box["width"] <= 380
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= 900
-    assert page.evaluate("document.documentElement.scrollWidth") <= 380
 
 
 def test_the_export_is_a_file_of_the_filter(visit: Visit, tmp_path: Any) -> None:

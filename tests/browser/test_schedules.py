@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -44,9 +44,8 @@ def runs_of(row: Schedule) -> int:
     return len(runs.page(runs.RunFilter(schedule_id=row.id)).items)
 
 
-@pytest.mark.parametrize("width", [1440, 380])
-def test_a_picker_writes_the_expression_for_who_reads_none(app: Flask, visit: Visit, width: int) -> None:
-    page = visit("/schedules/new?task_name=sample_tasks.plain", width=width)
+def test_a_picker_writes_the_expression_for_who_reads_none(app: Flask, visit: Visit) -> None:
+    page = visit("/schedules/new?task_name=sample_tasks.plain")
     page.locator("[name=task_type][value=cron]").check(force=True)
     whole, said = page.locator("#cron_schedule"), page.locator("#timing-said")
     kind = page.locator("#pick-kind")
@@ -66,6 +65,8 @@ def test_a_picker_writes_the_expression_for_who_reads_none(app: Flask, visit: Vi
     page.get_by_role("button", name="Another time").click()
     expect(whole).to_have_value("30 8,9 * * 1,4")
     expect(said).to_contain_text("Next:")
+    expect(said).to_be_in_viewport()
+    page.set_viewport_size({"width": 380, "height": 900})
     expect(said).to_be_in_viewport()
     page.locator(".cron-raw summary").click()
     whole.fill("99 * * * *")
@@ -285,20 +286,3 @@ def test_a_run_is_asked_for_at_a_time(app: Flask, visit: Visit) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("sample_tasks.weekday at 2030-07-01 09:00")
     (row,) = schedules.page(schedules.ScheduleFilter()).items
     assert row.run_at == datetime(2030, 7, 1, 8, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (768, "light"), (380, "dark"), (380, "light")])
-def test_nothing_scrolls_sideways(
-    app: Flask, visit: Visit, new: Callable[..., Schedule], width: int, scheme: str
-) -> None:
-    row = new("A schedule with a very long name that goes on " + "and on " * 10, note="x" * 200)
-    new("Once", task_type="one_time", cron_schedule=None, run_at=datetime.now(UTC) + timedelta(days=3))
-    for path in (
-        "/schedules",
-        "/schedules/new?task_name=sample_tasks.report",
-        f"/schedules/{row.id}",
-        f"/schedules/{row.id}/edit",
-    ):
-        page = visit(path, width=width, color_scheme=scheme)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        page.close()

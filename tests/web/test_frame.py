@@ -95,6 +95,24 @@ def test_errors_are_pages_and_toasts(
     assert "<hx-partial" in toast.text
 
 
+KEYS = re.compile(r'href="([^"]+)" data-keys="([^"]+)"')
+
+
+def test_the_list_of_keys_holds_where_they_lead(signed_in: Callable[[str], FlaskClient]) -> None:
+    """A browser test proves that pressing them goes there."""
+
+    def keys(role: str, path: str) -> dict[str, str]:
+        return {pressed: address for address, pressed in KEYS.findall(signed_in(role).get(path).text)}
+
+    pages = {"o": "/", "s": "/schedules", "q": "/queues", "r": "/runs", "t": "/tasks", "w": "/workers"}
+    viewers = {"/": "/search"} | {f"g {letter}": address for letter, address in pages.items()}
+    assert keys("viewer", "/runs") == viewers
+    assert keys("operator", "/runs") == viewers | {"n": "/tasks"}
+    assert keys("operator", "/schedules") == viewers | {"n": "/schedules/new"}
+    assert "Move to top" not in signed_in("viewer").get("/runs").text
+    assert "Move to top" in signed_in("operator").get("/runs").text
+
+
 def _token(browser: FlaskClient) -> str:
     found = re.search(r'"X-CSRFToken": "([^"]+)"', browser.get("/").text)
     assert found
