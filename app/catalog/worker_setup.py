@@ -25,7 +25,7 @@ class Said(BaseModel):
     """A sentence that is put into the words of whoever reads it."""
 
     text: str = ""
-    values: dict[str, str] = {}
+    values: dict[str, "str | Said"] = {}
 
     def __str__(self) -> str:
         return _(self.text, **self.values) if self.text else ""
@@ -39,7 +39,10 @@ class Said(BaseModel):
         if isinstance(sentence, Said):
             return sentence
         if isinstance(sentence, LazyString) and sentence._args:
-            values = {name: str(value) for name, value in sentence._kwargs.items()}
+            values = {
+                name: cls.of(value) if isinstance(value, LazyString) else str(value)
+                for name, value in sentence._kwargs.items()
+            }
             return cls(text=str(sentence._args[0]), values=values)
         text = str(sentence)
         return cls(text="%(text)s", values={"text": text}) if text else cls()

@@ -57,7 +57,9 @@ def read(
     for key, entry in beat_schedule.items():
         try:
             definitions[key] = _definition(key, entry, timezone, now)
-        except (NoEqual, TimingError) as refused:
+        except TimingError as refused:
+            problems.append(CodeProblem(key, refused.sentence))
+        except NoEqual as refused:
             problems.append(CodeProblem(key, refused.args[0]))
         except Exception as error:  # an entry is anybody's code
             problems.append(CodeProblem(key, f"{type(error).__name__}: {error}"))

@@ -1,17 +1,22 @@
 """Celery's beat_schedule entries become definitions that fire alike, or are refused with the reason."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery.schedules import crontab, schedule
+from flask import Flask
+from flask_babel import Babel, force_locale
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.catalog import Said
 from app.schedules import timing
 from app.schedules.code_entries import CodeEntries, read
 from app.schedules.definition import Definition, timing_of
+from tests.conftest import PROJECT
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -126,3 +131,22 @@ def test_a_crontab_fires_as_celery_fires_it(minute: Any, hour: Any, day: Any) ->
         following = timing.next_fire(ours, at)
         assert following == expected.replace(microsecond=0)
         at = following
+
+
+def test_what_a_worker_tells_of_them_is_read_in_the_words_of_the_reader() -> None:
+    """Also the sentence within the sentence that says what is allowed."""
+    reader = Flask("reader")
+    Babel(reader, default_translation_directories=str(PROJECT / "app" / "translations"))
+    for cron, english, chinese in (
+        ("0 0 31 2 *", "This never fires", "永远不会触发"),
+        ("61 * * * *", "“61” does not fit. Minute takes", "0 到 59"),
+    ):
+        with pytest.raises(timing.TimingError) as error:
+            timing.parse_cron(cron, "UTC", NOON)
+        sentence = error.value.sentence
+        assert error.value.message.startswith(english)
+        told = json.loads(json.dumps(Said.of(sentence).model_dump()))
+        with reader.test_request_context(), force_locale("zh_Hans_CN"):
+            words = str(Said.model_validate(told))
+        assert chinese in words
+        assert "takes" not in words

@@ -15,9 +15,10 @@ crontab(5):
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from croniter import CroniterError, croniter
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _
 
 from app.schedules.timing.errors import TimingError
 from app.schedules.timing.local_times import LAST, CronExpression, days_in
@@ -54,26 +55,28 @@ _NTH = re.compile(r"([a-z]{3}|\d)#([1-5])|([a-z]{3}|\d)l|l([a-z]{3}|\d)", re.ASC
 
 def allowed(part: str) -> str:
     """A sentence that says what may stand in that column; also the hint beside the field."""
-    sentence: str
+    return str(_allowed(part))
+
+
+def _allowed(part: str) -> Any:
     match part:
         case "second":
-            sentence = _("Second takes 0 to 59, a list 0,30, a range 10-20 or a step */15.")
+            return _("Second takes 0 to 59, a list 0,30, a range 10-20 or a step */15.")
         case "minute":
-            sentence = _("Minute takes 0 to 59, a list 15,45, a range 10-20 or a step */5.")
+            return _("Minute takes 0 to 59, a list 15,45, a range 10-20 or a step */5.")
         case "hour":
-            sentence = _("Hour takes 0 to 23, a list 1,13, a range 9-17 or a step */2.")
+            return _("Hour takes 0 to 23, a list 1,13, a range 9-17 or a step */2.")
         case "day_of_month":
-            sentence = _(
+            return _(
                 "Day of month takes 1 to 31, a list 1,15, a range 1-7, a step */2 or L for the last day."
             )
         case "month":
-            sentence = _("Month takes 1 to 12 or JAN to DEC, a list 1,7, a range MAR-OCT or a step */3.")
+            return _("Month takes 1 to 12 or JAN to DEC, a list 1,7, a range MAR-OCT or a step */3.")
         case _:
-            sentence = _(
+            return _(
                 "Day of week takes 0 to 7 or SUN to SAT (0 and 7 are Sunday), a list 1,3, a range MON-FRI,"
                 " 1#2 for the second Monday or 5L for the last Friday."
             )
-    return sentence
 
 
 @lru_cache(maxsize=8192)
@@ -109,7 +112,7 @@ def parse(text: str) -> CronExpression:
     return expression
 
 
-def _error(message: str, part: str | None = None) -> TimingError:
+def _error(message: Any, part: str | None = None) -> TimingError:
     return TimingError("cron_schedule", message, part)
 
 
@@ -195,7 +198,7 @@ def _number(part: str, spelling: str, item: str) -> int:
 
 def _misfit(part: str, item: str) -> TimingError:
     shown = item if len(item) <= 20 else item[:19] + "…"
-    return _error(_("“%(item)s” does not fit. %(allowed)s", item=shown, allowed=allowed(part)), part)
+    return _error(_("“%(item)s” does not fit. %(allowed)s", item=shown, allowed=_allowed(part)), part)
 
 
 def _expand(plain: dict[str, str]) -> dict[str, set[int]]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _
 
 from app.schedules.timing.errors import TimingError
 
