@@ -51,7 +51,7 @@ def test_limited_runs_stay_in_line_and_new_ones_go_past(
     app: Flask, celery_app: Any, redis: redis_client.Redis, processes: Any, eventually: Any
 ) -> None:
     workers.set_limits(LIMITED, {"rate_limit": "1/h"}, utcnow())
-    processes.worker("-c", "2")
+    processes.worker("-c", "1")
     limited, _ = send(10, 0)
     eventually(lambda: ends(redis))
     eventually(lambda: [one.id for one in broker.page("default", 0, 50)] == limited[1:])  # seen, and moved:
