@@ -1,0 +1,111 @@
+"""A broker behind a real Sentinel, and one that speaks TLS, are looked at and asked like any other."""
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_client
+from flask import Flask
+from kombu import Exchange, Producer, Queue
+
+from app import brokers, embedded_redis
+from app.broker import foreign
+from app.clock import utcnow
+from app.health import checks
+from tests.conftest import wait_until
+
+CERTIFICATE = (
+    "openssl",
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "2",
+    "-subj",
+    "/CN=localhost",
+)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def send(url: str) -> None:
+    """A message to the queue `celery`, by kombu itself."""
+    with foreign.kombu_connection(url, {}) as connection, connection.channel() as channel:
+        body, headers = [[1], {}, {}], {"id": "r1", "task": "shop.note"}
+        target = Queue("celery", Exchange("celery"), routing_key="celery")
+        publish = Producer(channel, exchange=target.exchange, routing_key="celery").publish
+        publish(body, declare=[target], headers=headers)
+
+
+def look(app: Flask, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setattr(app.config["SETTINGS"], "brokers", {"shop": url})
+    for kept in ("foreign_brokers", "foreign_queue_names", "foreign_workers"):
+        app.extensions.pop(kept, None)
+    send(url)
+    place = brokers.find("shop")
+    assert [(queue.name, queue.waiting) for queue in brokers.listing(place)] == [("celery", 1)]
+    assert [run.id for run in brokers.line(place, "celery", 0, 5)] == ["r1"]
+    assert brokers.ask(place, utcnow()).workers == ()
+    assert [line.detail for line in checks.other_brokers() if not line.ok] == []
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., int]]:
+    """Start a server with these lines of configuration; returns its port, once it answers."""
+    running: list[subprocess.Popen[bytes]] = []
+    binary = embedded_redis.server_binary()
+    assert binary
+
+    def make(*lines: str, port: int | None = None, sentinel: bool = False, tls: bool = False) -> int:
+        port = port or free_port()
+        file = tmp_path / f"{port}.conf"
+        file.write_text(
+            "\n".join((f"port {0 if tls else port}", "bind 127.0.0.1", f"dir {tmp_path}", *lines))
+        )
+        command = [binary, str(file), *(["--sentinel"] if sentinel else [])]
+        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        more: dict[str, Any] = {"ssl": True, "ssl_cert_reqs": "none"} if tls else {}
+        client = redis_client.Redis(port=port, **more)
+
+        def answers() -> bool:
+            try:
+                return bool(client.ping())
+            except redis_client.ConnectionError:
+                return False
+
+        wait_until(lambda: answers() or running[-1].poll() is not None, 10)
+        client.close()
+        if running[-1].poll() is not None:
+            pytest.skip("this redis-server does not take the configuration: it was made without TLS")
+        return port
+
+    yield make
+    for one in running:
+        one.kill()
+        one.wait(10)
+
+
+def test_behind_a_sentinel(app: Flask, start: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    redis_port = start('save ""')
+    sentinel_port = start(f"sentinel monitor main 127.0.0.1 {redis_port} 1", sentinel=True)
+    look(app, monkeypatch, f"sentinel://127.0.0.1:{sentinel_port}/0?master_name=main")
+
+
+def test_over_tls(
+    app: Flask, start: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run([*CERTIFICATE, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    port = free_port()
+    files = (f"tls-cert-file {certificate}", f"tls-key-file {key}", "tls-auth-clients no")
+    start(f"tls-port {port}", *files, port=port, tls=True)
+    look(app, monkeypatch, f"rediss://localhost:{port}/0?ssl_cert_reqs=required&ssl_ca_certs={certificate}")
