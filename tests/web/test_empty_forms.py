@@ -59,7 +59,7 @@ def place(app: Flask) -> Callable[[str, str], Any]:
                 return tokens.create(users.create(text, "operator", now), "laptop", now)[0].id
         known = {"task_name": "sample_tasks.resize", "queue": "default", "hostname": "w1@nowhere"}
         known |= {"name": "shop", "kind_id": "1"}  # neither is there: a broker, a kind of failure
-        return (known | {"secret": "unknown"})[name]
+        return (known | {"secret": "unknown", "token": "unknown"})[name]
 
     return make
 
