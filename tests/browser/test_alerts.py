@@ -1,8 +1,7 @@
-"""The Alerts page in a browser: the form follows the kind, a rule is silenced in a dialog; at every width."""
+"""The Alerts page in a browser: the form follows the kind, a rule is silenced in a dialog."""
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,8 +11,6 @@ from app.alerts import channels, rules, turns
 from app.clock import utcnow
 from app.extensions import transaction
 from app.runs import Run
-
-WIDE = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
 @pytest.fixture
@@ -59,10 +56,3 @@ def test_a_rule_is_silenced_in_a_dialog(visit: Callable[..., Page], firing: rule
     expect(row).to_contain_text("deploying")
     page.get_by_role("button", name="End the silence of Payments").click()
     expect(row).to_contain_text("Firing")
-
-
-@pytest.mark.parametrize("width", [1440, 768, 380])
-def test_nothing_scrolls_sideways(visit: Callable[..., Page], firing: rules.AlertRule, width: int) -> None:
-    for path in ("/alerts", f"/alerts/{firing.id}/edit", "/alerts/channels/new", "/"):
-        page: Any = visit(path, role="admin", width=width)
-        assert page.evaluate(WIDE), path
