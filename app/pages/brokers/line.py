@@ -15,7 +15,7 @@ PAGE_SIZE = 50
 def answer(name: str, queue: str) -> Any:
     """After a change: the line as it is now, or its page."""
     if wants_fragment():
-        return render_template("brokers/_line.html", **shown_line(name, queue))
+        return render_template("brokers/_changed.html", **shown_line(name, queue))
     return go_to(url_for("brokers.queue", name=name, queue=queue))
 
 
