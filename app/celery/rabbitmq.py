@@ -83,6 +83,8 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
         self._flask: Flask = consumer.app.Task.flask_app
         self._aside: dict[str, Any] = {}  # queues that would be consumed
         self._worker_paused = False
+        self._wanted: set[str] | None = None  # the queues that are to be paused, as read last
+        self._obeying = False
         self._timer: Any = None
         consumer.celeriac_aside = self._aside
         for task in consumer.app.tasks.values():
@@ -107,16 +109,31 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
     def _obey(self, consumer: Any) -> bool:
         """Consume what may be consumed as the pauses are now; whether the worker itself is paused.
 
-        While Redis is away they stay as they were read last.
+        While Redis is away they stay as they were read last. While RabbitMQ is waited for here, a command or
+        the timer may ask for the same within: what is under way is then done once more.
         """
         try:
             queues = self._read(consumer.hostname)
         except redis.RedisError as error:
             logger.warning("pauses are not read, Redis does not answer: %s", error)
             return self._worker_paused
+        self._wanted = queues
+        if self._obeying:
+            return self._worker_paused
+        self._obeying = True
+        try:
+            while self._wanted is not None:
+                queues, self._wanted = self._wanted, None
+                self._set_aside(consumer, queues)
+        finally:
+            self._obeying = False
+        return self._worker_paused
+
+    def _set_aside(self, consumer: Any, queues: set[str]) -> None:
+        """Consume no longer from the paused `queues`, or from none, and from the others again."""
         tasks = consumer.task_consumer
         if tasks is None:  # the worker is leaving
-            return self._worker_paused
+            return
         for queue in list(tasks.queues):
             if self._worker_paused or queue.name in queues:
                 self._aside[queue.name] = queue
@@ -126,7 +143,6 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
             if name in consumer.app.amqp.queues.consume_from:  # else told meanwhile to listen no longer
                 tasks.add_queue(queue)
                 tasks.consume()
-        return self._worker_paused
 
     def _read(self, hostname: str) -> set[str]:
         names = keys(self._flask)
