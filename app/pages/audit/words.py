@@ -60,6 +60,7 @@ ACTIONS: dict[str, Any] = {
     "user.end-sessions": _l("Signed out everywhere"),
     "user.create": _l("Created a user"),
     "user.role": _l("Changed a role"),
+    "user.email": _l("Changed an e-mail address"),
     "user.password": _l("Changed a password"),
     "user.password-refused": _l("Guessed the current password wrong"),
     "user.second-step": _l("Turned two-step sign-in on"),
