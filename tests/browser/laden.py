@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import redis as redis_client
+from pyotp import TOTP
 
 from app import brokers, queues, runs, schedules
-from app.accounts import tokens, users
+from app.accounts import emails, second_step, tokens, users
 from app.alerts import channels, rules, turns
 from app.broker import pausing
 from app.clock import utcnow
@@ -21,6 +22,7 @@ from tests.brokers.conftest import Theirs
 from tests.rows import make_run
 
 TASK = "sample_tasks.plain"
+PASSWORD = "correct horse battery"
 LONG = "goes on and on " * 15
 NOW = utcnow()
 
@@ -106,11 +108,22 @@ def alerts_of() -> list[str]:
 
 
 def accounts_of() -> list[str]:
-    """Another user with a token."""
-    now = utcnow()
+    """Another user with a token, a third who signs in in two steps; an address that is to be confirmed."""
+    now, (visitor,) = utcnow(), users.listing()
     lin = users.create("lin", "operator", now)
     tokens.create(lin, LONG[:60], now)
-    return ["/settings", "/settings/second-step", "/settings/users", f"/settings/users/{lin.id}"]
+    second_step.confirm(tom := users.create("tom", "viewer", now, PASSWORD), code_of(tom), now)
+    emails.enter(visitor, "ann@celeriac.example", now)
+    return [
+        "/settings", "/settings/second-step", emails.link(visitor.id, "ann@celeriac.example", now),
+        "/settings/users", f"/settings/users/{lin.id}", f"/settings/users/{tom.id}/second-step/reset",
+    ]  # fmt: skip
+
+
+def code_of(user: users.User) -> str:
+    """What an authenticator app shows that has just been set up for a user."""
+    now = utcnow()
+    return TOTP(second_step.begin(user, now)).at(now)
 
 
 def broker_of_another(theirs: Theirs) -> list[str]:
@@ -118,7 +131,11 @@ def broker_of_another(theirs: Theirs) -> list[str]:
     for number in range(3):
         theirs.send(number, LONG)
     brokers.allow("shop", "ann", NOW)
-    return ["/brokers/shop", "/brokers/shop/queues/celery", "/brokers/away"]
+    line = "/brokers/shop/queues/celery"
+    return [
+        "/brokers/shop", "/brokers/shop/workers/w1@shop", "/brokers/shop/limits", "/brokers/shop/revoke?id=1",
+        line, f"{line}/change", f"{line}/pause", f"{line}/hold-new", "/brokers/away",
+    ]  # fmt: skip
 
 
 def files_of(folder: Path) -> list[str]:
@@ -128,7 +145,7 @@ def files_of(folder: Path) -> list[str]:
 
 
 def fill(redis: redis_client.Redis, theirs: Theirs, folder: Path) -> list[str]:
-    """Make one of everything; returns the addresses that show it."""
+    """Make one of everything beside the user who visits; returns the addresses that show it."""
     return [
         "/", "/tasks", "/tasks/sample_tasks.resize", "/search?q=plain", "/audit", "/nothing",
         *workers_of(redis), *runs_of(), *queues_of(), *schedules_of(), *alerts_of(), *accounts_of(),
