@@ -76,6 +76,7 @@ READINGS = (
     *("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at"),
     *("app_senders",),
 )
+PATIENCE = 3  # six tests share two processors: what takes a second alone may take many
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = (
     "tests/beside/",
@@ -225,13 +226,13 @@ class RedisServer:
         assert self.process
         wait_until(lambda: not self.client.info("persistence")["aof_buffer_length"])  # type: ignore[index]
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def close(self) -> None:
         self.client.close()
         if self.process:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
 
     def _answers(self) -> bool:
         try:
@@ -541,17 +542,18 @@ class Processes:
     def kill(self, process: Launched, number: int) -> None:
         """Send a signal to a process and all its children."""
         os.killpg(process.pid, number)
-        process.wait(10)
+        process.wait(60)
 
     def stop(self) -> None:
         for process in self.started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Wait until `condition()` is true and return it; fails after so many seconds."""
+    """Wait until `condition()` is true and return it; fails after so many seconds, times `PATIENCE`."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     pause = 0.02
     while True:

@@ -60,7 +60,7 @@ def of_link(user: User, token: str, now: datetime) -> str:
     waits = user_id == user.id and email == user.unconfirmed_email
     if not waits or now > datetime.fromtimestamp(ends, UTC):
         raise Conflict(
-            _("This link was used, is too old, or is for somebody else. Save the address in Settings again."),
+            _("This link was used, is too old, or is for somebody else. Settings sends another one."),
             code="link-spent",
         )
     return str(email)

@@ -25,7 +25,7 @@ class ForeignWorkerSchema(Schema):
     answered = fields.Boolean(metadata={"description": "To remote control, within a second."})
     queues = fields.List(fields.String())
     running = fields.Function(
-        lambda worker: [{"id": run_id, "task_name": name} for run_id, name in worker.running],
+        lambda worker: [{"id": run["id"], "task_name": run["task"]} for run in worker.running],
         metadata={"type": "array", "items": {"type": "object"}},
     )
     reserved = fields.List(fields.String())

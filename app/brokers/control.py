@@ -129,7 +129,12 @@ def pause(name: str, hostname: str, by: str, note: str, now: datetime) -> Worker
         with places.at(worker.place):
             broker.pause_worker(hostname, by, note, now)
     elif worker.queues:
-        kept = {"by": by, "note": note, "at": now.timestamp(), "queues": list(worker.consumed)}
+        before = workers.stopped(worker.place).get(hostname, {})
+        # Paused already, and listening again to some: it was given a queue since, or did not obey for all.
+        aside = before.get("queues", []) if before.get("pid") == worker.pid else []
+        queues = {queue["queue"]: queue for queue in (*aside, *worker.consumed)}
+        kept = {"by": by, "note": note, "at": now.timestamp(), "pid": worker.pid}
+        kept["queues"] = list(queues.values())
         broker.client().hset(STOPPED + name, hostname, json.dumps(kept))
         for queue in worker.queues:
             _call(worker.place, hostname, now, "cancel_consumer", queue=queue)
@@ -157,10 +162,10 @@ def shutdown(name: str, hostname: str, now: datetime) -> ForeignWorker:
     pidbox.over(
         worker.place.url,
         worker.place.options,
-        lambda one: pidbox.tell(one, "shutdown", to=[hostname]),
+        lambda connection: pidbox.tell(connection, "shutdown", to=[hostname]),
     )
     broker.client().delete(f"{RESIZED}{name} {hostname}")
-    running = [run_id for run_id, _task in worker.running]
+    running = [run["id"] for run in worker.running]
     _note("worker.shutdown", name, hostname, now, running=running or None)
     return worker.found
 

@@ -13,7 +13,7 @@ Facts = tuple[str, int, dict[int, int], tuple[str, ...], int, int]
 
 
 def queues(place: Place, only: str = "", known: frozenset[str] = frozenset()) -> list[Facts]:
-    """Name, length and consumers of the queues whose names are known: `told`, published, Celery's own."""
+    """Name, length and consumers of the queues whose names are known: given, published, Celery's own."""
     tasks = [info.queue for info in published().tasks.values() if info.app == place.name]
     names = [only] if only else sorted({"celery", *tasks, *known})
     return pidbox.over(place.url, place.options, lambda connection: list(_sizes(connection, names)))

@@ -33,10 +33,11 @@ class ForeignWorker:
     hostname: str
     answered: bool = False
     queues: tuple[str, ...] = ()
-    running: tuple[tuple[str, str], ...] = ()
+    running: tuple[Mapping[str, Any], ...] = ()  # as of our own: id, task, started_at (epoch seconds)
     reserved: tuple[str, ...] = ()
     pool: str = ""
     slots: int | None = None
+    pid: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     heard_at: datetime | None = None
     active: int | None = None
@@ -68,7 +69,7 @@ class Answers:
     def holder(self, run_id: str) -> str:
         """The worker that says it has a run; empty when none does."""
         for worker in self.workers:
-            if run_id in worker.reserved or any(run_id == running_id for running_id, _ in worker.running):
+            if run_id in worker.reserved or run_id in (run["id"] for run in worker.running):
                 return worker.hostname
         return ""
 
@@ -176,10 +177,14 @@ def _worker(
         hostname=name,
         answered=bool(said),
         queues=tuple(sorted(str(entry.get("name")) for entry in _list(said, "active_queues"))),
-        running=tuple((str(entry.get("id")), str(entry.get("name"))) for entry in _list(said, "active")),
+        running=tuple(
+            {"id": str(run.get("id")), "task": str(run.get("name")), "started_at": run.get("time_start")}
+            for run in _list(said, "active")
+        ),
         reserved=tuple(str(entry.get("id")) for entry in _list(said, "reserved")),
         pool=str(pool.get("implementation") or "").rpartition(":")[0].rpartition(".")[2],
         slots=len(processes) if isinstance(processes, list) else pool.get("max-concurrency"),
+        pid=stats.get("pid"),
         versions={"celery": str(beat["version"])} if beat.get("version") else {},
         heard_at=None if at is None else datetime.fromtimestamp(at, UTC),
         active=beat.get("active"),

@@ -80,9 +80,9 @@ def _asked(info: catalog.TaskInfo, values: Mapping[str, Any], now: datetime) -> 
         said = _say(info, workers[0].hostname, {"task_name": info.name, "values": dict(values)}, now)
     except BrokerUnavailable:
         said = None
-    problems = said.get("ok") if isinstance(said, Mapping) else None
-    if isinstance(problems, Mapping):
-        return problems
+    answer = said.get("ok") if isinstance(said, Mapping) else None
+    if isinstance(answer, Mapping):
+        return answer
     silent[app] = time.monotonic() + SILENCE_SECONDS
     return None
 
@@ -94,7 +94,9 @@ def _say(info: catalog.TaskInfo, hostname: str, arguments: dict[str, Any], now: 
     options = published().delivery.get(info.app, {}).get("options") or {}
     app, asked = info.app, {COMMAND: arguments}
     said = pidbox.over(
-        url, options, lambda url: pidbox.ask(url, app, asked, now, [hostname], True, ANSWER_SECONDS)
+        url,
+        options,
+        lambda connection: pidbox.ask(connection, app, asked, now, [hostname], True, ANSWER_SECONDS),
     )
     return said.get(hostname, {}).get(COMMAND)
 

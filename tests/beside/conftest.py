@@ -147,7 +147,7 @@ class Shop:
         for process in self._running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
         for pipe in (self._asked, self._told):
             os.close(pipe)
 

@@ -89,7 +89,7 @@ def test_runs_of_a_project_with_the_loader(
     assert sorted(one.args[0] for one in runs_of("shop.note")) == [*range(50), 1000]
     assert theirs.done() == [*range(50), 1000]
     worker.terminate()
-    worker.wait(30)
+    worker.wait(60)
     assert [one.state for one in heartbeats.app_workers(redis, utcnow())] == ["offline"]
     told = b"".join(fields[b"e"] for _, fields in redis.xrange(STREAM)).decode()
     assert [secret for secret in SECRETS if secret in told] == []

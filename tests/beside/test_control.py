@@ -89,7 +89,9 @@ def test_a_worker_is_changed_over_its_own_broker(
     assert (paused["queues"], paused["note"], paused["paused_by"] is not None) == ([], "deploy", True)
     theirs.send(1, 0)
     assert own_redis.client.llen("celery") == 1
-    assert api.post(f"{WORKER}/resume").json["queues"] == ["celery", "mail"]
+    assert api.post(f"{WORKER}/queues", json={"add": ["late"]}).json["queues"] == ["late"]
+    assert api.post(f"{WORKER}/pause").json["queues"] == []
+    assert api.post(f"{WORKER}/resume").json["queues"] == ["celery", "late", "mail"]
     wait_until(lambda: theirs.done() == [1], 30)
 
     limits = {"rate_limit": "5/s", "time_limit": 60}
@@ -103,6 +105,9 @@ def test_a_worker_is_changed_over_its_own_broker(
     assert (sent.status_code, sent.json["errors"]) == (422, {"number": ["3 is odd."]})
     assert api.post("/runs", json={"task_name": "shop.pair", "args": [4]}).status_code == 202
 
+    asked = browser.get(f"{WORKER}/shutdown").text
+    assert "Shut shop@here down?" in asked
+    assert "It runs nothing now" in asked
     assert api.post(f"{WORKER}/shutdown").status_code == 200
     assert theirs.process.wait(120) == 0
     silent = api.post(f"{WORKER}/pool", json={"size": 2})

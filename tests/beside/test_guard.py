@@ -123,7 +123,7 @@ def test_one_who_comes_later_is_named_and_keeps_what_he_took(
     worker = theirs.worker("-c", "1")
     wait_until(lambda: heartbeats.strangers(broker.client(), utcnow()) == ["shop@here"], 60)
     os.killpg(worker.pid, signal.SIGTERM)
-    worker.wait(30)
+    worker.wait(60)
     client = broker.client()
     later = utcnow() + timedelta(seconds=31)
     assert heartbeats.strangers(client, later) == []

@@ -37,7 +37,7 @@ def beside(
     def make(**options: Any) -> tuple[Any, Any]:
         url = their_redis.url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
         ours = celeriac_on(own_redis.url, BROKERS=f"shop={url}&global_keyprefix=p:")
-        ours.processes.constants |= {"app.brokers.deaths.DEAD_SECONDS": 6.0}
+        ours.processes.constants |= {"app.brokers.deaths.DEAD_SECONDS": 8.0}
         ours.processes.recorder()
         brokers.allow("shop", "ann", utcnow())
         told = {"SHOP_PREFIX": "p:", "CELERIAC_AGENT_URL": own_redis.url, **MANAGED}
@@ -116,7 +116,7 @@ def test_what_a_killed_worker_had_is_given_out_again(beside: Make, agent: Path) 
     for number in (3, 4):
         theirs.send(number, 0)
     os.killpg(worker.pid, signal.SIGKILL)
-    worker.wait(10)
+    worker.wait(60)
     theirs.go_on("killed")
     wait_until(lambda: line() in ([1, 2, 3, 4], [2, 1, 3, 4]), 60)
     wait_until(lambda: [state(run_id) for run_id in first.values()] == [states.PENDING] * 2, 60)

@@ -146,7 +146,7 @@ def project(tmp_path: Path, python: Path, redis_server: str) -> Iterator[Callabl
     yield start
     for worker in workers:
         os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait(10)
+        worker.wait(60)
 
 
 @pytest.fixture

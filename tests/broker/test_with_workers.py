@@ -242,7 +242,7 @@ def test_a_worker_that_shuts_down_leaves_the_rest_in_line(
     first = worker("-P", *pool)
     until(lambda: len(executed()) >= 10, 60)
     first.send_signal(signal.SIGTERM)
-    first.wait(30)
+    first.wait(60)
     begun = executed()
     assert broker.unacked() == {}
     assert sorted([*begun, *order()]) == ids

@@ -91,7 +91,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., int]]:
     yield make
     for one in running:
         one.kill()
-        one.wait(10)
+        one.wait(60)
 
 
 def test_behind_a_sentinel(app: Flask, start: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:

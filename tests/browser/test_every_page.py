@@ -4,6 +4,7 @@ Each page is loaded once. What opens on it is found on the page, so that a new q
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -19,6 +20,14 @@ Visit = Callable[..., Page]
 AXE = (Path(__file__).parent / "vendor" / "axe-4.10.3.min.js").read_text()
 SCREENS = ((1440, "light"), (380, "dark"))
 WIDTHS = (1440, 768, 380, 320)
+LIVE = (".part", ".table", ".cards", ".line")  # a page that has just been loaded shows it
+NO_PAGES = {
+    *("accounts.ask_provider", "accounts.take_answer", "runs.compare_with_previous", "views.show"),  # lead on
+    *("audit.export", "files.content", "run_export.file", "run_log.text"),  # downloads
+    *("health.healthz", "health.livez", "health.metrics_page", "health.readyz"),  # for machines
+    *("runs.ends", "schedules.parameters", "tasks.form_alone", "tasks.numbers"),  # parts of pages
+    "brokers.ask_shutdown",  # as `workers.ask_shutdown`, of a worker that answers
+}
 # What is too wide, and labels of a time line or below a chart that overlap or are cut off.
 FITS = """() => {
   const found = [];
@@ -73,38 +82,44 @@ LEAVE_OUT = """() => {
   for (const one of document.querySelectorAll("select")) one.length = Math.min(one.length, 5);
 }"""
 
-# Marks what opens a menu or a dialog, one of each kind: the menu of a run goes by its phase.
-OPENERS = """([scope, known]) => {
+# What opens a menu or a dialog, by its kind, one of each: the menu of a run goes by its phase.
+OPENERS = """const seen = (one) => one.checkVisibility() || one.dataset.opens;
+const openers = (scope) => {
   const names = /row-[a-z0-9-]+|[0-9a-f-]{30,}|\\d+/g;
   const shape = (text) => (text ?? "").replace(/[?].*/, "").replace(names, "*");
   const found = new Map();
-  const openers = "[popovertarget], .row-more, [data-opens], [hx-target='#dialog']:not(form), [data-ask]";
-  for (const one of document.querySelector(scope).querySelectorAll(openers)) {
-    if (one.disabled || one.closest("dialog") || !(one.checkVisibility() || one.dataset.opens)) continue;
+  const all = "[popovertarget], .row-more, [data-opens], [hx-target='#dialog']:not(form), [data-ask]";
+  for (const one of document.querySelector(scope).querySelectorAll(all)) {
+    if (one.disabled || one.closest("dialog")) continue;
     const { opens, menu, ask, action } = one.dataset;
     const state = menu && one.closest("tr").querySelector(".badge").className;
     if (state && !/waiting|running|succeeded/.test(state)) continue;
     const address = one.getAttribute("hx-get") ?? one.getAttribute("hx-post") ?? ask;
     const kind = [opens, state, shape(address), action, shape(one.getAttribute("popovertarget")), one.value];
     const key = kind.filter(Boolean).join(" ") || one.className;
-    if (known.includes(key) || found.has(key)) continue;
-    one.dataset.opener = key;
-    found.set(key);
+    if (!found.has(key) || (seen(one) && !seen(found.get(key)))) found.set(key, one);
   }
-  return [...found.keys()];
-}"""
+  return found;
+};"""
+KINDS = f"""(scope) => {{
+  {OPENERS}
+  return [...openers(scope)].filter(([, one]) => seen(one)).map(([key]) => key);
+}}"""
 
 # Presses what opens something and returns a selector of what stands open then.
-OPEN = """async (key) => {
-  document.querySelector(`[data-opener="${CSS.escape(key)}"]`).click();
-  for (let tries = 0; tries < 1000; tries += 1) {
+OPEN = f"""async ([scope, key]) => {{
+  {OPENERS}
+  const opener = openers(scope).get(key);
+  if (!opener) throw new Error(`is gone: ${{key}}`);
+  opener.click();
+  for (let tries = 0; tries < 1000; tries += 1) {{
     const open = document.querySelector("dialog[open]") ?? document.querySelector(":popover-open");
     const waits = open?.id === "palette" && !open.querySelector("[role=option]");
-    if (open?.innerText.trim() && !waits) return `#${open.id}`;
+    if (open?.innerText.trim() && !waits) return `#${{open.id}}`;
     await new Promise((done) => setTimeout(done, 10));
-  }
-  throw new Error(`nothing opened: ${key}`);
-}"""
+  }}
+  throw new Error(`nothing opened: ${{key}}`);
+}}"""
 CLOSE = """() => {
   for (const one of document.querySelectorAll(":popover-open")) one.hidePopover();
   for (const one of document.querySelectorAll("dialog[open]")) one.close();
@@ -117,6 +132,8 @@ class Walk:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.wrong: list[str] = []
+        self.asked: set[str] = set()
+        page.on("request", lambda request: self.asked.add(urlsplit(request.url).path))
         self.opened: dict[str, set[str]] = {theme: set() for _width, theme in SCREENS}
 
     def visit(self, path: str) -> None:
@@ -149,9 +166,11 @@ class Walk:
 
     def open(self, where: str, scope: str, known: set[str]) -> None:
         """Look at what opens within a part of the page, and at what opens within that."""
-        for key in self.page.evaluate(OPENERS, [scope, sorted(known)]):
+        for key in self.page.evaluate(KINDS, scope):
+            if key in known:
+                continue
             known.add(key)
-            opened = self.page.evaluate(OPEN, key)
+            opened = self.page.evaluate(OPEN, [scope, key])
             self.check(f"{where} {key}", opened)
             if opened != "#dialog":
                 self.open(where, opened, known)
@@ -159,6 +178,15 @@ class Walk:
 
     def check(self, where: str, scope: str) -> None:
         self.wrong += [f"{where}: {one}" for one in self.page.evaluate(CHECK, scope)]
+
+
+def not_asked(app: Flask, paths: set[str]) -> set[str]:
+    """The endpoints of pages and of what opens on them that none of the paths leads to."""
+    routes = app.url_map.bind("localhost")
+    asked = {routes.match(path)[0] for path in paths if routes.test(path)}
+    rules = [rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/api/")]
+    served = {rule.endpoint for rule in rules if "GET" in (rule.methods or set())}
+    return {endpoint for endpoint in served - asked if not endpoint.endswith(LIVE)} - NO_PAGES
 
 
 @pytest.fixture
@@ -191,3 +219,4 @@ def test_every_page_menu_and_dialog(app: Flask, visit: Visit, paths: Callable[[]
     page.wait_for_url("**/login/code*")
     walk.visit("/login/code")
     assert walk.wrong == []
+    assert not_asked(app, walk.asked) == set()

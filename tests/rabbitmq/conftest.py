@@ -64,13 +64,13 @@ class Server:
         """As when the power fails."""
         if self._node is not None:
             os.killpg(self._node.pid, signal.SIGKILL)
-            self._node.wait(10)
+            self._node.wait(60)
             self._node = None
 
     def close(self) -> None:
         self.kill()
         self._mapper.kill()
-        self._mapper.wait(10)
+        self._mapper.wait(60)
 
     def _run(self, *command: str) -> subprocess.Popen[bytes]:
         with (self.folder / "output").open("ab") as output:

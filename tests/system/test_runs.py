@@ -171,6 +171,6 @@ def test_a_cold_shutdown_gives_running_work_back(
     run_id = submit("sleep", seconds=60)
     eventually(lambda: queries.get(run_id).state == states.STARTED)
     worker.send_signal(signal.SIGQUIT)
-    worker.wait(30)
+    worker.wait(60)
     assert broker.depth("default") == 1
     assert not queries.get(run_id).is_finished

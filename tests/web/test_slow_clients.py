@@ -92,7 +92,7 @@ def gunicorn(
     _wait_for(port)
     yield port, process
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert "Traceback" not in (folder / "log").read_text()
 
 

@@ -57,7 +57,7 @@ def test_a_prefork_worker_does_what_it_is_told_and_says_so(
     assert leaving["stopping"] is True
     assert [one["id"] for one in leaving["running"]] == [long]
     assert leaving["running"][0]["task_name"] == "sample_tasks.sleep"
-    process.wait(20)
+    process.wait(60)
     assert admin.get(W1).json["state"] == "offline"
     assert not broker.unacked()  # it finished what it had
     assert admin.post(f"{W1}/shutdown").json["code"] == "offline"

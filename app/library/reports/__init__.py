@@ -39,7 +39,7 @@ def sales_report(
     Charts, and Data. A row that cannot be read stops the report and is named with its column; no workbook
     is written then, and an older one stays as it is.
     """
-    from app.library.reports.sales import Selection, add_up, by_revenue, money, open_sales
+    from app.library.reports.sales import Selection, add_up, figures, open_sales
     from app.library.reports.workbook import write_report
 
     if since and until and since > until:
@@ -51,16 +51,4 @@ def sales_report(
     totals = add_up(sales())
     with replacing(target) as draft:
         write_report(draft, path.name, totals, sales(), self.progress)
-    regions, products = by_revenue(totals.by_region), by_revenue(totals.by_product)
-    return {
-        "output": str(target),
-        "sales": totals.total.sales,
-        "pieces": totals.total.quantity,
-        "revenue": money(totals.total.revenue),
-        "currency": totals.currency,
-        "first_day": totals.first.isoformat(),
-        "last_day": totals.last.isoformat(),
-        "revenue_by_month": {month: money(total.revenue) for month, total in totals.by_month.items()},
-        "revenue_by_region": {region: money(total.revenue) for region, total in regions.items()},
-        "best_products": {product: money(products[product].revenue) for product in list(products)[:10]},
-    }
+    return {"output": str(target)} | figures(totals)

@@ -166,3 +166,19 @@ def by_revenue(groups: dict[str, Total]) -> dict[str, Total]:
 def money(amount: Decimal) -> float:
     """An amount rounded to cents, as a JSON number."""
     return float(amount.quantize(CENT))
+
+
+def figures(totals: Totals) -> dict[str, Any]:
+    """What the run of a report keeps of its totals, as JSON: regions and the ten best products by revenue."""
+    regions, products = by_revenue(totals.by_region), by_revenue(totals.by_product)
+    return {
+        "sales": totals.total.sales,
+        "pieces": totals.total.quantity,
+        "revenue": money(totals.total.revenue),
+        "currency": totals.currency,
+        "first_day": totals.first.isoformat(),
+        "last_day": totals.last.isoformat(),
+        "revenue_by_month": {month: money(total.revenue) for month, total in totals.by_month.items()},
+        "revenue_by_region": {region: money(total.revenue) for region, total in regions.items()},
+        "best_products": {product: money(products[product].revenue) for product in list(products)[:10]},
+    }

@@ -66,14 +66,11 @@ def http_request(
     """
     from app.library.web import fetch
 
-    sent_headers = dict(headers or {})
-    if body and "content-type" not in {name.lower() for name in sent_headers}:
-        sent_headers["Content-Type"] = content_type
     try:
         answer = fetch.fetch(
             method,
             url,
-            headers=sent_headers,
+            headers=_headers(headers or {}, content_type if body else None),
             body=body.encode() if body else None,
             timeout_seconds=timeout_seconds,
             follow_redirects=follow_redirects,
@@ -135,6 +132,13 @@ def crawl_page(
         "page_cut": answer.cut,
         "elapsed_seconds": answer.elapsed_seconds,
     }
+
+
+def _headers(headers: dict[str, str], content_type: str | None) -> dict[str, str]:
+    """The headers to send, with the content type unless they name one."""
+    if content_type is None or "content-type" in {name.lower() for name in headers}:
+        return headers
+    return {**headers, "Content-Type": content_type}
 
 
 def _retry(task: CeleriacTask, error: Any, retries: int) -> Exception:

@@ -27,15 +27,12 @@ from app.workers.limits import NAMES as LIMITS
 @requires("administer")
 def worker(name: str, hostname: str) -> str:
     """What can be changed about one worker; asks it, which takes up to a second."""
-    place, known, silence = brokers.find(name), None, ""
+    shown: dict[str, Any] = {"place": brokers.find(name), "hostname": hostname, "worker": None, "silence": ""}
     try:
-        known = control.look(name, hostname, viewer.now())
+        shown["worker"] = control.look(name, hostname, viewer.now())
     except Conflict as error:
-        silence = error.detail
-    links = above(name)
-    return question(
-        "brokers/_worker.html", hostname, links, place=place, worker=known, hostname=hostname, silence=silence
-    )
+        shown["silence"] = error.detail
+    return question("brokers/_worker.html", hostname, above(name), **shown)
 
 
 @bp.post("/<name>/workers/<hostname>/pool")
@@ -77,11 +74,21 @@ def resume_worker(name: str, hostname: str) -> Response:
     return _back(name)
 
 
+@bp.get("/<name>/workers/<hostname>/shutdown")
+@requires("administer")
+def ask_shutdown(name: str, hostname: str) -> str:
+    worker = control.look(name, hostname, viewer.now())
+    back = url_for(".show", name=name)
+    address = url_for(".shut_worker_down", name=name, hostname=hostname)
+    shown = {"worker": worker, "place": brokers.find(name), "address": address, "back": back}
+    return question("workers/_shutdown.html", _("Shut down"), above(name), **shown)
+
+
 @bp.post("/<name>/workers/<hostname>/shutdown")
 @requires("administer")
 def shut_worker_down(name: str, hostname: str) -> Response:
     left = control.shutdown(name, hostname, viewer.now())
-    names = ", ".join(task for _id, task in left.running)
+    names = ", ".join(run["task"] for run in left.running)
     words = _("It finishes %(tasks)s first.", tasks=names) if names else _("It had nothing to finish.")
     toast(_("%(name)s was told to leave", name=hostname), words)
     return _back(name)
