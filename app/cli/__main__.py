@@ -6,6 +6,11 @@ from pathlib import Path
 
 gc.disable()  # what is imported stays; wsgi.py lets the collector work when all is there
 
+from app.cli import at_work  # noqa: E402
+
+if __name__ == "__main__" and at_work.say(sys.argv[1:]):
+    sys.exit()
+
 from flask.cli import FlaskGroup  # noqa: E402
 
 from app.config import PROJECT_DIR  # noqa: E402

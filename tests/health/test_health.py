@@ -1,10 +1,14 @@
 """The probes, `doctor` and the metrics, with everything up and with parts away."""
 
 import json
+import re
 import socket
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from sqlalchemy import event
 
 from app import broker, create_app
 from app.broker import aside, starts
+from app.cli import at_work
 from app.config import Settings
 from app.extensions import db, transaction
 from app.health import kept
@@ -276,8 +281,33 @@ def test_the_process_of_this_machine_by_exit_code(
     say(key, here, **worker_entry(here))
     code, words = ask()
     assert (code, words.startswith(f"ok    {part}  {here}")) == (0, True)
+    assert quickly(app, part) == re.sub(r"[\d.]+ s ago", "", words)  # the same without the app
+    say(key, here, failing={"alerts": "why"}, **worker_entry(here))
+    assert quickly(app, part) == ""  # that is for the whole command to judge
     say(key, here, 90, **worker_entry(here, 90))
     assert ask()[0] == 1
+    assert quickly(app, part) == ""
+    redis.hset(key, here, "[]")
+    assert quickly(app, part) == ""
+
+
+def quickly(app: Flask, part: str) -> str:
+    """What `health --part` says without the app, save the seconds; empty where it leaves that to the app."""
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(StringIO()) as said:
+        patched.setenv("CELERIAC_REDIS_URL", app.config["SETTINGS"].redis)
+        assert at_work.say(["health", "--part", part]) == bool(said.getvalue())
+    return re.sub(r"[\d.]+ s ago", "", said.getvalue())
+
+
+def test_without_redis_the_quick_answer_is_for_the_whole_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for address in ("", "redis://127.0.0.1:1/0", "redis//x"):
+        monkeypatch.setenv("CELERIAC_REDIS_URL", address)
+        monkeypatch.setenv("CELERIAC_DATA_DIR", str(tmp_path))
+        assert not at_work.say(["health", "--part", "beat"])
+    assert not at_work.say(["health"])
+    assert not at_work.say(["health", "--part", "moon"])
 
 
 def test_the_whole_by_exit_code(app: Flask, say: Callable[..., None], worker_online: None) -> None:
