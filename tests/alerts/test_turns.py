@@ -11,7 +11,7 @@ from sqlalchemy import insert, text
 from app.alerts import delivery, quiet, rules, turns
 from app.alerts.models import AlertMessage, AlertState
 from app.extensions import db, transaction
-from app.runs import Run
+from app.runs import Run, endings
 from app.runs.failures import acts, inbox
 from app.runs.failures.inbox import FailureFilter
 from app.schedules import Definition
@@ -188,6 +188,28 @@ def test_a_storm_of_failures_is_one_message_a_window(team: Any) -> None:
     assert arrived[0]["firing_count"] == arrived[1]["firing_count"] == 50
     assert len(arrived[0]["firing"]) == turns.ITEMS_MOST
     assert "and 30 more" in arrived[0]["text"]
+
+
+def test_a_storm_hides_no_other_failure(team: Any) -> None:
+    """More failures of one task come in between two looks than are read: those of others are told of."""
+    team.rule("run_failed", task_name="shop.rare", name="narrow")
+    team.rule("run_failed", name="all")
+    team.rule("new_failure", name="new")
+    before = team.run("shop.rare", queue="slow")
+    at = team.now + timedelta(seconds=1)
+    run = {"task_name": "shop.pay", "state": "FAILURE", "error": "KeyError: 1"}
+    rows = [
+        run | {"id": f"storm-{number}", "created_at": at, "updated_at": at, "ended_at": at}
+        for number in range(2001)
+    ]
+    with transaction() as session:
+        session.connection().execute(insert(Run), rows)
+        endings.note_these([row["id"] for row in rows])
+    told = {body["rule"]: {one["subject"]: one for one in body["firing"]} for body in team.look(2)}
+    assert told["narrow"].keys() == {"shop.rare"}
+    assert told["narrow"]["shop.rare"]["url"].endswith(f"/runs/{before}")
+    assert told["all"].keys() == {"shop.rare", "shop.pay"}
+    assert len(told["new"]) == 2
 
 
 def test_silence_keeps_still_and_then_tells_what_still_fires(team: Any) -> None:

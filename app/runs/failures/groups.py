@@ -95,15 +95,29 @@ class _Gathered:
     ids: list[str] = field(default_factory=list)
 
 
-def latest_failures(since: datetime | None, limit: int = READ_AT_MOST) -> list[Failure]:
-    """The newest failures, back to a time: what a look at them costs does not grow with the history."""
+def latest_failures(since: datetime, limit: int = READ_AT_MOST) -> list[Failure]:
+    """The newest failures, back to a time: what a look at them costs does not grow with the history.
+
+    Where there are more, the newest of each kind is there nonetheless: many failures hide no other.
+    """
     failed = RunFilter(state=states.FAILED, since=since)
     columns = [Run.task_name, Run.queue, Run.schedule_id, Run.error]
     rows = filters.candidates(failed, filters.of_states(states.FAILED), limit, None, columns)
     start = func.coalesce(func.substr(rows.c.error, 1, ERROR_MAX), "")
     query = select(rows.c.id, rows.c.at, rows.c.task_name, rows.c.queue, rows.c.schedule_id, start)
-    read = db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc()))
-    return [Failure(*row) for row in read]
+    read = [Failure(*row) for row in db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc()))]
+    return read + _of_other_kinds({one.key for one in read}, since) if len(read) >= limit else read
+
+
+def _of_other_kinds(read: Collection[Key], since: datetime) -> list[Failure]:
+    """The newest failure of each kind that was not read, back to a time."""
+    at, key = FailureKind.last_at, (FailureKind.task_name, FailureKind.kind)
+    start = func.coalesce(func.substr(Run.error, 1, ERROR_MAX), "")
+    query = select(Run.id, at, Run.task_name, Run.queue, Run.schedule_id, start)
+    query = query.join(FailureKind, FailureKind.last_run_id == Run.id).where(
+        at >= since, tuple_(*key).not_in(read)
+    )
+    return [Failure(*row) for row in db.session.execute(query.order_by(at.desc()).limit(READ_AT_MOST))]
 
 
 def closed_kinds(now: datetime, since: datetime | None = None) -> set[Key]:
