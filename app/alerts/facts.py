@@ -20,7 +20,7 @@ from app.runs.failures.models import Key
 CLOSED_READ = timedelta(days=7)
 LOOKED_BACK = timedelta(minutes=10)  # a recorder that is behind by less loses no failure
 FIRES_READ = 500
-UNENDED_READ, OTHERS_READ = 20, 200  # of one task: runs that have not ended, those of other queues
+UNENDED_READ, OTHERS_READ = 20, 200  # usual: runs of a task that have not ended, those of other queues
 DELIVERY = "alerts.deliver"  # the task that delivers: its own failures tell nobody anything
 
 
@@ -95,13 +95,13 @@ class Facts:
     def last_ends(
         self, task_name: str, queue: str | None, schedule_id: int | None, number: int = 10
     ) -> list[tuple[str, datetime]]:
-        """How the newest runs of a task ended, the newest first: so many of them, if not too many others lie
-        between. Failures of kinds that are resolved or ignored are left out.
+        """How the newest runs of a task that have ended did so, the newest first: so many of them, or more.
+        Failures of kinds that are resolved or ignored are left out.
         """
         key = (task_name, queue, schedule_id)
         others = UNENDED_READ if queue is None and schedule_id is None else OTHERS_READ
         if (*key, number) not in self._ends:
-            self._ends[*key, number] = runs.last_ends(*key, number + others, self.closed)
+            self._ends[*key, number] = runs.last_ends(*key, number, others, self.closed)
         return self._ends[*key, number]
 
     def unfired(self, state: str) -> list[Unfired]:

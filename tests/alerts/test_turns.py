@@ -97,6 +97,25 @@ def test_failures_in_a_row(team: Any) -> None:
     assert [one["status"] for one in team.look(60)] == ["recovered"]
 
 
+def test_a_long_queue_hides_neither_failures_in_a_row_nor_recovery(team: Any) -> None:
+    team.rule("failures_in_row", number=2, window_seconds=30)
+    team.run()
+    team.run()
+
+    def queue_up(number: int) -> None:
+        run = {"task_name": "shop.pay", "state": "PENDING", "created_at": team.now, "updated_at": team.now}
+        with transaction() as session:
+            rows = [run | {"id": f"{team.now:%M%S}-{n}"} for n in range(number)]
+            session.connection().execute(insert(Run), rows)
+
+    queue_up(300)
+    assert [body["status"] for body in team.look(10)] == ["firing"]
+    team.run(state="SUCCESS")
+    team.now += timedelta(seconds=1)
+    queue_up(50)
+    assert [body["status"] for body in team.look(60)] == ["recovered"]
+
+
 def test_a_new_kind_of_failure_and_one_that_came_back(team: Any) -> None:
     team.run(error="KeyError: 1")
     team.now += timedelta(minutes=30)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Select, Subquery, func, select, tuple_
 
 from app.extensions import db
 from app.runs import filters, making_good, states
@@ -17,6 +17,9 @@ from app.runs.models import Run
 
 READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
+BACKLOG_AT_MOST = 20_000  # newer runs of a task that wait; beyond it is not known how it works
+
+_START = func.coalesce(func.substr(Run.error, 1, ERROR_MAX), "").label("start")
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,7 @@ def latest_failures(since: datetime, limit: int = READ_AT_MOST) -> list[Failure]
 def _of_other_kinds(read: Collection[Key], since: datetime) -> list[Failure]:
     """The newest failure of each kind that was not read, back to a time."""
     at, key = FailureKind.last_at, (FailureKind.task_name, FailureKind.kind)
-    start = func.coalesce(func.substr(Run.error, 1, ERROR_MAX), "")
-    query = select(Run.id, at, Run.task_name, Run.queue, Run.schedule_id, start)
+    query = select(Run.id, at, Run.task_name, Run.queue, Run.schedule_id, _START)
     query = query.join(FailureKind, FailureKind.last_run_id == Run.id).where(
         at >= since, tuple_(*key).not_in(read)
     )
@@ -133,16 +135,32 @@ def last_ends(
     queue: str | None,
     schedule_id: int | None,
     number: int,
+    others: int,
     closed: Collection[Key] = (),
 ) -> list[tuple[str, datetime]]:
-    """State and end of the runs of a task that say whether it works, newest first; `number` are looked at.
+    """State and end of the runs of a task that say whether it works, newest first: so many, or more.
 
-    Failures of the `closed` kinds say nothing.
+    `others` runs may lie between that say nothing: they wait, or are of another queue, or failures of the
+    `closed` kinds. Where there are more of them it is looked further, through a whole backlog if need be.
     """
-    start = func.coalesce(func.substr(Run.error, 1, ERROR_MAX), "").label("start")
-    newest = select(Run.state, Run.queue, Run.schedule_id, Run.ended_at, Run.created_at, Run.id, start)
-    newest = newest.where(Run.task_name == task_name)
-    rows = newest.order_by(Run.created_at.desc(), Run.id.desc()).limit(number).subquery()
+    looked_at = number + others
+    while True:
+        newest = select(Run.state, Run.queue, Run.schedule_id, Run.ended_at, Run.created_at, Run.id, _START)
+        newest = newest.where(Run.task_name == task_name)
+        rows = newest.order_by(Run.created_at.desc(), Run.id.desc()).limit(looked_at).subquery()
+        ends = [
+            (state, at)
+            for state, at, error in db.session.execute(_ended(rows, queue, schedule_id))
+            if state == states.SUCCESS or (task_name, kind_of(error)) not in closed
+        ]
+        if len(ends) >= number or looked_at >= BACKLOG_AT_MOST:
+            return ends
+        if (db.session.scalar(select(func.count()).select_from(rows)) or 0) < looked_at:  # that was all
+            return ends
+        looked_at = min(looked_at * 8, BACKLOG_AT_MOST)
+
+
+def _ended(rows: Subquery, queue: str | None, schedule_id: int | None) -> Select[Any]:
     ended_at = func.coalesce(rows.c.ended_at, rows.c.created_at, type_=Run.created_at.type)
     query = select(rows.c.state, ended_at, rows.c.start)
     query = query.where(rows.c.state.in_((states.SUCCESS, *states.FAILED)))
@@ -150,12 +168,7 @@ def last_ends(
         query = query.where(rows.c.queue == queue)
     if schedule_id is not None:
         query = query.where(rows.c.schedule_id == schedule_id)
-    read = db.session.execute(query.order_by(rows.c.created_at.desc(), rows.c.id.desc()))
-    return [
-        (state, at)
-        for state, at, error in read
-        if state == states.SUCCESS or (task_name, kind_of(error)) not in closed
-    ]
+    return query.order_by(rows.c.created_at.desc(), rows.c.id.desc())
 
 
 def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) -> Failures:
