@@ -105,7 +105,12 @@ def line(kind: str, facts: Mapping[str, Any]) -> str:
     error = str(facts.get("error") or "").partition("\n")[0][:ERROR_MAX]
     if kind == "run_failed":
         if facts.get("more"):
-            sentence = _("%(name)s: over %(n)s runs failed in 10 minutes", name=name, n=count)
+            sentence = ngettext(
+                "%(name)s: at least %(num)s run failed in 10 minutes",
+                "%(name)s: at least %(num)s runs failed in 10 minutes",
+                count,
+                name=name,
+            )
         else:
             sentence = ngettext(
                 "%(name)s: %(num)s run failed", "%(name)s: %(num)s runs failed", count, name=name

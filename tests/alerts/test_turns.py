@@ -227,6 +227,8 @@ def test_a_storm_hides_no_other_failure(team: Any) -> None:
     told = {body["rule"]: {one["subject"]: one for one in body["firing"]} for body in team.look(2)}
     assert told["narrow"].keys() == {"shop.rare"}
     assert told["narrow"]["shop.rare"]["url"].endswith(f"/runs/{before}")
+    assert "at least 1 run failed" in told["narrow"]["shop.rare"]["text"]
+    assert "at least 2000 runs failed" in told["all"]["shop.pay"]["text"]
     assert told["all"].keys() == {"shop.rare", "shop.pay"}
     assert len(told["new"]) == 2
 
