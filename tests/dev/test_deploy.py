@@ -1,9 +1,11 @@
 """What deploy/ holds: units for systemd, an image and a compose file. Its script is tried in tests/docs."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+from configparser import ConfigParser
 from pathlib import Path
 
 import jsonschema_rs
@@ -90,9 +92,23 @@ def test_what_the_image_copies_is_there() -> None:
     assert text.index("USER 10001") < text.index("ENTRYPOINT")  # never as root
 
 
+def test_what_supervisor_restarts_has_the_settings_of_now(tmp_path: Path) -> None:
+    """supervisord keeps the environment in which it was started; the file may have changed since."""
+    supervised = ConfigParser(interpolation=None)
+    supervised.read(DEPLOY / "supervisord.conf")
+    commands = {name: supervised[f"program:{name}"]["command"] for name in PROCESSES}
+    assert commands == {name: f"%(ENV_CELERIAC_PROCESSES)s run {name}" for name in PROCESSES}
+    changed = tmp_path / "celeriac.env"
+    changed.write_text("CELERIAC_CONCURRENCY=0\n")
+    then = os.environ | {"CELERIAC_ENV": str(changed), "CELERIAC_CONCURRENCY": "2"}
+    command = [DEPLOY / "processes", "run", "web"]
+    done = subprocess.run(command, env=then, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "CELERIAC_CONCURRENCY=0" in done.stderr) == (1, True), done.stderr
+
+
 def test_every_setting_of_the_files_exists() -> None:
     known = {f"CELERIAC_{name.upper()}" for name in Settings.model_fields} | {"CELERIAC_PYTHON"}
-    own = {"CELERIAC_ENV", "CELERIAC_RUN", "CELERIAC_BIN"}  # of deploy/processes itself
+    own = {"CELERIAC_ENV", "CELERIAC_RUN", "CELERIAC_PROCESSES"}  # of deploy/processes itself
     for path in (file for file in DEPLOY.rglob("*") if file.is_file()):
         used = set(re.findall(r"CELERIAC_[A-Z_]+", path.read_text()))
         assert used - known - own == set(), path
