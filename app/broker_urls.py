@@ -14,6 +14,12 @@ OPTIONS: dict[str, Any] = {
     "unacked_index_key": str,
     "master_name": str,
 }
+# Kombu's own transports, also where these names stand for ours.
+KOMBUS_OWN = {
+    "redis": "kombu.transport.redis:Transport",
+    "rediss": "kombu.transport.redis:Transport",
+    "sentinel": "kombu.transport.redis:SentinelTransport",
+}
 _OF_THE_URL = ("virtual_host", "heartbeat", "login_method")
 
 

@@ -22,6 +22,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from app import embedded_redis, setting_values
 from app.kept_secret import kept_secret
 from app.sign_in_settings import SignInSettings
+from celeriac_agent import redis_urls
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIGRATIONS = PROJECT_DIR / "app" / "migrations"
@@ -72,7 +73,8 @@ class Settings(SignInSettings):
         None, description="sqlite:///FILE or postgresql://…; unset: SQLite in the data folder."
     )
     redis_url: Annotated[str | None, AfterValidator(setting_values.redis_url)] = Field(
-        None, description="redis://, rediss:// or unix://; unset: the embedded Redis that bin/dev starts."
+        None,
+        description="redis://, rediss://, unix:// or sentinel://; unset: the embedded Redis of bin/dev.",
     )
     broker_url: Annotated[str | None, AfterValidator(setting_values.broker_url)] = Field(
         None,
@@ -242,8 +244,18 @@ class Settings(SignInSettings):
 
     @property
     def celery_redis_url(self) -> str:
-        """The Redis in kombu's spelling (`redis+socket://` for a Unix socket)."""
+        """The Redis in kombu's spelling; for Sentinels with `celery_redis_options`."""
+        if redis_urls.is_sentinel(self.redis):
+            return redis_urls.sentinels(self.redis).kombu_url
+        if self.redis.startswith("rediss://") and "ssl_cert_reqs=" not in self.redis:
+            # redis-py's default, which Celery does not know
+            return f"{self.redis}{'&' if '?' in self.redis else '?'}ssl_cert_reqs=required"
         return self.redis.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+
+    @property
+    def celery_redis_options(self) -> dict[str, Any]:
+        """What kombu and Celery are told of the Redis beside its URL."""
+        return redis_urls.sentinels(self.redis).kombu_options if redis_urls.is_sentinel(self.redis) else {}
 
 
 def load_settings(**overrides: Any) -> Settings:

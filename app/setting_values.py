@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from zoneinfo import available_timezones
 
 from kombu.utils.url import parse_url
-from redis import ConnectionPool
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app import broker_urls, queue_names
+from celeriac_agent import redis_urls
 
 API_RATE_LIMIT = "6000/minute"
 SCHEDULERS = ("django-celery-beat", "sqlalchemy-celery-beat", "redbeat")
@@ -46,17 +46,20 @@ def readable(value: str) -> str:
 
 
 def redis_url(value: str | None) -> str | None:
-    if value and not value.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("allowed: redis://…, rediss://… or unix://…")
+    if value and not value.startswith(("redis://", "rediss://", "unix://", redis_urls.SENTINEL)):
+        raise ValueError(f"allowed: {redis_urls.ALLOWED}")
     if not value:
         return None
+    if redis_urls.is_sentinel(value):
+        redis_urls.check(";".join(map(readable, value.split(";"))))
+        return value
     parts = urlsplit(readable(value))
     is_number = parts.scheme == "unix" or re.fullmatch(r"/?|/[0-9]{1,9}/?", parts.path)
     try:
         if not is_number:
             raise ValueError(parts.path)
         parse_url(value)  # kombu's
-        ConnectionPool.from_url(value).make_connection()  # nothing is connected yet
+        redis_urls.check(value)
     except (ValueError, TypeError):  # what the client cannot read, or does not know
         raise ValueError(
             "allowed: redis://USER:PASSWORD@HOST:PORT/NUMBER, unix://PATH?db=NUMBER, with options of redis-py"

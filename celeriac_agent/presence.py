@@ -16,7 +16,7 @@ import redis
 from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
-from celeriac_agent import checks, masking, schedules, tasks
+from celeriac_agent import checks, masking, redis_urls, schedules, tasks
 from celeriac_agent.code import code_version
 from celeriac_agent.stream import CONNECT_SECONDS, to_json
 from celeriac_agent.worker import pool_name
@@ -115,7 +115,7 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
         """By the clock of Redis; while that is away nothing is told, which the stream logs."""
         try:
             if self._client is None:
-                self._client = redis.Redis.from_url(
+                self._client = redis_urls.client(
                     _home[0], socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS
                 )
             if self._behind is None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import redis
+from celeriac_agent import redis_urls
 
 OWN_APP = "celeriac"
 APP_MAX = 100
@@ -38,9 +38,9 @@ def read(environment: Mapping[str, str]) -> "Settings | None":
     if switch == "off" or not url:
         return None
     try:
-        redis.Redis.from_url(url).close()  # it connects only when asked
+        redis_urls.check(url)
     except ValueError as error:
-        raise WrongSetting("CELERIAC_AGENT_URL: allowed: redis://…, rediss:// or unix://…") from error
+        raise WrongSetting(f"CELERIAC_AGENT_URL: {error}") from error
     names = environment.get("CELERIAC_AGENT_MASK", "").split(",")
     app = environment.get("CELERIAC_AGENT_APP", "").strip()
     return Settings(

@@ -14,6 +14,8 @@ from typing import Any
 
 import redis
 
+from celeriac_agent import redis_urls
+
 STREAM = "celeriac:events"
 VERSION = 1  # of the events; an event without one is of the first
 BACKLOG_MAX = 20_000
@@ -47,7 +49,7 @@ class EventStream:
     def _client(self) -> redis.Redis:
         """One connection a process, never one inherited over a fork; half the cost of a pool's."""
         if self._connected is None or self._connected[0] != os.getpid():
-            made = redis.Redis.from_url(
+            made = redis_urls.client(
                 self._url,
                 socket_timeout=ANSWER_SECONDS,
                 socket_connect_timeout=CONNECT_SECONDS,

@@ -293,6 +293,17 @@ class Channel(kombu_redis.Channel):
 class SentinelChannel(Channel, kombu_redis.SentinelChannel):
     """The same by way of Sentinel."""
 
+    _had: Any = None  # the pool, also when the connection has been given up
+
+    def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
+        """As kombu's; and of a channel whose connection is lost: what it took is acknowledged later."""
+        if self._had is not None and getattr(self.connection, "client", None) is None:
+            return self._had
+        pool = super()._sentinel_managed_pool(asynchronous)
+        if not asynchronous:
+            self._had = pool
+        return pool
+
 
 class Transport(kombu_redis.Transport):
     """Kombu's Redis transport with our channel."""

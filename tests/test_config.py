@@ -1,5 +1,7 @@
 """What is said of a wrong setting: its name and what is allowed, and never a password."""
 
+from typing import Any
+
 import pytest
 
 from app.config import ConfigError, load_settings, without_secrets
@@ -25,6 +27,43 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     with pytest.raises(ConfigError) as caught:
         load_settings()
     assert f"CELERIAC_{name}={value}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("sentinel://a:26379/0", "master_name="),
+        ("sentinel://a:port/0?master_name=main", "a port from 1 to 65535"),
+        ("sentinel://a;http://b/0?master_name=main", "each Sentinel is named as"),
+        ("sentinel://a/x?master_name=main", "number of a database"),
+        ("sentinel://:hunter2@a/0?master_name=main&ssl_ca_certs=x", "no option of sentinel://: ssl_ca_certs"),
+        ("sentinel://:hunt@hunter2@a/0?master_name=main", "%40 for @"),
+    ],
+)
+def test_sentinels_that_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, value: str, why: str) -> None:
+    monkeypatch.setenv("CELERIAC_REDIS_URL", value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert why in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_redis_as_celery_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def celery(value: str) -> tuple[str, dict[str, Any]]:
+        monkeypatch.setenv("CELERIAC_REDIS_URL", value)
+        settings = load_settings()
+        return settings.celery_redis_url, settings.celery_redis_options
+
+    assert celery("unix:///run/redis.sock?db=2") == ("redis+socket:///run/redis.sock?virtual_host=2", {})
+    assert celery("rediss://h:1/0") == ("rediss://h:1/0?ssl_cert_reqs=required", {})
+    assert celery("rediss://h:1/0?ssl_ca_certs=/ca") == (
+        "rediss://h:1/0?ssl_ca_certs=/ca&ssl_cert_reqs=required",
+        {},
+    )
+    url, options = celery("sentinel://u:p%40@a;sentinel://[::1]:7/3?master_name=main&sentinel_password=s")
+    assert url == "sentinel://u:p%40@a:26379/3;sentinel://u:p%40@[::1]:7/3"
+    assert options["master_name"] == "main"
+    assert options["sentinel_kwargs"]["password"] == "s"
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "BROKER_URL", "SMTP_URL", "DATA_URLS"])

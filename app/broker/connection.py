@@ -23,6 +23,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from app.broker import mending, ownership
 from app.broker.priority import PRIORITY_STEPS
 from app.errors import BrokerUnavailable, NotFound
+from celeriac_agent import redis_urls
 from celeriac_agent.keys import Keys, keys_of
 
 SOCKET_TIMEOUT_SECONDS = 5
@@ -101,7 +102,7 @@ def broker(app: Flask | None = None) -> Broker:
     flask_app = app or current_app
     connection = flask_app.extensions.get("broker")
     if connection is None:
-        connection = flask_app.extensions.setdefault("broker", _connect(_to_redis(flask_app)))
+        connection = flask_app.extensions.setdefault("broker", _made_for(flask_app))
     assert isinstance(connection, Broker)  # noqa: S101 -- extensions are untyped; only this module sets the entry
     return connection
 
@@ -194,11 +195,27 @@ def _to_redis(flask_app: Flask) -> Any:
     settings = flask_app.config["SETTINGS"]
     if not settings.uses_rabbitmq:
         return celery_app.connection_for_write()
-    return Connection(settings.celery_redis_url, transport_options={"priority_steps": PRIORITY_STEPS})
+    options = {"priority_steps": PRIORITY_STEPS, **settings.celery_redis_options}
+    return Connection(settings.celery_redis_url, transport_options=options)
 
 
-def _connect(connection: Any) -> Broker:
-    channel = channel_of(connection)
+def _made_for(flask_app: Flask) -> Broker:
+    channel, url = channel_of(_to_redis(flask_app)), flask_app.config["SETTINGS"].redis
+    client = _behind_sentinels(url) if redis_urls.is_sentinel(url) else _client_of(channel)
+    return Broker(client, keys_of(channel), scripts_of(client))
+
+
+def _behind_sentinels(url: str) -> redis.Redis:
+    return redis_urls.client(
+        url,
+        socket_timeout=SOCKET_TIMEOUT_SECONDS,
+        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        max_connections=CONNECTIONS_MAX,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),  # as below
+    )
+
+
+def _client_of(channel: Any) -> redis.Redis:
     options = dict(channel._connparams())
     options["socket_timeout"] = options.get("socket_timeout") or SOCKET_TIMEOUT_SECONDS
     if "path" not in options:
@@ -207,8 +224,7 @@ def _connect(connection: Any) -> Broker:
     # With these notifications on (the default with RESP3) the pool no longer notices, when it hands out
     # a connection, that the server has closed it.
     options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
-    client = redis.Redis(connection_pool=redis.ConnectionPool(**options))
-    return Broker(client, keys_of(channel), scripts_of(client))
+    return redis.Redis(connection_pool=redis.ConnectionPool(**options))
 
 
 def scripts_of(client: redis.Redis) -> dict[str, Script]:

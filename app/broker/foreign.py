@@ -72,8 +72,7 @@ def kombu_connection(url: str, options: Mapping[str, Any]) -> Any:
     made = Connection(
         plain, transport_options={**options, **given, **limits}, connect_timeout=CONNECT_SECONDS
     )
-    if made.transport_cls in ("redis", "rediss"):
-        made.transport_cls = "kombu.transport.redis:Transport"
+    made.transport_cls = broker_urls.KOMBUS_OWN.get(made.transport_cls, made.transport_cls)
     return made
 
 

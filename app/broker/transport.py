@@ -38,7 +38,7 @@ _hold: ContextVar[str] = ContextVar("hold", default="")
 
 def install() -> None:
     """Make this the transport of every Redis URL in the process. Call it before anything connects."""
-    transport.install(("redis", Transport), ("rediss", Transport))
+    transport.install(("redis", Transport), ("rediss", Transport), ("sentinel", SentinelTransport))
 
 
 @contextmanager
@@ -156,10 +156,20 @@ class Channel(transport.Channel):
         return _run_id(message, raw)
 
 
+class SentinelChannel(Channel, transport.SentinelChannel):
+    """The same by way of Sentinel."""
+
+
 class Transport(kombu_redis.Transport):
     """Kombu's Redis transport with our channel."""
 
     Channel = Channel
+
+
+class SentinelTransport(kombu_redis.SentinelTransport):
+    """Kombu's Sentinel transport with our channel."""
+
+    Channel = SentinelChannel
 
 
 def _is_task(headers: Any) -> bool:

@@ -29,8 +29,8 @@ class _Sender(Celery):  # type: ignore[misc]  # Celery ships no types
 
     def _connection(self, url: str, **options: Any) -> Any:
         connection = super()._connection(url, **options)
-        if connection.transport_cls in ("redis", "rediss"):  # these names stand for ours
-            connection.transport_cls = "kombu.transport.redis:Transport"
+        name = connection.transport_cls
+        connection.transport_cls = broker_urls.KOMBUS_OWN.get(name, name)
         return connection
 
 

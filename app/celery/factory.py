@@ -86,6 +86,16 @@ def queue_arguments(settings: Settings) -> dict[str, Any] | None:
     return arguments
 
 
+def _behind_sentinels(settings: Settings) -> dict[str, Any]:
+    """What Celery is told beside the URL where Sentinels say which Redis is the master."""
+    options = settings.celery_redis_options
+    if not options:
+        return {}
+    broker = _side(settings).CONFIGURATION.get("broker_transport_options", {})
+    told = {} if settings.uses_rabbitmq else {"broker_transport_options": {**broker, **options}}
+    return told | {"result_backend_transport_options": options}
+
+
 def _side(settings: Settings) -> ModuleType:
     """What the broker makes different for Celery."""
     return rabbitmq if settings.uses_rabbitmq else redis
@@ -123,6 +133,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         # QUIT: running tasks get five seconds, then go back to their queue (TERM waits for them without end).
         "worker_soft_shutdown_timeout": 5.0,
         **_side(settings).CONFIGURATION,
+        **_behind_sentinels(settings),
         "worker_send_task_events": False,  # signals record runs: lossless, and a third cheaper
         "worker_redirect_stdouts_level": "INFO",
         "beat_scheduler": "app.beat.scheduler:BeatScheduler",

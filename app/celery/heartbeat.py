@@ -15,7 +15,7 @@ from celery.worker import state as worker_state
 from app.broker import BelongsToAnother, capabilities, heartbeats, require_own, starts, wakeups
 from app.celery import guard, limits, remote
 from app.errors import BrokerUnavailable
-from celeriac_agent import limited, transport
+from celeriac_agent import limited, redis_urls, transport
 from celeriac_agent.presence import CATALOG_CHANNEL, entry, publish_catalog, running
 from celeriac_agent.slots import Slots
 from celeriac_agent.worker import Telling, pool_name
@@ -66,7 +66,7 @@ def _on_end(sender: Any, **_: Any) -> None:
 
 
 def _client(app: Celery) -> redis.Redis:
-    return redis.Redis.from_url(app.conf.celeriac_redis_url, socket_timeout=2, socket_connect_timeout=2)
+    return redis_urls.client(app.conf.celeriac_redis_url, socket_timeout=2, socket_connect_timeout=2)
 
 
 class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from app.broker import heartbeats as hashes
 from app.broker import starts
+from celeriac_agent import redis_urls
 
 SEND_SECONDS = 2.0
 SILENT_SECONDS = 10.0
@@ -68,7 +69,7 @@ class BeatHeartbeat:
 
     def leave(self) -> None:
         """Take the entry away, on a connection of its own: a signal may have come amid another command."""
-        client = redis.Redis.from_url(self._url, socket_timeout=1, socket_connect_timeout=1)
+        client = redis_urls.client(self._url, socket_timeout=1, socket_connect_timeout=1)
         try:
             hashes.forget(client, hashes.BEATS, self.name)
             starts.ended(client, self._mark)

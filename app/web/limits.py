@@ -2,12 +2,14 @@
 
 import math
 import time
+from typing import Any
 
 from flask import Flask, Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from app.config import settings
+from celeriac_agent import redis_urls
 
 limiter = Limiter(key_func=get_remote_address)
 
@@ -15,13 +17,13 @@ limiter = Limiter(key_func=get_remote_address)
 def init_app(app: Flask) -> None:
     with app.app_context():
         url = settings().redis
+    options: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    if redis_urls.is_sentinel(url):
+        options = {"connection_pool": redis_urls.client(url, **options).connection_pool}
+        url = "redis://"
     app.config.update(
         RATELIMIT_STORAGE_URI=url.replace("unix://", "redis+unix://", 1),
-        RATELIMIT_STORAGE_OPTIONS={
-            "key_prefix": "celeriac:limits",
-            "socket_timeout": 1,
-            "socket_connect_timeout": 1,
-        },
+        RATELIMIT_STORAGE_OPTIONS={"key_prefix": "celeriac:limits", **options},
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
     )
     limiter.init_app(app)

@@ -1,8 +1,10 @@
 """A broker behind a real Sentinel, and one that speaks TLS, are looked at and asked like any other."""
 
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,12 @@ from app import brokers, embedded_redis
 from app.broker import foreign
 from app.clock import utcnow
 from app.health import checks
+from celeriac_agent import redis_urls
+from celeriac_agent.stream import STREAM, EventStream
 from tests.conftest import wait_until
 
+# Debian's redis-tools: the server under another name, which nothing starts by itself.
+WITH_TLS = "redis-check-rdb"
 CERTIFICATE = (
     "openssl",
     "req",
@@ -62,17 +68,18 @@ def look(app: Flask, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
 def start(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Start a server with these lines of configuration; returns its port, once it answers."""
     running: list[subprocess.Popen[bytes]] = []
-    binary = embedded_redis.server_binary()
-    assert binary
 
     def make(*lines: str, port: int | None = None, sentinel: bool = False, tls: bool = False) -> int:
+        binary = (shutil.which(WITH_TLS) if tls else None) or embedded_redis.server_binary()
+        assert binary
         port = port or free_port()
         file = tmp_path / f"{port}.conf"
         file.write_text(
             "\n".join((f"port {0 if tls else port}", "bind 127.0.0.1", f"dir {tmp_path}", *lines))
         )
-        command = [binary, str(file), *(["--sentinel"] if sentinel else [])]
-        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        command = ["redis-server", str(file), *(["--sentinel"] if sentinel else [])]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running.append(subprocess.Popen(command, executable=binary, **quiet))
         more: dict[str, Any] = {"ssl": True, "ssl_cert_reqs": "none"} if tls else {}
         client = redis_client.Redis(port=port, **more)
 
@@ -100,6 +107,32 @@ def test_behind_a_sentinel(app: Flask, start: Callable[..., int], monkeypatch: p
     look(app, monkeypatch, f"sentinel://127.0.0.1:{sentinel_port}/0?master_name=main")
 
 
+def test_what_is_told_follows_the_sentinels_to_another_master(start: Callable[..., int]) -> None:
+    first = start('save ""')
+    second = start('save ""', f"replicaof 127.0.0.1 {first}", "repl-diskless-sync-delay 0")
+    port = start(f"sentinel monitor main 127.0.0.1 {first} 1", sentinel=True)
+    url = f"sentinel://127.0.0.1:{free_port()};sentinel://127.0.0.1:{port}/0?master_name=main"
+    asked, replica = redis_client.Redis(port=port), redis_client.Redis(port=second)
+    told = EventStream(url, 100)
+    told.emit({"id": "r1"})
+    wait_until(lambda: replica.xlen(STREAM) == 1)
+
+    def begins() -> bool:
+        """Whether the Sentinel sends the other one to work; it refuses until it knows it well."""
+        with suppress(redis_client.ResponseError):
+            return bool(asked.execute_command("SENTINEL FAILOVER", "main"))
+        return False
+
+    wait_until(begins)
+    wait_until(lambda: asked.sentinel_get_master_addr_by_name("main")[1] == second)
+    with redis_client.Redis(port=first) as old:
+        old.shutdown(nosave=True)
+    told.emit({"id": "r2"})
+    wait_until(lambda: replica.xlen(STREAM) == 2)
+    for client in (asked, replica):
+        client.close()
+
+
 def test_over_tls(
     app: Flask, start: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,4 +141,11 @@ def test_over_tls(
     port = free_port()
     files = (f"tls-cert-file {certificate}", f"tls-key-file {key}", "tls-auth-clients no")
     start(f"tls-port {port}", *files, port=port, tls=True)
-    look(app, monkeypatch, f"rediss://localhost:{port}/0?ssl_cert_reqs=required&ssl_ca_certs={certificate}")
+    url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificate}"
+    look(app, monkeypatch, f"{url}&ssl_cert_reqs=required")
+    EventStream(url, 100).emit({"id": "r1"})
+    with redis_client.Redis.from_url(url) as client:
+        assert client.xlen(STREAM) == 1
+    stranger = redis_urls.client(f"rediss://localhost:{port}/0")  # it does not know the authority
+    with stranger, pytest.raises(redis_client.ConnectionError):
+        stranger.ping()

@@ -26,6 +26,7 @@ from app.schedules.foreign.entries import (
     unknown_options,
 )
 from app.setting_values import redbeat_parts
+from celeriac_agent import redis_urls
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
@@ -36,7 +37,7 @@ _OPTIONS = ("queue", "priority", "expires")
 def read(url: str) -> Reading:
     """The schedules in Redis; raises `Unreadable`."""
     place, prefix, zone = redbeat_parts(url)
-    client = redis.Redis.from_url(
+    client = redis_urls.client(
         place, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS, decode_responses=True
     )
     try:
