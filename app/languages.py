@@ -15,11 +15,13 @@ class Catalogue(Domain):
     """The messages of every language, each read once; found once a request."""
 
     def get_translations(self) -> Any:
-        if not g:  # outside of an app there is no language
+        try:
+            return g.translations
+        except RuntimeError:  # outside of an app there is no language
             return super().get_translations()  # type: ignore[no-untyped-call]  # Flask-Babel leaves it untyped
-        if "translations" not in g:
+        except AttributeError:
             g.translations = super().get_translations()  # type: ignore[no-untyped-call]  # as above
-        return g.translations
+            return g.translations
 
 
 class Languages(Babel):

@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import get_locale
 from flask_login import current_user
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from app.clock import utcnow
@@ -84,6 +85,15 @@ def zones() -> set[str]:
     if "celeriac_zones" not in current_app.extensions:  # as above: available_timezones() walks the disk
         current_app.extensions["celeriac_zones"] = available_timezones()
     known: set[str] = current_app.extensions["celeriac_zones"]
+    return known
+
+
+def zone_options() -> Markup:
+    """They all as options of a form, made once: in a template they take longer than the rest of its page."""
+    if "celeriac_zone_options" not in current_app.extensions:
+        options = (Markup('<option value="{}"></option>').format(name) for name in sorted(zones()))
+        current_app.extensions["celeriac_zone_options"] = Markup("").join(options)
+    known: Markup = current_app.extensions["celeriac_zone_options"]
     return known
 
 

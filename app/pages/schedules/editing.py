@@ -118,7 +118,7 @@ def _drawn(form: ScheduleForm, **more: Any) -> str:
         "schedules/form.html",
         form=form,
         tasks=_tasks(),
-        zones=sorted(viewer.zones()),
+        zones=viewer.zone_options(),
         weekdays=_weekdays(),
         parts=[(part, timing.allowed(part)) for part in PARTS],
         **_previewed(form),
