@@ -6,6 +6,7 @@ names the files with tasks; `TaskInfo.translated` shows what was translated.
 
 from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
+from inspect import unwrap
 from pathlib import Path
 from typing import IO, Any
 
@@ -42,7 +43,7 @@ def _module(path: str) -> str:
 
 
 def _line(task: Task) -> int:
-    line: int = task.run.__code__.co_firstlineno
+    line: int = unwrap(task.run).__code__.co_firstlineno  # `autoretry_for` wraps it
     return line
 
 
