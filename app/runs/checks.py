@@ -4,7 +4,9 @@ Where no worker can be asked, or none answers in time, the checks are made when 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +31,8 @@ SILENCE_SECONDS = 10.0  # so long nobody is asked again after there was no answe
 VALUES_MAX = 100_000  # bytes; more is looked at when the run starts
 _EXTENSION = "silent_checkers"
 
+_left: ContextVar[list[float] | None] = ContextVar("seconds_for_answers", default=None)
+
 
 @dataclass(frozen=True)
 class Prospect:
@@ -37,6 +41,16 @@ class Prospect:
     names: list[str]
     secret: list[str]
     workers: list[str]
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Spend no more than about so long on answers: what is not asked about is checked when its run starts."""
+    token = _left.set([seconds])
+    try:
+        yield
+    finally:
+        _left.reset(token)
 
 
 def prospect(info: catalog.TaskInfo, now: datetime) -> Prospect:
@@ -70,8 +84,8 @@ def require(info: catalog.TaskInfo, args: Sequence[Any], kwargs: Mapping[str, An
 def _asked(info: catalog.TaskInfo, values: Mapping[str, Any], now: datetime) -> Mapping[str, Any] | None:
     """What a worker answers; None without one, or without an answer."""
     silent: dict[str, float] = current_app.extensions.setdefault(_EXTENSION, {})
-    app = info.app or OWN_APP
-    if silent.get(app, 0.0) > time.monotonic():
+    app, left, asked_at = info.app or OWN_APP, _left.get() or [ANSWER_SECONDS], time.monotonic()
+    if silent.get(app, 0.0) > asked_at or left[0] <= 0:
         return None
     try:
         workers = _workers(info, now)
@@ -80,6 +94,8 @@ def _asked(info: catalog.TaskInfo, values: Mapping[str, Any], now: datetime) -> 
         said = _say(info, workers[0].hostname, {"task_name": info.name, "values": dict(values)}, now)
     except BrokerUnavailable:
         said = None
+    finally:
+        left[0] -= time.monotonic() - asked_at
     answer = said.get("ok") if isinstance(said, Mapping) else None
     if isinstance(answer, Mapping):
         return answer

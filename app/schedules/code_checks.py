@@ -1,5 +1,6 @@
 """Asks a worker about a schedule's arguments where code of the task checks them, before rows are locked."""
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from app import catalog
@@ -11,6 +12,13 @@ from app.schedules.decisions import kinds
 from app.schedules.definition import Definition
 from app.schedules.timing import zone
 from app.schedules.validation import checked_arguments, field_of
+
+MANY_SECONDS = 5.0  # for all schedules that are saved at once
+
+
+def within_patience() -> AbstractContextManager[None]:
+    """Have many schedules asked about, but not for long: the code looks at the rest when they fire."""
+    return checks.within(MANY_SECONDS)
 
 
 def require(definition: Definition, now: datetime) -> None:

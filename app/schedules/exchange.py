@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 
 from app.errors import Invalid
 from app.extensions import transaction
-from app.schedules import edits, history, queries, rows
-from app.schedules.definition import FIELDS, Definition
+from app.schedules import code_checks, edits, history, queries, rows
+from app.schedules.definition import ARGUMENTS, FIELDS, Definition
 
 _OWN = ("name", "note", "args", "kwargs")
 _company = attrgetter(*(name for name in FIELDS if name not in _OWN))
@@ -40,12 +40,14 @@ def plan(items: Sequence[Mapping[str, Any]], now: datetime, by: str | None = Non
     errors: dict[str, list[str]] = {}
     steps = []
     completed: dict[Any, Definition] = {}
-    for item in items:
-        row = known.get(item["name"].strip())
-        try:
-            steps.append(_change(row, item, now, by) if row else _addition(item, now, completed))
-        except Invalid as error:
-            errors |= {f"{item['name']}: {field}": texts for field, texts in error.errors.items()}
+    with code_checks.within_patience():
+        for item in items:
+            row = known.get(item["name"].strip())
+            try:
+                steps.append(_change(row, item, now, by) if row else _addition(item, now, completed))
+                _ask(steps[-1], now)
+            except Invalid as error:
+                errors |= {f"{item['name']}: {field}": texts for field, texts in error.errors.items()}
     if errors:
         raise Invalid(errors)
     return steps
@@ -71,6 +73,12 @@ def apply(items: Sequence[Mapping[str, Any]], by: str | None, now: datetime) -> 
         edits.change_all(planned, by, now, "import")
     rows.announce()
     return steps
+
+
+def _ask(step: Step, now: datetime) -> None:
+    """A worker, about arguments that are new."""
+    if any(name in step.diff for name in ARGUMENTS):
+        code_checks.require(step.definition, now)
 
 
 def _addition(item: Mapping[str, Any], now: datetime, completed: dict[Any, Definition]) -> Step:

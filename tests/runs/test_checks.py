@@ -29,10 +29,15 @@ from app.catalog import published
 from app.clock import utcnow
 from app.errors import Invalid
 from app.runs import RunRequest, checks
+from app.runs import bulk as many
+from app.runs.bulk import execution
+from app.schedules import exchange, foreign
+from app.schedules.foreign.entries import Interval
 from celeriac_agent import checks as agent
 from celeriac_agent import tasks
 from celeriac_agent.stream import to_json
 from tests.conftest import RedisServer, wait_until
+from tests.rows import make_run
 
 LEDGER = {"sku-1", "sku-2"}
 
@@ -222,6 +227,43 @@ def test_schedules_are_checked_before_they_are_saved(worker: Worker) -> None:
     assert worker.asked == asked  # the arguments are the same
     with pytest.raises(Invalid, match="ledger"):
         schedules.update(made.id, {"kwargs": {"code": "no"}}, "mei", utcnow())
+
+
+def test_schedules_that_come_many_at_once_are_checked_too(worker: Worker) -> None:
+    timing = {"task_name": "shop.sell", "task_type": "interval", "interval_seconds": 60}
+    good = {"name": "good", "args": ["sku-1"], **timing}
+    with pytest.raises(Invalid) as error:
+        exchange.apply([good, {"name": "bad", "args": ["no"], **timing}], "mei", utcnow())
+    assert error.value.errors == {"bad: code": ["No article no in the ledger."]}
+    exchange.apply([good], "mei", utcnow())
+    asked = worker.asked
+    exchange.apply([good | {"note": "x"}], "mei", utcnow())
+    assert worker.asked == asked  # the arguments are the same
+    with pytest.raises(Invalid, match="ledger"):
+        exchange.plan([good | {"args": ["no"]}], utcnow())
+    entries = [
+        foreign.Entry(name=name, task_name="shop.sell", timing=Interval(seconds=60), args=[name])
+        for name in ("sku-1", "no")
+    ]
+    source, reading = foreign.Source("redbeat", "x", "redis://h", "h"), foreign.Reading(entries, False, 0)
+    results = {one.name: one.problem for one in foreign.take_over(source, reading, None, "mei", utcnow())}
+    assert results == {"sku-1": "", "no": "No article no in the ledger."}
+
+
+def test_many_runs_again_do_not_wait_for_each_answer(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, *others = (
+        make_run(f"r{number}", utcnow(), args=[code], task_name="shop.sell", app="shop")
+        for number, code in enumerate(("no", "sku-1", "sku-1", "sku-1"))
+    )
+    monkeypatch.setattr(execution, "ASK_SECONDS", 0.001)  # the first answer takes longer
+    bulk = many.freeze("rerun", [refused, *others], "mei", utcnow())
+    many.confirm(bulk.id, "mei", utcnow())
+    while many.step(bulk.id, utcnow()):
+        pass
+    said = {item.run_id: (item.outcome, item.detail) for item in many.items(bulk, limit=9).items}
+    assert said[refused] == ("failed", "code: No article no in the ledger.")
+    assert [said[run_id][0] for run_id in others] == ["done"] * 3
+    assert worker.asked == 1
 
 
 def test_who_does_not_answer_is_waited_for_once(

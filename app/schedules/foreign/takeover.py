@@ -16,7 +16,7 @@ from app.accounts import permits
 from app.bulk import Result
 from app.errors import CeleriacError, Conflict, Forbidden, Invalid
 from app.extensions import db
-from app.schedules import edits, history, queries
+from app.schedules import code_checks, edits, history, queries
 from app.schedules.definition import Definition
 from app.schedules.foreign.conversion import convert
 from app.schedules.foreign.entries import Entry, Reading
@@ -75,16 +75,17 @@ def take_over(
     wanted = reading.entries if names is None else _chosen(reading.entries, names)
     results: list[Result] = []
     made: list[tuple[Definition, Entry]] = []
-    for proposal in propose(source, wanted, now):
-        name = proposal.entry.name
-        if proposal.schedule_id is not None:
-            results.append(Result(proposal.schedule_id, name))
-        elif proposal.definition is None:
-            results.append(Result(None, name, " ".join(proposal.problems)))
-        elif problem := _forbidden(proposal.definition):
-            results.append(Result(None, name, problem))
-        else:
-            made.append((replace(proposal.definition, enabled=False), proposal.entry))
+    with code_checks.within_patience():
+        for proposal in propose(source, wanted, now):
+            name = proposal.entry.name
+            if proposal.schedule_id is not None:
+                results.append(Result(proposal.schedule_id, name))
+            elif proposal.definition is None:
+                results.append(Result(None, name, " ".join(proposal.problems)))
+            elif problem := _refused(proposal.definition, now):
+                results.append(Result(None, name, problem))
+            else:
+                made.append((replace(proposal.definition, enabled=False), proposal.entry))
     if made:
         edits.changing(lambda: _insert(source, made, by, now))
     ids = _taken(source)
@@ -157,8 +158,7 @@ def _release(row: Schedule, by: str | None, now: datetime) -> Result | None:
     except CeleriacError as error:
         if error.status >= 500:
             raise
-        texts = error.errors.values() if isinstance(error, Invalid) else [[error.detail]]
-        return Result(row.id, row.name, " ".join(text for some in texts for text in some))
+        return Result(row.id, row.name, _texts(error) if isinstance(error, Invalid) else error.detail)
     return Result(row.id, row.name)
 
 
@@ -184,9 +184,17 @@ def _there_already(row: Schedule, entry: Entry) -> str:
     return _("Another schedule here has this name. Rename that one first.")
 
 
-def _forbidden(definition: Definition) -> str:
+def _refused(definition: Definition, now: datetime) -> str:
+    """Why not: who asks may not, or the task's own code does not take the arguments."""
     try:
         permits.require(definition.task_name, definition.args, definition.kwargs)
+        code_checks.require(definition, now)
     except Forbidden as error:
         return error.detail
+    except Invalid as error:
+        return _texts(error)
     return ""
+
+
+def _texts(error: Invalid) -> str:
+    return " ".join(text for some in error.errors.values() for text in some)
