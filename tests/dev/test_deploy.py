@@ -92,6 +92,13 @@ def test_what_the_image_copies_is_there() -> None:
     assert text.index("USER 10001") < text.index("ENTRYPOINT")  # never as root
 
 
+def test_the_image_can_back_up_the_database() -> None:
+    """pg_dump refuses a server that is newer than itself."""
+    server = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]["postgres"]["image"]
+    client = re.search(r"apt-get install .* postgresql-client-(\d+) ", (DEPLOY / "Dockerfile").read_text())
+    assert client and server == f"postgres:{client[1]}"
+
+
 def test_what_supervisor_restarts_has_the_settings_of_now(tmp_path: Path) -> None:
     """supervisord keeps the environment in which it was started; the file may have changed since."""
     supervised = ConfigParser(interpolation=None)

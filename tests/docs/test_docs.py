@@ -20,6 +20,7 @@ NOT_RUN = {
         "the page about operation is tried with it",
         "stops and starts services",
         "stops and starts services",
+        "there are no containers here",
         "there is no second machine here",
         "there is no second machine here",
     ],
