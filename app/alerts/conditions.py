@@ -15,6 +15,7 @@ from app.runs import states
 from app.runs.failures import Failure
 from app.runs.failures.models import Key
 
+WORKER_STARTS = 30.0  # so long nobody listens after all was stopped for an upgrade
 SUBJECTS_MOST = 200  # of one rule at a time; what is beyond is told when there is room
 EVENTS_END_AFTER = timedelta(days=7)  # a task that never ran again is not wrong for ever
 
@@ -218,10 +219,12 @@ def _queue_unattended(rule: AlertRule, before: list[AlertState], facts: Facts) -
     for queue in facts.queues:
         if not queue.unattended or rule.queue not in (None, queue.name):
             continue
-        waits, least = queue.oldest_seconds, threshold(rule)
-        if waits is None or waits >= least:  # where nobody knows since when, it has to be so for as long
+        least = threshold(rule)
+        waits = queue.oldest_seconds or 0.0  # where nobody knows since when, it has to be so for as long
+        starts = min(least, WORKER_STARTS)
+        if waits >= least - starts or queue.oldest_seconds is None:
             details = {"name": queue.name, "count": queue.waiting}
-            hold = least if waits is None else 0
+            hold = max(least - waits, starts)
             yield Found(queue.name, facts.now, details, path("queues", queue.name), queue.oldest_at, hold)
 
 

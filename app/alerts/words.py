@@ -68,7 +68,7 @@ def tell(content: Mapping[str, Any]) -> Told:
     if more := content["firing_count"] + content["recovered_count"] - len(lines):
         notes.append(_("and %(n)s more", n=more))
     if content["still"]:
-        notes.append(_("%(n)s others still fire.", n=content["still"]))
+        notes.append(ngettext("%(num)d other still fires.", "%(num)d others still fire.", content["still"]))
     notes.append(_("Told at %(at)s.", at=at))
     return Told(_title(content, name), lines, notes, url)
 

@@ -64,6 +64,16 @@ def test_a_queue_that_is_deep_old_and_unattended(app: Flask) -> None:
     assert "by bob; 3 runs wait" in text
 
 
+def test_workers_have_time_to_start(team: Any) -> None:
+    """After an upgrade, for which all was stopped, the recorder may look before a worker is there."""
+    team.rule("queue_unattended", seconds=60)
+    waiting("files")
+    team.now = utcnow()
+    assert team.look(600) == []
+    assert team.look(20) == []
+    assert [body["firing"][0]["subject"] for body in team.look(11)] == ["files"]
+
+
 def test_a_worker_that_died_and_one_that_left(app: Flask, redis: redis_client.Redis) -> None:
     died = rule("worker_died", seconds=30)
     assert told(died) == []

@@ -96,7 +96,8 @@ def test_the_image_can_back_up_the_database() -> None:
     """pg_dump refuses a server that is newer than itself."""
     server = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]["postgres"]["image"]
     client = re.search(r"apt-get install .* postgresql-client-(\d+) ", (DEPLOY / "Dockerfile").read_text())
-    assert client and server == f"postgres:{client[1]}"
+    assert client
+    assert server == f"postgres:{client[1]}"
 
 
 def test_what_supervisor_restarts_has_the_settings_of_now(tmp_path: Path) -> None:
