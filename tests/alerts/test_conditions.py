@@ -24,6 +24,7 @@ from app.runs import Run
 from app.schedules import Definition
 from app.schedules import create as create_schedule
 from app.schedules.models import Schedule
+from celeriac_agent.keys import keys_of
 
 ADD = "examples.basic.add"
 
@@ -158,8 +159,9 @@ def stoppable(app: Flask, redis: redis_client.Redis, own_redis: Any) -> Iterator
         own_redis.client.restore(key, 0, redis.dump(key))
     url = app.config["SETTINGS"].model_copy(update={"redis_url": own_redis.url}).celery_redis_url
     before = app.extensions.pop("broker")
-    there = Connection(url, transport_options={"priority_steps": PRIORITY_STEPS})
-    app.extensions["broker"] = connection._connect(there)
+    channel = connection.channel_of(Connection(url, transport_options={"priority_steps": PRIORITY_STEPS}))
+    client = connection._client_of(channel)
+    app.extensions["broker"] = connection.Broker(client, keys_of(channel), connection.scripts_of(client))
     yield own_redis
     broker.reset()
     app.extensions["broker"] = before
