@@ -45,6 +45,7 @@ class Snippet:
 TRANSLATED = {  # what stands there is the same, in another language: their snippets are not run again
     "docs/zh/README.md": "README.md",
     "docs/zh/demo.md": "docs/demo/README.md",
+    "docs/zh/existing-project.md": "docs/existing-project.md",
     "docs/zh/own-tasks.md": "docs/own-tasks.md",
     "docs/zh/queues.md": "docs/queues.md",
     "docs/zh/runs.md": "docs/runs.md",
