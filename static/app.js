@@ -110,11 +110,12 @@
     }
   });
 
-  /* A list whose rows came, went or changed places is drawn anew, with its foot: nothing that is shown slides. */
+  /* A list whose rows came, went, changed places or became higher (data-shape) is drawn anew, with its foot:
+     nothing that is shown slides. */
   function drawAnew(list) {
     const rows = [...list.children];
     const shown = rows.map((row) => document.getElementById(row.id)).find(Boolean)?.parentElement;
-    const order = (children) => [...children].map((row) => row.id).join(" ");
+    const order = (children) => [...children].map((row) => [row.id, row.dataset.shape]).join(" ");
     if (!shown || inHand(shown) || order(shown.children) === order(rows)) return;
     for (const row of rows) {
       const before = document.getElementById(row.id);
@@ -126,6 +127,7 @@
 
   htmx.registerExtension("still", {
     htmx_before_morph_node: (element, { oldNode, newNode }) => {
+      if (oldNode.matches?.("time[data-ago], [data-since]")) say(oldNode, newNode.textContent);
       if (!oldNode.matches?.("[data-still]")) return true;
       if (inHand(oldNode)) {
         const region = oldNode.closest("[data-live]");

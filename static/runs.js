@@ -41,6 +41,13 @@
     }
   });
 
+  /* A row that is drawn anew does not know that its menu stands open. */
+  document.addEventListener("htmx:after:swap", () => {
+    if (!opener || !menu()?.matches(":popover-open")) return;
+    opener = document.getElementById(opener.id) ?? opener;
+    opener.setAttribute("aria-expanded", "true");
+  });
+
   /* Two that are chosen can be compared. */
   function offerComparison() {
     const link = document.querySelector("[data-compare]");

@@ -1,24 +1,31 @@
 """Live pages hold still: what is pointed at, worked in or selected does not move."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
+from redis import Redis
 
-from app import broker, queues, runs
+from app import broker, queues, runs, schedules
+from app.alerts import turns
 from app.broker import topics
-from app.runs import states
+from app.heartbeats import WORKERS
+from app.runs import bulk, states
 from app.web import words
+from tests.browser import laden
 from tests.rows import make_run
 
 NOW = datetime.now(UTC)
+FLOW = {"root_id": "run-6"}
 Visit = Callable[..., Page]
 
 
-def put(number: int, state: str = states.SUCCESS, **fields: Any) -> str:
+def put(number: int | str, state: str = states.SUCCESS, **fields: Any) -> str:
     """Write a run into the history, or change it, and tell of it."""
-    at = NOW - timedelta(minutes=90) + timedelta(seconds=number)
+    at = NOW - timedelta(minutes=90) + timedelta(seconds=number if isinstance(number, int) else 30)
     run_id = make_run(f"run-{number}", at, state, **{"args": [number]} | fields)
     topics.touch(broker.client(), ["runs", f"run:{run_id}"])
     return run_id
@@ -131,35 +138,97 @@ window.shifts = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
     const moved = entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent)?.slice(0, 90));
-    if (entry.value > 0.0005) window.shifts.push([entry.value, ...moved].join(" "));
+    if (entry.value > 0.0002) window.shifts.push([entry.value, ...moved].join(" "));
   }
 }).observe({ type: "layout-shift" });
 """
 
 
-def test_nothing_slides_while_runs_come_and_end(visit: Visit, ask: Any) -> None:
-    for number in range(4):
-        put(number)
-    put(4, states.FAILURE, error="KeyError: 'x'", ended_at=NOW)
-    run_id = put(5, states.STARTED, started_at=NOW)
-    queued, _other = (runs.submit(runs.RunRequest("sample_tasks.plain", [n]), NOW).id for n in (1, 2))
-    moved: dict[str, Any] = {}
-    paths = {"/": "overview", "/runs": "runs", "/queues/default": "queue", f"/runs/{run_id}": "run"}
-    for path, part in paths.items():
-        page = visit(path, role="admin")
-        page.mouse.move(5, 5)
-        ask(page, part)
-        page.evaluate(SHIFTS)
-        put(6, states.FAILURE, error=f"KeyError: '{part}'", ended_at=NOW)
-        put(7, states.STARTED, started_at=NOW)
+class Work:
+    """What the pages show: runs of a schedule and of a worker, a workflow, a change of many, what waits."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        for number in range(4):
+            put(number)
+        laden.workers_of(redis)
+        self.failed = [put(n, states.FAILURE, error=f"KeyError: {n}", ended_at=NOW) for n in (10, 11, 12)]
+        daily = schedules.Definition(
+            name="Daily", task_name=laden.TASK, args=[1], task_type="cron", cron_schedule="0 1 * * *"
+        )
+        laden.alerts_of()
+        due_at = datetime.now(UTC) + timedelta(minutes=30)  # a late fire is said, and takes room
+        self.fire = {"schedule_id": schedules.create(daily, "ann", NOW).id, "due_at": due_at}
+        self.queued = [runs.submit(runs.RunRequest(laden.TASK, [n]), NOW).id for n in range(2)]
+        self.change = bulk.freeze("rerun", self.failed, "ann", NOW).id
+        bulk.confirm(self.change, "ann", NOW)
+        self.begin()
+
+    def begin(self) -> None:
+        """A run has started, the first of a workflow; another waits."""
+        self.of_worker("run-5")
+        put(
+            5,
+            states.STARTED,
+            started_at=NOW,
+            worker=None,
+            ended_at=None,
+            progress_at=None,
+            runtime_seconds=None,
+        )
+        put(6, states.PENDING, started_at=None, ended_at=None, **self.fire, **FLOW)
+
+    def go_on(self, part: str) -> None:
+        """More come, and all of them get on."""
+        put(7, states.FAILURE, error=f"KeyError: '{part}'", ended_at=NOW)
+        put(8, states.STARTED, started_at=NOW, **FLOW)
         done = {"progress_current": 9, "progress_total": 10, "progress_at": NOW}
         put(5, states.PROGRESS, started_at=NOW, worker="w@h", **done)
-        ask(page, part)
+        put(6, states.STARTED, started_at=NOW, worker="w@h", **self.fire, **FLOW)
+        self.of_worker("run-5", "run-6")
+        if part == "bulk-change":
+            bulk.step(self.change, NOW)
+        put(part, states.FAILURE, task_name="shop.pay", error="KeyError: 1", ended_at=NOW)
+        turns.take(NOW)
+
+    def end(self, part: str) -> None:
+        """All end; one that waited is taken out."""
         if part == "queue":
-            queues.remove("default", queued, "ann", NOW)
-        put(5, states.SUCCESS, ended_at=NOW, result={"a": 1, "b": 2}, runtime_seconds=9.0)
+            queues.remove("default", self.queued.pop(), "ann", NOW)
+        ended = {"ended_at": NOW, "runtime_seconds": 9.0}
+        put(5, states.SUCCESS, result={"a": 1, "b": 2}, **ended)
+        put(6, states.SUCCESS, started_at=NOW, **ended, **self.fire, **FLOW)
+        put(8, states.RETRY, started_at=NOW, eta_at=NOW, **FLOW)
+        put(9, **ended, **FLOW)
+        self.of_worker()
+
+    def of_worker(self, *ids: str) -> None:
+        told = json.loads(self.redis.hget(WORKERS, "w1@host") or "{}")
+        running = [{"id": one, "task": laden.TASK, "started_at": NOW.timestamp()} for one in ids]
+        self.redis.hset(WORKERS, "w1@host", json.dumps(told | {"running": running}))
+
+    def paths(self) -> list[str]:
+        at = [f"/schedules/{self.fire['schedule_id']}", "/workers/w1@host", f"/runs/bulk/{self.change}"]
+        lists = ["/runs", "/runs/failures", "/schedules", "/queues", "/workers", "/workflows", "/alerts"]
+        return ["/", *lists, "/runs/run-5", "/queues/default", *at]
+
+
+@pytest.mark.parametrize("width", [1440, 380])
+def test_nothing_slides_while_runs_come_and_end(visit: Visit, ask: Any, redis: Redis, width: int) -> None:
+    work = Work(redis)
+    moved: dict[str, Any] = {}
+    page = visit("/livez", role="admin", width=width)
+    for path in work.paths():
+        page.goto(path)
+        page.mouse.move(5, 5)
+        part = page.locator("[data-live]:not([data-live=frame], [data-live=ends])").get_attribute("id")
+        ask(page, part)
+        page.evaluate(SHIFTS)
+        work.go_on(part)
+        ask(page, part)
+        work.end(part)
         ask(page, part)
         if shifts := page.evaluate("window.shifts"):
             moved[path] = shifts
-        put(5, states.STARTED, started_at=NOW, worker=None, ended_at=None, progress_at=None)
+        work.begin()
     assert moved == {}

@@ -68,6 +68,7 @@ def test_live_updates_leave_an_open_menu_and_its_rows_alone(visit: Visit) -> Non
     put(1, states.SUCCESS, started_at=NOW, ended_at=NOW)
     expect(page.locator(f"{first} .badge")).to_contain_text("Succeeded")
     expect(page.locator("#newer-runs")).to_contain_text("1 newer run")
+    expect(page.locator(f"{first} .row-more")).to_have_attribute("aria-expanded", "true")
     expect(menu).to_be_visible()
     assert page.evaluate("document.activeElement.textContent") == held
     assert page.locator(third).count() == 0

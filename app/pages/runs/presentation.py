@@ -22,7 +22,7 @@ _IN_LAST = {
     "7d": _l("%(n)s in the last 7 days"),
     "30d": _l("%(n)s in the last 30 days"),
 }
-ALWAYS_SHOWN = ("running", "waiting", "succeeded", "failed")
+ALWAYS_SHOWN = ("running", "waiting", "retrying", "succeeded", "failed")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,16 @@ def raised(run: Run) -> Raised | None:
 
 
 def chips(counts: Mapping[str, int] | None, query: ListQuery[RunFilter]) -> list[Chip]:
-    """The chip of all runs, then those of the groups that have runs or always stand there.
+    """The chip of all runs, those of the groups that always stand there, then of those that have runs.
 
+    So what comes and goes pushes nothing.
     They have no numbers when nobody counted (see `runs.counts`).
     """
     state = set(query.filter.state)
     current = next((key for key, members in GROUPS.items() if state == set(members)), "" if state else None)
     groups = []
-    for key, members in GROUPS.items():
+    for key in dict.fromkeys([*ALWAYS_SHOWN, *GROUPS]):
+        members = GROUPS[key]
         if key == current or key in ALWAYS_SHOWN or any((counts or {}).get(state) for state in members):
             face = states.of(members[0])
             groups.append((key, face.word, number_of(counts, members), face.kind))
