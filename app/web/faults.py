@@ -74,6 +74,7 @@ def _title(status: int) -> str:
         422: _("Some values cannot be taken"),
         429: _("Too many requests"),
         503: _("A part of Celeriac does not answer"),
+        507: _("The disk is full"),
     }
     return titles.get(status) or (_("Something went wrong here") if status >= 500 else _("This did not work"))
 

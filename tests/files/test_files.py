@@ -435,6 +435,16 @@ def test_what_cannot_fit_on_the_disk_is_refused_before_it_is_read(root: Path) ->
         files.save("", "a.txt", Unread(), NOW, length=2**60)
 
 
+def test_rest_says_that_the_disk_is_full(
+    root: Path, caller: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, app: Flask
+) -> None:
+    most = app.config["SETTINGS"].model_copy(update={"upload_max_bytes": 2**62})
+    monkeypatch.setitem(app.config, "SETTINGS", most)
+    refused = caller("operator")("PUT", "/files/content?path=a.bin", **unread(2**60))
+    assert (refused.status_code, refused.json["title"]) == (507, "The disk is full")
+    assert refused.json["detail"] == "The disk is full. Nothing was kept."
+
+
 def test_rest_lists_sends_and_deletes(root: Path, caller: Callable[[str], Any]) -> None:
     (root / "a.txt").write_text("abc")
     operator = caller("operator")
