@@ -3,6 +3,8 @@
 Of a task whose versions differ, the one of the worker that started last counts.
 """
 
+import os
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +27,16 @@ from celeriac_agent.tasks import TASKS_MAX, VERSION
 KEPT_CATALOGS = 20  # of each app
 LOOK_SECONDS = 0.5
 _EXTENSION = "published_tasks"
+_looking = threading.RLock()
+
+
+def _after_fork() -> None:
+    """A thread that looked is not in the child, and would hold it forever."""
+    global _looking
+    _looking = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class AppCatalog(Base):
@@ -133,11 +145,25 @@ def note_seen(digest: str, seen_at: datetime) -> bool:
 
 def published() -> Published:
     """What is known, looked at anew when it is half a second old."""
+    return _fresh() or _look()
+
+
+def _fresh() -> Published | None:
     held = current_app.extensions.get(_EXTENSION)
-    at = time.monotonic()
-    if held and at - held[0] < LOOK_SECONDS:
+    if held and time.monotonic() - held[0] < LOOK_SECONDS:
         catalog: Published = held[2]
         return catalog
+    return None
+
+
+def _look() -> Published:
+    """One thread looks, the others wait for what it finds: thousands of new tasks take seconds to read."""
+    with _looking:
+        return _fresh() or _looked()
+
+
+def _looked() -> Published:
+    held, at = current_app.extensions.get(_EXTENSION), time.monotonic()
     with db.engine.connect() as connection:  # not the caller's session, which may be about to write
         columns = (AppCatalog.digest, AppCatalog.seen_at)
         rows = [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
@@ -147,7 +173,8 @@ def published() -> Published:
         else:
             catalog = held[2]
     current_app.extensions[_EXTENSION] = (at, version, catalog)
-    return catalog
+    read: Published = catalog
+    return read
 
 
 def forget_what_was_read() -> None:

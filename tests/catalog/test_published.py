@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -274,6 +275,33 @@ def test_five_thousand_tasks(app: Flask) -> None:
     assert len([info for info in catalog.listing() if info.app == "big"]) == 5000
     with pytest.raises(Invalid):
         catalog.validate(catalog.find("big.t4999"), ["x"], {})
+
+
+def test_one_thread_reads_for_all(app: Flask, publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    published.published()
+    publish(plain)
+    several, reads, read = threading.Event(), [], published._read
+
+    def slow(*args: Any) -> Any:
+        reads.append(1)
+        if len(reads) == 1:
+            several.wait(0.3)  # which another that reads too would end
+        several.set()
+        return read(*args)
+
+    monkeypatch.setattr(published, "_read", slow)
+    published.forget_what_was_read()
+
+    def look() -> None:
+        with app.app_context():
+            published.published()
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(reads) == 1
 
 
 def test_a_task_that_the_settings_restrict_needs_admin(
