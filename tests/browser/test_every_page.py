@@ -1,6 +1,7 @@
-"""Every page, menu and dialog: free of what axe-core finds, light on a desk, dark on a phone; never too wide.
+"""Every page, menu and dialog: free of what axe-core finds, wide and narrow, light and dark; never too wide.
 
-Each page is loaded once. What opens on it is found on the page, so that a new question is looked at, too."""
+Each page is loaded once: one is seen light on a desk and dark on a phone, the next the other way round.
+What opens on it is found on the page, so that a new question is looked at, too."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.browser import laden
 
 Visit = Callable[..., Page]
 AXE = (Path(__file__).parent / "vendor" / "axe-4.10.3.min.js").read_text()
-SCREENS = ((1440, "light"), (380, "dark"))
+PAIRS = (((1440, "light"), (380, "dark")), ((1440, "dark"), (380, "light")))  # of one page, and of the next
 WIDTHS = (1440, 768, 380, 320)
 LIVE = (".part", ".table", ".cards", ".line")  # a page that has just been loaded shows it
 NO_PAGES = {
@@ -134,7 +135,8 @@ class Walk:
         self.wrong: list[str] = []
         self.asked: set[str] = set()
         page.on("request", lambda request: self.asked.add(urlsplit(request.url).path))
-        self.opened: dict[str, set[str]] = {theme: set() for _width, theme in SCREENS}
+        self.opened: dict[int, set[str]] = {1440: set(), 380: set()}
+        self.visited = 0
 
     def visit(self, path: str) -> None:
         answer = self.page.goto(path)
@@ -150,10 +152,11 @@ class Walk:
         if path != "/":
             self.page.evaluate(LEAVE_OUT)
         self.page.evaluate(f"() => {{ {AXE} }}")  # within a function: what a script leaves would be sent here
-        for width, theme in SCREENS:
+        self.visited += 1
+        for width, theme in PAIRS[self.visited % 2]:
             self.page.set_viewport_size({"width": width, "height": 900})
             self.page.evaluate("theme => (document.documentElement.dataset.theme = theme)", theme)
-            self.look(f"{path} {width} {theme}", self.opened[theme])
+            self.look(f"{path} {width} {theme}", self.opened[width])
 
     def look(self, where: str, known: set[str]) -> None:
         self.check(where, "")
