@@ -46,6 +46,16 @@ class Families:
             return OPEN
         return FAILED_AGAIN if later & set(states.BAD) else None
 
+    def first_of_each(self, run_ids: Iterable[str]) -> list[str]:
+        """Of each family its oldest run among them: the same work counts once, however often it was tried."""
+        oldest: dict[str, str] = {}
+        for run_id in run_ids:
+            ages = {member.id: _age(member) for member in self._of.get(run_id, ())}
+            work = min(ages, key=ages.__getitem__, default=run_id)
+            if work not in oldest or ages[run_id] < ages[oldest[work]]:
+                oldest[work] = run_id
+        return list(oldest.values())
+
     def left_out(self, run_ids: Collection[str]) -> set[str]:
         """Those of a set not to be run again: made good, open, or tried later by another of the set."""
         chosen = set(run_ids)

@@ -53,6 +53,9 @@ def test_what_ran_again_is_not_offered_again_and_said(app: Flask) -> None:
     put("three-again", states.FAILURE, 2, rerun_of="three")
     (group,) = groups_now()
     assert (group.count, group.left, group.again) == (4, ["three-again"], Again(1, 1, 1))
+    put("three-once-more", states.FAILURE, 1, rerun_of="three-again")
+    (group,) = groups_now()
+    assert (group.count, group.left, group.again) == (5, ["three-once-more"], Again(1, 1, 1))
 
 
 def test_a_group_whose_failures_were_all_made_good_leaves_and_comes_back(app: Flask) -> None:

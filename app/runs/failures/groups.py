@@ -262,7 +262,7 @@ def _left(group: _Gathered, families: Families) -> list[str]:
 
 
 def _again(group: _Gathered, families: Families) -> Again:
-    outcomes = Counter(families.outcome(run_id) for run_id in group.ids)
+    outcomes = Counter(families.outcome(run_id) for run_id in families.first_of_each(group.ids))
     return Again(
         outcomes[making_good.MADE_GOOD], outcomes[making_good.OPEN], outcomes[making_good.FAILED_AGAIN]
     )
