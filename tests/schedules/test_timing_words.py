@@ -60,14 +60,19 @@ CRON = [
     ("0 0 1,15 * *", "Every month on day 1 and 15 at 00:00", "每月 1、15 日 00:00"),
     ("0 0 31 * *", "In months that have it, on day 31 at 00:00", "每逢 31 日 00:00"),
     ("0 0 25 12 *", "On day 25 of December at 00:00", "每年 12月的 25 日 00:00"),
+    ("0 0 L * *", "At 00:00, on the last day of the month", "每月最后一天 00:00"),
+    ("0 9 * * 1#1", "At 09:00, on the first Monday of the month", "每月第一个星期一 09:00"),
+    (
+        "0 9,17 * * 5L",
+        "At 09:00 and 17:00, on the last Friday of the month",
+        "每月最后一个星期五 09:00、17:00",
+    ),
     ("30 8 1 */6 *", "On day 1 of January and July at 08:30", "每年 1月、7月的 1 日 08:30"),
 ]
 RARE = [  # cron-descriptor's; in Chinese where it needs no name of a day or a month
-    ("0 0 L * *", "At 00:00, on the last day of the month", "在 00:00，每月的最后一天"),
     ("7,9,11,13 9-17 * * *", "At 7, 9, 11, and 13 minutes past the hour, between 09:00 and 17:59",
      "在每小时的 7、9、11 和 13 分，在 09:00 和 17:59 之间"),
     ("0 9 1-7 * *", "At 09:00, between day 1 and 7 of the month", "在 09:00，在每月的 1 和 7 号之间"),
-    ("0 0 * * 5L", "At 00:00, on the last Friday of the month", "0 0 * * 5L"),
     ("0 0 1,15 * 1", "At 00:00, on day 1 and 15 of the month, or on Monday", "0 0 1,15 * 1"),
     ("0 9 * jan-mar *", "At 09:00, January through March", "0 9 * jan-mar *"),
     ("0 0 30 2,4 *", "At 00:00, on day 30 of the month, only in February and April", "0 0 30 2,4 *"),

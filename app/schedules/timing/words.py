@@ -19,7 +19,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.schedules.timing.cron import parse
 from app.schedules.timing.fires import Timing
-from app.schedules.timing.local_times import CronExpression
+from app.schedules.timing.local_times import LAST, CronExpression
 
 FEW_TIMES = 3  # times of day that are listed one by one even when they have a rhythm
 MOST_TIMES = 5  # times of day that are listed one by one when they have none
@@ -33,6 +33,14 @@ _UNITS = (
 _SUNDAY = date(2000, 1, 2)
 _ALL_MONTHS, _ALL_DAYS, _ALL_WEEKDAYS = frozenset(range(1, 13)), frozenset(range(1, 32)), frozenset(range(7))
 _WORKING_DAYS, _WEEKEND = frozenset({1, 2, 3, 4, 5}), frozenset({0, 6})
+_NTH = {
+    1: _l("At %(times)s, on the first %(weekday)s of the month"),
+    2: _l("At %(times)s, on the second %(weekday)s of the month"),
+    3: _l("At %(times)s, on the third %(weekday)s of the month"),
+    4: _l("At %(times)s, on the fourth %(weekday)s of the month"),
+    5: _l("At %(times)s, on the fifth %(weekday)s of the month"),
+    LAST: _l("At %(times)s, on the last %(weekday)s of the month"),
+}
 _ITEM = r"(?:\d{1,2}|[a-z]{3})"
 _PLAIN = re.compile(rf"\*|l|[0-6](?:l|#[1-5])|{_ITEM}(?:-{_ITEM}|(?:,{_ITEM})*)", re.ASCII)
 _DESCRIPTOR_LOCALES = {"en": "en_US", "zh": "zh_CN"}
@@ -195,6 +203,8 @@ def _days_at(cron: CronExpression, times: str) -> str | None:
         return _("Weekends at %(times)s", times=times)
     if days:
         return _("%(weekdays)s at %(times)s", weekdays=_weekday_names(days), times=times)
+    if once := _once_a_month(cron, times):
+        return once
     if cron.weekdays != _ALL_WEEKDAYS or not cron.days_and or cron.last_day or len(cron.days) > MOST_DATES:
         return None
     dates = listed(sorted(cron.days))
@@ -206,6 +216,19 @@ def _days_at(cron: CronExpression, times: str) -> str | None:
     if max(cron.days) > 28:
         return _("In months that have it, on day %(days)s at %(times)s", days=dates, times=times)
     return _("Every month on day %(days)s at %(times)s", days=dates, times=times)
+
+
+def _once_a_month(cron: CronExpression, times: str) -> str | None:
+    """On one weekday of each month, such as its first Monday, or on its last day; None for other days."""
+    if cron.months != _ALL_MONTHS or not cron.days_and:
+        return None
+    if cron.last_day and not cron.days and cron.weekdays == _ALL_WEEKDAYS:
+        return _("At %(times)s, on the last day of the month", times=times)
+    if cron.days != _ALL_DAYS or cron.weekdays or len(cron.nth) != 1:
+        return None
+    ((weekday, number),) = cron.nth
+    name = day_in_words(_SUNDAY + timedelta(days=weekday), "EEEE")
+    return str(_NTH[number]) % {"times": times, "weekday": name}
 
 
 def _described(cron: CronExpression, language: str) -> str:
