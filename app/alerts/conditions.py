@@ -231,7 +231,7 @@ def _queue_unattended(rule: AlertRule, before: list[AlertState], facts: Facts) -
 def _worker_died(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     for worker in facts.workers:
         seconds = (facts.now - worker.heartbeat_at).total_seconds()
-        if not worker.online and worker.heartbeat_at >= rule.since_at and seconds >= threshold(rule):
+        if worker.silent and worker.heartbeat_at >= rule.since_at and seconds >= threshold(rule):
             details = {"name": worker.hostname, "seconds": int(seconds), "count": len(worker.running)}
             where = path("workers", worker.hostname, app=worker.app)
             yield Found(worker.key, facts.now, details, where, since=worker.heartbeat_at)

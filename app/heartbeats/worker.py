@@ -85,6 +85,7 @@ class Worker:
     versions: dict[str, str] = field(default_factory=dict)
     autoscale: list[int] | None = None
     stopping: bool = False  # it finishes what runs, then leaves
+    left: bool = False  # it said goodbye
     pause: WorkerPause | None = None
     app: str | None = None
     clock_seconds: float = 0.0
@@ -104,6 +105,11 @@ class Worker:
     def online(self) -> bool:
         """Whether it is there; a paused worker is."""
         return self.state != "offline"
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is gone without having said goodbye."""
+        return not self.online and not self.left
 
     @property
     def taking(self) -> bool:
@@ -157,7 +163,8 @@ def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Wor
         run | ({} if is_run_id(run.get("id")) else {"id": None}) for run in entry.get("running", [])
     ]
     times = {"heartbeat_at": heartbeat_at, "started_at": datetime.fromtimestamp(entry["started_at"], UTC)}
-    return Worker(**known | {"state": state, "pause": pause} | times)
+    left = entry["state"] == "offline"
+    return Worker(**known | {"state": state, "left": left, "pause": pause} | times)
 
 
 _FIELDS = {field.name for field in fields(Worker)}

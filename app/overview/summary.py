@@ -137,7 +137,7 @@ class Summary:
     @property
     def silent(self) -> list[Worker]:
         """Workers that are gone without having said goodbye, the longest first."""
-        gone = [worker for worker in self.workers or [] if not worker.online]
+        gone = [worker for worker in self.workers or [] if worker.silent]
         return sorted(gone, key=lambda worker: worker.heartbeat_at)
 
 

@@ -84,6 +84,8 @@ def test_a_worker_that_died_and_one_that_left(app: Flask, redis: redis_client.Re
     redis.hset("celeriac:workers", "w1@test", json.dumps(entry))
     assert told(died) == []
     assert told(died, 10) == ["Worker w1@test went silent 35 s ago with 1 runs"]
+    redis.hset("celeriac:workers", "w1@test", json.dumps(entry | {"state": "offline", "running": []}))
+    assert told(died, 10) == []  # it said goodbye
 
 
 def test_a_recorder_and_a_beat_that_are_silent(app: Flask, redis: redis_client.Redis) -> None:
