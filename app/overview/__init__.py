@@ -2,7 +2,7 @@
 
 from app.overview.first_steps import first_steps
 from app.overview.next_hour import NextHour
-from app.overview.search import SearchResults, matches, search
+from app.overview.search import SearchResults, matches, queue_names, search
 from app.overview.summary import Summary, summary
 from app.overview.throughput import DEFAULT_SPAN, SPANS, Throughput
 
@@ -15,6 +15,7 @@ __all__ = [
     "Throughput",
     "first_steps",
     "matches",
+    "queue_names",
     "search",
     "summary",
 ]

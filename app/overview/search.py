@@ -55,6 +55,11 @@ def search(text: str, now: datetime, with_users: bool = False) -> SearchResults:
         )
 
 
+def queue_names(now: datetime) -> list[str]:
+    """All queues that are known."""
+    return _queues_and_workers(now)[0]
+
+
 def matches(text: str, *names: str) -> bool:
     """Whether every word of a text is in one of the names, in whatever case."""
     known = [name.casefold() for name in names]

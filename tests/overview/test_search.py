@@ -102,6 +102,15 @@ def test_of_a_paused_queue_the_palette_offers_to_resume_it(app: Flask, signed_in
         assert [address for address, _words in found if "#run-form" in address] == []
 
 
+def test_a_word_alone_offers_the_queues_that_it_suits(app: Flask, signed_in: SignedIn) -> None:
+    queues.pause("mail", "tom", "", utcnow())
+    offered = {text: dict(palette(signed_in("operator"), text)) for text in ("pause", "恢复", "Resume")}
+    assert offered["pause"]["/queues/default/pause"] == "Pause the queue default"
+    assert "/queues/mail" not in offered["pause"]
+    assert offered["恢复"] == offered["Resume"] == {"/queues/mail": "Resume the queue mail"}
+    assert palette(signed_in("viewer"), "pause") == []
+
+
 def test_the_palette_says_when_nothing_matches(signed_in: SignedIn) -> None:
     page = signed_in("viewer").get("/search/palette?q=<b>none").text
     assert "Nothing matches" in page

@@ -20,6 +20,7 @@ from app.web.permissions import requires
 
 bp = Blueprint("search", __name__)  # of its own: a search is not the start page
 MAX_TEXT = 200
+MOST_QUEUES = 10
 # The words that begin what is to be done, and what they do; before a name in Chinese no space is needed.
 _VERBS = {"run": "run", "pause": "pause", "resume": "resume"}
 _CHINESE_VERBS = {"运行": "run", "暂停": "pause", "恢复": "resume"}
@@ -64,13 +65,33 @@ def results() -> str | Response:
 def palette() -> str:
     """The same as options of the palette, with what can be done: first after its word ("pause mail")."""
     text = request.args.get("q", "").strip()[:MAX_TEXT]
+    if verb := _verb_alone(text):
+        return _palette(text, [Section("acts", _("Do"), _acts_on_any_queue(verb))])
     verb, words = _verb(text)
     hits = _search(words)
     acts = Section("acts", _("Do"), _acts(words, hits, verb))
     whole = [_whole(hits.run_id)] if hits.run_id else []
     things = [Section("pages", _("Go to"), _pages(words)), *whole, *_sections(words, hits)]
-    sections = [section for section in ([acts, *things] if verb else [*things, acts]) if section.hits]
-    return render_template("overview/_palette.html", q=text, sections=sections)
+    return _palette(text, [acts, *things] if verb else [*things, acts])
+
+
+def _palette(text: str, sections: Sequence[Section]) -> str:
+    shown = [section for section in sections if section.hits]
+    return render_template("overview/_palette.html", q=text, sections=shown)
+
+
+def _verb_alone(text: str) -> str:
+    """What is to be done with a queue that is yet to be named."""
+    verb = (_VERBS | _CHINESE_VERBS).get(text.casefold(), "")
+    return verb if verb in ("pause", "resume") else ""
+
+
+def _acts_on_any_queue(verb: str) -> list[Hit]:
+    """The queues that can be paused, or those that can be resumed."""
+    if not current_user.can("operate"):
+        return []
+    names = overview.queue_names(viewer.now())
+    return [hit for hit in _queue_acts(names) if (hit.icon == "pause") == (verb == "pause")][:MOST_QUEUES]
 
 
 def _verb(text: str) -> tuple[str, str]:
@@ -115,7 +136,7 @@ def _acts(text: str, hits: SearchResults, verb: str) -> list[Hit]:
     if not current_user.can("operate"):
         return []
     if verb in ("pause", "resume"):
-        return _queue_acts(hits)
+        return _queue_acts(hits.queues[:3])
     new = [
         Hit(url_for("tasks.index"), _("Run a task"), icon="play"),
         Hit(url_for("schedules.new"), _("New schedule"), icon="calendar-clock"),
@@ -131,12 +152,12 @@ def _acts(text: str, hits: SearchResults, verb: str) -> list[Hit]:
         if permits.may_run(info.name)
     ]
     known = [hit for hit in new if overview.matches(text, hit.label)]
-    return [*known, *tasks, *_queue_acts(hits)]
+    return [*known, *tasks, *_queue_acts(hits.queues[:3])]
 
 
-def _queue_acts(hits: SearchResults) -> list[Hit]:
+def _queue_acts(names: Sequence[str]) -> list[Hit]:
     try:
-        paused = broker.paused(hits.queues) if hits.queues else ()
+        paused = broker.paused(names) if names else ()
     except BrokerUnavailable:
         return []
     return [
@@ -145,7 +166,7 @@ def _queue_acts(hits: SearchResults) -> list[Hit]:
         else Hit(
             url_for("queues.ask_pause", queue=name), _("Pause the queue %(name)s", name=name), icon="pause"
         )
-        for name in hits.queues[:3]
+        for name in names
     ]
 
 
