@@ -43,6 +43,8 @@ _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _UNIONS = (Union, getattr(types, "UnionType", Union))
 _BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "max_digits", "decimal_places")
 
+_PLAIN = frozenset({str, int, float, bool, bytes, list, dict, datetime.date, datetime.datetime})
+
 Schema = dict[str, Any]
 
 logger = logging.getLogger(__name__)
@@ -107,11 +109,28 @@ def adapter_of(hint: Any) -> Any:
     pydantic = sys.modules.get("pydantic")  # not imported for this: an app without it stays without it
     if not hasattr(pydantic, "TypeAdapter") or isinstance(hint, Unresolved):
         return None
-    return pydantic.TypeAdapter(hint)  # type: ignore[union-attr]
+    return _adapter_of_plain(hint) if _is_plain(hint) else pydantic.TypeAdapter(hint)  # type: ignore[union-attr]
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether it is one of the types that most parameters have: what is made for it is kept."""
+    return type(hint) is type and hint in _PLAIN
+
+
+@cache
+def _adapter_of_plain(hint: Any) -> Any:
+    return sys.modules["pydantic"].TypeAdapter(hint)
+
+
+@cache
+def _schema_of_plain(hint: Any) -> Schema:
+    return dict(_adapter_of_plain(hint).json_schema(schema_generator=_generator()))
 
 
 def _by_pydantic(hint: Any) -> "Schema | None":
     adapter = adapter_of(hint)
+    if adapter is not None and _is_plain(hint):
+        return dict(_schema_of_plain(hint))
     return None if adapter is None else dict(adapter.json_schema(schema_generator=_generator()))
 
 

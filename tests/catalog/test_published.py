@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Optional
 
 import celery
+import pydantic
 import pytest
 from flask import Flask
 from pydantic import BaseModel, Field, SecretStr
@@ -275,6 +276,17 @@ def test_five_thousand_tasks(app: Flask) -> None:
     assert len([info for info in catalog.listing() if info.app == "big"]) == 5000
     with pytest.raises(Invalid):
         catalog.validate(catalog.find("big.t4999"), ["x"], {})
+
+
+def test_what_most_parameters_are_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kept in (schemas._adapter_of_plain, schemas._schema_of_plain):
+        kept.cache_clear()
+    made, adapter = [], pydantic.TypeAdapter
+    monkeypatch.setattr(pydantic, "TypeAdapter", lambda hint: made.append(hint) or adapter(hint))
+    told = [schemas.schema_of(hint) for hint in (int, str, int, list[int], str)]
+    told[0]["title"] = "changed"  # who gets one may change it
+    assert [schemas.schema_of(int), told[2]] == [{"type": "integer"}] * 2
+    assert made == [int, str, list[int]]
 
 
 def test_one_thread_reads_for_all(app: Flask, publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
