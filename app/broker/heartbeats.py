@@ -61,9 +61,21 @@ def set_unreadable_aside(client: redis.Redis, key: str, shape: type[BaseModel]) 
     bad = {name: raw for name, raw in entries.items() if _read(raw, shape) is None}
     for name, raw in bad.items():
         if client.hdel(key, name):
-            why = f"{key}: {name.decode('utf-8', 'replace')[:100]} told what cannot be read"
+            why = f"{key}: {name.decode('utf-8', 'replace')[:100]} told what cannot be read{_of_version(raw)}"
             aside.set_aside(client, aside.HEARTBEAT, raw, why)
     return len(bad)
+
+
+def _of_version(raw: bytes) -> str:
+    """What an agent of another version is to be told, if it is one."""
+    try:
+        version = json.loads(raw).get("v", presence.VERSION)
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    if version == presence.VERSION:
+        return ""
+    known = presence.VERSION
+    return f": it is of version {version!r:.40}, and this Celeriac reads version {known}: update Celeriac"
 
 
 def _read(raw: bytes, shape: type[BaseModel]) -> dict[str, Any] | None:
