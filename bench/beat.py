@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ import itertools
 import psutil
 import redis
 
-from app import embedded_redis
+from bench.server import redis_at_a_port
 
 PEERS = PROJECT / "bench" / "peers"
 VENV = PROJECT / "var" / "bench" / "venv"
@@ -126,28 +126,9 @@ class System:
             process.wait()
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[redis.Redis]:
-    binary = embedded_redis.server_binary()
-    if binary is None:
-        raise SystemExit("no Redis server found")
-    options = ["--port", str(PORT), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
-    client = redis.Redis(port=PORT)
-    try:
-        while True:
-            with suppress(redis.ConnectionError):
-                client.ping()
-                break
-            time.sleep(0.05)
-        yield client
-    finally:
-        process.kill()
-        process.wait()
-
-
 def measure(name: str, stored: int, idle_seconds: float) -> dict[str, str]:
-    with tempfile.TemporaryDirectory() as directory, redis_server(Path(directory)) as client:
+    with tempfile.TemporaryDirectory() as directory, redis_at_a_port(Path(directory), PORT):
+        client = redis.Redis(port=PORT)
         system = System(name, Path(directory))
         system.command("prepare")
         system.command("rows", 0, stored, MONTH, 0)

@@ -14,14 +14,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -33,8 +31,8 @@ sys.path[0] = str(
 
 from concurrent.futures import ThreadPoolExecutor
 
-from app import embedded_redis
 from app.config import PROJECT_DIR
+from bench.server import redis_at_a_port
 
 # What the suites need beside what the project has; into an environment of their own.
 NEEDED = [
@@ -118,23 +116,6 @@ def environment(folder: Path) -> Path:
     return python
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[int]:
-    """An empty server; yields its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    binary = embedded_redis.server_binary() or "redis-server"
-    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        time.sleep(0.5)
-        yield port
-    finally:
-        server.terminate()
-        server.wait()
-
-
 def run(suite: Suite, ours: str, tests: Path, python: Path, chosen: Iterable[str]) -> dict[str, str]:
     """Run tests; returns passed, failed, skipped or hangs by test. Without `ours` kombu and Celery are alone.
 
@@ -161,7 +142,7 @@ def one_process(
     suite: Suite, ours: str, tests: Path, python: Path, chosen: Iterable[str], folder: Path
 ) -> str:
     """Run tests in a process and on a Redis server of their own; returns what pytest printed."""
-    with redis_server(folder) as port:
+    with redis_at_a_port(folder) as port:
         url = f"redis://127.0.0.1:{port}"
         variables = {name: value for name, value in os.environ.items() if "CELERIAC" not in name}
         variables |= {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(port), "REDIS_6379_TCP": str(port)}

@@ -26,12 +26,10 @@ import random
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -55,7 +53,7 @@ from app.runs import Run
 from app.runs.states import FINISHED
 from bench import flower, pages, seeding
 from bench.recorder import fill, life
-from bench.server import postgresql
+from bench.server import own_redis, postgresql
 from bench.timing import TITLES, Times
 from celeriac_agent.stream import STREAM
 
@@ -222,26 +220,6 @@ def _seed(app: Flask, number: int, where: str) -> seeding.Seeded:
     return seeded
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    binary = embedded_redis.server_binary()
-    if binary is None:
-        raise SystemExit("no Redis server found")
-    process = subprocess.Popen([binary, str(embedded_redis.prepare(folder))], stdout=subprocess.DEVNULL)
-    url = embedded_redis.url(folder)
-    try:
-        while True:
-            try:
-                redis.Redis.from_url(url).ping()
-                break
-            except redis.ConnectionError:
-                time.sleep(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def app_of(name: str, folder: Path, redis_url: str, server: str | None) -> Flask:
     """An app on a migrated database of its own: an SQLite file, or one of a PostgreSQL server's."""
     database = None
@@ -266,8 +244,8 @@ def app_of(name: str, folder: Path, redis_url: str, server: str | None) -> Flask
 
 def seed_only(number: int, folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with redis_server(folder) as url:
-        app = create_app(Settings(data_dir=folder, redis_url=url))
+    with own_redis(folder):
+        app = create_app(Settings(data_dir=folder, redis_url=embedded_redis.url(folder)))
         with app.app_context():
             upgrade()
         _seed(app, number, "SQLite")
@@ -299,7 +277,8 @@ def main() -> None:
     print(TITLES)
     broken = 0
     try:
-        with redis_server(folder) as url:
+        with own_redis(folder):
+            url = embedded_redis.url(folder)
             if given.database != "postgresql":
                 broken += bench(
                     given, "SQLite", lambda name: app_of(name, folder / "sqlite", url, None), folder

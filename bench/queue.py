@@ -8,14 +8,12 @@ Then both ways while a worker draws as fast as it can, and what got lost or ran 
 """
 
 import random
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,47 +22,29 @@ from uuid import uuid4
 # Not beside but instead of this folder, where this file would hide the standard library's `queue`.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-import redis
 from celery import Celery
 from flask import Flask
 from flask_babel import Babel
 
 from app import broker, embedded_redis
+from app.broker import ownership
 from app.broker.messages import id_of
 from app.celery.factory import configuration
 from app.config import Settings
 from app.errors import Conflict, NotFound
+from bench.server import own_redis
 
 QUEUE = "default"
 ROUNDS = 30
 DRAW_SECONDS = 3
 
 
-@contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    binary = embedded_redis.server_binary()
-    if binary is None:
-        raise SystemExit("no Redis server found")
-    process = subprocess.Popen([binary, str(embedded_redis.prepare(folder))], stdout=subprocess.DEVNULL)
-    url = embedded_redis.url(folder)
-    client = redis.Redis.from_url(url)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            client.ping()
-            break
-        except redis.ConnectionError:
-            time.sleep(0.02)
-    yield url
-    process.terminate()
-    process.wait()
-
-
 def make_app(url: str, folder: Path) -> Flask:
-    app = Flask("bench")
+    app = Flask(__name__)
     Babel(app)
+    settings = app.config["SETTINGS"] = Settings(redis_url=url, data_dir=folder)
     app.extensions["celery"] = Celery("bench", set_as_current=False)
-    app.extensions["celery"].config_from_object(configuration(Settings(redis_url=url, data_dir=folder)))
+    app.extensions["celery"].config_from_object(configuration(settings))
     return app
 
 
@@ -72,6 +52,7 @@ def fill(app: Flask, waiting: int) -> list[str]:
     """A line of one level (the worst case) of real messages; returns the ids, the next first."""
     client, key = broker.client(), broker.keys().level(QUEUE, 4).key
     client.flushall()
+    ownership.find_other_app(client, broker.keys(), app.config["SETTINGS"])  # it is ours
     model = str(uuid4())
     app.extensions["celery"].send_task("demo.report", ["north", 2026], task_id=model, queue=QUEUE, priority=4)
     template = client.rpop(key)
@@ -192,8 +173,8 @@ def move(run_id: str) -> None:
 
 def main() -> None:
     lengths = [int(text) for text in sys.argv[1:]] or [1000, 100_000]
-    with tempfile.TemporaryDirectory() as name, redis_server(Path(name)) as url:
-        app = make_app(url, Path(name))
+    with own_redis() as folder:
+        app = make_app(embedded_redis.url(folder), folder)
         with app.app_context():
             for waiting in lengths:
                 quiet(app, waiting)

@@ -2,13 +2,15 @@
 
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import redis
 from flask import Flask
 
 from app import embedded_redis, own_tasks
@@ -24,14 +26,37 @@ def own_redis(folder: Path | None = None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="bench-") as made:
         data = folder or Path(made)
         data.chmod(0o755)  # PostgreSQL runs as another user when root starts it
-        command = [embedded_redis.server_binary() or "redis-server", str(embedded_redis.prepare(data))]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            time.sleep(0.5)
+        with _served([str(embedded_redis.prepare(data))], embedded_redis.url(data)):
             yield data
-        finally:
-            server.terminate()
-            server.wait()
+
+
+@contextmanager
+def redis_at_a_port(folder: Path, port: int = 0) -> Iterator[int]:
+    """An empty Redis at a port of this machine (0: one that is free), which is yielded."""
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with _served(options, f"redis://127.0.0.1:{port}"):
+        yield port
+
+
+@contextmanager
+def _served(options: list[str], url: str) -> Iterator[None]:
+    """A Redis that answers."""
+    command = [embedded_redis.server_binary() or "redis-server", *options]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        while server.poll() is None:
+            with suppress(redis.ConnectionError):
+                redis.Redis.from_url(url).ping()
+                break
+            time.sleep(0.05)
+        yield
+    finally:
+        server.kill()
+        server.wait()
 
 
 @contextmanager
