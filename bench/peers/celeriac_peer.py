@@ -16,6 +16,7 @@ from app.clock import utcnow
 from app.extensions import transaction
 from app.schedules import drift
 from app.schedules.models import Schedule
+from bench.server import publish_tasks
 
 TASK = "examples.basic.add"
 
@@ -74,6 +75,7 @@ def main() -> None:
     with app.app_context():
         if command == "prepare":
             upgrade()
+            publish_tasks(app)
         elif command == "rows":
             rows(app, int(numbers[0]), int(numbers[1]), int(numbers[2]), *numbers[3:])
         else:
