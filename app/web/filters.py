@@ -1,10 +1,11 @@
 """Jinja filters and globals of every template: times and sizes in words."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from flask_babel import format_datetime, format_decimal
+from flask_babel import format_datetime, format_decimal, get_locale
 from flask_babel import gettext as _
 
 from app.web import viewer, words
@@ -66,6 +67,12 @@ def initials(name: str) -> str:
     return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper()
 
 
+def sentences(parts: Iterable[object]) -> str:
+    """Filter: one after the other, with a space between them where the language has one."""
+    between = "" if str(get_locale()).startswith("zh") else " "
+    return between.join(str(part) for part in parts)
+
+
 def ticking() -> dict[str, Any]:
     """The words with which static/app.js keeps "3 s ago" and "2 min so far" current between answers."""
     return {
@@ -93,6 +100,7 @@ def init_app(app: Flask) -> None:
         "wall_clock": wall_clock,
         "weekday": weekday,
         "initials": initials,
+        "sentences": sentences,
         "full": words.full,
         "zone_name": words.zone_name,
         "long_date": words.long_date,

@@ -174,3 +174,9 @@ def test_a_run_whose_message_was_written_broken_is_cancelled(
         session.execute(text("UPDATE runs SET outbox = '{' WHERE id = 'odd'"))
     assert post(signed_in("operator"), "/runs/odd/cancel", {}).status_code == 303
     assert runs.get("odd").state == states.REVOKED
+
+
+def test_in_chinese_no_space_stands_after_a_sentence(app: Flask, signed_in: SignedIn) -> None:
+    make_run("bad", NOW, states.FAILURE, error="KeyError: 1")
+    page = signed_in("viewer").get("/runs/bad", headers={"Accept-Language": "zh-CN"}).text
+    assert "不会自动重试。请看" in page
