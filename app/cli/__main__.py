@@ -6,9 +6,9 @@ from pathlib import Path
 
 gc.disable()  # what is imported stays; wsgi.py lets the collector work when all is there
 
-from app.cli import at_work  # noqa: E402
+from app.cli import quick_health  # noqa: E402
 
-if __name__ == "__main__" and at_work.say(sys.argv[1:]):
+if __name__ == "__main__" and quick_health.say(sys.argv[1:]):
     sys.exit()
 
 from flask.cli import FlaskGroup  # noqa: E402

@@ -20,7 +20,7 @@ from sqlalchemy import event
 
 from app import broker, create_app
 from app.broker import aside, starts
-from app.cli import at_work
+from app.cli import quick_health
 from app.config import Settings
 from app.extensions import db, transaction
 from app.health import kept
@@ -295,7 +295,7 @@ def quickly(app: Flask, part: str) -> str:
     """What `health --part` says without the app, save the seconds; empty where it leaves that to the app."""
     with pytest.MonkeyPatch.context() as patched, redirect_stdout(StringIO()) as said:
         patched.setenv("CELERIAC_REDIS_URL", app.config["SETTINGS"].redis)
-        assert at_work.say(["health", "--part", part]) == bool(said.getvalue())
+        assert quick_health.say(["health", "--part", part]) == bool(said.getvalue())
     return re.sub(r"[\d.]+ s ago", "", said.getvalue())
 
 
@@ -305,9 +305,9 @@ def test_without_redis_the_quick_answer_is_for_the_whole_command(
     for address in ("", "redis://127.0.0.1:1/0", "redis//x"):
         monkeypatch.setenv("CELERIAC_REDIS_URL", address)
         monkeypatch.setenv("CELERIAC_DATA_DIR", str(tmp_path))
-        assert not at_work.say(["health", "--part", "beat"])
-    assert not at_work.say(["health"])
-    assert not at_work.say(["health", "--part", "moon"])
+        assert not quick_health.say(["health", "--part", "beat"])
+    assert not quick_health.say(["health"])
+    assert not quick_health.say(["health", "--part", "moon"])
 
 
 def test_the_whole_by_exit_code(app: Flask, say: Callable[..., None], worker_online: None) -> None:
