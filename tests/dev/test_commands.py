@@ -104,7 +104,7 @@ import app.beat.scheduler"""
 
 
 def test_who_only_waits_loads_next_to_nothing(tmp_path: Path) -> None:
-    modules = loaded("import app.dev.__main__, app.cli.at_work", tmp_path)
+    modules = loaded("import app.dev.__main__, app.cli.quick_health", tmp_path)
     assert modules & {"flask", "pydantic", "redis", "sqlalchemy", "psutil", "ssl"} == set()
 
 
