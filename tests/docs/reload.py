@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
@@ -75,15 +76,21 @@ class Team:
 
     def keepers(self) -> list[Any]:
         """The processes that keep the workers."""
-        found = orphans.marked(self.reader.folder / "var")
-        named = [one for one in found if one.environ().get("SUPERVISOR_PROCESS_NAME") == "worker"]
-        return [one for one in named if "supervisord" in " ".join(one.parent().cmdline())]
+        return [one for one in orphans.marked(self.reader.folder / "var") if _is_keeper(one)]
 
     def tasks_page(self) -> str:
         return self.browser.get(f"{self.address}/tasks", timeout=30).text
 
     def said(self) -> str:
         return self.reader.log.read_text()
+
+
+def _is_keeper(process: psutil.Process) -> bool:
+    try:
+        parent = process.environ().get("SUPERVISOR_PROCESS_NAME") == "worker" and process.parent()
+        return bool(parent) and "supervisord" in " ".join(parent.cmdline())
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return False
 
 
 def is_taken_over(reader: Reader, token: str) -> None:
