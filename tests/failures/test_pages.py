@@ -161,8 +161,12 @@ def test_the_page_of_a_kind_tells_who_did_what_and_what_brought_it_back(
     assert "Came back" in listed
     assert "after ann closed it" in listed
     assert browser.get("/runs/failures/999999").status_code == 404
-    [version] = re.findall(rf"{address}/live\?version=([\w.]+)", page)
-    assert browser.get(f"{address}/live?version={version}").status_code == 204
+
+    def is_silent() -> bool:
+        [version] = re.findall(rf"{address}/live\?version=([\w.]+)", browser.get(address).text)
+        return browser.get(f"{address}/live?version={version}").status_code == 204
+
+    assert is_silent() or is_silent()  # what it tells of time is told anew each minute
 
 
 def test_what_is_closed_leaves_the_start_page(app: Flask, signed_in: SignedIn) -> None:
