@@ -234,11 +234,8 @@ class _History:
         queue = QUEUES[hash_of(task_name) % len(QUEUES)]
         runtime = round(seconds, 4) if started and ended and state != "LOST" else None
         if states.is_finished(state):
-            self.ended.append(
-                {"task_name": task_name, "state": state, "attempt": 0, "eta_at": None, "queue": queue}
-                | {"sent_at": _datetime(at), "started_at": _datetime(started_at) if started else None}
-                | {"ended_at": _datetime(ended_at), "runtime_seconds": runtime}
-            )
+            about = {"task_name": task_name, "state": state, "queue": queue, "runtime_seconds": runtime}
+            self.ended.append(about | _times(at, started_at if started else None, ended_at))
         return (
             run_id,
             _moment(at),
@@ -346,6 +343,15 @@ def _traceback(task_name: str, message: str) -> str:
     ]
     lines = [f'  File "{where}\n    {source}' for where, source in frames]
     return "\n".join(["Traceback (most recent call last):", *lines, message])
+
+
+def _times(sent_at: float, started_at: float | None, ended_at: float) -> dict[str, Any]:
+    """When a run that ended at its first attempt was sent, started and over."""
+    started = None if started_at is None else _datetime(started_at)
+    return {
+        "attempt": 0, "eta_at": None, "sent_at": _datetime(sent_at), "started_at": started,
+        "ended_at": _datetime(ended_at),
+    }  # fmt: skip
 
 
 def _log(run_id: str, started_at: float, task_name: str) -> Cells:

@@ -1,6 +1,7 @@
 """The quick yes to `health --part`: one word of Redis, without the app, for who asks every minute.
 
-It only ever says that a process is at work. All else, and why not, is for the whole command to tell.
+It only ever says that a process is at work. All else, and why not, is for the whole command to tell; so is
+a Redis behind Sentinels, for what finds it brings half of the app.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Any
 
 from app.embedded_redis import url
 
-# As `app/broker/heartbeats.py` has them, which brings half of the app.
+# As `app/broker/heartbeats.py` has them, which brings the same; a test holds them against it.
 WORDS = {
     "beat": ("celeriac:beats", "at"),
     "recorder": ("celeriac:recorders", "at"),
