@@ -134,7 +134,9 @@ def flush() -> bool:
             _untold.discard(request)
     while _received:
         request = _received.popleft()
-        if request in worker_state.reserved_requests and request not in worker_state.active_requests:
+        # One for later is with a timer, and reserved when its time has come: until then it is this worker's.
+        waits = request in worker_state.reserved_requests or (request.eta and not request.acknowledged)
+        if waits and request not in worker_state.active_requests:
             headers = request.request_dict
             event = {"type": "received", "at": headers["celeriac_received_at"], "worker": request.hostname}
             _stream.emit_later(event | _identity(headers), _unrecorded(headers))

@@ -24,6 +24,7 @@ from app.library.routes import BESIDE
 
 CLAIMED = timedelta(seconds=120)  # longer than a try can take
 HANDED = timedelta(seconds=60)  # a run that has not even begun by then is not waited for
+EARLY = timedelta(seconds=5)  # a run comes back by its worker's clock, in whole seconds
 BACK_OFF_SECONDS = (30, 60, 120, 300, 600, 900)
 GIVEN_UP_AFTER = timedelta(hours=12)
 AT_ONCE, SIDE_BY_SIDE = 20, 4
@@ -66,9 +67,12 @@ def deliver(message_id: int, now: datetime, handed: bool = False) -> AlertMessag
 
     if until := _away_until(message_id, now):
         return _put_off(message_id, *until, handed)
+    message = db.session.get(AlertMessage, message_id)
+    if handed and message and message.state == WAITING and message.next_at > now + HANDED + EARLY:
+        return message  # another delivery of the same run has tried meanwhile
     if not _claim(message_id, now):
         return None
-    message = db.session.get_one(AlertMessage, message_id)
+    message = db.session.get_one(AlertMessage, message_id, populate_existing=True)
     personal = message.user_id is not None
     channel = run_ends.channel_to(message) if personal else db.session.get(AlertChannel, message.channel_id)
     attempts, at, way = message.attempts, message.at, _same_way(message)

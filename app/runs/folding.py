@@ -48,8 +48,11 @@ def fold(row: Row, event: Mapping[str, Any]) -> None:
         return
     attempt = event.get("attempt", row["attempt"])
     if kind == "received" and event.get("eta"):  # a worker keeps it until its time has come
-        if attempt == 0 and states.rank(row["state"]) == 0:
-            row["state"] = states.SCHEDULED
+        if states.rank(row["state"]) == 0:
+            if attempt == 0:
+                row["state"] = states.SCHEDULED
+            elif row["ended_at"]:  # it went back to its queue when the worker died that had it till then
+                row["state"] = states.RETRY
         if not states.is_finished(row["state"]):
             row["worker"] = event.get("worker") or row["worker"]
             row["updated_at"] = max(row["updated_at"], _time(event["at"]))

@@ -201,7 +201,8 @@ def _orphans(workers: Sequence[Worker], now: datetime, heard_since: datetime) ->
     }
     if not candidates:
         return []
-    waiting = select(Run.id).where(Run.id.in_(candidates), Run.state == states.PENDING)
+    told_of_nobody = Run.state == states.PENDING, Run.worker.is_(None)
+    waiting = select(Run.id).where(Run.id.in_(candidates), *told_of_nobody)
     return [run_id for run_id in db.session.scalars(waiting) if recovery.requeue(candidates[run_id])]
 
 

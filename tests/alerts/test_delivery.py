@@ -141,6 +141,19 @@ def test_while_a_channel_is_away_one_message_alone_is_tried(team: Any, handed: b
     assert try_all() == ids
 
 
+def test_a_run_that_is_delivered_twice_tries_once(team: Any) -> None:
+    """Each try would count, and the next would come ever later."""
+    team.receiver.status = 500
+    message = channels.test(team.channel.id, team.now).id
+    for _delivery in range(3):
+        delivery.deliver(message, team.now, handed=True)
+    assert [one.attempts for one in team.messages()] == [1]
+    seconds = delivery.seconds_until(team.messages()[0], team.now)
+    assert seconds == delivery.BACK_OFF_SECONDS[0]
+    delivery.deliver(message, team.now + timedelta(seconds=seconds - 1), handed=True)
+    assert len(team.receiver.posts) == 2
+
+
 def test_what_is_not_taken_for_twelve_hours_is_given_up(team: Any) -> None:
     team.receiver.status = 503
     channels.test(team.channel.id, team.now)

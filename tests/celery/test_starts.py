@@ -107,4 +107,5 @@ def test_an_idle_worker_sleeps_and_tells_of_a_run_that_starts_later(
     slow = celery_app.send_task("examples.basic.slow", kwargs={"seconds": 2}, eta=late).id
     eventually(lambda: "succeeded" in kinds(redis, slow))
     told_at = {event["type"]: at for at, event in stream(redis) if event["id"] == slow}
+    assert told_at["received"] < told_at["started"]  # whose it is while its time has not come
     assert told_at["succeeded"] - told_at["started"] > 1000

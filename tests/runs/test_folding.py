@@ -92,6 +92,7 @@ def test_a_finished_run_never_goes_back(events: list[Event], data: st.DataObject
             [event("retried", 3, error="E"), event("sent", 3, 1), event("received", 4, 1, eta="2030-01-01")],
             states.RETRY,
         ),
+        ([event("received", 4, 1, eta="2030-01-01"), event("retried", 3, error="E")], states.RETRY),
         ([event("retried", 3, error="E"), event("started", 5, 1)], states.STARTED),
         ([event("revoked", 3, expired=True)], states.EXPIRED),
         ([event("revoked", 3, terminated=True)], states.REVOKED),
@@ -100,6 +101,13 @@ def test_a_finished_run_never_goes_back(events: list[Event], data: st.DataObject
 )
 def test_state(events: list[Event], state: str) -> None:
     assert folded(events)["state"] == state
+
+
+def test_a_retry_that_went_back_to_its_queue_is_one_again_when_it_was_taken() -> None:
+    row = folded([event("retried", 3, error="E", worker="w1")])
+    row |= {"state": states.PENDING, "worker": None}  # w1 died
+    fold(row, event("received", 4, 1, eta="2030-01-01", worker="w2"))
+    assert (row["state"], row["worker"], row["error"]) == (states.RETRY, "w2", "E")
 
 
 def test_each_attempt_keeps_its_own_times_and_error() -> None:
