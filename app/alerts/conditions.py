@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from app.alerts.facts import Facts, Unfired
+from app.alerts.counts import UNFIRED, news_from
+from app.alerts.facts import LOOKED_BACK, Facts
 from app.alerts.kinds import KINDS
 from app.alerts.models import AlertRule, AlertState
 from app.runs import states
@@ -110,17 +111,27 @@ def _failed_runs(rule: AlertRule, task_name: str, error: str | None = None) -> s
 
 
 def _run_failed(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    known = {state.subject: state for state in before}
     by_task: dict[str, list[Failure]] = defaultdict(list)
     for failure in _failures(rule, facts):
-        by_task[failure.task_name].append(failure)
+        state = known.get(failure.task_name)
+        if state is None or failure.at >= news_from(state):
+            by_task[failure.task_name].append(failure)
     for task_name, failed in by_task.items():
-        newest = failed[0]
-        details = {"name": task_name, "count": len(failed), "error": newest.error, "run_id": newest.run_id}
+        newest, state = failed[0], known.get(task_name)
+        times = [failure.at for failure in failed]
+        if facts.failures_are_cut and (state is None or state.ended_at is not None):
+            earliest = max(rule.since_at, news_from(state) if state else facts.now - LOOKED_BACK)
+            times = facts.failed_since(task_name, rule, earliest) or times
+        details = {"name": task_name, "count": len(times), "error": newest.error, "run_id": newest.run_id}
         details["kind"] = newest.kind
-        if facts.failures_are_cut:
+        goes_on = state is not None and state.ended_at is None
+        if facts.failures_are_cut and goes_on:
             details["more"] = True
-        where = path("runs", newest.run_id) if len(failed) == 1 else _failed_runs(rule, task_name)
-        yield Found(task_name, newest.at, details, where, since=failed[-1].at)
+        earlier = goes_on and state and state.told_of_at is None and times[-1] > state.since_at
+        one = len(times) == 1 and not (details.get("more") or earlier)
+        where = path("runs", newest.run_id) if one else _failed_runs(rule, task_name)
+        yield Found(task_name, newest.at, details, where, since=times[-1])
 
 
 def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -171,15 +182,21 @@ def _schedule_late(rule: AlertRule, before: list[AlertState], facts: Facts) -> I
             yield Found(str(schedule.schedule_id), facts.now, details, where, since=schedule.due_at)
 
 
-def _unfired(rule: AlertRule, fires: list[Unfired], facts: Facts) -> Iterator[Found]:
-    by_schedule: dict[int, list[Unfired]] = defaultdict(list)
-    for fire in fires:
-        if fire.at >= rule.since_at and rule.schedule_id in (None, fire.schedule_id):
-            by_schedule[fire.schedule_id].append(fire)
-    names = facts.schedule_names(set(by_schedule)) if by_schedule else {}
-    for schedule_id, unfired in by_schedule.items():
-        details = {"name": names.get(schedule_id, str(schedule_id)), "count": len(unfired)}
-        yield Found(str(schedule_id), unfired[0].at, details, path("schedules", schedule_id))
+def _unfired(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
+    known, of = {state.subject: state for state in before}, UNFIRED[rule.kind]
+    newest = {
+        schedule_id: at
+        for schedule_id, at in facts.unfired(of).items()
+        if at >= rule.since_at and rule.schedule_id in (None, schedule_id)
+    }
+    names = facts.schedule_names(set(newest)) if newest else {}
+    for schedule_id, at in newest.items():
+        state = known.get(str(schedule_id))
+        earliest = max(rule.since_at, news_from(state) if state else facts.now - LOOKED_BACK)
+        if at >= earliest:
+            fires = facts.unfired_since(of, schedule_id, earliest)
+            details = {"name": names.get(schedule_id, str(schedule_id)), "count": len(fires)}
+            yield Found(str(schedule_id), at, details, path("schedules", schedule_id), min(fires, default=at))
 
 
 def _queue_oldest(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -264,8 +281,8 @@ _FINDERS: dict[str, Finder] = {
     "failures_in_row": _failures_in_row,
     "new_failure": _new_failure,
     "schedule_late": _schedule_late,
-    "schedule_missed": lambda rule, before, facts: _unfired(rule, facts.missed, facts),
-    "schedule_skipped": lambda rule, before, facts: _unfired(rule, facts.skipped, facts),
+    "schedule_missed": _unfired,
+    "schedule_skipped": _unfired,
     "queue_oldest": _queue_oldest,
     "queue_depth": _queue_depth,
     "queue_paused": _queue_paused,

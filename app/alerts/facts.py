@@ -6,32 +6,22 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from app import broker, heartbeats, queues, runs, schedules
+from app.alerts.models import AlertRule
 from app.broker.connection import named_errors, reaches_broker
 from app.config import settings
 from app.errors import BrokerUnavailable
 from app.extensions import db
-from app.runs import failures, states
+from app.runs import failures
 from app.runs.failures import Failure, FailureKind, groups
 from app.runs.failures.models import Key
 
 CLOSED_READ = timedelta(days=7)
 LOOKED_BACK = timedelta(minutes=10)  # a recorder that is behind by less loses no failure
-FIRES_READ = 500
 UNENDED_READ, OTHERS_READ = 20, 200  # usual: runs of a task that have not ended, those of other queues
 DELIVERY = "alerts.deliver"  # the task that delivers: its own failures tell nobody anything
-
-
-@dataclass(frozen=True)
-class Unfired:
-    """A fire that was missed or skipped."""
-
-    run_id: str
-    schedule_id: int
-    at: datetime
-    due_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -56,6 +46,7 @@ class Facts:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self._ends: dict[tuple[Any, ...], list[tuple[str, datetime]]] = {}
+        self._unfired: dict[str, dict[int, datetime]] = {}
 
     @cached_property
     def _read(self) -> list[Failure]:
@@ -73,6 +64,15 @@ class Facts:
     @property
     def failures_are_cut(self) -> bool:
         return len(self._read) >= groups.READ_AT_MOST
+
+    def failed_since(self, task_name: str, of: AlertRule, since: datetime) -> list[datetime]:
+        """When the runs of a task that a rule is about failed from a moment on, the newest first."""
+        return failures.failed_since(task_name, of.queue, of.schedule_id, since, self.closed)
+
+    def failed_in_row(self, task_name: str, of: AlertRule, least: int) -> int:
+        """How many runs of a task that a rule is about failed since one succeeded, when so many have."""
+        narrow = of.queue, of.schedule_id
+        return failures.failed_in_row(task_name, *narrow, least, _others(*narrow), self.closed)
 
     @cached_property
     def closed(self) -> set[Key]:
@@ -99,25 +99,25 @@ class Facts:
         Failures of kinds that are resolved or ignored are left out.
         """
         key = (task_name, queue, schedule_id)
-        others = UNENDED_READ if queue is None and schedule_id is None else OTHERS_READ
         if (*key, number) not in self._ends:
+            others = _others(queue, schedule_id)
             self._ends[*key, number] = runs.last_ends(*key, number, others, self.closed)
         return self._ends[*key, number]
 
-    def unfired(self, state: str) -> list[Unfired]:
-        """The fires of the last minutes that were missed or skipped."""
-        query = select(runs.Run.id, runs.Run.schedule_id, runs.Run.created_at, runs.Run.due_at)
-        query = query.where(runs.Run.state == state, runs.Run.created_at >= self.now - LOOKED_BACK)
-        rows = db.session.execute(query.order_by(runs.Run.created_at.desc()).limit(FIRES_READ))
-        return [Unfired(run_id, of, at, due_at) for run_id, of, at, due_at in rows if of is not None]
+    def unfired(self, state: str) -> dict[int, datetime]:
+        """The schedules with fires of the last minutes that were missed or skipped: the newest of each."""
+        if state not in self._unfired:
+            newest, of = func.max(runs.Run.created_at), runs.Run.schedule_id
+            query = select(of, newest).where(runs.Run.state == state, of.is_not(None)).group_by(of)
+            query = query.where(runs.Run.created_at >= self.now - LOOKED_BACK).order_by(newest.desc())
+            self._unfired[state] = {row[0]: row[1] for row in db.session.execute(query) if row[0] is not None}
+        return self._unfired[state]
 
-    @cached_property
-    def missed(self) -> list[Unfired]:
-        return self.unfired(states.MISSED)
-
-    @cached_property
-    def skipped(self) -> list[Unfired]:
-        return self.unfired(states.SKIPPED)
+    def unfired_since(self, state: str, schedule_id: int, since: datetime) -> list[datetime]:
+        """When fires of a schedule were missed or skipped from a moment on, the newest first."""
+        at, of_schedule = runs.Run.created_at, runs.Run.schedule_id == schedule_id
+        query = select(at).where(of_schedule, runs.Run.state == state, at >= since)
+        return list(db.session.scalars(query.order_by(at.desc()).limit(groups.COUNTED_AT_MOST)))
 
     @cached_property
     def overdue(self) -> list[schedules.Overdue]:
@@ -173,3 +173,7 @@ class Facts:
             select(schedules.Schedule.id, schedules.Schedule.name).where(schedules.Schedule.id.in_(ids))
         )
         return {schedule.id: schedule.name for schedule in rows}
+
+
+def _others(queue: str | None, schedule_id: int | None) -> int:
+    return UNENDED_READ if queue is None and schedule_id is None else OTHERS_READ

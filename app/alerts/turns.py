@@ -14,7 +14,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import runs
-from app.alerts import conditions, quiet
+from app.alerts import conditions, counts, quiet
 from app.alerts.conditions import Found
 from app.alerts.facts import Facts
 from app.alerts.kinds import KINDS
@@ -54,13 +54,13 @@ def take(now: datetime, patience: timedelta = timedelta(0)) -> int:
         return 0
     facts = Facts(now)
     before = _states([rule.id for rule in rules])
-    conditions = {rule.id: _found(rule, before[rule.id].values(), facts) for rule in rules}
+    found = {rule.id: _found(rule, before[rule.id].values(), facts) for rule in rules}
     with transaction() as session:
         released = update(AlertTurn).where(AlertTurn.token == token).values(next_at=now + EVERY)
         if not session.connection().execute(released).rowcount:
             logger.warning("looking at the alerts took too long: another process does it")
             return 0
-        return _write(conditions, facts, now)
+        return _write(found, facts, now)
 
 
 def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, now: datetime) -> None:
@@ -76,8 +76,9 @@ def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, 
         elif state.ended_at is not None:
             if not kind.event or condition.at > state.last_at:
                 _begun(state, condition, now)
-        elif kind.event and condition.at > state.last_at:
-            state.last_at, state.facts, state.path = condition.at, dict(condition.facts), condition.path
+        elif kind.event and (condition.at > state.last_at or _is_untold(rule, state)):
+            state.facts, state.path = counts.renewed(state, condition.facts), condition.path
+            state.last_at = max(condition.at, state.last_at)
         elif not kind.event and (state.told_of_at is None or quiet.is_due_again(rule, now)):
             state.facts, state.path = dict(condition.facts), condition.path  # about to be told: as it is now
     for state in states.values():
@@ -90,7 +91,7 @@ def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, 
                 state.told_of_at = None
 
 
-def compose(rule: AlertRule, states: States, now: datetime) -> dict[str, Any] | None:
+def compose(rule: AlertRule, states: States, facts: Facts, now: datetime) -> dict[str, Any] | None:
     """The content of the message that is due now, whose subjects are told from then on; None for none."""
     firing = [state for state in states.values() if state.ended_at is None and state.fires_at <= now]
     new = [state for state in firing if _is_untold(rule, state)]
@@ -98,6 +99,8 @@ def compose(rule: AlertRule, states: States, now: datetime) -> dict[str, Any] | 
     again = firing if not (new or over) and _is_reminded(rule, now) else []
     if not (new or over or again) or not quiet.may_tell(rule, now):
         return None
+    for state in new:
+        state.facts = counts.as_told(rule, state, conditions.number(rule), facts)
     what = "alert" if new else "recovery" if over else "reminder"
     new = new or again
     content = {
@@ -149,16 +152,16 @@ def _found(rule: AlertRule, before: Iterable[AlertState], facts: Facts) -> list[
         return None
 
 
-def _write(conditions: Mapping[int, Sequence[Found] | None], facts: Facts, now: datetime) -> int:
+def _write(found: Mapping[int, Sequence[Found] | None], facts: Facts, now: datetime) -> int:
     """Note what was found, of the rules that are still there; returns how many messages were made."""
-    known = db.session.scalars(select(AlertRule).where(AlertRule.enabled, AlertRule.id.in_(conditions))).all()
+    known = db.session.scalars(select(AlertRule).where(AlertRule.enabled, AlertRule.id.in_(found))).all()
     states = _states([rule.id for rule in known])
     made = 0
     for rule in known:
-        seen = conditions[rule.id]
+        seen = found[rule.id]
         if seen is not None:
             step(rule, states[rule.id], seen, facts, now)
-        if content := compose(rule, states[rule.id], now):
+        if content := compose(rule, states[rule.id], facts, now):
             made += _address(rule, content, now)
         _keep(rule, states[rule.id], now)
     if any(rule.kind == "new_failure" for rule in known):

@@ -106,8 +106,8 @@ def line(kind: str, facts: Mapping[str, Any]) -> str:
     if kind == "run_failed":
         if facts.get("more"):
             sentence = ngettext(
-                "%(name)s: at least %(num)s run failed in 10 minutes",
-                "%(name)s: at least %(num)s runs failed in 10 minutes",
+                "%(name)s: at least %(num)s run failed",
+                "%(name)s: at least %(num)s runs failed",
                 count,
                 name=name,
             )
@@ -115,8 +115,11 @@ def line(kind: str, facts: Mapping[str, Any]) -> str:
             sentence = ngettext(
                 "%(name)s: %(num)s run failed", "%(name)s: %(num)s runs failed", count, name=name
             )
+        sentence = _in_all(sentence, facts)
         return _("%(what)s: %(why)s", what=sentence, why=error) if error else sentence
     if kind == "failures_in_row":
+        if facts.get("more"):
+            return _("%(name)s: at least the last %(n)s runs failed", name=name, n=count)
         return _("%(name)s: the last %(n)s runs failed", name=name, n=count)
     if kind == "new_failure":
         if by := facts.get("closed_by"):
@@ -128,10 +131,22 @@ def line(kind: str, facts: Mapping[str, Any]) -> str:
     if kind == "schedule_late":
         return _("%(name)s is late by %(span)s", name=name, span=span)
     if kind == "schedule_missed":
-        return ngettext("%(name)s missed %(num)s fire", "%(name)s missed %(num)s fires", count, name=name)
+        sentence = ngettext("%(name)s missed %(num)s fire", "%(name)s missed %(num)s fires", count, name=name)
+        return _in_all(sentence, facts)
     if kind == "schedule_skipped":
-        return ngettext("%(name)s skipped %(num)s fire", "%(name)s skipped %(num)s fires", count, name=name)
+        sentence = ngettext(
+            "%(name)s skipped %(num)s fire", "%(name)s skipped %(num)s fires", count, name=name
+        )
+        return _in_all(sentence, facts)
     return _of_machines(kind, facts, name, count, span)
+
+
+def _in_all(sentence: str, facts: Mapping[str, Any]) -> str:
+    """A count of what is new, with how many there are together with those that were told before."""
+    before = int(facts.get("before", 0))
+    if not before or facts.get("more"):
+        return sentence
+    return _("%(what)s, %(n)s in all", what=sentence, n=before + int(facts["count"]))
 
 
 def _of_machines(kind: str, facts: Mapping[str, Any], name: str, count: int, span: str) -> str:

@@ -137,6 +137,9 @@ def test_fires_that_did_not_happen(team: Any, kind: str, state: str, word: str) 
     [one] = message["firing"]
     assert (one["text"], one["url"]) == (f"Digest {word} 1 fire", f"http://localhost/schedules/{row.id}")
     assert team.look(60) == []
+    team.run(ADD, state=state, schedule_id=row.id)
+    [message] = team.look(5)  # what was told is not told again
+    assert message["firing"][0]["text"] == f"Digest {word} 1 fire, 2 in all"
     assert team.look(900) == []  # it has no end that is worth a message
     assert [one.state for one in rules.listing(team.now) if one.rule.id == made.id] == ["fine"]
 

@@ -83,6 +83,37 @@ def test_what_failed_before_the_rule_is_not_told(team: Any) -> None:
     assert team.look(5) == []
 
 
+def test_each_failure_is_counted_in_one_message_however_long_its_window(team: Any) -> None:
+    team.rule("run_failed", window_seconds=3600)
+    team.run()
+    team.run()
+    [told] = team.look(5)
+    assert told["firing"][0]["text"] == "shop.pay: 2 runs failed: KeyError: 1"
+    for _ in range(6):
+        team.now += timedelta(minutes=9)
+        team.run()
+        assert team.look(1) == []
+    [told] = team.look(600)
+    assert told["firing"][0]["text"] == "shop.pay: 6 runs failed, 8 in all: KeyError: 1"
+    team.now += timedelta(seconds=1)
+    team.run(state="SUCCESS")
+    assert len(team.look(3600)) == 1
+    team.run()
+    assert team.look(5) == []
+    [told] = team.look(3600)
+    assert told["firing"][0]["text"] == "shop.pay: 1 run failed: KeyError: 1"
+
+
+def test_a_long_row_of_failures_is_told_by_its_length(team: Any) -> None:
+    team.rule("failures_in_row", number=3, window_seconds=30)
+    team.run(state="SUCCESS")
+    for _ in range(60):
+        team.now += timedelta(seconds=1)
+        team.run()
+    [told] = team.look(5)
+    assert told["firing"][0]["text"] == "shop.pay: the last 60 runs failed"
+
+
 def test_failures_in_a_row(team: Any) -> None:
     team.rule("failures_in_row", number=3, window_seconds=30)
     for state in ("FAILURE", "FAILURE", "SUCCESS", "FAILURE", "LOST"):
@@ -205,6 +236,8 @@ def test_a_storm_of_failures_is_one_message_a_window(team: Any) -> None:
     arrived += team.look(60)
     assert len(arrived) == 2
     assert arrived[0]["firing_count"] == arrived[1]["firing_count"] == 50
+    counted = [state.facts["count"] + state.facts["before"] for state in db.session.query(AlertState)]
+    assert sum(counted) == 12 * 834
     assert len(arrived[0]["firing"]) == turns.ITEMS_MOST
     assert "and 30 more" in arrived[0]["text"]
 
@@ -227,8 +260,8 @@ def test_a_storm_hides_no_other_failure(team: Any) -> None:
     told = {body["rule"]: {one["subject"]: one for one in body["firing"]} for body in team.look(2)}
     assert told["narrow"].keys() == {"shop.rare"}
     assert told["narrow"]["shop.rare"]["url"].endswith(f"/runs/{before}")
-    assert "at least 1 run failed" in told["narrow"]["shop.rare"]["text"]
-    assert "at least 2000 runs failed" in told["all"]["shop.pay"]["text"]
+    assert "1 run failed" in told["narrow"]["shop.rare"]["text"]
+    assert "2001 runs failed" in told["all"]["shop.pay"]["text"]
     assert told["all"].keys() == {"shop.rare", "shop.pay"}
     assert len(told["new"]) == 2
 

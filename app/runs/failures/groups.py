@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, func, select, tuple_
+from sqlalchemy import Select, Subquery, func, literal, select, tuple_
 
 from app.extensions import db
 from app.runs import filters, making_good, states
@@ -18,6 +18,7 @@ from app.runs.models import Run
 READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
 BACKLOG_AT_MOST = 20_000  # newer runs of a task that wait; beyond it is not known how it works
+COUNTED_AT_MOST = 20_000  # where somebody is told how many
 
 _START = func.coalesce(func.substr(Run.error, 1, ERROR_MAX), "").label("start")
 
@@ -158,6 +159,53 @@ def last_ends(
         if (db.session.scalar(select(func.count()).select_from(rows)) or 0) < looked_at:  # that was all
             return ends
         looked_at = min(looked_at * 8, BACKLOG_AT_MOST)
+
+
+def failed_in_row(
+    task_name: str,
+    queue: str | None,
+    schedule_id: int | None,
+    least: int,
+    others: int,
+    closed: Collection[Key] = (),
+) -> int:
+    """How many runs of a task have failed since the last that succeeded, `COUNTED_AT_MOST` at most; it is
+    known that `least` have. The rest as for `last_ends`.
+    """
+    while True:
+        ends = [state for state, _at in last_ends(task_name, queue, schedule_id, least, others, closed)]
+        if states.SUCCESS in ends:
+            return ends.index(states.SUCCESS)
+        if len(ends) < least or least >= COUNTED_AT_MOST:  # that is all, or as far as it is looked
+            return min(len(ends), COUNTED_AT_MOST)
+        least = min(least * 8, COUNTED_AT_MOST)
+
+
+def failed_since(
+    task_name: str,
+    queue: str | None,
+    schedule_id: int | None,
+    since: datetime,
+    closed: Collection[Key] = (),
+) -> list[datetime]:
+    """When the runs of a task failed from a moment on, the newest first, `COUNTED_AT_MOST` at most; without
+    failures of the `closed` kinds.
+    """
+    criteria = RunFilter(state=states.FAILED, task_name=task_name, since=since)
+    by_task = filters.access_paths(criteria)[-1]
+    columns: list[Any] = [Run.queue, Run.schedule_id, Run.error]
+    rows = filters.candidates(criteria, by_task, COUNTED_AT_MOST, None, columns)
+    reads_errors = any(task == task_name for task, _kind in closed)
+    query = select(rows.c.at, func.substr(rows.c.error, 1, ERROR_MAX) if reads_errors else literal(""))
+    if queue is not None:
+        query = query.where(rows.c.queue == queue)
+    if schedule_id is not None:
+        query = query.where(rows.c.schedule_id == schedule_id)
+    return [
+        at
+        for at, error in db.session.execute(query.order_by(rows.c.at.desc()))
+        if not reads_errors or (task_name, kind_of(error or "")) not in closed
+    ]
 
 
 def _ended(rows: Subquery, queue: str | None, schedule_id: int | None) -> Select[Any]:
