@@ -20,6 +20,9 @@ from tests.rows import make_run
 
 NOW = datetime.now(UTC)
 FLOW = {"root_id": "run-6"}
+DAILY = schedules.Definition(
+    name="Daily", task_name=laden.TASK, args=[1], task_type="cron", cron_schedule="0 1 * * *"
+)
 Visit = Callable[..., Page]
 
 
@@ -74,6 +77,20 @@ def test_the_focus_stays(visit: Visit) -> None:
     put(1, states.PROGRESS, started_at=NOW, progress_current=1, progress_total=4, progress_at=NOW)
     expect(page.locator(".run-progress")).to_contain_text("25 %")
     assert page.evaluate("document.activeElement.textContent.trim()") == "Retry with changes"
+
+
+def test_a_banner_that_goes_takes_no_focus(visit: Visit, ask: Any) -> None:
+    late = {"schedule_id": schedules.create(DAILY, "ann", NOW).id, "due_at": NOW - timedelta(minutes=5)}
+    put(1, states.PENDING, **late)
+    page = visit(f"/schedules/{late['schedule_id']}")
+    banner = page.locator("main .banner", has_text=" late")
+    expect(banner).to_be_visible()
+    edit = page.locator("main").get_by_role("link", name="Edit")
+    edit.focus()
+    put(1, states.STARTED, started_at=NOW, **late)
+    ask(page, "schedule")
+    expect(banner).to_have_count(0)
+    expect(edit).to_be_focused()
 
 
 def test_typing_in_a_filter_is_left_alone(visit: Visit, ask: Any) -> None:
@@ -153,12 +170,9 @@ class Work:
             put(number)
         laden.workers_of(redis)
         self.failed = [put(n, states.FAILURE, error=f"KeyError: {n}", ended_at=NOW) for n in (10, 11, 12)]
-        daily = schedules.Definition(
-            name="Daily", task_name=laden.TASK, args=[1], task_type="cron", cron_schedule="0 1 * * *"
-        )
         laden.alerts_of()
-        due_at = datetime.now(UTC) + timedelta(minutes=30)  # a late fire is said, and takes room
-        self.fire = {"schedule_id": schedules.create(daily, "ann", NOW).id, "due_at": due_at}
+        due_at = NOW - timedelta(minutes=5)  # late until it starts, which is said and takes room
+        self.fire = {"schedule_id": schedules.create(DAILY, "ann", NOW).id, "due_at": due_at}
         self.queued = [runs.submit(runs.RunRequest(laden.TASK, [n]), NOW).id for n in range(2)]
         self.change = bulk.freeze("rerun", self.failed, "ann", NOW).id
         bulk.confirm(self.change, "ann", NOW)
