@@ -347,14 +347,14 @@
   document.addEventListener("input", ({ target }) => {
     const field = target.closest?.(".has-error");
     if (!field) return;
+    const wrong = [field, target, ...field.querySelectorAll("[aria-invalid]")];
     field.classList.remove("has-error");
-    for (const control of field.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
+    for (const control of wrong) control.removeAttribute("aria-invalid");
     for (const error of field.querySelectorAll(".field-error")) error.remove();
-    for (const id of [target.id, field.id].filter(Boolean)) {
-      const said = document.querySelector(`:is(.problems, .form-problems) li:has(a[href="#${CSS.escape(id)}"])`);
-      said?.classList.add("mended");
-      const box = said?.closest(".problems, .form-problems");
-      if (box && !box.querySelector("li:not(.mended)")) box.remove();
+    for (const said of document.querySelectorAll(":is(.problems, .form-problems) li:has(a)")) {
+      if (wrong.some(({ id }) => id && said.querySelector("a").hash === `#${id}`)) said.classList.add("mended");
+      const box = said.closest(".problems, .form-problems");
+      if (!box.querySelector("li:not(.mended)")) box.remove();
     }
   });
 
@@ -517,6 +517,10 @@
   if (cron) {
     splitCron();
     cron.addEventListener("input", (event) => (event.target.matches("[data-cron-whole]") ? splitCron() : joinCron()));
+    document.addEventListener("htmx:after:swap", () => {
+      const whole = cron.querySelector("[data-cron-whole]");
+      whole.setAttribute("aria-invalid", document.getElementById("cron_schedule-said") !== null || cron.matches(".has-error"));
+    });
   }
 
   if (toasts) new MutationObserver(tendToasts).observe(toasts, { childList: true });

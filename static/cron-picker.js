@@ -119,6 +119,6 @@
 
   kind.value = whole.value ? read(whole.value) : "daily";
   if (!whole.value) whole.value = WRITES.daily();
-  raw.open = kind.value === "own" || cron.querySelector(".has-error") !== null;
+  raw.open = kind.value === "own" || cron.matches(".has-error");
   showKind();
 })();

@@ -22,6 +22,7 @@ from typing import Any
 import fasteners
 import pytest
 import redis as redis_client
+from bs4 import BeautifulSoup
 from flask import Flask, g, has_app_context, session
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -305,9 +306,26 @@ class Browser(FlaskClient):
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         response = contextvars.Context().run(super().open, *args, **kwargs)
+        if b'class="field-error"' in response.data:
+            look_at_errors(response.text)
         if has_app_context():
             db.session.rollback()
         return response
+
+
+def look_at_errors(page: str) -> None:
+    """Each error of a field belongs to a control, and goes with its red when that is changed (static/app.js)."""
+    soup = BeautifulSoup(page, "html.parser")
+    wrong = soup.select("[aria-invalid=true], fieldset:not(:has(input))")
+    for error in soup.select(".field-error:not(hx-partial *)"):
+        described = [one for one in wrong if error.get("id") in one.get("aria-describedby", "").split()]
+        assert described, f"no control is invalid for {error}"
+        assert {error.find_parent(class_="has-error")} == {
+            one if "has-error" in one.get("class", "") else one.find_parent(class_="has-error")
+            for one in described
+        }
+    for field in soup.select(".has-error"):
+        assert field.select(".field-error, [aria-describedby=problems]"), field
 
 
 @pytest.fixture(scope="session")
