@@ -314,7 +314,7 @@ class Browser(FlaskClient):
 
 
 def look_at_errors(page: str) -> None:
-    """Each error of a field belongs to a control, and goes with its red when that is changed (static/app.js)."""
+    """Each error of a field belongs to a control, and goes with its red once that changes (static/app.js)."""
     soup = BeautifulSoup(page, "html.parser")
     wrong = soup.select("[aria-invalid=true], fieldset:not(:has(input))")
     for error in soup.select(".field-error:not(hx-partial *)"):

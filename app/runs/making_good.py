@@ -11,6 +11,7 @@ from app.runs import states
 from app.runs.models import Run
 
 MADE_GOOD, OPEN, FAILED_AGAIN = "made-good", "open", "failed-again"
+SUPERSEDED = "superseded"
 _READ = 500
 
 
@@ -56,14 +57,12 @@ class Families:
                 oldest[work] = run_id
         return list(oldest.values())
 
-    def left_out(self, run_ids: Collection[str]) -> set[str]:
-        """Those of a set not to be run again: made good, open, or tried later by another of the set."""
+    def left_out(self, run_ids: Collection[str]) -> dict[str, str]:
+        """Those of a set not to be run again, and why: MADE_GOOD, OPEN, or SUPERSEDED by one of the set."""
         chosen = set(run_ids)
-        return {
-            run_id
-            for run_id in chosen
-            if self.outcome(run_id) in (MADE_GOOD, OPEN) or self._is_superseded(run_id, chosen)
-        }
+        outcomes = {run_id: self.outcome(run_id) for run_id in chosen}
+        superseded = {run_id: SUPERSEDED for run_id in chosen if self._is_superseded(run_id, chosen)}
+        return superseded | {key: how for key, how in outcomes.items() if how in (MADE_GOOD, OPEN)}
 
     def _is_superseded(self, run_id: str, chosen: set[str]) -> bool:
         family = [run for run in self._of.get(run_id, ()) if run.id in chosen and run.state != states.SUCCESS]

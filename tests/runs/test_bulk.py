@@ -129,7 +129,8 @@ def test_what_ran_again_since_is_left_out(app: Flask) -> None:
     newest = add(12, states.FAILURE, rerun_of=again)
     bulk = many.freeze_matching("rerun", RunFilter(state=states.FAILED), "mei", NOW)
     acts = {newest: "act", fresh: "act"}
-    assert verdicts_of(bulk) == dict.fromkeys((good, running, again), "already_rerun") | acts
+    left_out = {good: "already_rerun", running: "already_rerun", again: "superseded"}
+    assert verdicts_of(bulk) == left_out | acts
     assert verdicts_of(many.freeze("rerun", [again], "mei", NOW)) == {again: "act"}  # asked for by itself
     add(13, states.PENDING, rerun_of=fresh)  # meanwhile somebody else did
     done = work(bulk)

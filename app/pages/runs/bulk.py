@@ -114,6 +114,7 @@ VERDICT_WORDS = {
     states.WAITS: _l("not started yet, left out"),
     states.ENDED: _l("finished already, left out"),
     verdicts.ALREADY_RERUN: _l("ran again since (succeeded or open), left out"),
+    verdicts.SUPERSEDED: _l("tried again since: the newest try is retried instead"),
     verdicts.CHANGED: _l("no longer fit the task's signature"),
     verdicts.SECRET: _l("have secret arguments that were not kept"),
     verdicts.TOO_LARGE: _l("have arguments that were too large to be kept"),

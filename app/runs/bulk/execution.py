@@ -20,7 +20,7 @@ from app.extensions import db, transaction
 from app.runs import checks, retention, states
 from app.runs.bulk.models import Bulk, BulkItem
 from app.runs.bulk.progress import forget_old, get
-from app.runs.bulk.verdicts import ACT, VERDICTS, already_rerun, judge
+from app.runs.bulk.verdicts import ACT, VERDICTS, judge, tried_again
 from app.runs.cancel import cancel
 from app.runs.models import Run
 from app.runs.states import CANCEL, DELETE, RERUN, TERMINATE
@@ -184,7 +184,7 @@ def _rerun(bulk: _Leased, run_id: str, now: datetime) -> BulkResult:
     if first := made_with(bulk.by, key):  # by a step that was cut off
         return BulkResult(DONE, new_id=first.id)
     run = db.session.get(Run, run_id, populate_existing=True)
-    verdict = judge(RERUN, run, already_rerun(RERUN, [run_id]))
+    verdict = judge(RERUN, run, tried_again(RERUN, [run_id]))
     if run is None or verdict.code != ACT:
         return BulkResult(verdict.code, verdict.detail)
     new = rerun(run, bulk.by, now, idempotency_key=key, audited=False)

@@ -13,7 +13,7 @@ from app.errors import Invalid
 from app.extensions import db, transaction
 from app.runs import queries
 from app.runs.bulk.models import Bulk, BulkItem
-from app.runs.bulk.verdicts import already_rerun, judge
+from app.runs.bulk.verdicts import judge, tried_again
 from app.runs.filters import RunFilter
 from app.runs.models import Run
 from app.runs.queries import Budget
@@ -74,13 +74,13 @@ def _freeze(
 
 
 def _judged(action: str, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    ran_again = already_rerun(action, ids)
+    again = tried_again(action, ids)
     for start in range(0, len(ids), _READ):
         part = ids[start : start + _READ]
         runs = {run.id: run for run in db.session.scalars(select(Run).where(Run.id.in_(part)))}
         for position, run_id in enumerate(part, start):
             run = runs.get(run_id)
-            verdict = judge(action, run, ran_again)
+            verdict = judge(action, run, again)
             yield {
                 "position": position,
                 "run_id": storable(run_id)[:255],

@@ -1,12 +1,13 @@
 """What an action would do to a run as it is now: act, or leave it out and why."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from app import catalog
 from app.accounts import permits
 from app.errors import Invalid
-from app.runs import apps, states
+from app.runs import apps, making_good, states
 from app.runs.making_good import Families
 from app.runs.models import Run
 from app.runs.states import DELETE, RERUN
@@ -19,9 +20,10 @@ UNKNOWN = "unknown"
 GONE = "gone"
 ROLE = "role"
 ALREADY_RERUN = "already_rerun"  # that run, or a later one of the same work, succeeded or is open
+SUPERSEDED = "superseded"  # by a later try of the same work in the set, which failed, too, and runs again
 OTHER_APP = "another-app"
 VERDICTS = (
-    *(ACT, states.RUNS, states.WAITS, states.ENDED, ALREADY_RERUN),
+    *(ACT, states.RUNS, states.WAITS, states.ENDED, ALREADY_RERUN, SUPERSEDED),
     *(CHANGED, SECRET, TOO_LARGE, UNKNOWN, GONE, ROLE, OTHER_APP),
 )
 
@@ -34,20 +36,24 @@ class Verdict:
     detail: str | None = None
 
 
-def already_rerun(action: str, run_ids: Collection[str]) -> set[str]:
-    """Those of a set that an action leaves out because they ran again since, or another of the set did."""
-    return Families(run_ids).left_out(run_ids) if action == RERUN else set()
+def tried_again(action: str, run_ids: Collection[str]) -> dict[str, str]:
+    """Those of a set that an action leaves out because their work was tried again since, with the verdict."""
+    left_out = Families(run_ids).left_out(run_ids) if action == RERUN else {}
+    return {
+        run_id: SUPERSEDED if how == making_good.SUPERSEDED else ALREADY_RERUN
+        for run_id, how in left_out.items()
+    }
 
 
-def judge(action: str, run: Run | None, ran_again: Collection[str] = ()) -> Verdict:
-    """What the action would do to the run; one that is no more is None. See `already_rerun`."""
+def judge(action: str, run: Run | None, again: Mapping[str, str] = MappingProxyType({})) -> Verdict:
+    """What the action would do to the run; one that is no more is None. `again`: of `tried_again`."""
     if run is None:
         return Verdict(GONE)
     state = states.of(run.state)
     if action not in state.actions:
         return Verdict(state.phase)
-    if run.id in ran_again:
-        return Verdict(ALREADY_RERUN)
+    if run.id in again:
+        return Verdict(again[run.id])
     if action != DELETE and not apps.reachable(run.app):
         return Verdict(OTHER_APP)
     return _rerun(run) if action == RERUN else Verdict(ACT)
