@@ -64,11 +64,12 @@ def test_what_a_row_is_about_has_room_at_every_width(app: Flask, visit: Visit) -
     )
     schedules.create(nightly, "tom", at)
     runs.submit(runs.RunRequest("sample_tasks.plain", [1]), at)
-    for path, cell in (("/schedules", "tbody td:nth-child(2)"), ("/runs", "tbody .task-cell")):
+    cells = (("/schedules", "td:nth-child(2)"), ("/runs", ".task-cell"), ("/queues", ".task-cell"))
+    for path, cell in cells:
         page = visit(path)
         for width in (1366, 1280, 1200, 1024, 900):
             page.set_viewport_size({"width": width, "height": 800})
-            room = page.locator(cell).first.bounding_box()
+            room = page.locator("tbody").locator(cell).first.bounding_box()
             assert room, path
             assert room["width"] > 120, (path, width, room)
 
