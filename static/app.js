@@ -323,7 +323,8 @@
     if (event.persisted) document.querySelectorAll("form[data-sent]").forEach(release);
   });
 
-  /* A form that leads back to its page, such as an undo, gives the focus back to who works by keyboard. */
+  /* A form that leads back to its page, such as an undo, gives the focus back to who works by keyboard; where what
+     had it is gone, the page has it. */
 
   let place = ""; // what in the page had the focus last, not in a toast or a dialog
 
@@ -339,8 +340,8 @@
   });
   const [wasAt, wasOn] = JSON.parse(sessionStorage.getItem("focus") ?? "[]");
   sessionStorage.removeItem("focus");
-  if (wasOn && wasAt === location.pathname && document.activeElement === document.body) {
-    document.querySelector(wasOn)?.focus();
+  if (wasAt === location.pathname && document.activeElement === document.body) {
+    ((wasOn && document.querySelector(wasOn)) || document.getElementById("main"))?.focus();
   }
 
   /* A refused field is no longer red once it is changed; the server looks at it again when it is sent. */

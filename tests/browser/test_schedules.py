@@ -71,10 +71,17 @@ def test_a_picker_writes_the_expression_for_who_reads_none(app: Flask, visit: Vi
     page.locator(".cron-raw summary").click()
     whole.fill("99 * * * *")
     expect(said.locator(".field-error")).to_be_visible()
+    expect(whole).to_have_attribute("aria-invalid", "true")
     expect(kind).to_have_value("own")
     whole.fill("0 7 1 * *")
     expect(kind).to_have_value("date")
     expect(said.locator(".field-error")).to_have_count(0)
+    expect(whole).to_have_attribute("aria-invalid", "false")
+    page.evaluate("toasts.append(document.getElementById('toast-unknown').content.cloneNode(true))")
+    toast, save = page.locator(".toast").bounding_box(), page.locator(".form-foot").bounding_box()
+    assert toast
+    assert save
+    assert toast["y"] + toast["height"] <= save["y"]  # what is said does not cover the button
 
 
 def test_five_columns_and_the_whole_expression_stay_in_step(app: Flask, visit: Visit) -> None:
@@ -201,8 +208,10 @@ def test_deleting_many_asks_in_a_dialog(app: Flask, visit: Visit, new: Callable[
     dialog.get_by_role("button", name="Delete 2 schedules").click()
     expect(page.locator("#toasts")).to_contain_text("Deleted")
     assert names() == []
-    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    page.locator("#toasts").get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="S1")).to_be_visible()
+    expect(page.locator("main")).to_be_focused()  # nothing in it had the focus before
 
 
 def test_the_menu_of_a_row_runs_it_and_asks_when_one_runs(
