@@ -34,7 +34,7 @@ from sqlalchemy import Select, Table, exists, select
 from werkzeug.test import TestResponse
 from xdist.scheduler import LoadScopeScheduling
 
-from app import broker, create_app, embedded_redis, own_tasks, runs
+from app import create_app, embedded_redis, own_tasks, runs
 from app.accounts import tokens, users
 from app.broker import ownership
 from app.catalog import published
@@ -401,7 +401,8 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
     pools.reset()
     celery_app.amqp._producer_pool = celery_app._pool = None
     with flask_app.app_context():
-        with db.engine.begin() as connection:
+        # It waits for its turn to write: a thread of the test before may still be at work.
+        with db.engine.connect().execution_options(writes=True) as connection, connection.begin():
             found, question = tables()
             for table, occupied in zip(found, connection.execute(question).one(), strict=True):
                 if occupied and table.name not in CATALOG:
@@ -417,7 +418,7 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
         published.forget_what_was_read()
         for reading in READINGS:
             flask_app.extensions.pop(reading, None)
-        ownership.find_other_app(broker.client(), broker.keys(), flask_app.config["SETTINGS"])  # it is ours
+        redis.set(ownership.HOME, "1")  # it is ours
         yield flask_app
         db.session.remove()
     for thread in threading.enumerate():  # what acts on many runs would still be writing in the next test
@@ -425,13 +426,18 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
             thread.join(30)
 
 
-@pytest.fixture
-def redis(redis_server: str) -> Iterator[redis_client.Redis]:
-    """A client of the tests' Redis, which is emptied first."""
+@pytest.fixture(scope="session")
+def redis_of_tests(redis_server: str) -> Iterator[redis_client.Redis]:
     client = redis_client.Redis.from_url(redis_server)
-    client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def redis(redis_of_tests: redis_client.Redis) -> redis_client.Redis:
+    """A client of the tests' Redis, which is emptied first."""
+    redis_of_tests.flushall()
+    return redis_of_tests
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ def celery_app() -> Iterator[Celery]:
 @pytest.fixture
 def make_task(celery_app: Celery) -> Callable[..., Task]:
     numbers = count(1)
+    celery_app.finalized = True  # else the tasks of all modules would be made for it, too
 
     def make(function: Callable[..., Any], **options: Any) -> Task:
         options.setdefault("name", f"tests.{function.__name__}{next(numbers)}")

@@ -25,7 +25,7 @@ Make = Callable[..., Schedule]
 def three(make: Make) -> list[int]:
     """The ids of three schedules; the last one is off."""
     now = datetime.now(UTC)
-    return [make(f"S{n}", now, cron_schedule="0 1 * * *", enabled=n < 2).id for n in range(3)]
+    return [make(f"schedule-{n}", now, cron_schedule="0 1 * * *", enabled=n < 2).id for n in range(3)]
 
 
 def enabled() -> list[bool]:
@@ -112,9 +112,9 @@ def test_deleting_many_names_them_first(
     browser = signed_in("operator")
     asked = act(post, browser, "delete", three[:2])
     assert asked.status_code == 200
-    for text in ("Delete 2 schedules?", "S0", "S1", "Their runs stay in the history"):
+    for text in ("Delete 2 schedules?", "schedule-0", "schedule-1", "Their runs stay in the history"):
         assert text in asked.text
-    assert "S2" not in asked.text
+    assert "schedule-2" not in asked.text
     assert len(enabled()) == 3
     dialog = post(
         browser, "/schedules/bulk", {"action": "delete", "id": [str(one) for one in three]}, htmx=True
@@ -155,8 +155,8 @@ def test_all_that_match_are_frozen_by_the_filter(
     app: Flask, signed_in: SignedIn, post: Post, three: list[int]
 ) -> None:
     browser = signed_in("operator")
-    answer = post(browser, "/schedules/bulk", {"action": "disable", "all": "1", "q": "S0"})
-    assert answer.location == "/schedules?q=S0"
+    answer = post(browser, "/schedules/bulk", {"action": "disable", "all": "1", "q": "schedule-0"})
+    assert answer.location == "/schedules?q=schedule-0"
     assert enabled() == [False, True, False]
     asked = post(browser, "/schedules/bulk", {"action": "delete", "all": "1", "state": "off"})
     assert re.findall(r'name="id" value="(\d+)"', asked.text) == [str(three[0]), str(three[2])]

@@ -74,10 +74,9 @@ def mixed_set(begin: datetime, end: datetime, policies: Policies) -> list[Row]:
         rows.append(Row(timing, policies, expected))
     for seconds in (7, 600, 5400, 86_400):
         anchor = begin - 1234 * SECOND
-        count = int((end - anchor).total_seconds()) // seconds
+        last = begin + DAY if seconds == 7 else end  # a day is enough of these
+        count = int((last - anchor).total_seconds()) // seconds
         grid = [anchor + n * seconds * SECOND for n in range(1, count + 1)]
-        if seconds == 7:  # a day is enough of these
-            grid = [fire for fire in grid if fire <= begin + DAY]
         timing = Timing(task_type="interval", interval_seconds=seconds, anchor_at=anchor, ends_at=grid[-1])
         rows.append(Row(timing, policies, [fire for fire in grid if fire >= begin]))
     once = begin + 11 * DAY + 5 * HOUR
@@ -106,12 +105,12 @@ def simulate(
 def test_a_month_fires_exactly_what_the_oracle_says(begin: datetime) -> None:
     end = begin + 31 * DAY
     rows = mixed_set(begin, end, Policies(on_missed="run_all", overlap="allow"))
-    simulate(rows, begin, end, random.Random(20261120), 40 * SECOND)
+    simulate(rows, begin, end, random.Random(20261120), 100 * SECOND)
     for row in rows:
         assert [fire.due_at for _now, fire in row.ledger] == row.expected, row.timing
         assert {fire.outcome for _now, fire in row.ledger} <= {"run"}
         for now, fire in row.ledger:
-            assert timedelta(0) <= now - actual_at(row.timing, fire.due_at) <= 140 * SECOND
+            assert timedelta(0) <= now - actual_at(row.timing, fire.due_at) <= 200 * SECOND
     assert sum(len(row.expected) for row in rows) > 18_000
 
 

@@ -74,7 +74,7 @@ def send(message: EmailMessage, recipients: list[str], server: Server) -> dict[s
 
 
 def _connect(server: Server) -> smtplib.SMTP:
-    context = ssl.create_default_context()
+    context = ssl.create_default_context() if server.tls or server.starttls else None
     smtp: smtplib.SMTP
     if server.tls:
         smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_SECONDS, context=context)
