@@ -60,6 +60,9 @@ for name in [
     name for name in os.environ if name.startswith("CELERIAC_") and name != "CELERIAC_BROWSER_REQUIRED"
 ]:
     del os.environ[name]  # the suite does not depend on the caller's settings
+redis_client.utils.get_lib_version = cache(
+    redis_client.utils.get_lib_version
+)  # else each connection reads it
 recorder.BLOCK_MS = 10  # nobody sends anything while a recorder waits in this very process
 settings.register_profile("quick", max_examples=10, deadline=None, derandomize=True)
 settings.register_profile("usual", max_examples=40, deadline=None, derandomize=True)

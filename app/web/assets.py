@@ -1,6 +1,7 @@
 """Addresses of static files that change with their content, so that browsers may keep them for good."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request, url_for
@@ -22,9 +23,14 @@ def icon(name: str, css: str = "", title: str = "") -> Markup:
 
     No macro, for a page has a hundred of them, and a macro takes ten times as long.
     """
+    return _drawing(name, css, title, asset("icons.svg"))
+
+
+@lru_cache(maxsize=1000)
+def _drawing(name: str, css: str, title: str, sprite: str) -> Markup:
     told = Markup(' role="img"><title>{}</title>').format(title) if title else Markup(' aria-hidden="true">')
     return Markup('<svg class="{}"{}<use href="{}#{}" /></svg>').format(
-        f"icon {css}" if css else "icon", told, asset("icons.svg"), name
+        f"icon {css}" if css else "icon", told, sprite, name
     )
 
 
