@@ -17,6 +17,7 @@ from app.runs.failures import Failure
 from app.runs.failures.models import Key
 
 WORKER_STARTS = 30.0  # so long nobody listens after all was stopped for an upgrade
+ROW_READ = 200  # of failures in a row in each look; all are counted for a message
 SUBJECTS_MOST = 200  # of one rule at a time; what is beyond is told when there is room
 EVENTS_END_AFTER = timedelta(days=7)  # a task that never ran again is not wrong for ever
 
@@ -142,7 +143,10 @@ def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) ->
         ends = facts.last_ends(task_name, rule.queue, rule.schedule_id, wanted)
         in_row = next((n for n, (end, _at) in enumerate(ends) if end == states.SUCCESS), len(ends))
         if in_row >= wanted:
-            details = {"name": task_name, "count": in_row}
+            number_failed = facts.failed_in_row(task_name, rule, wanted, ROW_READ)
+            details = {"name": task_name, "count": number_failed}
+            if number_failed >= ROW_READ:
+                details["more"] = True
             yield Found(task_name, ends[0][1], details, _failed_runs(rule, task_name))
 
 

@@ -10,6 +10,7 @@ from app.runs import states
 from app.runs.failures.groups import COUNTED_AT_MOST
 
 UNFIRED = {"schedule_missed": states.MISSED, "schedule_skipped": states.SKIPPED}
+_GROWS = ("seconds", "used")
 _NEXT = timedelta(microseconds=1)
 
 
@@ -26,6 +27,16 @@ def renewed(state: AlertState, facts: Mapping[str, Any]) -> dict[str, Any]:
     if state.told_of_at == state.last_at:
         before += int(state.facts.get("count", 0))
     return dict(facts) | ({"before": before} if before else {})
+
+
+def differs(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether pages have to say something else of what goes on: not for each second that passes."""
+    older, newer = (
+        {name: value for name, value in facts.items() if name not in _GROWS} for facts in (before, now)
+    )
+    return older != newer or any(
+        abs(now[name] - before.get(name, 0)) * 10 > now[name] for name in _GROWS if name in now
+    )
 
 
 def as_told(rule: AlertRule, state: AlertState, least: int, facts: Facts) -> dict[str, Any]:

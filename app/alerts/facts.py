@@ -69,10 +69,12 @@ class Facts:
         """When the runs of a task that a rule is about failed from a moment on, the newest first."""
         return failures.failed_since(task_name, of.queue, of.schedule_id, since, self.closed)
 
-    def failed_in_row(self, task_name: str, of: AlertRule, least: int) -> int:
+    def failed_in_row(
+        self, task_name: str, of: AlertRule, least: int, most: int = groups.COUNTED_AT_MOST
+    ) -> int:
         """How many runs of a task that a rule is about failed since one succeeded, when so many have."""
         narrow = of.queue, of.schedule_id
-        return failures.failed_in_row(task_name, *narrow, least, _others(*narrow), self.closed)
+        return failures.failed_in_row(task_name, *narrow, (least, most), _others(*narrow), self.closed)
 
     @cached_property
     def closed(self) -> set[Key]:

@@ -79,8 +79,12 @@ def step(rule: AlertRule, states: States, found: Iterable[Found], facts: Facts, 
         elif kind.event and (condition.at > state.last_at or _is_untold(rule, state)):
             state.facts, state.path = counts.renewed(state, condition.facts), condition.path
             state.last_at = max(condition.at, state.last_at)
-        elif not kind.event and (state.told_of_at is None or quiet.is_due_again(rule, now)):
-            state.facts, state.path = dict(condition.facts), condition.path  # about to be told: as it is now
+        elif not kind.event and (
+            state.told_of_at is None
+            or quiet.is_due_again(rule, now)
+            or counts.differs(state.facts, condition.facts)
+        ):
+            state.facts, state.path = dict(condition.facts), condition.path  # as it is now
     for state in states.values():
         if state.ended_at is not None:
             continue

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert, text
 
-from app.alerts import delivery, quiet, rules, turns
+from app.alerts import delivery, quiet, rules, turns, words
 from app.alerts.models import AlertMessage, AlertState
 from app.extensions import db, transaction
 from app.runs import Run, endings
@@ -112,6 +112,12 @@ def test_a_long_row_of_failures_is_told_by_its_length(team: Any) -> None:
         team.run()
     [told] = team.look(5)
     assert told["firing"][0]["text"] == "shop.pay: the last 60 runs failed"
+    for _ in range(150):
+        team.run()
+    assert team.look(5) == []
+    [standing] = rules.listing(team.now)  # pages do not stay behind, nor look at very many
+    line = words.line("failures_in_row", standing.firing[0].facts)
+    assert line == "shop.pay: at least the last 200 runs failed"
 
 
 def test_failures_in_a_row(team: Any) -> None:

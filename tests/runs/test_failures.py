@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app import runs
 from app.extensions import db, transaction
-from app.runs import export, filters, states
+from app.runs import endings, export, filters, states
 from app.runs.failures.groups import Again
 from app.runs.filters import kind_of
 from app.runs.models import Run
@@ -67,6 +67,27 @@ def test_a_group_whose_failures_were_all_made_good_leaves_and_comes_back(app: Fl
     put("anew", states.FAILURE, 1)
     (group,) = groups_now()
     assert (group.count, group.left) == (3, ["anew"])
+
+
+def test_very_many_failures_hide_no_other_kind_and_are_all_counted(app: Flask) -> None:
+    """Of kinds that began meanwhile all are known, though only the newest are read."""
+
+    def fail(run_id: str, hours: float, task_name: str, error: str = "KeyError: 1") -> str:
+        ended_at = NOW - timedelta(hours=hours)
+        put(run_id, states.FAILURE, hours, task_name=task_name, error=error, ended_at=ended_at)
+        return run_id
+
+    failed = [fail("old", 30, "t.storm"), fail("rare", 5, "t.rare")]
+    for number in range(6):
+        failed.append(fail(f"storm-{number}", 3 - number / 10, "t.storm"))
+        failed.append(fail(f"new-{number}", 3 - number / 10, "t.storm", "ValueError"))
+    with transaction():
+        endings.note_these(failed)
+    found = runs.grouped_failures(NOW - timedelta(hours=24), NOW, limit=6)
+    told = {(one.task_name, one.kind): (one.count, one.more, one.left) for one in found.groups}
+    assert told["t.storm", "ValueError"][:2] == (6, False)
+    assert told["t.storm", "KeyError"][:2] == (3, True)  # as far as is read; the oldest is of another day
+    assert told["t.rare", "KeyError"] == (1, False, ["rare"])
 
 
 def test_a_rerun_that_came_to_nothing_counts_for_nothing(app: Flask) -> None:

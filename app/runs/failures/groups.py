@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.runs.models import Run
 
 READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
+UNREAD_AT_MOST = 20  # kinds that many failures of others hide, and that are shown all the same
 BACKLOG_AT_MOST = 20_000  # newer runs of a task that wait; beyond it is not known how it works
 COUNTED_AT_MOST = 20_000  # where somebody is told how many
 
@@ -41,7 +42,7 @@ class FailureGroup:
     """Failed runs of one task with one kind of error; `latest` is the newest of them.
 
     `left` are those to run again: not those whose work was done since, or is open, or failed again. `id` is
-    that of the kind, none when it is not known yet.
+    that of the kind, none when it is not known yet. With `more` there are older ones that were not counted.
     """
 
     task_name: str
@@ -52,6 +53,7 @@ class FailureGroup:
     left: Sequence[str]
     again: Again = Again()
     id: int | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,20 +167,21 @@ def failed_in_row(
     task_name: str,
     queue: str | None,
     schedule_id: int | None,
-    least: int,
+    between: tuple[int, int],
     others: int,
     closed: Collection[Key] = (),
 ) -> int:
-    """How many runs of a task have failed since the last that succeeded, `COUNTED_AT_MOST` at most; it is
-    known that `least` have. The rest as for `last_ends`.
+    """How many runs of a task have failed since the last that succeeded, between the least that are known to
+    have and the most that are looked at. The rest as for `last_ends`.
     """
+    wanted, most = between
     while True:
-        ends = [state for state, _at in last_ends(task_name, queue, schedule_id, least, others, closed)]
+        ends = [state for state, _at in last_ends(task_name, queue, schedule_id, wanted, others, closed)]
         if states.SUCCESS in ends:
-            return ends.index(states.SUCCESS)
-        if len(ends) < least or least >= COUNTED_AT_MOST:  # that is all, or as far as it is looked
-            return min(len(ends), COUNTED_AT_MOST)
-        least = min(least * 8, COUNTED_AT_MOST)
+            return min(ends.index(states.SUCCESS), most)
+        if len(ends) < wanted or wanted >= most:  # that is all, or as far as it is looked
+            return min(len(ends), most)
+        wanted = min(wanted * 8, most)
 
 
 def failed_since(
@@ -220,22 +223,58 @@ def _ended(rows: Subquery, queue: str | None, schedule_id: int | None) -> Select
 
 
 def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) -> Failures:
-    """The runs that failed since a time; of very many, the newest `limit`."""
+    """The runs that failed since a time; of very many, the newest `limit`, which hide no other kind."""
     read = _newest(RunFilter(state=states.FAILED, since=since), limit + 1)
     gathered = _gather(read[:limit])
-    closed = closed_kinds(now, since) & gathered.keys()
-    closed_count = sum(len(gathered.pop(key).ids) for key in closed)
+    back_to = read[limit - 1].at if len(read) > limit else None
+    closed = closed_kinds(now, since)
+    closed_count = sum(len(gathered.pop(key).ids) for key in closed & gathered.keys())
+    read_keys = list(gathered)
+    if back_to is not None:
+        gathered |= _unread({*gathered, *closed}, since, limit)
     families = _families(gathered)
     open_groups = {key: group for key, group in gathered.items() if not _all_made_good(group, families)}
     shown = dict(list(open_groups.items())[:GROUPS_AT_MOST])
+    drawn = _groups(shown, families)
     return Failures(
-        _groups(shown, families),
-        back_to=read[limit - 1].at if len(read) > limit else None,
+        drawn if back_to is None else _counted(drawn, read_keys, since, back_to),
+        back_to=back_to,
         left_out=len(open_groups) - len(shown),
         count=len(read[:limit]) - closed_count,
         made_good=sum(len(group.ids) for key, group in gathered.items() if key not in open_groups),
         closed=closed_count,
     )
+
+
+def _unread(read: Collection[Key], since: datetime, limit: int) -> dict[Key, _Gathered]:
+    """The failures of the kinds that were not read, those that failed last first."""
+    gathered: dict[Key, _Gathered] = {}
+    for other in _of_other_kinds(read, since)[:UNREAD_AT_MOST]:
+        wanted = RunFilter(state=states.FAILED, task_name=other.task_name, error=other.kind, since=since)
+        found = _gather(_newest(wanted, limit)) if other.kind else {}
+        gathered[other.key] = found.get(other.key) or _Gathered(other.at, other.at, [other.run_id])
+    return gathered
+
+
+def _counted(
+    drawn: Iterable[FailureGroup], read: Collection[Key], since: datetime, back_to: datetime
+) -> list[FailureGroup]:
+    """Groups of which not all was read, with their numbers where these are known: of kinds that are new."""
+    pair = tuple_(FailureKind.task_name, FailureKind.kind)
+    kinds = db.session.scalars(
+        select(FailureKind).where(pair.in_([(one.task_name, one.kind) for one in drawn]))
+    )
+    known = {kind.key: kind for kind in kinds}
+    counted = []
+    for group in drawn:
+        kind = known.get((group.task_name, group.kind))
+        if kind is None or kind.first_at >= back_to or (group.task_name, group.kind) not in read:
+            counted.append(group)
+        elif kind.first_at >= since:
+            counted.append(replace(group, count=max(kind.failures, group.count), first_at=kind.first_at))
+        else:
+            counted.append(replace(group, more=True))
+    return counted
 
 
 def groups_of(keys: Collection[Key], wanted: RunFilter, limit: int = READ_AT_MOST) -> dict[Key, FailureGroup]:
