@@ -1,5 +1,6 @@
 """The Files page: what lies in the folders that tasks may use, to look at, to take along and to delete."""
 
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.catalog.parameters import Parameter
 from app.config import settings
 from app.errors import CeleriacError, Invalid, NotFound, TooLarge
 from app.extensions import csrf
-from app.web import uploads, viewer
+from app.web import typed, uploads, viewer
 from app.web.dialogs import question
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Entry, register
@@ -23,6 +24,7 @@ from app.web.sending import as_attachment
 from app.web.toasts import toast
 
 bp = Blueprint("files", __name__, url_prefix="/files")
+UPLOAD = "upload."  # how the names of what belongs to an upload begin, in a form that is about more
 
 
 def init_app(app: Flask) -> None:
@@ -31,6 +33,7 @@ def init_app(app: Flask) -> None:
     app.add_template_global(_of_result, "files_of_result")
     app.add_template_global(_there, "files_there")
     app.add_template_global(_is_path, "is_path")
+    app.add_template_global(_path_fields, "path_fields")
     app.add_template_global(lambda: settings().upload_max_bytes, "upload_max_bytes")
     register(app, Entry("files.index", _l("Files"), "folder-input", 80, right="operate"))
 
@@ -55,7 +58,13 @@ def content() -> Response:
 @bp.post("/upload")
 @requires("operate")
 def upload() -> Any:
-    """Take in a file: from this page, or from a field of a form, which asks for JSON and gets the path."""
+    """Take in a file: from this page, or from a field of a form, which asks for JSON and gets the path.
+
+    Without JavaScript a form is sent along as a whole, and stands on its `page` again with the path in its
+    `field`.
+    """
+    if typed.is_page(page := request.args.get("page", "")):
+        return _into_form(page, request.args.get("field", ""))
     folder, for_field = request.args.get("folder", ""), request.headers.get("Accept") == "application/json"
     try:
         entry = _uploaded(folder)
@@ -72,11 +81,27 @@ def upload() -> Any:
     return go_to(url_for("files.index", folder=folder or None))
 
 
+def _into_form(page: str, field: str) -> AnyResponse:
+    form = uploads.FileForm(later=True)
+    entered = [(name, value) for name, value in form.pairs if not name.startswith(UPLOAD)]
+    try:
+        entry = _saved(form, "", form.fields.get(f"{UPLOAD}replace") == "true")
+    except CeleriacError as error:
+        toast(_("Nothing was uploaded"), error.detail, failed=True)
+    else:
+        entered = [(name, entry.path if name == field else value) for name, value in entered]
+        toast(_("%(name)s is uploaded", name=entry.name), _("Tasks know it as %(path)s.", path=entry.path))
+    return go_to(typed.keep_fields(page, entered) or page)
+
+
 def _uploaded(folder: str) -> files.Entry:
     form = uploads.FileForm()
+    return _saved(form, folder, form.fields.get("replace") == "true")
+
+
+def _saved(form: uploads.FileForm, folder: str, replace: bool) -> files.Entry:
     if not form.filename:
         raise Invalid({"file": [_("Choose a file.")]})
-    replace = form.fields.get("replace") == "true"
     return files.save(folder, form.filename, form, viewer.now(), replace, form.length)
 
 
@@ -112,6 +137,17 @@ def _there() -> list[files.Entry]:
         return files.listing().entries if current_user.can("operate") else []
     except NotFound:  # it cannot be read, which the Files page says; the form can do without
         return []
+
+
+def _path_fields(drawn: Iterable[Any]) -> list[Any]:
+    """The fields that take a path, also of models, for whoever may upload."""
+    found: list[Any] = []
+    for field in drawn:
+        if field.control == "model":
+            found += _path_fields(field.parts)
+        elif field.control == "text" and _is_path(field.parameter):
+            found.append(field)
+    return found
 
 
 def _is_path(parameter: Parameter) -> bool:

@@ -6,7 +6,7 @@ typed it; static/typed.js does the same by itself, without asking.
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,10 +35,15 @@ def keep(address: str | None) -> str | None:
 
     A form that was refused stands at an address that only takes forms: then it is the page above.
     """
-    page = next((path for path in _candidates(address) if _is_page(path)), None)
+    page = next((path for path in _candidates(address) if is_page(path)), None)
     if request.mimetype != "application/x-www-form-urlencoded":
         return page  # with a file, which nobody keeps
-    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in FORM_FIELDS]
+    return keep_fields(page, list(request.form.items(multi=True)))
+
+
+def keep_fields(page: str | None, typed: Sequence[tuple[str, str]]) -> str | None:
+    """Keep what was typed into the form of this request for the page that is asked for next; returns it."""
+    fields = [(name, value) for name, value in typed if name not in FORM_FIELDS]
     user_id = _typed_by()
     kept = json.dumps({"page": page, "form": request.path, "fields": fields, "user": user_id})
     if page is None or not fields or not user_id or len(kept) > LARGEST:
@@ -79,7 +84,8 @@ def _candidates(address: str | None) -> Iterator[str]:
         yield path.partition("?")[0].rpartition("/")[0] or "/"
 
 
-def _is_page(address: str) -> bool:
+def is_page(address: str) -> bool:
+    """Whether an address of ours shows a page."""
     path, _mark, query = address.partition("?")
     try:
         endpoint, _args = current_app.url_map.bind("").match(path, "GET", query_args=query)

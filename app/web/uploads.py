@@ -20,6 +20,7 @@ from app.web import words
 ROUTES = {("POST", "/files/upload"), ("PUT", "/api/v1/files/content")}
 PIECE_BYTES = 65_536
 FIELDS_MAX_BYTES = 65_536  # what a form has beside its file
+PARTS_MAX = 500
 
 
 def init_app(app: Flask) -> None:
@@ -35,17 +36,22 @@ def is_one(asked: Request) -> bool:
 class Body:
     """The body of the request, read once from its beginning; `beside` bytes of it are not the file's.
 
-    Raises `TooLarge`, before anything is read where the length is said, and `CutShort`.
+    Raises `TooLarge`, before anything is read where the length is said, and `CutShort`. With `later` it is
+    the caller who refuses a length that is too large, after what stands before the file.
     """
 
-    def __init__(self, beside: int = 0) -> None:
+    def __init__(self, beside: int = 0, later: bool = False) -> None:
         self.length = request.content_length
         self._most = settings().upload_max_bytes + beside
         self._read = 0
-        if self.length is not None and self.length > self._most:
-            raise too_large()
+        if not later:
+            self.refuse_too_large()
         request.max_content_length = 2**62  # it is counted here
         self._stream: IO[bytes] = request.stream
+
+    def refuse_too_large(self) -> None:
+        if self.length is not None and self.length > self._most:
+            raise too_large()
 
     def read(self, size: int = PIECE_BYTES) -> bytes:
         try:
@@ -63,26 +69,33 @@ class Body:
 class FileForm:
     """A form with one file: its `fields` stand before the file, which is read after them.
 
-    The token against forgery is looked at before the first byte of the file. `filename` is None when there
-    is no file.
+    The token against forgery is looked at before the first byte of the file. `filename` is None or empty
+    when there is no file. With `later` a file that is too large is refused when it is read, not before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, later: bool = False) -> None:
         boundary = request.mimetype_params.get("boundary", "")
         if request.mimetype != "multipart/form-data" or not boundary.isascii() or not boundary:
             raise BadRequest
-        self._decoder = MultipartDecoder(boundary.encode(), FIELDS_MAX_BYTES + PIECE_BYTES, max_parts=20)
-        self._body = Body(FIELDS_MAX_BYTES)
+        self._decoder = MultipartDecoder(
+            boundary.encode(), FIELDS_MAX_BYTES + PIECE_BYTES, max_parts=PARTS_MAX
+        )
+        self._body = Body(FIELDS_MAX_BYTES, later)
         self.length = self._body.length
         self._most, self._read = settings().upload_max_bytes, 0
-        self.fields: dict[str, str] = {}
+        self.pairs: list[tuple[str, str]] = []
         self._events = self._decoded()
         self.filename = self._begin()
-        request.form = ImmutableMultiDict(self.fields)  # where the next line looks
+        request.form = ImmutableMultiDict(self.pairs)  # where the next line looks
         csrf.protect()
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return dict(self.pairs)
 
     def read(self, size: int = PIECE_BYTES) -> bytes:
         """The next bytes of the file; empty at its end, and then all of the form has come."""
+        self._body.refuse_too_large()
         for event in self._events:
             if isinstance(event, Data) and event.data:
                 self._read += len(event.data)
@@ -94,7 +107,7 @@ class FileForm:
         return b""
 
     def _begin(self) -> str | None:
-        name, value = "", b""
+        name, value, read = "", b"", 0
         for event in self._events:
             if isinstance(event, File):
                 return event.filename
@@ -102,10 +115,11 @@ class FileForm:
                 name, value = event.name, b""
             elif isinstance(event, Data):
                 value += event.data
-                if len(value) > FIELDS_MAX_BYTES:
+                read += len(event.data)
+                if read > FIELDS_MAX_BYTES:
                     raise RequestEntityTooLarge
                 if not event.more_data:
-                    self.fields[name] = value.decode(errors="strict")
+                    self.pairs.append((name, value.decode(errors="strict")))
         return None
 
     def _decoded(self) -> Iterator[Event]:

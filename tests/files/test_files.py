@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -379,6 +380,66 @@ def test_a_field_gets_the_path_of_what_was_uploaded(
     assert post(browser, "/files/upload", again, headers=asks).status_code == 200
     outside = post(browser, "/files/upload?folder=..", {"file": (BytesIO(b"x"), "a")}, headers=asks)
     assert (outside.status_code, outside.json["code"]) == (422, "invalid")
+
+
+def sent_by(shown: str, file: tuple[str, str], **typed: str) -> tuple[str, dict[str, Any]]:
+    """Address and body of the form of a page whose button for an upload is pressed, without JavaScript."""
+    soup = BeautifulSoup(shown, "html.parser")
+    button: Any = soup.select_one("noscript button[formenctype]")
+    form = button.find_parent("form")
+    parts: list[tuple[str, str]] = []
+    for field in form.select("input[name], textarea[name], select[name]"):
+        name = field["name"]
+        if field.get("type") == "file":
+            parts.append((f'name="{name}"; filename="{file[0]}"', file[1]))
+        elif field.get("type") not in ("checkbox", "radio") or field.has_attr("checked") or name in typed:
+            chosen = field.select_one("option[selected]") or field.find("option")
+            value = typed.get(name, chosen["value"] if chosen else field.get("value", field.get_text()))
+            parts.append((f'name="{name}"', value))
+    assert parts[-1][0].endswith(f'filename="{file[0]}"')  # what stands before it is read before it
+    return button["formaction"], form_of(*parts)
+
+
+def value_of(page: str, name: str) -> str:
+    field: Any = BeautifulSoup(page, "html.parser").find(attrs={"name": name})
+    return str(field["value"])
+
+
+@pytest.mark.parametrize("address", ["/tasks/files.clean_up", "/schedules/new?task_name=files.clean_up"])
+def test_a_form_takes_a_file_without_javascript(
+    root: Path, small: int, signed_in: SignedIn, address: str
+) -> None:
+    browser = signed_in("operator")
+
+    def send(file: tuple[str, str], **typed: str) -> str:
+        path, body = sent_by(browser.get(address).text, file, **typed)
+        back = browser.post(path, **body)
+        assert back.location.partition("?")[0] == address.partition("?")[0]
+        return browser.get(back.location).text
+
+    shown = send(("图.csv", "abc"), **{"p-pattern": "*.log"})
+    assert (value_of(shown, "p-folder"), value_of(shown, "p-pattern")) == ("图.csv", "*.log")
+    assert (root / "图.csv").read_text() == "abc"
+    for file, why in (
+        (("图.csv", "x"), "There is a file of this name."),
+        (("../x", "x"), "no slash"),
+        (("", ""), "Choose a file."),
+        (("long.csv", "x" * 100_000), "A file may have at most 2 KB"),
+    ):
+        shown = send(file, **{"p-folder": "kept", "p-pattern": "*.txt"})
+        assert why in shown
+        assert (value_of(shown, "p-folder"), value_of(shown, "p-pattern")) == ("kept", "*.txt")
+    send(("图.csv", "new"), **{"upload.replace": "true"})
+    assert [(one.name, one.read_text()) for one in root.iterdir()] == [("图.csv", "new")]
+    assert "formenctype" not in signed_in("viewer").get("/tasks/files.clean_up").text
+
+
+def test_an_upload_leads_to_no_other_site(root: Path, signed_in: SignedIn) -> None:
+    browser = signed_in("operator")
+    _path, body = sent_by(browser.get("/tasks/files.clean_up").text, ("a.txt", "x"))
+    for page in ("https://evil.example/", "//evil.example/tasks", "/no-such"):
+        answer = browser.post("/files/upload", query_string={"field": "folder", "page": page}, **body)
+        assert answer.location == "/files"
 
 
 def test_what_a_killed_process_left_is_cleared_and_what_is_written_stays(root: Path) -> None:
