@@ -7,7 +7,7 @@ from flask import Flask
 from flask_login import current_user
 from marshmallow import fields
 
-from app import brokers, lists
+from app import brokers, lists, queues
 from app.api import frame
 from app.api.fields import Flag, FullMatch, Moment, Schema, WholeListQuery, page_of
 from app.api.queues import schemas
@@ -237,7 +237,8 @@ def revoke_foreign_run(wanted: dict[str, Any], name: str, run_id: str) -> None:
 @bp.response(200, schemas.PlaceSchema)
 def move_foreign_run(wanted: dict[str, Any], name: str, queue: str) -> Message:
     """Move a waiting run to another place of its line"""
-    return brokers.move(name, queue, wanted.pop("id"), utcnow(), **wanted)
+    site = brokers.site(name)
+    return queues.move(queue, wanted.pop("id"), utcnow(), site=site, **wanted).after
 
 
 @bp.route("/brokers/<name>/queues/<queue>/messages/<run_id>", methods=["PATCH"])
@@ -246,12 +247,12 @@ def move_foreign_run(wanted: dict[str, Any], name: str, queue: str) -> Message:
 @bp.response(200, schemas.PlaceSchema)
 def change_foreign_run(wanted: dict[str, Any], name: str, queue: str, run_id: str) -> Message:
     """Change the priority of a waiting run, or send it to another queue"""
-    now, target = utcnow(), wanted.get("queue", queue)
+    now, target, site = utcnow(), wanted.get("queue", queue), brokers.site(name)
     if "queue" in wanted:
-        sent = brokers.send_to(name, queue, run_id, target, now)
+        sent = queues.send_to(queue, run_id, target, now, site=site)
         if "priority" not in wanted:
-            return sent
-    return brokers.reprioritise(name, target, run_id, wanted["priority"], now)
+            return sent.after
+    return queues.reprioritise(target, run_id, wanted["priority"], now, site=site).after
 
 
 @bp.route("/brokers/<name>/queues/<queue>/messages/<run_id>", methods=["DELETE"])
@@ -259,7 +260,7 @@ def change_foreign_run(wanted: dict[str, Any], name: str, queue: str, run_id: st
 @bp.response(204)
 def remove_foreign_run(name: str, queue: str, run_id: str) -> None:
     """Remove a waiting run: it will not run"""
-    brokers.remove(name, queue, run_id, current_user.name, utcnow())
+    queues.remove(queue, run_id, current_user.name, utcnow(), site=brokers.site(name))
 
 
 @bp.route("/brokers/<name>/queues/<queue>/messages", methods=["DELETE"])
@@ -267,7 +268,7 @@ def remove_foreign_run(name: str, queue: str, run_id: str) -> None:
 @bp.response(200, ForeignPurgedSchema)
 def purge_foreign_queue(name: str, queue: str) -> Any:
     """Remove everything that waits in the queue"""
-    return brokers.purge(name, queue, current_user.name, utcnow())
+    return queues.purge(queue, current_user.name, utcnow(), brokers.site(name))
 
 
 @bp.route("/brokers/<name>/queues/<queue>/restore", methods=["POST"])
@@ -276,7 +277,7 @@ def purge_foreign_queue(name: str, queue: str) -> Any:
 @bp.response(200, RestoredSchema)
 def restore_foreign_queue(wanted: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
     """Undo a purge of the last minute"""
-    return {"restored": brokers.restore(name, queue, wanted["token"], utcnow())}
+    return {"restored": queues.restore(queue, wanted["token"], utcnow(), brokers.site(name))}
 
 
 @bp.route("/brokers/<name>/queues/<queue>/modes")
@@ -293,7 +294,7 @@ def foreign_modes(name: str, queue: str) -> dict[str, Any]:
 @bp.response(200, ModesSchema)
 def pause_foreign_queue(body: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
     """Let no worker take from the queue, where all that do obey"""
-    brokers.pause(name, queue, current_user.name, body["note"], utcnow())
+    queues.pause(queue, current_user.name, body["note"], utcnow(), brokers.site(name))
     return _modes(name, queue)
 
 
@@ -302,7 +303,7 @@ def pause_foreign_queue(body: dict[str, Any], name: str, queue: str) -> dict[str
 @bp.response(200, ModesSchema)
 def resume_foreign_queue(name: str, queue: str) -> dict[str, Any]:
     """Let workers take from it again"""
-    brokers.resume(name, queue, utcnow())
+    queues.resume(queue, utcnow(), brokers.site(name))
     return _modes(name, queue)
 
 
@@ -312,11 +313,11 @@ def resume_foreign_queue(name: str, queue: str) -> dict[str, Any]:
 @bp.response(200, ModesSchema)
 def hold_foreign_runs(body: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
     """Hold a waiting run; or everything new, where all workers of the queue obey"""
-    by, now = current_user.name, utcnow()
+    by, now, site = current_user.name, utcnow(), brokers.site(name)
     if "id" not in body:
-        brokers.hold_new(name, queue, by, body["reason"], now)
+        queues.hold_new(queue, by, body["reason"], now, site)
     else:
-        brokers.hold(name, queue, body["id"], by, body["reason"], now)
+        queues.hold(queue, body["id"], by, body["reason"], now, site=site)
     return _modes(name, queue)
 
 
@@ -326,12 +327,12 @@ def hold_foreign_runs(body: dict[str, Any], name: str, queue: str) -> dict[str, 
 @bp.response(200, ModesSchema)
 def release_foreign_runs(body: dict[str, Any], name: str, queue: str) -> dict[str, Any]:
     """Release a held run; or all, and hold nothing new any more"""
-    now = utcnow()
+    now, site = utcnow(), brokers.site(name)
     if "id" not in body:
-        brokers.stop_holding_new(name, queue, now)
-        brokers.release_all(name, queue, now)
+        queues.stop_holding_new(queue, now, site)
+        queues.release_all(queue, now, site=site)
     else:
-        brokers.release(name, queue, body["id"], now, body["to"])
+        queues.release(queue, body["id"], now, body["to"], site=site)
     return _modes(name, queue)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import brokers
+from app import brokers, queues
 from app.brokers.listening import Listener
 from app.clock import utcnow
 from tests.conftest import RedisServer, wait_until
@@ -56,8 +56,8 @@ def test_its_queues_workers_and_events_are_seen_and_nothing_is_left(
 
     wait_until(heard)
     brokers.allow("shop", "ann", utcnow())
-    brokers.remove("shop", "celery", ids[0], "ann", utcnow())
-    brokers.move("shop", "celery", ids[2], utcnow(), to="front")
+    queues.remove("celery", ids[0], "ann", utcnow(), site=brokers.site("shop"))
+    queues.move("celery", ids[2], utcnow(), to="front", site=brokers.site("shop"))
     theirs.go_on("moved")
     wait_until(lambda: theirs.done() == [*range(8), 101, 102], 60)
     order = [int(one) for one in theirs.notes.read_text().split()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app import broker, brokers, heartbeats
+from app import broker, brokers, heartbeats, queues
 from app.clock import utcnow
 from app.errors import Conflict
 from app.extensions import db
@@ -76,7 +76,7 @@ def test_pause_hold_and_order(beside: Make, request: pytest.FixtureRequest, envi
     else:
         _, theirs = beside(PYTHONPATH=str(request.getfixturevalue("agent")))
     with pytest.raises(Conflict, match="No worker is known"):
-        brokers.pause("shop", "celery", "ann", "", utcnow())
+        queues.pause("celery", "ann", "", utcnow(), site=brokers.site("shop"))
     theirs.worker("-c", "1", "--prefetch-multiplier", "4")
     theirs.send(0, 0, until="all is asked")
     wait_until(lambda: in_hand() == 1 and not line(), 30)
@@ -84,26 +84,26 @@ def test_pause_hold_and_order(beside: Make, request: pytest.FixtureRequest, envi
     assert line() == [1, 2, 3]  # one message a free slot, whatever the project says
     wait_until(lambda: brokers.management(brokers.find("shop"), "celery", utcnow()).obeys, 30)
     wait_until(lambda: [state(run_id) for run_id in sent.values()] == [states.PENDING] * 3)
-    brokers.pause("shop", "celery", "ann", "deploy", utcnow())
-    brokers.move("shop", "celery", sent[3], utcnow(), to="front")
-    brokers.hold("shop", "celery", sent[2], "ann", "wait", utcnow())
+    queues.pause("celery", "ann", "deploy", utcnow(), site=brokers.site("shop"))
+    queues.move("celery", sent[3], utcnow(), to="front", site=brokers.site("shop"))
+    queues.hold("celery", sent[2], "ann", "wait", utcnow(), site=brokers.site("shop"))
     theirs.go_on("all is asked")
     wait_until(lambda: ran(theirs) == [0] and not in_hand(), 30)
     heard = heartbeats.app_workers(broker.client(), utcnow())[0].heartbeat_at
     wait_until(lambda: heartbeats.app_workers(broker.client(), utcnow())[0].heartbeat_at > heard, 30)
     assert (line(), in_hand(), ran(theirs)) == ([3, 1], 0, [0])
 
-    assert brokers.resume("shop", "celery", utcnow())
+    assert queues.resume("celery", utcnow(), site=brokers.site("shop"))
     wait_until(lambda: ran(theirs) == [0, 3, 1], 30)
     assert state(sent[2]) == states.HELD
-    brokers.release("shop", "celery", sent[2], utcnow())
+    queues.release("celery", sent[2], utcnow(), site=brokers.site("shop"))
     wait_until(lambda: ran(theirs) == [0, 3, 1, 2], 30)
 
-    brokers.hold_new("shop", "celery", "ann", "", utcnow())
+    queues.hold_new("celery", "ann", "", utcnow(), site=brokers.site("shop"))
     last = theirs.send(4, 0)
     wait_until(lambda: held() == 1 and state(last) == states.HELD, 30)
-    assert brokers.stop_holding_new("shop", "celery", utcnow())
-    assert brokers.release_all("shop", "celery", utcnow()) == [last]
+    assert queues.stop_holding_new("celery", utcnow(), site=brokers.site("shop"))
+    assert queues.release_all("celery", utcnow(), site=brokers.site("shop")) == [last]
     wait_until(lambda: ran(theirs) == [0, 3, 1, 2, 4], 30)
     assert "Traceback" not in theirs.log()
 

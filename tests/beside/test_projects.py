@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import brokers, catalog, runs
+from app import brokers, catalog, queues, runs
 from app.catalog import published
 from app.clock import utcnow
 from app.errors import Conflict, Invalid
@@ -228,5 +228,5 @@ def test_three_projects_beside_one_celeriac(
     refused = api.post("/brokers/orders/workers/orders@here/pool", json={"size": 8})
     assert (refused.status_code, refused.json["code"]) == (409, "unsupported")
     with pytest.raises(Conflict, match="cannot be read without taking it"):
-        brokers.move("orders", "celery", sent["orders"], utcnow(), to="front")
+        queues.move("celery", sent["orders"], utcnow(), to="front", site=brokers.site("orders"))
     assert [one() for one in logs if "Traceback" in one()] == []

@@ -12,7 +12,7 @@ from app import audit, broker, brokers, queues
 from app.audit.filters import AuditFilter
 from app.brokers import places
 from app.clock import utcnow
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, Invalid
 from app.runs import states
 from tests.brokers.conftest import DATABASE, Theirs
 from tests.rows import make_run
@@ -99,12 +99,12 @@ def test_another_server_of_the_same_name_is_not_meant(
 
 def test_moves_removals_and_priorities_as_kombu_reads_them(theirs: Theirs, allowed: list[str]) -> None:
     first, second, third, fourth = allowed
-    now = utcnow()
-    assert brokers.move("shop", "celery", fourth, now, to="front").position == 1
-    assert brokers.move("shop", "celery", first, now, after=third).position == 4
-    brokers.remove("shop", "celery", second, "ann", now)
+    now, site = utcnow(), brokers.site("shop")
+    assert queues.move("celery", fourth, now, to="front", site=site).after.position == 1
+    assert queues.move("celery", first, now, after=third, site=site).after.position == 4
+    queues.remove("celery", second, "ann", now, site=site)
     assert order() == [fourth, third, first]
-    changed = brokers.reprioritise("shop", "celery", fourth, 5, now)
+    changed = queues.reprioritise("celery", fourth, 5, now, site=site).after
     assert changed.priority == 6  # their workers read the steps 0, 3, 6 and 9 alone
     assert theirs.redis.llen("p:celery\x06\x163") == 1
     assert order() == [third, first, fourth]
@@ -116,21 +116,21 @@ def test_moves_removals_and_priorities_as_kombu_reads_them(theirs: Theirs, allow
 
 
 def test_a_run_goes_to_another_queue_that_is_there(theirs: Theirs, allowed: list[str]) -> None:
-    with pytest.raises(NotFound, match="no queue nowhere"):
-        brokers.send_to("shop", "celery", allowed[0], "nowhere", utcnow())
+    with pytest.raises(Invalid, match="no queue nowhere"):
+        queues.send_to("celery", allowed[0], "nowhere", utcnow(), site=brokers.site("shop"))
     theirs.send("x", queue="orders")
-    brokers.send_to("shop", "celery", allowed[0], "orders", utcnow())
+    queues.send_to("celery", allowed[0], "orders", utcnow(), site=brokers.site("shop"))
     assert order() == allowed[1:]
     assert brokers.line(brokers.find("shop"), "orders", 0, 5)[1].id == allowed[0]
 
 
 def test_a_purge_can_be_undone_and_leaves_nothing_of_ours(theirs: Theirs, allowed: list[str]) -> None:
     before = theirs.contents()
-    purged = brokers.purge("shop", "celery", "ann", utcnow())
+    purged = queues.purge("celery", "ann", utcnow(), site=brokers.site("shop"))
     assert (purged.removed, order()) == (4, [])
     trash: Any = theirs.redis.keys("*trash*")
     assert all(0 < theirs.redis.ttl(key) <= 60 for key in trash)
-    assert brokers.restore("shop", "celery", purged.token, utcnow()) == 4
+    assert queues.restore("celery", purged.token, utcnow(), site=brokers.site("shop")) == 4
     assert theirs.contents() == before
 
 
@@ -139,7 +139,7 @@ def test_what_was_taken_meanwhile_is_told(theirs: Theirs, allowed: list[str]) ->
     theirs.redis.hset("p:unacked", "tag", json.dumps([json.loads(raw), "", "celery"]))
     make_run(allowed[0], utcnow(), states.STARTED, task_name="theirs.bill", queue="celery", app="shop")
     with pytest.raises(Conflict) as refused:
-        brokers.remove("shop", "celery", allowed[0], "ann", utcnow())
+        queues.remove("celery", allowed[0], "ann", utcnow(), site=brokers.site("shop"))
     assert refused.value.code == "already-taken"
     assert refused.value.detail == f"A worker has already taken bill {allowed[0][:8]}."
 
@@ -164,7 +164,7 @@ def test_workers_are_told_over_remote_control(theirs: Theirs, allowed: list[str]
 
 def test_our_own_queues_stay_ours(theirs: Theirs, allowed: list[str], submit: Callable[..., str]) -> None:
     own = submit("weekday", day="2026-11-20")
-    brokers.remove("shop", "celery", allowed[0], "ann", utcnow())
+    queues.remove("celery", allowed[0], "ann", utcnow(), site=brokers.site("shop"))
     assert [message.id for message in broker.page("default", 0, 5)] == [own]
     assert queues.find("default", utcnow()).waiting == 1
 

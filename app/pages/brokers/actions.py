@@ -8,7 +8,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import brokers
+from app import brokers, queues
 from app.errors import Invalid
 from app.pages.brokers.blueprint import above, bp
 from app.pages.brokers.line import answer
@@ -34,27 +34,29 @@ def ask(name: str, queue: str) -> str:
 @bp.post("/<name>/queues/<queue>/change")
 @requires("operate")
 def change(name: str, queue: str) -> Response:
-    run_id, now = forms.run_id(), viewer.now()
+    run_id, now, site = forms.run_id(), viewer.now(), brokers.site(name)
     hint = forms.optional_number("hint")
     action = request.form.get("action", "")
     if action in ("front", "back"):
-        moved = brokers.move(name, queue, run_id, now, hint, to=action)
+        moved = queues.move(queue, run_id, now, to=action, hint=hint, site=site).after
         toast(_("Moved to position %(n)s", n=moved.position), run_id)
     elif action == "position":
-        moved = brokers.move(name, queue, run_id, now, hint, position=forms.number("position", 1, 10**9))
+        position = forms.number("position", 1, 10**9)
+        moved = queues.move(queue, run_id, now, position=position, hint=hint, site=site).after
         toast(_("Moved to position %(n)s", n=moved.position), run_id)
     elif action == "priority":
-        changed = brokers.reprioritise(name, queue, run_id, forms.number("priority", 0, 9), now, hint)
+        chosen = forms.number("priority", 0, 9)
+        changed = queues.reprioritise(queue, run_id, chosen, now, hint, site).after
         toast(_("Priority is now %(n)s", n=changed.priority), run_id)
     elif action == "queue":
         target = request.form.get("queue", "")
-        brokers.send_to(name, queue, run_id, target, now, hint)
+        queues.send_to(queue, run_id, target, now, hint, site)
         toast(_("Sent to the queue %(name)s", name=target), run_id)
     elif action == "hold":
-        brokers.hold(name, queue, run_id, current_user.name, forms.note(), now, hint)
+        queues.hold(queue, run_id, current_user.name, forms.note(), now, hint, site)
         toast(_("Held until somebody releases it"), run_id)
     elif action == "remove":
-        brokers.remove(name, queue, run_id, current_user.name, now, hint)
+        queues.remove(queue, run_id, current_user.name, now, hint, site)
         toast(ngettext("%(num)s run removed", "%(num)s runs removed", 1), run_id)
     else:
         choices = "front, back, position, priority, queue, hold, remove"
@@ -66,17 +68,13 @@ def change(name: str, queue: str) -> Response:
 @requires("operate")
 def move(name: str, queue: str) -> Any:
     """One place up or down, to an end, or beside another run, as it is dragged."""
-    run_id, hint, step, now = (
-        forms.run_id(),
-        forms.optional_number("hint"),
-        request.form.get("step"),
-        viewer.now(),
-    )
+    run_id, step, now = forms.run_id(), request.form.get("step"), viewer.now()
+    where: Any = {"hint": forms.optional_number("hint"), "site": brokers.site(name)}
     if step in ("up", "down"):
-        moved = brokers.nudge(name, queue, run_id, step == "up", now, hint)
+        moved = queues.nudge(queue, run_id, now, step == "up", **where)
     else:
-        moved = brokers.move(name, queue, run_id, now, hint, **forms.place())
-    toast(_("Moved to position %(n)s", n=moved.position), run_id)
+        moved = queues.move(queue, run_id, now, **forms.place(), **where)
+    toast(_("Moved to position %(n)s", n=moved.after.position), run_id)
     return answer(name, queue)
 
 
@@ -84,7 +82,8 @@ def move(name: str, queue: str) -> Any:
 @requires("operate")
 def priority(name: str, queue: str) -> Any:
     chosen, hint = forms.number("priority", 0, 9), forms.optional_number("hint")
-    changed = brokers.reprioritise(name, queue, forms.run_id(), chosen, viewer.now(), hint)
+    site = brokers.site(name)
+    changed = queues.reprioritise(queue, forms.run_id(), chosen, viewer.now(), hint, site).after
     toast(_("Priority is now %(n)s", n=changed.priority), changed.id)
     return answer(name, queue)
 
@@ -93,8 +92,9 @@ def priority(name: str, queue: str) -> Any:
 @requires("operate")
 def hold(name: str, queue: str) -> Any:
     hint = forms.optional_number("hint")
-    held = brokers.hold(name, queue, forms.run_id(), current_user.name, forms.note(), viewer.now(), hint)
-    toast(_("Held until somebody releases it"), held.id)
+    run_id, by, now = forms.run_id(), current_user.name, viewer.now()
+    queues.hold(queue, run_id, by, forms.note(), now, hint, brokers.site(name))
+    toast(_("Held until somebody releases it"), run_id)
     return answer(name, queue)
 
 
@@ -135,7 +135,7 @@ def ask_purge(name: str, queue: str) -> str:
 def purge(name: str, queue: str) -> Any:
     if request.form.get("name") != queue:
         return _ask_purge(name, queue, _("Type %(name)s exactly as it stands here.", name=queue)), 422
-    purged = brokers.purge(name, queue, current_user.name, viewer.now())
+    purged = queues.purge(queue, current_user.name, viewer.now(), brokers.site(name))
     undo = url_for(".restore", name=name, queue=queue)
     done = ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed)
     toast(done, queue, undo=undo, values={"token": purged.token})
@@ -145,7 +145,7 @@ def purge(name: str, queue: str) -> Any:
 @bp.post("/<name>/queues/<queue>/restore")
 @requires("administer")
 def restore(name: str, queue: str) -> Response:
-    restored = brokers.restore(name, queue, forms.token(), viewer.now())
+    restored = queues.restore(queue, forms.token(), viewer.now(), brokers.site(name))
     toast(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
     return go_to(url_for(".queue", name=name, queue=queue))
 

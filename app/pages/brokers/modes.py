@@ -8,7 +8,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import brokers
+from app import brokers, queues
 from app.errors import Invalid
 from app.pages.brokers.blueprint import above, bp
 from app.pages.queues import forms
@@ -41,7 +41,7 @@ def ask_pause(name: str, queue: str) -> str:
 @bp.post("/<name>/queues/<queue>/pause")
 @requires("operate")
 def pause(name: str, queue: str) -> Response:
-    brokers.pause(name, queue, current_user.name, forms.note(), viewer.now())
+    queues.pause(queue, current_user.name, forms.note(), viewer.now(), brokers.site(name))
     undo = url_for(".resume", name=name, queue=queue)
     toast(_("%(name)s is paused", name=queue), _("What runs goes on."), undo=undo)
     return _back(name, queue)
@@ -50,7 +50,7 @@ def pause(name: str, queue: str) -> Response:
 @bp.post("/<name>/queues/<queue>/resume")
 @requires("operate")
 def resume(name: str, queue: str) -> Response:
-    brokers.resume(name, queue, viewer.now())
+    queues.resume(queue, viewer.now(), brokers.site(name))
     toast(_("%(name)s is no longer paused", name=queue))
     return _back(name, queue)
 
@@ -64,7 +64,7 @@ def ask_hold_new(name: str, queue: str) -> str:
 @bp.post("/<name>/queues/<queue>/hold-new")
 @requires("operate")
 def hold_new(name: str, queue: str) -> Response:
-    brokers.hold_new(name, queue, current_user.name, forms.note(), viewer.now())
+    queues.hold_new(queue, current_user.name, forms.note(), viewer.now(), brokers.site(name))
     undo = url_for(".let_new_in", name=name, queue=queue)
     toast(_("%(name)s holds everything new", name=queue), undo=undo)
     return _back(name, queue)
@@ -73,7 +73,7 @@ def hold_new(name: str, queue: str) -> Response:
 @bp.post("/<name>/queues/<queue>/let-new-in")
 @requires("operate")
 def let_new_in(name: str, queue: str) -> Response:
-    brokers.stop_holding_new(name, queue, viewer.now())
+    queues.stop_holding_new(queue, viewer.now(), brokers.site(name))
     toast(_("New runs go into the line again"), _("Those that are held stay held."))
     return _back(name, queue)
 
@@ -82,14 +82,14 @@ def let_new_in(name: str, queue: str) -> Response:
 @requires("operate")
 def release(name: str, queue: str) -> Response:
     """One run, or all."""
-    now = viewer.now()
+    now, site = viewer.now(), brokers.site(name)
     if request.form.get("all"):
-        count = len(brokers.release_all(name, queue, now))
+        count = len(queues.release_all(queue, now, site=site))
     else:
         to = request.form.get("to") or None
         if to not in ("front", "back", None):
             raise Invalid({"to": [_("Choose front or back.")]})
-        brokers.release(name, queue, forms.run_id(), now, to)  # type: ignore[arg-type]  # one of the three
+        queues.release(queue, forms.run_id(), now, to, site=site)  # type: ignore[arg-type]  # one of the three
         count = 1
     toast(ngettext("%(num)s run released", "%(num)s runs released", count), queue)
     return _back(name, queue)
