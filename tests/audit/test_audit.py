@@ -143,6 +143,9 @@ def test_what_was_changed_is_told_field_by_field(app: Flask) -> None:
         [("Queue", "mail")],
     )
     assert told("run.submit", "run", args=[1], kwargs={"a": "b"})[1] == [("Arguments", '1, a="b"')]
+    filters = {"state": "failed", "queue": ["a", "b"]}
+    shared = told("view.share", "view", list="runs", filters=filters)[1]
+    assert shared == [("List", "runs"), ("Filters", "State: failed; Queue: a, b")]
     assert told("later.verb", "thing", odd={"a": 1}, diff="no pairs") == ([], [("odd", '{"a": 1}')])
 
 
@@ -208,9 +211,9 @@ def test_pages_of_the_page(signed_in: Callable[..., FlaskClient]) -> None:
     assert "Newest changes" in second
 
 
-def test_every_action_has_words(app: Flask) -> None:
-    used = {
-        node.args[0].value
+def test_every_action_and_each_of_its_details_has_words(app: Flask) -> None:
+    calls = [
+        node
         for path in Path(app.root_path, "app").rglob("*.py")
         if "audit.record(" in (source := path.read_text())
         for node in ast.walk(ast.parse(source))
@@ -218,7 +221,9 @@ def test_every_action_has_words(app: Flask) -> None:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "record"
         and getattr(node.func.value, "id", "") == "audit"
-        and isinstance(node.args[0], ast.Constant)
-    }
+    ]
+    used = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
     assert len(used) > 8
     assert used <= set(words.ACTIONS)
+    named = {keyword.arg for call in calls for keyword in call.keywords} - {None, "actor", "after"}
+    assert {name for name in named - {"diff"} if str(details._word(name)) == name} == set()

@@ -49,7 +49,29 @@ _WORDS: dict[str, Any] = {
     "new_name": _l("Name"),
     "rule_kind": _l("Condition"),
     "channel_kind": _l("Kind"),
+    "broker": _l("Broker"),
+    "server": _l("Server"),
+    "limits": _l("Limits"),
+    "bytes": _l("Size"),
+    "replace": _l("Replaced"),
+    "terminate": _l("Terminated"),
+    "revoked": _l("Revoked"),
+    "session": _l("Session"),
+    "sessions": _l("Sessions"),
+    "second_step": _l("Two-step sign-in"),
+    "way": _l("By way of"),
+    "why": _l("Why"),
+    "owner": _l("Owner"),
+    "for_good": _l("for good"),
+    "list": _l("List"),
+    "filters": _l("Filters"),
+    "chosen": _l("Chosen"),
+    "error": _l("Error"),
+    "text": _l("Text"),
+    "worker": _l("Worker"),
+    "requested_by": _l("Requested by"),
 }
+_PAIRS = ("wanted", "filters", "limits")  # hold values by name
 # A change that was noted as its value before and after; by action the name of the value.
 _BEFORE_AND = {
     "user.role": ("role", "after"),
@@ -97,7 +119,9 @@ def _word(name: str) -> Any:
 
 
 def _value(name: str, value: Any) -> str:
-    if name == "arguments_bytes" and isinstance(value, int):
+    if name in _PAIRS and isinstance(value, Mapping):
+        return "; ".join(f"{_word(one)}: {_value(one, its)}" for one, its in value.items())
+    if name in ("arguments_bytes", "bytes") and isinstance(value, int):
         return size(value)
     if name in ("time_limit", "soft_time_limit"):
         return value_words("time_limit_seconds", value)
