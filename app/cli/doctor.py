@@ -2,21 +2,38 @@
 
 import socket
 import sys
+import time
 from collections.abc import Sequence
 
 import click
 from flask import Flask
 
 from app.clock import utcnow
+from app.extensions import db
 from app.health import checks
 
+LOOK_SECONDS = 1.0
 PARTS = {"worker": checks.worker, "beat": checks.beat, "recorder": checks.recorder}
 
 
 @click.command("doctor")
-def doctor() -> None:
+@click.option(
+    "--wait",
+    "patience",
+    type=click.IntRange(0, 3600),
+    default=0,
+    metavar="SECONDS",
+    help="Look again for so long while something is wrong: what was just started takes a moment.",
+)
+def doctor(patience: int) -> None:
     """Check database, Redis, processes, task modules and disk; exits 1 when something is wrong."""
-    _tell(checks.diagnose(utcnow()))
+    until = time.monotonic() + patience
+    results = checks.diagnose(utcnow())
+    while time.monotonic() < until and not all(check.ok for check in results):
+        time.sleep(LOOK_SECONDS)
+        db.session.remove()
+        results = checks.diagnose(utcnow())
+    _tell(results)
 
 
 @click.command("health")

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -153,6 +154,18 @@ def test_doctor(app: Flask, say: Callable[..., None], worker_online: None) -> No
     say(BEATS, "vm-1")
     say(RECORDERS, "vm-1")
     assert runner.invoke(args=["doctor"]).exit_code == 0, failing.output
+
+
+def test_doctor_waits_for_what_was_just_started(
+    app: Flask, say: Callable[..., None], worker_online: None
+) -> None:
+    say(BEATS, "vm-1")
+    started = threading.Timer(0.5, say, (RECORDERS, "vm-1"))
+    started.start()
+    said = app.test_cli_runner().invoke(args=["doctor", "--wait", "60"])
+    started.join()
+    assert said.exit_code == 0, said.output
+    assert "FAIL" not in said.output
 
 
 def starts_of(redis: redis_client.Redis, kind: str, number: int) -> list[str]:
