@@ -16,6 +16,7 @@ NOT_RUN = {
     "docs/deployment.md": [
         "installs services",
         "starts services",
+        "asks for a certificate",
         "there are no containers here",
         "the page about operation is tried with it",
         "stops and starts services",
