@@ -17,7 +17,8 @@ from app.runs.models import Run
 
 READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
-UNREAD_AT_MOST = 20  # kinds that many failures of others hide, and that are shown all the same
+UNREAD_AT_MOST = 10  # kinds that many failures of others hide, and that are shown all the same
+UNREAD_EACH = 200
 BACKLOG_AT_MOST = 20_000  # newer runs of a task that wait; beyond it is not known how it works
 COUNTED_AT_MOST = 20_000  # where somebody is told how many
 
@@ -229,15 +230,14 @@ def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) 
     back_to = read[limit - 1].at if len(read) > limit else None
     closed = closed_kinds(now, since)
     closed_count = sum(len(gathered.pop(key).ids) for key in closed & gathered.keys())
-    read_keys = list(gathered)
     if back_to is not None:
-        gathered |= _unread({*gathered, *closed}, since, limit)
+        gathered |= _unread({*gathered, *closed}, since)
     families = _families(gathered)
     open_groups = {key: group for key, group in gathered.items() if not _all_made_good(group, families)}
     shown = dict(list(open_groups.items())[:GROUPS_AT_MOST])
     drawn = _groups(shown, families)
     return Failures(
-        drawn if back_to is None else _counted(drawn, read_keys, since, back_to),
+        drawn if back_to is None else _counted(drawn, since, back_to),
         back_to=back_to,
         left_out=len(open_groups) - len(shown),
         count=len(read[:limit]) - closed_count,
@@ -246,34 +246,30 @@ def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) 
     )
 
 
-def _unread(read: Collection[Key], since: datetime, limit: int) -> dict[Key, _Gathered]:
-    """The failures of the kinds that were not read, those that failed last first."""
+def _unread(read: Collection[Key], since: datetime) -> dict[Key, _Gathered]:
+    """The newest failures of the kinds that were not read, those that failed last first."""
     gathered: dict[Key, _Gathered] = {}
     for other in _of_other_kinds(read, since)[:UNREAD_AT_MOST]:
         wanted = RunFilter(state=states.FAILED, task_name=other.task_name, error=other.kind, since=since)
-        found = _gather(_newest(wanted, limit)) if other.kind else {}
+        found = _gather(_newest(wanted, UNREAD_EACH)) if other.kind else {}
         gathered[other.key] = found.get(other.key) or _Gathered(other.at, other.at, [other.run_id])
     return gathered
 
 
-def _counted(
-    drawn: Iterable[FailureGroup], read: Collection[Key], since: datetime, back_to: datetime
-) -> list[FailureGroup]:
-    """Groups of which not all was read, with their numbers where these are known: of kinds that are new."""
+def _counted(drawn: Sequence[FailureGroup], since: datetime, back_to: datetime) -> list[FailureGroup]:
+    """Groups of which perhaps not all was read, with their numbers where these are known: of new kinds."""
     pair = tuple_(FailureKind.task_name, FailureKind.kind)
-    kinds = db.session.scalars(
-        select(FailureKind).where(pair.in_([(one.task_name, one.kind) for one in drawn]))
-    )
-    known = {kind.key: kind for kind in kinds}
+    keys = [(group.task_name, group.kind) for group in drawn]
+    known = {kind.key: kind for kind in db.session.scalars(select(FailureKind).where(pair.in_(keys)))}
     counted = []
     for group in drawn:
         kind = known.get((group.task_name, group.kind))
-        if kind is None or kind.first_at >= back_to or (group.task_name, group.kind) not in read:
+        if kind is None or kind.first_at >= back_to:
             counted.append(group)
         elif kind.first_at >= since:
             counted.append(replace(group, count=max(kind.failures, group.count), first_at=kind.first_at))
         else:
-            counted.append(replace(group, more=True))
+            counted.append(replace(group, more=kind.failures > group.count))
     return counted
 
 
