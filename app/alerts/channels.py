@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import audit
-from app.alerts.models import AlertChannel, AlertMessage, AlertRule
+from app.alerts.models import WAITING, AlertChannel, AlertMessage, AlertRule
 from app.alerts.turns import message_to
 from app.config import settings
 from app.errors import Conflict, Invalid, NotFound
@@ -35,12 +35,13 @@ KINDS: dict[str, Any] = {
 SIGNED = (WEBHOOK, "dingtalk", "feishu")  # whose messages can be signed with a secret
 LANGUAGES = {"en": "English", "zh_Hans_CN": "简体中文"}
 FIELDS = ("name", "kind", "address", "secret", "language")
+Waiting = tuple[int, datetime | None, str | None]
 NAME_MAX, ADDRESS_MAX, SECRET_MAX, MAILS_MAX = 100, 2000, 500, 50
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A channel as it may be shown."""
+    """A channel as it may be shown. `waiting` messages could not be sent yet: since when, and why not."""
 
     id: int
     name: str
@@ -50,18 +51,29 @@ class Shown:
     language: str
     created_at: datetime
     created_by: str | None
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    error: str | None = None
 
     @property
     def label(self) -> Any:
         return KINDS.get(self.kind, self.kind)
 
 
-def shown(row: AlertChannel) -> Shown:
-    """A channel without what is secret."""
+def shown(row: AlertChannel, waiting: Mapping[int, Waiting] | None = None) -> Shown:
+    """A channel without what is secret; `waiting` is known already where many are shown."""
     secret = MASK if row.secret else ""
-    return Shown(
-        row.id, row.name, row.kind, masked(row), secret, row.language, row.created_at, row.created_by
-    )
+    held = (_waiting(row.id) if waiting is None else waiting).get(row.id, (0, None, None))
+    own = row.id, row.name, row.kind, masked(row), secret, row.language, row.created_at, row.created_by
+    return Shown(*own, *held)
+
+
+def _waiting(channel_id: int | None = None) -> dict[int, Waiting]:
+    """The messages that were tried and wait, by channel."""
+    of, held = AlertMessage.channel_id, (AlertMessage.state == WAITING) & AlertMessage.error.is_not(None)
+    query = select(of, func.count(), func.min(AlertMessage.at), func.max(AlertMessage.error)).where(held)
+    query = query.where(of != 0 if channel_id is None else of == channel_id).group_by(of)
+    return {row[0]: (row[1], row[2], row[3]) for row in db.session.execute(query)}
 
 
 def masked(row: AlertChannel) -> str:
@@ -74,7 +86,8 @@ def masked(row: AlertChannel) -> str:
 
 def listing() -> list[Shown]:
     """Every channel, by name."""
-    return [shown(row) for row in db.session.scalars(select(AlertChannel).order_by(AlertChannel.name))]
+    rows, waiting = db.session.scalars(select(AlertChannel).order_by(AlertChannel.name)), _waiting()
+    return [shown(row, waiting) for row in rows]
 
 
 def get(channel_id: int) -> AlertChannel:

@@ -138,6 +138,9 @@ class StoredAlertChannelSchema(AlertChannelSchema):
     id = fields.Integer()
     created_at = Moment()
     created_by = fields.String(allow_none=True)
+    waiting = fields.Integer(metadata={"description": "Messages that could not be sent yet."})
+    waiting_since = Moment(metadata={"description": "Since when the oldest of them waits."})
+    error = fields.String(allow_none=True, metadata={"description": "Why they could not."})
 
 
 class AlertMessageSchema(Schema):

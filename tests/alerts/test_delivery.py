@@ -133,12 +133,15 @@ def test_while_a_channel_is_away_one_message_alone_is_tried(team: Any, handed: b
 
     assert try_all() == ids[:1]
     assert {one.error for one in team.messages()} == {team.messages()[0].error}
+    [away] = channels.listing()  # the list of channels tells who hears nothing
+    assert (away.waiting, away.waiting_since, away.error) == (4, team.start, team.messages()[0].error)
     assert {one.attempts for one in team.messages()[1:]} == {0}
     channels.test(team.channel.id, team.now)  # whether it is well again is wanted at once
     test = team.messages()[-1].id
     team.receiver.status = 200
     delivery.deliver(test, team.now, handed)
     assert try_all() == ids
+    assert channels.listing()[0].waiting == 0
 
 
 def test_a_run_that_is_delivered_twice_tries_once(team: Any) -> None:

@@ -50,7 +50,7 @@ def _all() -> dict[str, Any]:
             for rule in standing
         ],
         [(state.subject, state.facts) for rule in standing for state in rule.firing],
-        [(channel.id, channel.name, channel.kind, channel.address) for channel in offered],
+        [(one.id, one.name, one.kind, one.address, one.waiting, one.error) for one in offered],
         [(message.id, message.state, message.attempts, message.error) for message in page.items],
         asked.texts,
     )
