@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
-from flask_babel import format_datetime, format_decimal, get_locale
+from flask_babel import format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
 
 from app.web import viewer, words
@@ -79,7 +79,7 @@ def ticking() -> dict[str, Any]:
         "s": _("%(n)s s", n="{}"),
         "min": _("%(n)s min", n="{}"),
         "h": _("%(n)s h", n="{}"),
-        "day": _("%(num)s day", num="{}"),
+        "day": ngettext("%(num)s day", "%(num)s days", 1),
         "days": _("%(num)s days", num="{}"),
         "ago": _("%(amount)s ago", amount="{}"),
         "in": _("in %(amount)s", amount="{}"),

@@ -24,6 +24,8 @@ def test_forced_colours_show_state_and_selection(visit: Callable[..., Page]) -> 
 
     assert page.evaluate("matchMedia('(forced-colors: active)').matches")
     assert of(".nav [aria-current=page]")["outlineStyle"] == "solid"
+    within = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--surface')")
+    assert within == "Canvas"  # else the cross and the tick within their icons are not seen
     assert of("#line-rows tr.selected td")["borderTopStyle"] == "solid"
     assert of("#queue-head .badge")["borderTopStyle"] == "solid"
     page.locator(f"#wait-{ids[1]} .pick").check()

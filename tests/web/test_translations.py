@@ -281,6 +281,17 @@ def test_no_message_stands_in_an_f_string() -> None:
                 assert not called & marks, f"{path}:{text.lineno}"
 
 
+def test_what_is_counted_is_not_said_without_a_number(chinese: Catalog) -> None:
+    """A catalogue holds `ngettext("worker", …)` apart, so that `_("worker")` would stay English."""
+    counted = {message.id[0] for message in messages(chinese) if isinstance(message.id, tuple)}
+    folders = (PROJECT / "templates", PROJECT / "app")
+    paths = [path for folder in folders for path in folder.rglob("*.*") if path.suffix in (".html", ".py")]
+    plain = re.compile(r"""(?<!\w)_l?\(\s*("|')(.+?)\1\s*[,)]""")
+    said = {text for path in paths for _quote, text in plain.findall(path.read_text())}
+    assert len(said) > 1000
+    assert counted & said == set()
+
+
 def test_switches_have_the_short_words() -> None:
     """In Chinese a switch says 开 or 关, but a state says 已启用 or 已停用."""
     for path in (PROJECT / "templates").rglob("*.html"):
