@@ -69,8 +69,12 @@ def initials(name: str) -> str:
 
 def sentences(parts: Iterable[object]) -> str:
     """Filter: one after the other, with a space between them where the language has one."""
-    between = "" if str(get_locale()).startswith("zh") else " "
-    return between.join(str(part) for part in parts)
+    return sentence_space().join(str(part) for part in parts)
+
+
+def sentence_space() -> str:
+    """What stands between two sentences."""
+    return "" if str(get_locale()).startswith("zh") else " "
 
 
 def ticking() -> dict[str, Any]:
@@ -110,4 +114,6 @@ def init_app(app: Flask) -> None:
         "one_line": words.one_line,
     }
     app.jinja_env.filters.update(filters)
-    app.jinja_env.globals.update(now=viewer.now, ticking=ticking, arguments=words.arguments)
+    app.jinja_env.globals.update(
+        now=viewer.now, ticking=ticking, sentence_space=sentence_space, arguments=words.arguments
+    )

@@ -145,7 +145,11 @@ def test_what_was_changed_is_told_field_by_field(app: Flask) -> None:
     assert told("run.submit", "run", args=[1], kwargs={"a": "b"})[1] == [("Arguments", '1, a="b"')]
     filters = {"state": "failed", "queue": ["a", "b"]}
     shared = told("view.share", "view", list="runs", filters=filters)[1]
-    assert shared == [("List", "runs"), ("Filters", "State: failed; Queue: a, b")]
+    assert shared == [("List", "runs"), ("Filters", "State failed, Queue a, b")]
+    assert told("run.cancel", "run", outcome="removed")[1] == [("Outcome", "removed before a worker took it")]
+    assert told("alert.create", "alert", rule_kind="run_failed")[1] == [
+        ("Condition", "A run failed for good")
+    ]
     assert told("later.verb", "thing", odd={"a": 1}, diff="no pairs") == ([], [("odd", '{"a": 1}')])
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from app.alerts import rules
+from app.alerts import kinds, rules
 from app.audit.models import AuditEntry
+from app.pages.runs import bulk
 from app.pages.schedules.history import Difference, differences, value_words
 from app.web.words import arguments, one_line, size
 
@@ -120,7 +122,11 @@ def _word(name: str) -> Any:
 
 def _value(name: str, value: Any) -> str:
     if name in _PAIRS and isinstance(value, Mapping):
-        return "; ".join(f"{_word(one)}: {_value(one, its)}" for one, its in value.items())
+        return _(", ").join(f"{_word(one)} {_value(one, its)}" for one, its in value.items())
+    if name == "outcome" and value in bulk.DETAIL_WORDS:
+        return str(bulk.DETAIL_WORDS[value])
+    if name == "rule_kind" and value in kinds.KINDS:
+        return str(kinds.KINDS[value].label)
     if name in ("arguments_bytes", "bytes") and isinstance(value, int):
         return size(value)
     if name in ("time_limit", "soft_time_limit"):
