@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from celery import Celery, Task, shared_task
@@ -37,6 +38,12 @@ def plain_progress(self: Any) -> None:
 def weekday(day: date) -> str:
     """Say which weekday a day is."""
     return day.strftime("%A")
+
+
+@shared_task
+def count_lines(file: Path) -> int:
+    """Count the lines of a file."""
+    return len(file.read_text().splitlines())
 
 
 @shared_task

@@ -32,6 +32,9 @@ class FileSchema(Schema):
 
     name = fields.String()
     path = fields.String(metadata={"description": _PATH})
+    full_path = fields.Function(
+        files.full_path, metadata={"type": "string", "description": "By which a task of the team opens it."}
+    )
     is_folder = fields.Boolean()
     size = fields.Integer(metadata={"description": "Bytes."})
     changed_at = Moment()

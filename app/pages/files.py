@@ -76,8 +76,10 @@ def upload() -> Any:
         toast(_("Nothing was uploaded"), error.detail, failed=True)
     else:
         if for_field:
-            return jsonify({"name": entry.name, "path": entry.path})
-        toast(_("%(name)s is uploaded", name=entry.name), _("Tasks know it as %(path)s.", path=entry.path))
+            return jsonify({"name": entry.name, "path": _path_for_field(entry)})
+        words = _("Tasks that come along know it as %(path)s, your own as %(full)s.",
+                  path=entry.path, full=files.full_path(entry))  # fmt: skip
+        toast(_("%(name)s is uploaded", name=entry.name), words)
     return go_to(url_for("files.index", folder=folder or None))
 
 
@@ -89,9 +91,15 @@ def _into_form(page: str, field: str) -> AnyResponse:
     except CeleriacError as error:
         toast(_("Nothing was uploaded"), error.detail, failed=True)
     else:
-        entered = [(name, entry.path if name == field else value) for name, value in entered]
-        toast(_("%(name)s is uploaded", name=entry.name), _("Tasks know it as %(path)s.", path=entry.path))
+        path = _path_for_field(entry)
+        entered = [(name, path if name == field else value) for name, value in entered]
+        toast(_("%(name)s is uploaded", name=entry.name), _("Tasks know it as %(path)s.", path=path))
     return go_to(typed.keep_fields(page, entered) or page)
+
+
+def _path_for_field(entry: files.Entry) -> str:
+    """What goes into the field: the whole path for a task that does not look into the folders of files."""
+    return files.full_path(entry) if request.args.get("whole") else entry.path
 
 
 def _uploaded(folder: str) -> files.Entry:
@@ -131,12 +139,13 @@ def _of_result(result: Any) -> list[files.Entry]:
     return files.named_in(result) if current_user.can("operate") else []
 
 
-def _there() -> list[files.Entry]:
-    """What a form offers for a path, for whoever may see it."""
+def _there(whole: bool) -> list[str]:
+    """What a form offers for a path, for whoever may see it; whole paths for a task of the team's own."""
     try:
-        return files.listing().entries if current_user.can("operate") else []
+        entries = files.listing().entries if current_user.can("operate") else []
     except NotFound:  # it cannot be read, which the Files page says; the form can do without
         return []
+    return [files.full_path(entry) if whole else entry.path for entry in entries]
 
 
 def _path_fields(drawn: Iterable[Any]) -> list[Any]:

@@ -253,7 +253,8 @@ def test_a_file_is_uploaded_by_a_form(
     browser = signed_in("operator")
     assert post(browser, "/files/upload", {"file": (BytesIO(b"a,b"), "in.csv")}).location == "/files"
     assert (root / "in.csv").read_text() == "a,b"
-    assert "Tasks know it as in.csv." in browser.get("/files").text
+    told = "Tasks that come along know it as in.csv, your own as " + str(root / "in.csv")
+    assert told in browser.get("/files").text
     post(browser, "/files/upload", {"file": (BytesIO(b"x"), "../out.csv")})
     assert "Nothing was uploaded" in browser.get("/files").text
     assert not (root.parent / "out.csv").exists()
@@ -432,6 +433,22 @@ def test_a_form_takes_a_file_without_javascript(
     send(("图.csv", "new"), **{"upload.replace": "true"})
     assert [(one.name, one.read_text()) for one in root.iterdir()] == [("图.csv", "new")]
     assert "formenctype" not in signed_in("viewer").get("/tasks/files.clean_up").text
+
+
+def test_a_task_of_the_team_gets_the_whole_path(
+    root: Path, signed_in: SignedIn, post: Callable[..., TestResponse]
+) -> None:
+    """It opens what it gets; only the tasks that come along look for it in the folders of files."""
+    browser, asks = signed_in("operator"), {"Accept": "application/json"}
+    (root / "there.csv").write_text("x")
+    shown = browser.get("/tasks/sample_tasks.count_lines").text
+    field: Any = BeautifulSoup(shown, "html.parser").select_one("[data-upload-to]")
+    made = post(browser, field["data-upload-to"], {"file": (BytesIO(b"abc"), "in.csv")}, headers=asks)
+    assert made.json == {"name": "in.csv", "path": str(root / "in.csv")}
+    assert f'<option value="{root / "there.csv"}">' in shown
+    path, body = sent_by(shown, ("plain.csv", "abc"))
+    browser.post(path, **body)
+    assert value_of(browser.get("/tasks/sample_tasks.count_lines").text, "p-file") == str(root / "plain.csv")
 
 
 def test_an_upload_leads_to_no_other_site(root: Path, signed_in: SignedIn) -> None:
