@@ -5,6 +5,7 @@ and runs there are. Who dies with a claim leaves the message to the next one, wh
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -38,23 +39,23 @@ def send_due(now: datetime, patience: timedelta = timedelta(0)) -> int:
 
     `patience` is how much longer than due they must have been waiting.
     """
-    due = db.session.scalars(
-        select(AlertMessage.id)
+    due = db.session.execute(
+        select(AlertMessage.id, AlertMessage.channel_id, AlertMessage.user_id)
         .where(AlertMessage.state == WAITING, AlertMessage.next_at <= now - patience, _unclaimed(now))
-        .order_by(AlertMessage.next_at)
+        .order_by(AlertMessage.next_at, AlertMessage.id)
         .limit(AT_ONCE)
     ).all()
     if not due:
         return 0
-    here = (
-        due
-        if patience or not _is_worker_there(now)
-        else [message for message in due if not _hand_over(message, now)]
-    )
+    hands_over = not patience and _is_worker_there(now)
+    ways: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for message_id, *way in due:
+        if not hands_over or not _hand_over(message_id, now):
+            ways[tuple(way)].append(message_id)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.rollback()
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:  # one server that hangs does not keep the others waiting
-        list(pool.map(lambda message: _deliver_in(app, message, now), here))
+        list(pool.map(lambda messages: _deliver_in(app, messages, now), ways.values()))
     return len(due)
 
 
@@ -159,9 +160,11 @@ def _later(
     return {"next_at": next_at + HANDED if handed else next_at, "error": why[:ERROR_MAX]}
 
 
-def _deliver_in(app: Flask, message_id: int, now: datetime) -> None:
-    with app.app_context():
-        deliver(message_id, now)
+def _deliver_in(app: Flask, messages: Sequence[int], now: datetime) -> None:
+    """Deliver messages of one channel in their order: that something is well again comes after the alert."""
+    for message_id in messages:
+        with app.app_context():
+            deliver(message_id, now)
 
 
 def _is_worker_there(now: datetime) -> bool:

@@ -157,6 +157,22 @@ def test_a_run_that_is_delivered_twice_tries_once(team: Any) -> None:
     assert len(team.receiver.posts) == 2
 
 
+def test_messages_of_a_channel_go_in_their_order(team: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one may read that something is well again before the alert."""
+    first = channels.test(team.channel.id, team.now).id
+    second = channels.test(team.channel.id, team.now).id
+    send, overtaken = sending.send, threading.Event()
+
+    def slow(channel: Any, message: Any, now: Any) -> None:
+        if message.id == first:
+            assert not overtaken.wait(0.2)
+        overtaken.set()
+        send(channel, message, now)
+
+    monkeypatch.setattr(sending, "send", slow)
+    assert [body["id"] for body in team.look()] == [first, second]
+
+
 def test_what_is_not_taken_for_twelve_hours_is_given_up(team: Any) -> None:
     team.receiver.status = 503
     channels.test(team.channel.id, team.now)
@@ -228,7 +244,7 @@ def test_a_message_is_sent_once_by_however_many(team: Any, monkeypatch: pytest.M
         send(*args)
 
     monkeypatch.setattr(sending, "send", slow)
-    first = threading.Thread(target=delivery._deliver_in, args=(team.app, message, team.now))
+    first = threading.Thread(target=delivery._deliver_in, args=(team.app, [message], team.now))
     first.start()
     assert began.wait(10)
     assert delivery.deliver(message, team.now) is None
