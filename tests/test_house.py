@@ -176,6 +176,12 @@ def test_every_setting_says_why() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
+def test_every_room_has_its_line_in_the_guide() -> None:
+    guide = (PROJECT / "docs/developing.md").read_text()
+    rooms = {path.relative_to(PROJECT).parts[1] for path in tracked("app/*/*.py")}
+    assert [room for room in sorted(rooms) if f"`app/{room}/`" not in guide] == []
+
+
 def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) < 100
 
