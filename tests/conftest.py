@@ -45,6 +45,7 @@ from app.extensions import Base, db
 from app.pages.accounts import sign_in
 from app.recorder import recorder
 from app.runs import Run, RunRequest
+from app.web import kept, navigation
 from app.web.limits import limiter
 from celeriac_agent import tasks
 from celeriac_agent.settings import OWN_APP
@@ -308,6 +309,7 @@ class Browser(FlaskClient):
     """
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        kept.forget(self.application, navigation.COUNTS)  # the test may have changed what is counted
         response = contextvars.Context().run(super().open, *args, **kwargs)
         if b'class="field-error"' in response.data:
             look_at_errors(response.text)

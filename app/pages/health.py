@@ -9,9 +9,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from app.clock import utcnow
 from app.config import settings
 from app.health import checks, metrics
-from app.health.kept import kept
 from app.pages import status_bar
-from app.web import live, viewer, words
+from app.web import live, navigation, viewer, words
+from app.web.kept import kept
 from app.web.permissions import requires
 
 bp = Blueprint("health", __name__)
@@ -65,7 +65,8 @@ def _frame(here: str, version: str, inside: Markup) -> str:
 def _inside(here: str) -> tuple[str, Markup]:
     """What is shown, and its version: any difference gives another."""
     indicators = status_bar.indicators(viewer.now(), words.amount)
-    shown = render_template("_frame_inside.html", here=here, signs=indicators)
+    counts = navigation.counts()
+    shown = render_template("_frame_inside.html", here=here, signs=indicators, counts=counts)
     return live.version_of(shown), Markup(shown)  # noqa: S704 -- what a template made
 
 

@@ -1,10 +1,16 @@
 """The sidebar: each feature names its own entry, so that it shows only what works."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app, url_for
+from flask import Flask, Response, current_app, request, url_for
+from flask_babel import get_locale
+from werkzeug.exceptions import ServiceUnavailable
+
+from app.web.kept import forget, kept
+
+COUNTS = "counts "  # and the language
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,28 @@ def entries() -> list[Entry]:
     return registered
 
 
+def counts() -> Mapping[str, Count | None]:
+    """What stands behind the entries, by endpoint.
+
+    It is read once a second for all pages of a process: each that is open asks every two. Who has just done
+    something sees it at once.
+    """
+    try:
+        return kept(f"{COUNTS}{get_locale()}", _read)
+    except ServiceUnavailable:  # it takes long: a page goes without
+        return {}
+
+
+def _read() -> Mapping[str, Count | None]:
+    return {entry.endpoint: entry.count() for entry in entries() if entry.count}
+
+
+def _look_again(response: Response) -> Response:
+    if request.method not in ("GET", "HEAD"):
+        forget(current_app, COUNTS)
+    return response
+
+
 def crumb(here: str) -> tuple[str, str]:
     """The address and the name of the first page of a blueprint that has an entry."""
     entry = next(entry for entry in entries() if entry.belongs_to(here))
@@ -53,3 +81,4 @@ def crumb(here: str) -> tuple[str, str]:
 
 def init_app(app: Flask) -> None:
     app.context_processor(lambda: {"navigation": entries()})
+    app.after_request(_look_again)

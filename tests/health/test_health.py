@@ -24,10 +24,10 @@ from app.broker import aside, starts
 from app.cli import quick_health
 from app.config import Settings
 from app.extensions import db, transaction
-from app.health import kept
 from app.heartbeats import BEATS, RECORDERS, WORKERS
 from app.runs import states
 from app.runs.models import Run
+from app.web import kept
 
 HOST = socket.gethostname()
 

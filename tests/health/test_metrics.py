@@ -18,13 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import broker, queues, runs
 from app.extensions import db, transaction
-from app.health import kept
 from app.heartbeats import BEATS, RECORDERS
 from app.runs import outbox, states
 from app.runs.history import record
 from app.runs.statistics import totals
 from app.schedules import firing
 from app.schedules.models import Schedule
+from app.web import kept
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOW = datetime.now(UTC)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.health import checks, kept, metrics
+from app import queues
+from app.health import checks, metrics
+from app.web import kept
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
@@ -89,3 +92,26 @@ def test_when_nothing_is_known_yet_they_wait_and_then_say_so(
     slow.join(5)
     ask_in(app, lambda: "another", others).join(5)
     assert (found, others[1]) == (["first"], "first")
+
+
+def test_pages_of_a_second_count_once_and_who_did_something_sees_it_at_once(
+    app: Flask, signed_in: Callable[[str], FlaskClient], post: Any, submit: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(kept, "KEPT_SECONDS", 30.0)
+    counted = []
+    real = queues.held_in_all
+    monkeypatch.setattr(queues, "held_in_all", lambda: counted.append(1) or real())
+    browser = signed_in("operator")
+    run_id = submit("weekday", day="2026-11-20")
+
+    def look(path: str) -> str:
+        return Context().run(FlaskClient.open, browser, path).text
+
+    look("/audit")
+    look("/frame")
+    assert len(counted) == 1
+    post(browser, "/queues/default/hold", {"id": run_id})
+    assert "1 held run" in look("/frame")
+    browser.set_cookie("locale", "zh_Hans_CN")
+    assert "1 held run" not in look("/frame")

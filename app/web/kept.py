@@ -1,9 +1,9 @@
-"""An answer that is kept for a second, so that many probes cost what one does."""
+"""An answer that is kept for a second, so that many who ask, probes or open pages, cost what one does."""
 
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from flask import Flask, current_app
 from werkzeug.exceptions import ServiceUnavailable
@@ -50,6 +50,8 @@ def kept(name: str, ask: Callable[[], T]) -> T:
     return answer.get(ask)
 
 
-def forget(app: Flask) -> None:
-    """Ask afresh next time."""
-    app.extensions.pop(_EXTENSION, None)
+def forget(app: Flask, beginning: str = "") -> None:
+    """Ask afresh next time for what has a name that begins so."""
+    answers: dict[str, Any] = app.extensions.get(_EXTENSION, {})
+    for name in [name for name in answers if name.startswith(beginning)]:
+        answers.pop(name, None)
