@@ -4,6 +4,7 @@ import contextvars
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -81,6 +82,7 @@ READINGS = (
     *("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at"),
     *("app_senders",),
 )
+LOOKED_AT: set[tuple[str, frozenset[str]]] = set()  # errors of forms, by page
 PATIENCE = 3  # six tests share two processors: what takes a second alone may take many
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = (
@@ -312,7 +314,10 @@ class Browser(FlaskClient):
         kept.forget(self.application, navigation.COUNTS)  # the test may have changed what is counted
         response = contextvars.Context().run(super().open, *args, **kwargs)
         if b'class="field-error"' in response.data:
-            look_at_errors(response.text)
+            kind = response.request.path, frozenset(re.findall('class="field-error"[^>]*', response.text))
+            if kind not in LOOKED_AT:  # it takes as long as many tests
+                LOOKED_AT.add(kind)
+                look_at_errors(response.text)
         if has_app_context():
             db.session.rollback()
         return response
@@ -320,7 +325,8 @@ class Browser(FlaskClient):
 
 def look_at_errors(page: str) -> None:
     """Each error of a field belongs to a control, and goes with its red once that changes (static/app.js)."""
-    soup = BeautifulSoup(page, "html.parser")
+    rest = re.sub(r"<(svg|option|nav|template)\b.*?</\1>", "", page, flags=re.DOTALL)  # what takes long
+    soup = BeautifulSoup(rest, "html.parser")
     wrong = soup.select("[aria-invalid=true], fieldset:not(:has(input))")
     for error in soup.select(".field-error:not(hx-partial *)"):
         described = [one for one in wrong if error.get("id") in one.get("aria-describedby", "").split()]
