@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,7 @@ KINDS: dict[str, Any] = {
 SIGNED = (WEBHOOK, "dingtalk", "feishu")  # whose messages can be signed with a secret
 LANGUAGES = {"en": "English", "zh_Hans_CN": "简体中文"}
 FIELDS = ("name", "kind", "address", "secret", "language")
+PATIENCE = timedelta(minutes=2)  # a server that is restarted is no news
 Waiting = tuple[int, datetime | None, str | None]
 NAME_MAX, ADDRESS_MAX, SECRET_MAX, MAILS_MAX = 100, 2000, 500, 50
 
@@ -87,6 +88,17 @@ def masked(row: AlertChannel) -> str:
 def listing() -> list[Shown]:
     """Every channel, by name."""
     rows, waiting = db.session.scalars(select(AlertChannel).order_by(AlertChannel.name)), _waiting()
+    return [shown(row, waiting) for row in rows]
+
+
+def unreached(now: datetime) -> list[Shown]:
+    """The channels where messages have waited for a while because they could not be sent; most often none."""
+    waiting = {of: held for of, held in _waiting().items() if held[1] and now - held[1] > PATIENCE}
+    if not waiting:
+        return []
+    rows = db.session.scalars(
+        select(AlertChannel).where(AlertChannel.id.in_(waiting)).order_by(AlertChannel.name)
+    )
     return [shown(row, waiting) for row in rows]
 
 

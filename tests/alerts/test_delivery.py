@@ -114,7 +114,7 @@ def test_a_webhook_that_answers_500_for_an_hour(team: Any) -> None:
 
 
 @pytest.mark.parametrize("handed", [False, True])
-def test_while_a_channel_is_away_one_message_alone_is_tried(team: Any, handed: bool) -> None:
+def test_while_a_channel_is_away_one_message_alone_is_tried(team: Any, handed: bool, signed_in: Any) -> None:
     """Else each of many would hold a worker for as long as a server hangs."""
     team.rule("run_failed", window_seconds=30)
     team.receiver.status = 500
@@ -136,12 +136,14 @@ def test_while_a_channel_is_away_one_message_alone_is_tried(team: Any, handed: b
     [away] = channels.listing()  # the list of channels tells who hears nothing
     assert (away.waiting, away.waiting_since, away.error) == (4, team.start, team.messages()[0].error)
     assert {one.attempts for one in team.messages()[1:]} == {0}
+    assert "Messages of alerts do not arrive" in signed_in("viewer").get("/").text
     channels.test(team.channel.id, team.now)  # whether it is well again is wanted at once
     test = team.messages()[-1].id
     team.receiver.status = 200
     delivery.deliver(test, team.now, handed)
     assert try_all() == ids
     assert channels.listing()[0].waiting == 0
+    assert "do not arrive" not in signed_in("viewer").get("/").text
 
 
 def test_a_run_that_is_delivered_twice_tries_once(team: Any) -> None:

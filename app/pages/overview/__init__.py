@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from app import lists, overview
-from app.alerts import rules, words
+from app.alerts import channels, rules, words
 from app.config import settings
 from app.lists.fields import Choice
 from app.pages import marks
@@ -70,16 +70,19 @@ def _drawn(summary: overview.Summary) -> dict[str, Any]:
     if any(series.whole):
         chart = throughput.chart(series)
         shown_marks = marks.marks(series.from_at, series.at(len(series.ended)))
-    firing = rules.firing(viewer.now())
+    firing, unreached = rules.firing(viewer.now()), channels.unreached(viewer.now())
     seen = [
         (rule_firing.rule.name, [(state.subject, state.facts) for state in rule_firing.firing])
         for rule_firing in firing
     ]
     return {
         "summary": summary,
-        "version": live.version_of(summary.version, seen, [step.name for step in steps], shown_marks),
+        "version": live.version_of(
+            summary.version, seen, unreached, [step.name for step in steps], shown_marks
+        ),
         "first_steps": steps,
         "firing": firing,
+        "unreached": unreached,
         "alert_line": words.line,
         "shown_failures": SHOWN_FAILURES,
         "query": query.without("table"),
