@@ -313,6 +313,9 @@ class Browser(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         kept.forget(self.application, navigation.COUNTS)  # the test may have changed what is counted
         response = contextvars.Context().run(super().open, *args, **kwargs)
+        if response.mimetype == "text/html":
+            glued = re.search(rb"<[a-z][a-z0-9]*=", response.data)
+            assert not glued, "an element's name runs into an attribute"
         if b'class="field-error"' in response.data:
             kind = response.request.path, frozenset(re.findall('class="field-error"[^>]*', response.text))
             if kind not in LOOKED_AT:  # it takes as long as many tests

@@ -59,7 +59,18 @@ def runs_of() -> list[str]:
     at = NOW.timestamp()
     lines = [[n, at, "INFO", LONG] for n in range(1, 60)]
     piece = {"type": "log", "id": "row-failure", "at": at, "started_at": at, "piece": 0, "lines": lines}
-    record([piece], lambda _task, args, kwargs: (args, kwargs, []))
+    ended = [  # a task with numbers
+        {
+            "type": kind,
+            "id": "row-resized",
+            "task": "sample_tasks.resize",
+            "attempt": 0,
+            "at": at - 60,
+            **more,
+        }
+        for kind, more in (("sent", {"queue": "default"}), ("started", {}), ("succeeded", {"runtime": 9.0}))
+    ]
+    record([piece, *ended], lambda _task, args, kwargs: (args, kwargs, []))
     asked = bulk.freeze("rerun", ["row-failure", "row-success", "row-started"], "mei", NOW)
     kind = inbox.page(inbox.FailureFilter(state="all", at=NOW)).items[0]
     return [
@@ -90,7 +101,7 @@ def schedules_of() -> list[str]:
     foreign.take_over(source, foreign.read(source), ["Nightly"], "mei", NOW)
     return [
         "/schedules", f"/schedules/{daily.id}", f"/schedules/{daily.id}/edit", "/schedules/others",
-        "/schedules/new", "/schedules/new?task_name=sample_tasks.report",
+        "/schedules/new", "/schedules/new?task_name=sample_tasks.report&task_type=cron&cron_schedule=x",
     ]  # fmt: skip
 
 
