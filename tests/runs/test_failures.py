@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app import runs
 from app.extensions import db, transaction
 from app.runs import endings, export, filters, states
-from app.runs.failures.groups import Again
+from app.runs.failures.groups import Again, groups_of
 from app.runs.filters import kind_of
 from app.runs.models import Run
 
@@ -38,6 +38,9 @@ def put(run_id: str, state: str, hours: float, **fields: object) -> None:
     values = {"task_name": "t.a", "error": "KeyError: 1" if state in states.FAILED else None}
     with transaction() as session:
         session.add(Run(id=run_id, created_at=at, updated_at=at, state=state, attempt=0, **values | fields))
+
+
+FAILED = filters.RunFilter(state=states.FAILED)
 
 
 def groups_now() -> list[runs.FailureGroup]:
@@ -88,6 +91,11 @@ def test_very_many_failures_hide_no_other_kind_and_are_all_counted(app: Flask) -
     assert told["t.storm", "ValueError"][:2] == (6, False)
     assert told["t.storm", "KeyError"][:2] == (3, True)  # as far as is read; the oldest is of another day
     assert told["t.rare", "KeyError"] == (1, False, ["rare"])
+    shown = groups_of([("t.rare", "KeyError"), ("t.storm", "KeyError")], FAILED, limit=6)
+    assert {key: group.left[-1] for key, group in shown.items()} == {
+        ("t.rare", "KeyError"): "rare",
+        ("t.storm", "KeyError"): "storm-3",
+    }
 
 
 def test_a_rerun_that_came_to_nothing_counts_for_nothing(app: Flask) -> None:

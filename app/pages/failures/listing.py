@@ -102,5 +102,5 @@ def listed(rows: Sequence[FailureKind], wanted: FailureFilter) -> list[ListedKin
         until=newest + timedelta(microseconds=1),
         task_name=tasks.pop() if len(tasks) == 1 else None,
     )
-    groups = groups_of({row.key for row in rows}, of_runs)
+    groups = groups_of([row.key for row in rows], of_runs)
     return [ListedKind(row, row.standing(viewer.now()), groups.get(row.key)) for row in rows]

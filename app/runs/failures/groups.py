@@ -274,9 +274,16 @@ def _counted(drawn: Sequence[FailureGroup], since: datetime, back_to: datetime) 
 
 
 def groups_of(keys: Collection[Key], wanted: RunFilter, limit: int = READ_AT_MOST) -> dict[Key, FailureGroup]:
-    """The newest failures that a filter lets through, of some kinds; those of all kinds are read."""
-    by_key = _gather(_newest(wanted, limit))
+    """The newest failures that a filter lets through, of some kinds; those of all kinds are read, and where
+    these are very many, a few of each kind that they hide.
+    """
+    read = _newest(wanted, limit)
+    by_key = _gather(read)
     gathered = {key: group for key, group in by_key.items() if key in keys}
+    hidden = [key for key in keys if key not in by_key and key[1]] if len(read) >= limit else []
+    for task_name, kind in hidden[:UNREAD_AT_MOST]:
+        of_kind = _newest(replace(wanted, task_name=task_name, error=kind), UNREAD_EACH)
+        gathered |= {key: group for key, group in _gather(of_kind).items() if key == (task_name, kind)}
     return {(group.task_name, group.kind): group for group in _groups(gathered, _families(gathered))}
 
 
