@@ -31,7 +31,7 @@ def test_a_file_is_uploaded_on_its_page(visit: Visit, root: Path) -> None:
     expect(page.get_by_text("A file may have at most 2 KB.")).to_be_visible()
     page.get_by_label("File", exact=True).set_input_files(given("a.txt"))
     page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_text("Tasks know it as a.txt.")).to_be_visible()
+    expect(page.get_by_text("Tasks that come along know it as a.txt")).to_be_visible()
     expect(page.get_by_role("link", name="a.txt", exact=True)).to_be_visible()
     assert [one.name for one in root.iterdir()] == ["a.txt"]
 
@@ -55,5 +55,9 @@ def test_a_file_is_uploaded_without_script(visit: Visit, root: Path) -> None:
     page = visit("/files", java_script_enabled=False)
     page.get_by_label("File", exact=True).set_input_files(given("a.txt"))
     page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_text("Tasks know it as a.txt.")).to_be_visible()
+    expect(page.get_by_text("Tasks that come along know it as a.txt")).to_be_visible()
     assert (root / "a.txt").read_text() == "abc"
+    page.goto(page.url.replace("/files", "/tasks/files.clean_up"))
+    page.locator("[name='upload.file']").set_input_files(given("b.txt"))
+    page.locator("button[formenctype]").click()
+    expect(page.locator("#p-folder")).to_have_value("b.txt")
