@@ -110,7 +110,7 @@ class Secrets:
     def hidden(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
         """The arguments as they may be told. What cannot be looked through is not told."""
         try:
-            new_args, new_kwargs, _ = masking.mask(*self._places(task_name, args, kwargs))
+            new_args, new_kwargs = masking.hide(*self._places(task_name, args, kwargs))
         except Exception as error:  # anybody's values
             logger.warning("the arguments of a run of %s are not told: %s", task_name, type(error).__name__)
             return [MASK] * len(args), dict.fromkeys(map(str, kwargs), MASK)

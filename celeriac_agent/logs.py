@@ -226,7 +226,7 @@ def install(stream: EventStream, max_bytes: int, scrubs_own_log: bool) -> None:
 
 def end(run_id: str, started_at: float | None) -> None:
     """The attempt has ended: its last lines are sent, also one that was printed without its end."""
-    for stream in {id(stream): stream for stream in (sys.stdout, sys.stderr)}.values():
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, LinesToLogger):
             stream.end_line()
     if _handler is not None and started_at is not None:

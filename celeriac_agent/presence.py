@@ -18,7 +18,8 @@ from celery.worker import state as worker_state
 
 from celeriac_agent import checks, masking, redis_urls, schedules, tasks
 from celeriac_agent.code import code_version
-from celeriac_agent.stream import CONNECT_SECONDS, to_json
+from celeriac_agent.connection import CONNECT_SECONDS
+from celeriac_agent.stream import to_json
 from celeriac_agent.worker import pool_name
 
 APP_WORKERS = "celeriac:app-workers"  # hash: app and hostname → what the worker told last

@@ -43,6 +43,10 @@ from celeriac_agent.stream import EventStream, to_json
 
 HEADER = "celeriac"  # a message that carries it was recorded when it was sent
 ROUTE_FIELDS = ("root_id", "parent_id", "group")
+PLACES_MAX = 1000
+YOUNG_SECONDS = 0.05  # a message that came in since then may be over any moment
+_NO_ARGUMENTS = {"args": "[]", "kwargs": "{}"}
+_SAID_IF_ANY = (*ROUTE_FIELDS, "eta", "expires", "origin")
 
 _stream: EventStream
 _home_pid = 0
@@ -50,7 +54,8 @@ _is_child = False  # whether this is a process of a prefork pool
 _tells_starts = False  # whether this is the main process of such a pool
 _received: deque[Any] = deque()
 _untold: WeakSet[Any] = WeakSet()  # requests whose start `flush` has to tell, and which have not ended
-_taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # requests that this worker has, by run
+_taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # those that `flush` has seen, by run
+_places: dict[tuple[Any, int | None], dict[str, str]] = {}  # queues and priorities, as JSON
 _rules: "Rules"
 _ask_to_flush: Callable[[], None] | None = None  # a worker's
 _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
@@ -122,26 +127,42 @@ def flush_with(ask: Callable[[], None]) -> None:
 def flush() -> bool:
     """Write what was kept for later, and which runs this worker has received and not yet started, or runs.
 
-    Returns whether it is to be called again soon: a run that the worker has may start any moment.
+    Most are over before: of these nothing is to be told here. Returns whether it is to be called again soon.
     """
     for request in list(_untold):
         if request in worker_state.active_requests:
             _untold.discard(request)
-            headers = request.request_dict
-            event = {"type": "started", "at": request.time_start, "worker": request.hostname}
-            _stream.emit_later(event | _identity(headers) | _received_at(headers), _unrecorded(headers))
+            _tell_start(request)
         elif request.acknowledged:  # it ended, which tells all
             _untold.discard(request)
-    while _received:
-        request = _received.popleft()
+    before = time.time() - YOUNG_SECONDS
+    while _received and _received[0].request_dict["celeriac_received_at"] < before:
+        _tell_received(_received.popleft())
+    _stream.flush()
+    return bool(_untold or _received)
+
+
+def _tell_received(request: Any) -> None:
+    if request in worker_state.active_requests:
+        if _tells_starts:
+            _tell_start(request)
+    elif request.acknowledged:  # it ended
+        return
+    else:
         # One for later is with a timer, and reserved when its time has come: until then it is this worker's.
-        waits = request in worker_state.reserved_requests or (request.eta and not request.acknowledged)
-        if waits and request not in worker_state.active_requests:
+        if request in worker_state.reserved_requests or request.eta:
             headers = request.request_dict
             event = {"type": "received", "at": headers["celeriac_received_at"], "worker": request.hostname}
             _stream.emit_later(event | _identity(headers), _unrecorded(headers))
-    _stream.flush()
-    return bool(_untold)
+        if _tells_starts:
+            _untold.add(request)
+    _taken[request.id] = request
+
+
+def _tell_start(request: Any) -> None:
+    headers = request.request_dict
+    event = {"type": "started", "at": request.time_start, "worker": request.hostname}
+    _stream.emit_later(event | _identity(headers) | _received_at(headers), _unrecorded(headers))
 
 
 @contextmanager
@@ -177,9 +198,6 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
     """
     request.request_dict["celeriac_received_at"] = time.time()
     _received.append(request)
-    _taken[request.id] = request
-    if _tells_starts:
-        _untold.add(request)
     if _ask_to_flush is not None:
         _ask_to_flush()
 
@@ -201,22 +219,23 @@ def _on_process(**_: Any) -> None:
 def _on_started(task: Task, task_id: str, **_: Any) -> None:
     request = task.request
     facts = request.__dict__
-    request.celeriac_started = time.monotonic()
-    request.celeriac_started_at = time.time()
+    facts["celeriac_started"] = time.monotonic()
+    facts["celeriac_started_at"] = time.time()
     if not _is_child:
-        event = {"type": "started", "at": request.celeriac_started_at, "worker": request.hostname}
+        event = {"type": "started", "at": facts["celeriac_started_at"], "worker": request.hostname}
         _stream.emit(event | _identity(facts) | _received_at(facts), _unrecorded(facts))
     # A message that waited in a worker may have been cancelled there; any other was in its queue till now.
-    waited = request.retries or request.eta or (request.delivery_info or {}).get("redelivered")
-    if _rules.cancels and waited and _stream.is_cancelled(task_id):
-        request.celeriac_cancelled = True
-        _emit("revoked", request, terminated=False, expired=False)
+    if _rules.cancels:
+        waited = request.retries or request.eta or (request.delivery_info or {}).get("redelivered")
+        if waited and _stream.is_cancelled(task_id):
+            request.celeriac_cancelled = True
+            _emit("revoked", request, terminated=False, expired=False)
 
 
 def _on_succeeded(sender: Task, result: Any, **_: Any) -> None:
-    ignored = sender.ignore_result or getattr(sender.request, "ignore_result", False)
-    kept = {} if ignored else _capped("result", result, scrubber_of(sender))
-    _emit_end("succeeded", sender.request, {}, kept)
+    request = sender.request
+    ignored = sender.ignore_result or getattr(request, "ignore_result", False)
+    _emit_end("succeeded", request, {}, {} if ignored else _capped("result", result, scrubber_of(sender)))
 
 
 def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_: Any) -> None:
@@ -268,6 +287,7 @@ def _on_unreadable(sender: Any, message: Any, exc: Exception | None, **_: Any) -
 
 def _on_shutdown(**_: Any) -> None:
     flush()
+    _stream.close()
 
 
 def record_progress(task: Task, state: str, meta: Any) -> None:
@@ -291,7 +311,7 @@ def _emit_end(kind: str, request: Any, fields: dict[str, Any], raw: dict[str, st
     """The end of an attempt, with all that its start would have told."""
     facts = request.__dict__
     logs.end(request.id, facts.get("celeriac_started_at"))
-    event = {"type": kind, "at": time.time(), "worker": request.hostname, "runtime": _runtime(request)}
+    event = {"type": kind, "at": time.time(), "worker": request.hostname, "runtime": _runtime(facts)}
     event |= _identity(facts) | _started_at(request.id, facts) | _received_at(facts) | fields
     _stream.emit(event, (raw or {}) | _unrecorded(facts))
 
@@ -309,14 +329,19 @@ def _about(kind: str, request: Any) -> dict[str, Any]:
 
 def _identity(headers: dict[str, Any]) -> dict[str, Any]:
     """What every message says of its run, without what it does not say."""
-    facts = {name: headers.get(name) for name in (*ROUTE_FIELDS, "eta", "expires", "origin")}
-    kept = {name: value for name, value in facts.items() if value}
-    return {"id": headers["id"], "task": headers["task"], "attempt": headers.get("retries") or 0} | kept
+    facts = {"id": headers["id"], "task": headers["task"], "attempt": headers.get("retries") or 0}
+    for name in _SAID_IF_ANY:
+        if value := headers.get(name):
+            facts[name] = value
+    return facts
 
 
 def _started_at(run_id: str, facts: dict[str, Any]) -> dict[str, float]:
     """When the attempt started: as the process that ran it noted, or as the main process heard."""
-    started_at = facts.get("celeriac_started_at") or getattr(_taken.get(run_id), "time_start", None)
+    started_at = facts.get("celeriac_started_at")
+    if started_at is None:
+        young = (request for request in tuple(_received) if request.id == run_id)
+        started_at = getattr(_taken.get(run_id) or next(young, None), "time_start", None)
     return {"started_at": started_at} if started_at else {}
 
 
@@ -330,12 +355,17 @@ def _unrecorded(headers: dict[str, Any]) -> dict[str, str]:
     if headers.get(HEADER) or "args" not in headers:
         return {}
     delivery = headers.get("delivery_info") or {}
-    priority = to_json(_rules.priority(delivery.get("priority")))
-    where = {"queue": to_json(delivery.get("routing_key")), "priority": priority}
-    return where | _arguments(headers["task"], headers["args"], headers["kwargs"])
+    where = (delivery.get("routing_key"), _rules.priority(delivery.get("priority")))
+    if (said := _places.get(where)) is None:
+        said = {"queue": to_json(where[0]), "priority": to_json(where[1])}
+        if len(_places) < PLACES_MAX:
+            _places[where] = said
+    return said | _arguments(headers["task"], headers["args"], headers["kwargs"])
 
 
 def _arguments(task_name: str, args: Any, kwargs: Any) -> dict[str, str]:
+    if not args and not kwargs:
+        return _NO_ARGUMENTS
     if _rules.mask:
         args, kwargs = _rules.mask(task_name, args or (), kwargs or {})
     raw = {"args": to_json(list(args or ())), "kwargs": to_json(kwargs or {})}
@@ -363,8 +393,8 @@ def _failure(exception: Any, einfo: Any, scrubber: Scrubber | None = None) -> di
     return fields
 
 
-def _runtime(request: Any) -> float | None:
-    started = getattr(request, "celeriac_started", None)
+def _runtime(facts: dict[str, Any]) -> float | None:
+    started = facts.get("celeriac_started")
     return None if started is None else time.monotonic() - started
 
 

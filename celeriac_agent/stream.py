@@ -1,13 +1,15 @@
 """The durable stream: what processes say about runs, kept in Redis until it is recorded."""
 
+import atexit
 import json
 import logging
 import math
 import os
 import threading
 import time
+import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from typing import Any
@@ -15,14 +17,13 @@ from typing import Any
 import redis
 
 from celeriac_agent import redis_urls
+from celeriac_agent.connection import ANSWER_SECONDS, CONNECT_SECONDS, Connection
 
 STREAM = "celeriac:events"
 VERSION = 1  # of the events; an event without one is of the first
 BACKLOG_MAX = 20_000
 FLUSH_MAX = 500
 RETRY_SECONDS = 0.5
-CONNECT_SECONDS = 2
-ANSWER_SECONDS = 5
 CANCELLED_PREFIX = "celeriac:cancelled:"
 
 logger = logging.getLogger(__name__)
@@ -40,37 +41,33 @@ class EventStream:
         self._url = url
         self._mark = encode({"v": VERSION, "app": app})[1:] if app else ""
         self._max_events = max_events
-        self._backlog: deque[str] = deque(maxlen=BACKLOG_MAX)
-        self._dropped = 0
-        self._retrier: threading.Thread | None = None
-        self._connected: tuple[int, redis.Redis] | None = None
+        self._begin()
+        begin, close = weakref.WeakMethod(self._begin), weakref.WeakMethod(self.close)
+        os.register_at_fork(after_in_child=lambda: _call(begin))
+        atexit.register(lambda: _call(close))
 
-    @property
-    def _client(self) -> redis.Redis:
-        """One connection a process, never one inherited over a fork; half the cost of a pool's."""
-        if self._connected is None or self._connected[0] != os.getpid():
-            made = redis_urls.client(
-                self._url,
-                socket_timeout=ANSWER_SECONDS,
-                socket_connect_timeout=CONNECT_SECONDS,
-                single_connection_client=True,
-            )
-            self._connected = (os.getpid(), made)
-        return self._connected[1]
+    def _begin(self) -> None:
+        """Nothing is inherited over a fork: the parent goes on writing what it has."""
+        self._lock = threading.RLock()  # of the connection
+        self._keeping = threading.Lock()
+        self._connection = Connection(self._url, STREAM, self._max_events)
+        self._backlog: deque[str] = deque(maxlen=BACKLOG_MAX)
+        self._is_away = False  # then a thread tries again, and nobody else
+        self._dropped = 0
+        self._tender: threading.Thread | None = None
+        self._asking: redis.Redis | None = None
 
     def emit(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Write an event now, after what is in the backlog. `raw` holds fields that are JSON already."""
         text = self._encode(event, raw)
-        if self._backlog:
-            self._keep(text)
-            if not self._is_away():
-                self.flush()
+        if self._is_away and self._kept_while_away(text):
             return
-        try:
-            self._client.execute_command(*self._command(text))
-        except redis.RedisError:
-            self._keep(text)
-            self._retry_later()
+        with self._lock:
+            if self._backlog or self._is_away:
+                self._keep(text)
+                self._flush()
+            else:
+                self._write([text])
 
     def emit_later(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Keep an event for the next `flush` (the worker's main process flushes on a timer)."""
@@ -78,24 +75,32 @@ class EventStream:
 
     def is_cancelled(self, run_id: str) -> bool:
         """Whether somebody cancelled the run after a worker had taken it; False while Redis is away."""
+        if self._is_away:
+            return False
+        if self._asking is None:
+            limits = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+            self._asking = redis_urls.client(self._url, single_connection_client=True, **limits)
         try:
-            return bool(self._client.exists(CANCELLED_PREFIX + run_id))
+            return bool(self._asking.exists(CANCELLED_PREFIX + run_id))
         except redis.RedisError:
             return False
 
     def flush(self) -> None:
         """Write the backlog; never raises: what cannot be written stays and is tried again."""
-        while self._backlog:
-            taken = [self._backlog.popleft() for _ in range(min(len(self._backlog), FLUSH_MAX))]
+        if self._backlog and not self._is_away:
+            with self._lock:
+                self._flush()
+
+    def close(self) -> None:
+        """The process ends: write what waits, and wait for the answers that are missing."""
+        if not self._is_away and self._lock.acquire(timeout=CONNECT_SECONDS):
             try:
-                pipe = self._client.pipeline(transaction=False)
-                for text in taken:
-                    pipe.execute_command(*self._command(text))
-                pipe.execute()
+                self._flush()
+                self._connection.settle()
             except redis.RedisError:
-                self._backlog.extendleft(reversed(taken))
-                self._retry_later()
-                return
+                self._give_up()
+            finally:
+                self._lock.release()
 
     def _encode(self, event: Mapping[str, Any], raw: Mapping[str, str] | None) -> str:
         text = encode(event, raw)
@@ -105,32 +110,81 @@ class EventStream:
         self._dropped += len(self._backlog) == BACKLOG_MAX
         self._backlog.append(text)
 
-    def _is_away(self) -> bool:
-        """Whether a thread of this process waits for Redis."""
-        return self._retrier is not None and self._retrier.is_alive()
+    def _kept_while_away(self, text: str) -> bool:
+        with self._keeping:  # or the thread might have ended between the two
+            if self._is_away:
+                self._keep(text)
+        return self._is_away
 
-    def _command(self, text: str) -> tuple[Any, ...]:
-        return ("XADD", STREAM, "MAXLEN", "~", self._max_events, "*", "e", text)
+    def _flush(self) -> None:
+        while self._backlog and not self._is_away:
+            self._write_backlog()
 
-    def _retry_later(self) -> None:
-        if not self._is_away():
-            self._retrier = threading.Thread(target=self._retry, name="celeriac-events", daemon=True)
-            self._retrier.start()
+    def _write_backlog(self) -> bool:
+        return self._write([self._backlog.popleft() for _ in range(min(len(self._backlog), FLUSH_MAX))])
 
-    def _retry(self) -> None:
-        logger.warning("Redis does not answer; events wait in memory")
-        while self._backlog:
+    def _write(self, texts: list[str]) -> bool:
+        """Hand events to Redis, or back to the backlog, before what is there."""
+        try:
+            self._connection.write(texts)
+        except redis.RedisError:
+            self._give_up()
+            return False
+        except BaseException:  # a time limit of the task, in the middle of it
+            self._give_up()
+            raise
+        if self._connection.waits:
+            self._tend_soon()
+        return True
+
+    def _give_up(self) -> None:
+        unanswered = self._connection.drop()
+        with self._keeping:
+            room = BACKLOG_MAX - len(self._backlog)
+            self._dropped += max(len(unanswered) - room, 0)
+            self._backlog.extendleft(reversed(unanswered[-room:] if room else []))
+            self._is_away = True
+        self._tend_soon()
+
+    def _tend_soon(self) -> None:
+        if self._tender is None:
+            self._tender = threading.Thread(target=self._tend, name="celeriac-events", daemon=True)
+            self._tender.start()
+
+    def _tend(self) -> None:
+        """The thread's work while anything is not answered or not written; the next starts another."""
+        while True:
             time.sleep(RETRY_SECONDS)
-            try:
-                self._client.ping()
-            except redis.RedisError:
-                continue
-            self.flush()
-        self._retrier = None
-        self.flush()  # what came since the last look and saw a thread at work
+            with self._lock:
+                try:
+                    self._connection.look()
+                except redis.RedisError:
+                    self._give_up()
+            if self._is_away:
+                self._try_till_back()
+            with self._lock:
+                if not self._connection.waits and not self._is_away:
+                    self._tender = None
+                    return
+
+    def _try_till_back(self) -> None:
+        logger.warning("Redis does not answer; events wait in memory")
+        while self._is_away:
+            with self._lock:
+                while self._backlog and self._write_backlog():
+                    pass
+            with self._keeping:
+                self._is_away = bool(self._backlog)
+            if self._is_away:
+                time.sleep(RETRY_SECONDS)
         if self._dropped:
             logger.error("%d events were lost: no more than %d wait in memory", self._dropped, BACKLOG_MAX)
             self._dropped = 0
+
+
+def _call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
+    if (alive := method()) is not None:
+        alive()
 
 
 def encode(event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> str:

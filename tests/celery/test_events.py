@@ -78,15 +78,41 @@ def test_nothing_is_lost_while_redis_is_away(own_redis: Any, until: Any) -> None
     until(lambda: [event["id"] for event in texts(own_redis.client)] == ids)
 
 
+def test_what_was_sent_and_not_answered_is_written_again(own_redis: Any, until: Any) -> None:
+    """Who tells much does not wait for the answers; a Redis that dies has taken none of it."""
+    stream = EventStream(own_redis.url, 1000)
+    stream.emit({"id": "0"})
+    own_redis.process.send_signal(signal.SIGSTOP)
+    for number in range(1, 5):
+        stream.emit({"id": str(number)})
+    own_redis.process.kill()
+    own_redis.process.wait(60)
+    own_redis.start()
+    until(lambda: {event["id"] for event in texts(own_redis.client)} >= set("1234"))
+
+
+def test_what_redis_refuses_is_written_when_it_takes_it(own_redis: Any, until: Any) -> None:
+    stream = EventStream(own_redis.url, 1000)
+    stream.emit({"id": "0"})
+    own_redis.client.config_set("maxmemory", 1)
+    for number in range(1, 5):
+        stream.emit({"id": str(number)})
+    stream.close()
+    assert len(texts(own_redis.client)) == 1
+    own_redis.client.config_set("maxmemory", 0)
+    until(lambda: [event["id"] for event in texts(own_redis.client)] == list("01234"))
+
+
 def test_nobody_waits_twice_for_a_redis_that_is_silent(
     own_redis: Any, until: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("celeriac_agent.stream.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("celeriac_agent.connection.ANSWER_SECONDS", 1.0)
     monkeypatch.setattr("celeriac_agent.stream.BACKLOG_MAX", 50)
     stream = EventStream(own_redis.url, 1000)
     stream.emit({"id": "first"})
     own_redis.process.send_signal(signal.SIGSTOP)
     stream.emit({"id": "waits"})
+    until(lambda: "Redis does not answer" in caplog.text)
     started = time.monotonic()
     for number in range(60):
         stream.emit({"id": str(number)})
