@@ -1,5 +1,6 @@
 """The pages of tasks, and the form that runs one."""
 
+import html
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import broker, catalog, runs
-from app.catalog import ImportFailure
+from app.catalog import ImportFailure, published
 from app.runs.models import Run
 
 SignedIn = Callable[[str], FlaskClient]
@@ -238,3 +239,21 @@ def test_forms_are_posted(app: Flask, signed_in: SignedIn, path: str) -> None:
     """Their address leads to the page: it stands in the browser when a form was refused."""
     answer = signed_in("operator").get(path)
     assert (answer.status_code, answer.location) == (302, RESIZE)
+
+
+def test_very_many_tasks_come_in_pages_that_keep_order_and_search(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [{"name": f"big.t{number}", "fingerprint": "f"} for number in range(1, 6)]
+    published.take_in("big", "d", {"v": 1, "tasks": told}, datetime(2026, 10, 19, tzinfo=UTC))
+    published.forget_what_was_read()
+    monkeypatch.setattr("app.pages.tasks.PAGE_SIZE", 2)
+    client, shown, address = signed_in("viewer"), [], "/tasks?q=big."
+    while address:
+        page = client.get(address).text
+        assert re.search(r'>App big</h2>\s*<span class="note">5</span>', page)
+        shown += re.findall(r'class="mono" translate="no" href="[^"]+">(big\.\w+)<', page)
+        next_page = re.search(r'rel="next" href="([^"]+)"', page)
+        address = html.unescape(next_page[1]) if next_page else ""
+    assert shown == [task["name"] for task in told]
+    assert client.get("/tasks?cursor=x").status_code == client.get("/runs?cursor=x").status_code

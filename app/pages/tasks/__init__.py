@@ -35,6 +35,7 @@ from celeriac_agent.settings import OWN_APP
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 RECENT = 6
+PAGE_SIZE = 200  # more than most teams have: they see all in one list
 
 
 def init_app(app: Flask) -> None:
@@ -55,10 +56,12 @@ def init_app(app: Flask) -> None:
 def index() -> str:
     tasks = catalog.listing()
     asked = lists.read(TaskFilter, request.args, viewer.now(), viewer.zone())
-    matching = asked.filter.among(tasks)
+    matching = presentation.in_groups(asked.filter.among(tasks))
+    page = lists.page_of_all(matching, PAGE_SIZE, asked.cursor, lambda info: f"{info.app or ''} {info.name}")
     return render_template(
         "tasks/index.html",
-        groups=presentation.groups(matching),
+        groups=presentation.groups(matching, page.items),
+        page=page,
         found=len(matching),
         total=len(tasks),
         q=asked.filter.q or "",
@@ -69,7 +72,7 @@ def index() -> str:
         ignored=[ignored for ignored in catalog.ignored_configuration() if ignored.matters],
         told=catalog.told(),
         ignored_advice=ignored_advice(),
-        latest=runs.latest([info.name for info in matching]),
+        latest=runs.latest([info.name for info in page.items]),
     )
 
 

@@ -1,6 +1,6 @@
 """What the Tasks pages make of a task: groups, a table of parameters, limits in words; pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -27,13 +27,30 @@ class ParameterRow:
     meaning: str
 
 
-def groups(tasks: Iterable[TaskInfo]) -> list[tuple[str, list[TaskInfo]]]:
+@dataclass(frozen=True)
+class Group:
+    """The tasks of a group that a page shows, and how many it has in all."""
+
+    name: str
+    total: int
+    tasks: list[TaskInfo]
+
+
+def in_groups(tasks: Iterable[TaskInfo]) -> list[TaskInfo]:
     """The tasks by the first part of their name, those of another app together: a team's own come first.
 
     The library follows, its examples last; otherwise they stay in the order they come.
     """
-    ordered = sorted(tasks, key=_place)
-    return [(name, list(members)) for name, members in groupby(ordered, _group)]
+    return sorted(tasks, key=_place)
+
+
+def groups(ordered: Sequence[TaskInfo], shown: Iterable[TaskInfo]) -> list[Group]:
+    """The tasks of a page in their groups."""
+    totals = {key: len(list(members)) for key, members in groupby(ordered, _key)}
+    return [
+        Group(_("App %(name)s", name=key[0]) if key[0] else key[1], totals[key], list(members))
+        for key, members in groupby(shown, _key)
+    ]
 
 
 def _place(info: TaskInfo) -> int:
@@ -42,8 +59,8 @@ def _place(info: TaskInfo) -> int:
     return 2 if info.name.startswith("examples.") else 1
 
 
-def _group(info: TaskInfo) -> str:
-    return _("App %(name)s", name=info.app) if info.app else info.name.split(".")[0]
+def _key(info: TaskInfo) -> tuple[str, str]:
+    return (info.app, "") if info.app else ("", info.name.split(".")[0])
 
 
 def parameter_rows(info: TaskInfo) -> list[ParameterRow]:
