@@ -9,6 +9,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -19,6 +20,8 @@ CONNECT_SECONDS = 2
 ANSWER_SECONDS = 5
 WAITS_AFTER_SECONDS = 0.05  # who has waited longer for an answer, or writes seldom, waits for it
 UNANSWERED_MAX = 256
+CLOCK_EVERY_SECONDS = 60.0
+CLOCK_LEAST_SECONDS = 0.1  # less may be the way there and back
 READ_BYTES = 65536
 
 _TAKEN = re.compile(rb"\$\d+\r\n\d+-\d+\r\n")  # the id that Redis gave to an event
@@ -27,10 +30,16 @@ _NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError)
 
 
 class Connection:
-    """One of one process; not to be used by two threads at once. Raises `redis.RedisError`."""
+    """One of one process; not to be used by two threads at once. Raises `redis.RedisError`.
 
-    def __init__(self, url: str, stream: str, max_events: int) -> None:
+    With `says_clock` each event says by how many seconds this clock is ahead of that of Redis, if it is.
+    """
+
+    def __init__(self, url: str, stream: str, max_events: int, says_clock: bool) -> None:
         self._url = url
+        self._says_clock = says_clock
+        self._clock_read_at = float("-inf")
+        self._ahead = ""
         self._pool: Any = None
         self._made: Any = None
         self._socket: Any = None
@@ -46,10 +55,11 @@ class Connection:
         now = time.monotonic()
         waits = now - self._last > WAITS_AFTER_SECONDS
         self._last = now
-        self._unanswered += [(now, text) for text in texts]
         try:
-            if self._socket is None:
-                self._connect()
+            self._make_ready(now)
+        finally:
+            self._unanswered += [(now, text) for text in texts]
+        try:
             self._socket.sendall(b"".join(map(self._packed, texts)))
         except (OSError, ssl.SSLError) as error:
             raise redis.ConnectionError(f"{type(error).__name__} while writing") from error
@@ -93,15 +103,33 @@ class Connection:
         self._unanswered.clear()
         return unanswered
 
+    def _make_ready(self, now: float) -> None:
+        if self._socket is None:
+            self._connect()
+        if self._says_clock and now - self._clock_read_at > CLOCK_EVERY_SECONDS:
+            self.settle()
+            self._read_clock()
+            self._clock_read_at = now
+
     def _connect(self) -> None:
         options = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
         self._pool = redis_urls.client(self._url, **options).connection_pool  # kept: Sentinel's wants it
         self._made = self._pool.make_connection()
         self._made.connect()
         self._socket = self._made._sock
+        self._clock_read_at = float("-inf")
+
+    def _read_clock(self) -> None:
+        self._made.send_command("TIME")
+        self._ahead = ""
+        with suppress(redis.ResponseError):  # who may only write
+            seconds, micros = self._made.read_response()
+            ahead = time.time() - float(seconds) - float(micros) / 1e6
+            if abs(ahead) > CLOCK_LEAST_SECONDS:
+                self._ahead = f',"clock":{ahead:.3f}}}'
 
     def _packed(self, text: str) -> bytes:
-        data = text.encode("utf-8", "backslashreplace")
+        data = (text[:-1] + self._ahead if self._ahead else text).encode("utf-8", "backslashreplace")
         return b"%b%d\r\n%b\r\n" % (self._head, len(data), data)
 
     def _receive(self) -> None:

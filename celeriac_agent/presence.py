@@ -124,6 +124,8 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
             document |= self._same | _more | {"clock_seconds": round(-self._behind, 1)}
             document["started_at"] = self._started_at + self._behind
             document["heartbeat_at"] = time.time() + self._behind
+            for run in document["running"]:
+                run["started_at"] = (run["started_at"] or time.time()) + self._behind
             pipe = self._client.pipeline(transaction=False)
             pipe.hset(APP_WORKERS, f"{_home[1]} {document['hostname']}", to_json(document))
             pipe.time()

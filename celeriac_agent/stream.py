@@ -50,7 +50,7 @@ class EventStream:
         """Nothing is inherited over a fork: the parent goes on writing what it has."""
         self._lock = threading.RLock()  # of the connection
         self._keeping = threading.Lock()
-        self._connection = Connection(self._url, STREAM, self._max_events)
+        self._connection = Connection(self._url, STREAM, self._max_events, says_clock=bool(self._mark))
         self._backlog: deque[str] = deque(maxlen=BACKLOG_MAX)
         self._is_away = False  # then a thread tries again, and nobody else
         self._dropped = 0

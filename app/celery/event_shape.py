@@ -10,6 +10,7 @@ from celeriac_agent.settings import APP_MAX, OWN_APP
 from celeriac_agent.stream import VERSION
 
 LATEST_EPOCH = 1e11  # the year 5138
+TIMES = ("at", "started_at", "received_at", "next_at")
 LINEAGE = ("root_id", "parent_id", "group")
 
 
@@ -65,6 +66,7 @@ class _Any(BaseModel):
     id: RunId
     at: Moment
     app: AppName | None = None
+    clock: Annotated[float, Field(gt=-LATEST_EPOCH, lt=LATEST_EPOCH)] = 0.0
 
 
 class _OfRun(_Any):  # type: ignore[no-redef]  # the plugin adds a parameter of this name
@@ -120,3 +122,17 @@ def without_bad_lineage(event: dict[str, Any]) -> dict[str, Any]:
     if all(event.get(name) is None or is_run_id(event[name]) for name in LINEAGE):
         return event
     return {name: value for name, value in event.items() if name not in LINEAGE or is_run_id(value)}
+
+
+def by_our_clock(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with its times as they were here, where whoever tells it has another clock."""
+    ahead = float(event.get("clock") or 0.0)
+    if not ahead:
+        return event
+
+    def here(at: float) -> float:
+        return min(max(at - ahead, 0.0), LATEST_EPOCH - 1)
+
+    if event.get("type") == "log":  # when its attempt started only says which log this is a part of
+        return event | {"lines": [[line[0], here(line[1]), *line[2:]] for line in event["lines"]]}
+    return event | {name: here(event[name]) for name in TIMES if event.get(name) is not None}

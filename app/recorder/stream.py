@@ -150,7 +150,8 @@ class EventReader:
                 aside.set_aside(self._redis, aside.EVENT, fields.get(b"e") or repr(fields).encode(), why)
                 gone.append(entry_id)
             else:
-                entries.append(Entry(entry_id, event_shape.without_bad_lineage(event)))
+                event = event_shape.by_our_clock(event_shape.without_bad_lineage(event))
+                entries.append(Entry(entry_id, event))
         if gone:
             self._redis.xack(STREAM, GROUP, *gone)
         return entries

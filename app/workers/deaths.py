@@ -118,7 +118,7 @@ def _gone(
     for worker in workers:
         silent = (now - max(worker.heartbeat_at, heard_since)).total_seconds() > silence
         before = now if silent and not worker.online else worker.started_at
-        gone.append((worker.hostname, before + timedelta(seconds=worker.clock_seconds)))  # as it tells times
+        gone.append((worker.hostname, before))
     return gone
 
 

@@ -123,6 +123,30 @@ def test_nobody_waits_twice_for_a_redis_that_is_silent(
     assert [event["id"] for event in texts(own_redis.client)][-50:] == [str(n) for n in range(10, 60)]
 
 
+def test_the_times_of_an_app_whose_clock_is_wrong_are_set_right(
+    redis: redis_client.Redis, redis_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600)
+    told = EventStream(redis_server, 1000, "shop")
+    event = {"type": "succeeded", "id": "a", "at": time.time(), "started_at": time.time() - 9}
+    told.emit(event)
+    told.emit(
+        {
+            "type": "log",
+            "id": "a",
+            "at": 1.0,
+            "started_at": 1.0,
+            "piece": 0,
+            "lines": [[1, time.time(), "", ""]],
+        }
+    )
+    monkeypatch.undo()
+    end, log = [entry.event for entry in reader(redis).read(10, 10)]
+    assert [end["at"], end["started_at"], log["lines"][0][1]] == pytest.approx([now, now - 9, now], abs=5)
+    assert log["started_at"] == 1.0  # the name of the log, which all of its parts have
+
+
 @pytest.fixture
 def stream(redis: redis_client.Redis, redis_server: str) -> EventStream:
     return EventStream(redis_server, 1000)

@@ -102,13 +102,6 @@ def test_a_worker_of_ours_with_the_same_name_is_another(theirs: Any, heard: Any,
     assert row("r1").state == states.STARTED
 
 
-def test_a_wrong_clock_loses_no_run(theirs: Any, told: Any) -> None:
-    """The times of its events are an hour behind its heartbeats, which are by the clock of Redis."""
-    theirs(clock_seconds=-3600.0)
-    told(at=utcnow().timestamp() - 3600 - 120)
-    assert recover().lost == []
-
-
 def test_why_it_waits_never_says_that_nobody_listens_while_one_does(theirs: Any, told: Any) -> None:
     run = told("sent")
     nobody = queues.why(run, utcnow())
