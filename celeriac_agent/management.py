@@ -33,11 +33,29 @@ def install(app: Celery) -> None:
     """Let the worker that this process is about to be obey. Call it before its consumer is made."""
     with app.connection_for_read() as connection:
         driver = str(connection.transport.driver_type)
+    if driver == "amqp":
+        logger.warning(
+            "CELERIAC_AGENT_MANAGE: on RabbitMQ a worker takes one message a free slot; "
+            "it obeys no pauses and holds of queues"
+        )
+        app.steps["consumer"].add(TakingOne)
+        return
     if driver != "redis":
         logger.error("CELERIAC_AGENT_MANAGE: the queues of a broker of the kind %s are not managed", driver)
         return
     transport.install(*transport.REDIS)
     app.steps["consumer"].add(Obeying)
+
+
+class TakingOne(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
+    """Has the worker take one message a free slot, as far as its broker's own limit goes."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        _take_one_a_slot(consumer)
+        presence.tell_too({"obeys": [SLOTS]})
 
 
 class Obeying(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types

@@ -154,15 +154,14 @@ class EventStream:
     def _tend(self) -> None:
         """The thread's work while anything is not answered or not written; the next starts another."""
         while True:
+            if self._is_away:
+                self._try_till_back()
             time.sleep(RETRY_SECONDS)
             with self._lock:
                 try:
                     self._connection.look()
                 except redis.RedisError:
                     self._give_up()
-            if self._is_away:
-                self._try_till_back()
-            with self._lock:
                 if not self._connection.waits and not self._is_away:
                     self._tender = None
                     return
@@ -170,13 +169,12 @@ class EventStream:
     def _try_till_back(self) -> None:
         logger.warning("Redis does not answer; events wait in memory")
         while self._is_away:
+            time.sleep(RETRY_SECONDS)
             with self._lock:
                 while self._backlog and self._write_backlog():
                     pass
             with self._keeping:
                 self._is_away = bool(self._backlog)
-            if self._is_away:
-                time.sleep(RETRY_SECONDS)
         if self._dropped:
             logger.error("%d events were lost: no more than %d wait in memory", self._dropped, BACKLOG_MAX)
             self._dropped = 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from flask import Flask
 
 from app import brokers, catalog, queues, runs
@@ -177,7 +178,7 @@ def test_three_projects_beside_one_celeriac(
     gevent = ("-A", "app.worker:celery_app", "worker", "-P", "gevent", "-c", "4")
     logs = [
         project("shop", DJANGO, urls["shop"], "-A", "shop", "worker", "-P", "threads", "-c", "2"),
-        project("orders", FASTAPI, urls["orders"], *gevent),
+        project("orders", FASTAPI, urls["orders"], *gevent, CELERIAC_AGENT_MANAGE="1"),
         project("reports", PLAIN, urls["reports"], "-A", "reports", "worker", "-P", "solo",
                 CELERY_LOADER="celeriac_agent:Loader"),
     ]  # fmt: skip
@@ -219,6 +220,9 @@ def test_three_projects_beside_one_celeriac(
         "orders": [("orders@here", "gevent")],
         "reports": [("reports@here", "solo")],
     }
+    assert "takes one message a free slot; it obeys no pauses" in logs[1]()
+    with Celery(broker=rabbit, set_as_current=False) as asking:
+        assert asking.control.inspect(["orders@here"]).stats()["orders@here"]["prefetch_count"] == 4
     assert [line.name for line in checks.other_brokers() if not line.ok] == []
     brokers.allow("orders", "ann", utcnow())
     api = caller("admin")
