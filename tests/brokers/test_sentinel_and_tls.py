@@ -143,9 +143,12 @@ def test_over_tls(
     start(f"tls-port {port}", *files, port=port, tls=True)
     url = f"rediss://localhost:{port}/0?ssl_ca_certs={certificate}"
     look(app, monkeypatch, f"{url}&ssl_cert_reqs=required")
-    EventStream(url, 100).emit({"id": "r1"})
+    told = EventStream(url, 1000)
+    for number in range(300):
+        told.emit({"id": str(number)})
+    told.close()
     with redis_client.Redis.from_url(url) as client:
-        assert client.xlen(STREAM) == 1
+        assert client.xlen(STREAM) == 300
     stranger = redis_urls.client(f"rediss://localhost:{port}/0")  # it does not know the authority
     with stranger, pytest.raises(redis_client.ConnectionError):
         stranger.ping()
