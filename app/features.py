@@ -11,6 +11,7 @@ MIGRATIONS = ("app.cli.migrations",)  # only where every feature's tables are kn
 COMMANDS = {  # imported when they are called
     "backup": "app.cli.backup",
     "db": "app.cli.migrations",
+    "agent-url": "app.cli.agent",
     "doctor": "app.cli.doctor",
     "health": "app.cli.doctor",
     "recorder": "app.cli.recorder",

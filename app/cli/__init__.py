@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 # These show no page and are started without any.
-WITHOUT_PAGES = {"backup", "db", "doctor", "health", "recorder", "schedules", "tokens", "users"}
+WITHOUT_PAGES = {"agent-url", "backup", "db", "doctor", "health", "recorder", "schedules", "tokens", "users"}
 # But these of `db` compare the tables of every feature.
 COMPARES = {"check", "migrate", "revision"}
 

@@ -11,7 +11,7 @@ from threading import Thread
 import click
 import pytest
 
-from app import cli, create_app
+from app import cli, create_app, embedded_redis
 from app.cli.on_demand import OnDemand
 from app.config import PROJECT_DIR, Settings
 from app.dev import __main__ as bin_dev
@@ -49,6 +49,16 @@ def test_commands_are_there_without_pages(tmp_path: Path) -> None:
     web = create_app(settings, commands=False)
     assert web.blueprints
     assert web.cli.commands.keys().isdisjoint(app.cli.commands)
+
+
+def test_the_address_for_agents_is_printed_alone(tmp_path: Path) -> None:
+    socket, tcp = f"{embedded_redis.url(tmp_path)}\n", "redis://10.0.0.5:6379/0"
+    for given, printed, said in ((None, socket, True), (tcp, f"{tcp}\n", False)):
+        app = create_app(Settings(data_dir=tmp_path, redis_url=given), pages=False)
+        with app.app_context():
+            result = app.test_cli_runner().invoke(args=["agent-url"])
+        assert result.stdout == printed
+        assert ("start Celeriac with CELERIAC_REDIS_URL" in result.stderr) is said
 
 
 def test_a_command_that_is_missing_stops_start_up(tmp_path: Path) -> None:
