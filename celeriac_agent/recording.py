@@ -124,10 +124,11 @@ def flush_with(ask: Callable[[], None]) -> None:
     _ask_to_flush = ask
 
 
-def flush() -> bool:
+def flush(ends: bool = False) -> bool:
     """Write what was kept for later, and which runs this worker has received and not yet started, or runs.
 
-    Most are over before: of these nothing is to be told here. Returns whether it is to be called again soon.
+    Most are over before: of these nothing is to be told here; what came in this moment is left for the next
+    time, unless the worker `ends`. Returns whether it is to be called again soon.
     """
     for request in list(_untold):
         if request in worker_state.active_requests:
@@ -136,7 +137,7 @@ def flush() -> bool:
         elif request.acknowledged:  # it ended, which tells all
             _untold.discard(request)
     before = time.time() - YOUNG_SECONDS
-    while _received and _received[0].request_dict["celeriac_received_at"] < before:
+    while _received and (ends or _received[0].request_dict["celeriac_received_at"] < before):
         _tell_received(_received.popleft())
     _stream.flush()
     return bool(_untold or _received)
@@ -286,7 +287,7 @@ def _on_unreadable(sender: Any, message: Any, exc: Exception | None, **_: Any) -
 
 
 def _on_shutdown(**_: Any) -> None:
-    flush()
+    flush(ends=True)
     _stream.close()
 
 

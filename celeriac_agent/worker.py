@@ -34,7 +34,7 @@ class Telling(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        recording.flush()
+        recording.flush(ends=True)
 
     def shutdown(self, consumer: Any) -> None:
         """The pool has ended."""
