@@ -74,13 +74,14 @@
     }
     const [{ type } = {}] = performance.getEntriesByType("navigation");
     const told = document.querySelector(".toast[data-lost]"); // the server sent the form back
-    const again = kept.lost || told || type === "back_forward" || type === "reload";
+    const answered = document.referrer === location.href.split("#")[0]; // what comes after the form comes from its page
+    const again = kept.lost || told || !answered || type === "back_forward" || type === "reload";
     if (kept.path === HERE && again) {
       fillAll(kept.forms);
-      const told = document.getElementById("toast-typed").content;
+      const typed = document.getElementById(kept.lost || told ? "toast-typed" : "toast-typed-unknown").content;
       const words = (part) => part.querySelector("b").textContent;
-      const shown = [...document.querySelectorAll("#toasts .toast")].some((one) => words(one) === words(told));
-      if (!shown) document.getElementById("toasts").append(told.cloneNode(true)); // else the server filled it, too
+      const shown = [...document.querySelectorAll("#toasts .toast")].some((one) => words(one) === words(typed));
+      if (!shown) document.getElementById("toasts").append(typed.cloneNode(true)); // else the server filled it, too
     }
     if (kept.path === HERE || !kept.lost) sessionStorage.removeItem(KEY);
   }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 from sqlalchemy import func, select
 
 from app.accounts import sessions, users
@@ -85,6 +85,18 @@ def test_a_lost_answer_is_said_and_pressing_again_makes_no_second(filled: Page) 
     send(filled)
     filled.wait_for_url("**/runs/*")
     assert number() == 1
+
+
+def test_a_form_whose_answer_never_came_is_filled_when_its_page_is_opened_again(visit: Visit) -> None:
+    page = visit("/schedules/new")
+    page.fill("#note", "remember")
+    page.route("**/schedules/new", lambda route: route.abort())
+    with pytest.raises(Error), page.expect_navigation():
+        page.locator(".form-foot .primary").click()
+    page.unroute("**/schedules/new")
+    page.goto("/schedules/new")
+    expect(page.locator("#note")).to_have_value("remember")
+    expect(page.locator(".toast")).to_contain_text("It is not known whether it was sent")
 
 
 def test_the_same_message_stands_once(filled: Page) -> None:
