@@ -194,6 +194,9 @@ def test_the_newest_failures_of_a_kind_are_retried_as_they_are_counted(
     browser = signed_in("operator")
     page = browser.get("/runs/failures").text
     assert "1 of 1 succeeded on retry" in page
+    assert (
+        '</span> <span class="dim again">1 of 1' in browser.get("/").text
+    )  # on a line of its own: not cut off
     form = page[page.index('action="/runs/bulk"') : page.index("Retry 1")]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     shown = browser.post("/runs/bulk", data=fields, follow_redirects=True)
