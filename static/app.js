@@ -191,8 +191,11 @@
   document.addEventListener("htmx:after:swap", toEnd);
   document.addEventListener("htmx:after:swap", () => {
     const region = document.querySelector("[data-live][data-title]");
+    const { name, counts = "" } = document.querySelector("title").dataset;
+    const wrong = counts.split(" ").map((one) => one && document.querySelector(`[data-count="${one}"]`)).find(Boolean);
+    const title = region?.dataset.title ?? (wrong ? `${wrong.dataset.wrong} – ${name}` : name);
     const deployment = document.title.slice(document.title.lastIndexOf(" · "));
-    if (region) document.title = region.dataset.title + deployment;
+    if (title) document.title = title + deployment;
   });
   document.addEventListener("change", (event) => event.target.matches?.("[data-follow]") && toEnd());
   document.addEventListener("wheel", (event) => {

@@ -10,10 +10,11 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 from redis import Redis
 
-from app import broker, runs
+from app import broker, queues, runs
 from app.clock import utcnow
 from app.heartbeats import RECORDERS
 from app.pages import status_bar
+from app.web import kept, navigation
 
 Visit = Callable[..., Page]
 ASK = "htmx.trigger(document.getElementById('frame'), 'every', {}, false)"
@@ -174,6 +175,16 @@ def test_the_sidebar_pauses_with_the_page(visit: Visit, say: Callable[[int], Non
     expect(page.locator(".sidebar-foot")).to_contain_text("38 / min")
     page.locator(".live").click()
     expect(page.locator(".sidebar-foot")).to_contain_text("41 / min")
+
+
+def test_the_tab_tells_what_the_sidebar_counts_that_is_wrong(app: Flask, visit: Visit) -> None:
+    page = visit("/queues")
+    expect(page).to_have_title("Queues · Celeriac")
+    run = runs.submit(runs.RunRequest("sample_tasks.plain", [1]), utcnow())
+    queues.hold("default", run.id, "ann", "", utcnow())
+    kept.forget(app, navigation.COUNTS)
+    page.evaluate(ASK)
+    expect(page).to_have_title("○ 1 held run – Queues · Celeriac")  # noqa: RUF001
 
 
 def test_narrow_sidebars_show_the_signs_as_icons_with_names(visit: Visit, say: Callable[[int], None]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -40,3 +41,24 @@ def test_lists_tell_what_failed_and_waits(signed_in: Callable[..., FlaskClient])
     assert "<title>mail · Celeriac</title>" in browser.get("/queues/mail").text
     runs.submit(runs.RunRequest("sample_tasks.plain", [1], queue="mail"), utcnow())
     assert "<title>○ 1 waiting – mail · Celeriac</title>" in browser.get("/queues/mail").text  # noqa: RUF001
+
+
+def test_first_pages_tell_what_the_sidebar_counts_that_is_wrong(
+    signed_in: Callable[..., FlaskClient], post: Any
+) -> None:
+    browser = signed_in("operator")
+    for path, title in {"/": "Overview", "/queues": "Queues", "/runs/failures": "Failures"}.items():
+        assert f">{title} · Celeriac</title>" in browser.get(path).text
+    run = runs.submit(runs.RunRequest("sample_tasks.plain", [1], queue="mail"), utcnow())
+    post(browser, "/queues/mail/hold", {"id": run.id})
+    page = browser.get("/queues").text
+    assert ">○ 1 held run – Queues · Celeriac</title>" in page  # noqa: RUF001
+    assert all(
+        text in page for text in ('data-name="Queues" data-counts="queues.index"', 'data-wrong="○ 1 held')
+    )
+    assert "<title>mail · Celeriac</title>" in browser.get("/queues/mail").text
+    now = utcnow()
+    make_run("bad", now, "FAILURE", error="KeyError: 1", ended_at=now)
+    wrong = "● 1 open kind of failure in 24 h"
+    assert f">{wrong} – Failures · Celeriac</title>" in browser.get("/runs/failures").text  # noqa: RUF001
+    assert f">{wrong} – Overview · Celeriac</title>" in browser.get("/").text  # noqa: RUF001
