@@ -23,6 +23,8 @@ UNANSWERED_MAX = 256
 CLOCK_EVERY_SECONDS = 60.0
 CLOCK_LEAST_SECONDS = 0.1  # less may be the way there and back
 READ_BYTES = 65536
+# Among answers in this protocol stands nothing that the server says by itself; older redis-py knows no other.
+_PROTOCOL = {"protocol": 2} if int(redis.__version__.split(".")[0]) >= 5 else {}
 
 _TAKEN = re.compile(rb"\$\d+\r\n\d+-\d+\r\n")  # the id that Redis gave to an event
 _BEGINS = re.compile(rb"(?:\$(?:\d+(?:\r(?:\n(?:\d+(?:-(?:\d+(?:\r)?)?)?)?)?)?)?)?\Z")
@@ -112,8 +114,9 @@ class Connection:
             self._clock_read_at = now
 
     def _connect(self) -> None:
-        options = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
-        self._pool = redis_urls.client(self._url, **options).connection_pool  # kept: Sentinel's wants it
+        limits = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+        client = redis_urls.client(self._url, **limits, **_PROTOCOL)
+        self._pool = client.connection_pool  # kept: Sentinel's wants it
         self._made = self._pool.make_connection()
         self._made.connect()
         self._socket = self._made._sock

@@ -440,18 +440,13 @@ def app(flask_app: Flask, redis: redis_client.Redis) -> Iterator[Flask]:
             thread.join(30)
 
 
-@pytest.fixture(scope="session")
-def redis_of_tests(redis_server: str) -> Iterator[redis_client.Redis]:
+@pytest.fixture
+def redis(redis_server: str) -> Iterator[redis_client.Redis]:
+    """A client of the tests' Redis, which is emptied first."""
     client = redis_client.Redis.from_url(redis_server)
+    client.flushall()
     yield client
     client.close()
-
-
-@pytest.fixture
-def redis(redis_of_tests: redis_client.Redis) -> redis_client.Redis:
-    """A client of the tests' Redis, which is emptied first."""
-    redis_of_tests.flushall()
-    return redis_of_tests
 
 
 @pytest.fixture

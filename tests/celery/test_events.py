@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import socket
+import threading
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -101,6 +103,19 @@ def test_what_redis_refuses_is_written_when_it_takes_it(own_redis: Any, until: A
     assert len(texts(own_redis.client)) == 1
     own_redis.client.config_set("maxmemory", 0)
     until(lambda: [event["id"] for event in texts(own_redis.client)] == list("01234"))
+
+
+def test_the_server_may_say_nothing_by_itself_among_the_answers() -> None:
+    """Only the newer protocol, which a client asks for by HELLO, has such messages."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = EventStream(f"redis://127.0.0.1:{server.getsockname()[1]}/0", 1000)
+        telling = threading.Thread(target=stream.emit, args=({"id": "0"},))
+        telling.start()
+        with server.accept()[0] as caller:
+            said = caller.recv(65536)
+    telling.join(20)
+    assert said.startswith(b"*")
+    assert b"HELLO" not in said
 
 
 def test_nobody_waits_twice_for_a_redis_that_is_silent(
