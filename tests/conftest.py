@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -574,14 +573,11 @@ class Processes:
 
     def kill(self, process: Launched, number: int) -> None:
         """Send a signal to a process and all its children."""
-        os.killpg(process.pid, number)
-        process.wait(60)
+        process.end(number)
 
     def stop(self) -> None:
         for process in self.started:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait(60)
+            process.end()
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 30.0) -> Any:

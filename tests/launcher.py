@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
+GONE = ("zombie", "dead")  # as psutil calls a process that only has to be buried
 IDLE_SECONDS = 5.0  # without anybody who needs it
 # What commands import only when they run.
 LATE_IN_CELERY = (
@@ -104,6 +105,29 @@ class Launched:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal to it and to all that it started; when it kills, wait until the last of them is gone.
+
+        A child that dies a moment later still holds the connections that it inherited: Redis would give it
+        the next message of another test.
+        """
+        if self.poll() is None:
+            os.killpg(self.pid, number)
+        self.wait()
+        deadline = time.monotonic() + 60
+        while number == signal.SIGKILL and any(_living(self.pid)):
+            assert time.monotonic() < deadline, f"what {self.pid} started lives on"
+            time.sleep(0.01)
+
+
+def _living(group: int) -> Iterator[int]:
+    import psutil  # which another project that is started from here need not have
+
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.info["status"] not in GONE:
+                yield process.pid
 
 
 class Launcher:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import time
 from itertools import pairwise
 from typing import Any
@@ -75,8 +74,7 @@ def test_nothing_is_lost_when_the_worker_is_killed(
     for number in range(2):
         process = processes.worker("-c", "2", name=f"k{number}")
         eventually(lambda wanted=20 * (number + 1): len(ends(redis)) >= wanted)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(60)
+        process.end()
         waiting = {json.loads(raw)["headers"]["id"] for raw in redis.lrange("default\x06\x164", 0, -1)}
         taken = {json.loads(raw)[0]["headers"]["id"] for raw in redis.hvals("unacked")}
         done = {one["id"] for one in ends(redis)}
