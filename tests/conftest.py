@@ -126,11 +126,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One for each processor, or three where many wait for processes and browsers. A single test is alone."""
+    """Two for each processor, or three where many wait for processes and browsers. A single test is alone."""
     if all("::" in argument for argument in config.args):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if config.getoption("quick") else 3 * cores
+    return (2 if config.getoption("quick") else 3) * cores
 
 
 @pytest.hookimpl(wrapper=True)
