@@ -88,7 +88,6 @@
     if (!isLive(region)) return;
     if (!ctx.response.raw.ok) return event.preventDefault(); // the pill tells; a toast each 2 s would not help
     stale.delete(region);
-    ctx.tops = tops();
     const main = tasks.find((task) => task.type === "main");
     if (!main) return;
     const parts = [...main.fragment.querySelectorAll("[data-still]")];
@@ -125,19 +124,6 @@
     shown.closest(".card")?.querySelector(":scope > .card-foot")?.remove();
     shown.replaceChildren();
   }
-
-  /* Where a banner or a card above came, went or grew, the page is laid out anew in the same breath: what is below
-     stands elsewhere and did not slide. Focus, selection and what is open stay. Scrolled, the browser sees to it. */
-  const tops = () => [...document.querySelectorAll("main [id], main .card")].map((one) => [one, one.getBoundingClientRect().top]);
-
-  document.addEventListener("htmx:after:swap", (event) => {
-    const before = event.detail.ctx.tops;
-    if (!before || scrollY > 0 || !before.some(([one, top]) => one.isConnected && one.getBoundingClientRect().top !== top)) return;
-    const main = document.querySelector("main");
-    main.style.display = "none";
-    main.getBoundingClientRect();
-    main.style.display = "";
-  });
 
   htmx.registerExtension("still", {
     htmx_before_morph_node: (element, { oldNode, newNode }) => {

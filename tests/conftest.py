@@ -78,7 +78,7 @@ KINDS = {
 }
 # What an app read from Redis and remembers for a while.
 READINGS = (
-    *("celeriac_known_queues", "celeriac_probes", "celeriac_reading", "broker_mended_at"),
+    *("celeriac_known_queues", "celeriac_kept", "celeriac_reading", "broker_mended_at"),
     *("app_senders",),
 )
 LOOKED_AT: set[tuple[str, frozenset[str]]] = set()  # errors of forms, by page

@@ -11,7 +11,7 @@ from werkzeug.exceptions import ServiceUnavailable
 KEPT_SECONDS = 1.0
 STALE_SECONDS = 10.0
 PATIENCE_SECONDS = 3.0
-_EXTENSION = "celeriac_probes"
+_EXTENSION = "celeriac_kept"
 T = TypeVar("T")
 
 

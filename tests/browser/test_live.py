@@ -171,7 +171,7 @@ class Work:
         laden.workers_of(redis)
         self.failed = [put(n, states.FAILURE, error=f"KeyError: {n}", ended_at=NOW) for n in (10, 11, 12)]
         laden.alerts_of()
-        due_at = NOW - timedelta(minutes=5)  # late until it starts, which is said and takes room
+        due_at = datetime.now(UTC) + timedelta(minutes=30)  # a late fire is said, and takes room
         self.fire = {"schedule_id": schedules.create(DAILY, "ann", NOW).id, "due_at": due_at}
         self.queued = [runs.submit(runs.RunRequest(laden.TASK, [n]), NOW).id for n in range(2)]
         self.change = bulk.freeze("rerun", self.failed, "ann", NOW).id
