@@ -34,7 +34,7 @@ from sqlalchemy import Select, Table, exists, select
 from werkzeug.test import TestResponse
 from xdist.scheduler import LoadScopeScheduling
 
-from app import create_app, embedded_redis, own_tasks, runs
+from app import create_app, embedded_redis, own_tasks, runs, short_cache
 from app.accounts import tokens, users
 from app.broker import ownership
 from app.catalog import published
@@ -45,7 +45,7 @@ from app.extensions import Base, db
 from app.pages.accounts import sign_in
 from app.recorder import recorder
 from app.runs import Run, RunRequest
-from app.web import kept, navigation
+from app.web import navigation
 from app.web.limits import limiter
 from celeriac_agent import tasks
 from celeriac_agent.settings import OWN_APP
@@ -77,10 +77,7 @@ KINDS = {
     "rabbitmq": {"rabbitmq_server"},
 }
 # What an app read from Redis and remembers for a while.
-READINGS = (
-    *("celeriac_known_queues", "celeriac_kept", "celeriac_reading", "broker_mended_at"),
-    *("app_senders",),
-)
+READINGS = ("celeriac_cache", "broker_mended_at", "app_senders", "foreign_brokers")
 LOOKED_AT: set[tuple[str, frozenset[str]]] = set()  # errors of forms, by page
 PATIENCE = 3  # six tests share two processors: what takes a second alone may take many
 # The tests of each of these run one after the other: what they share takes long to start.
@@ -310,7 +307,7 @@ class Browser(FlaskClient):
     """
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        kept.forget(self.application, navigation.COUNTS)  # the test may have changed what is counted
+        short_cache.forget(self.application, navigation.COUNTS)  # the test may have changed what is counted
         response = contextvars.Context().run(super().open, *args, **kwargs)
         if response.mimetype == "text/html":
             glued = re.search(rb"<[a-z][a-z0-9]*=", response.data)

@@ -24,6 +24,7 @@ ROWS = (
     (
         "config",
         "broker_urls",
+        "short_cache",
         "clock",
         "errors",
         "extensions",

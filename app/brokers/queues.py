@@ -1,12 +1,10 @@
 """What waits on a broker of another app, and what its workers have in hand. Nothing here changes anything."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 
 from app import broker, catalog, lists
@@ -18,10 +16,10 @@ from app.brokers.places import Place
 from app.errors import BrokerUnavailable, NotFound
 from app.queue_names import is_reserved
 from app.queues import messages
+from app.short_cache import cached
 
 NAMES_SECONDS = 30.0  # who asks for all names makes Redis walk over all keys
 BODY_LIMIT_BYTES = 100_000
-_EXTENSION = "foreign_queue_names"
 
 
 @dataclass(frozen=True)
@@ -135,13 +133,12 @@ def broker_db(place: Place) -> int:
 
 
 def _names(place: Place) -> list[str]:
-    kept = current_app.extensions.setdefault(_EXTENSION, {})
-    until, names = kept.get(place.name, (0.0, []))
-    if time.monotonic() >= until:
-        with places.at(place):
-            names = sorted(broker.known_queues())
-        kept[place.name] = time.monotonic() + NAMES_SECONDS, names
-    return list(names)
+    return cached(f"queues of {place.name}", lambda: _looked_up(place), NAMES_SECONDS)
+
+
+def _looked_up(place: Place) -> list[str]:
+    with places.at(place):
+        return sorted(broker.known_queues())
 
 
 def _measured(place: Place, names: Sequence[str]) -> list[ForeignQueue]:

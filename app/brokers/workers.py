@@ -4,7 +4,6 @@ A question is a message of Celery's remote control: see `app.broker.pidbox`.
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,13 +16,13 @@ from app.broker import WorkerPause, pidbox
 from app.broker.connection import reaches_broker
 from app.brokers import places
 from app.brokers.places import Place
+from app.short_cache import cached, forget, last
 
 COMMANDS = ("stats", "active_queues", "active", "reserved")
-KEPT_SECONDS = 10.0
+CACHED_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 STOPPED = "celeriac:stopped-elsewhere:"  # hash: worker that takes from no queue → who said so, and its queues
 HEARD = "celeriac:heard:"  # hash: worker of an app → its last heartbeat
-_EXTENSION = "foreign_workers"
 
 
 @dataclass(frozen=True)
@@ -79,11 +78,7 @@ def ask(place: Place, now: datetime) -> Answers:
 
     Raises `BrokerUnavailable`.
     """
-    kept = current_app.extensions.setdefault(_EXTENSION, {})
-    until, said, asked_at = kept.get(place.name, (0.0, {}, now))
-    if time.monotonic() >= until:
-        said, asked_at = _asked(place, now), now
-        kept[place.name] = time.monotonic() + KEPT_SECONDS, said, now
+    said, asked_at = cached(_cached_as(place.name), lambda: (_asked(place, now), now), CACHED_SECONDS)
     beats, pauses = heard(place, now), _pauses(place, said)
     names = sorted({*said, *beats})
     answering = (_worker(name, said.get(name), beats.get(name), pauses.get(name)) for name in names)
@@ -104,7 +99,11 @@ def ask_one(place: Place, hostname: str, now: datetime) -> ForeignWorker | None:
 
 def forget_answers(name: str) -> None:
     """Ask anew at once."""
-    current_app.extensions.get(_EXTENSION, {}).pop(name, None)
+    forget(current_app, _cached_as(name))
+
+
+def _cached_as(name: str) -> str:
+    return f"workers of {name}"
 
 
 @reaches_broker
@@ -158,7 +157,7 @@ def command(place: Place, name: str, **arguments: Any) -> None:
 
 def queues_told(place: Place) -> frozenset[str]:
     """The queues that its workers named when they were last asked."""
-    said = current_app.extensions.get(_EXTENSION, {}).get(place.name, (0.0, {}))[1]
+    said, _asked_at = last(_cached_as(place.name)) or ({}, None)
     return frozenset(queue for name, answer in said.items() for queue in _worker(name, answer, None).queues)
 
 

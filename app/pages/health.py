@@ -10,8 +10,8 @@ from app.clock import utcnow
 from app.config import settings
 from app.health import checks, metrics
 from app.pages import status_bar
+from app.short_cache import cached
 from app.web import live, navigation, viewer, words
-from app.web.kept import kept
 from app.web.permissions import requires
 
 bp = Blueprint("health", __name__)
@@ -25,12 +25,12 @@ def livez() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    return _answer(kept("ready", lambda: checks.ready(utcnow())))
+    return _answer(cached("ready", lambda: checks.ready(utcnow())))
 
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    return _answer(kept("whole", lambda: checks.whole(utcnow())))
+    return _answer(cached("whole", lambda: checks.whole(utcnow())))
 
 
 @bp.get("/metrics")
@@ -39,7 +39,7 @@ def metrics_page() -> Response:
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and not hmac.compare_digest(bearer.encode(), token.encode()):
         abort(401)
-    text = kept("metrics", lambda: generate_latest(metrics.registry(utcnow())))
+    text = cached("metrics", lambda: generate_latest(metrics.registry(utcnow())))
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 

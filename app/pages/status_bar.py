@@ -1,6 +1,6 @@
 """What stands at the foot of the sidebar: whether broker, scheduler and events are all right, in a word each.
 
-All of it is what these processes last told in Redis; it is kept for some seconds for all pages of a process.
+All of it is what these processes last told in Redis; it is cached for seconds for all pages of a process.
 """
 
 import time
@@ -9,20 +9,22 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from werkzeug.exceptions import ServiceUnavailable
 
 from app import broker, heartbeats, schedules
 from app.broker.aside import SetAside, aside
 from app.errors import BrokerUnavailable, NotFound
 from app.heartbeats import Beat, RecorderStatus
+from app.short_cache import cached
 
-KEPT_SECONDS = 2.0
+CACHED_AS = "status bar"
+CACHED_SECONDS = 2.0
+SLOW_FACTOR = 5  # a server that hangs is asked more rarely
 SLOW_SECONDS = 0.25
 BEHIND_SECONDS = 5.0
 LATELY = timedelta(hours=1)
-_EXTENSION = "celeriac_reading"
 
 Amount = Callable[[float], str]
 
@@ -54,25 +56,15 @@ def indicators(now: datetime, amount: Amount) -> list[Indicator]:
 
     `amount` gives the viewer's words for a number of seconds.
     """
-    status = _kept(now)
+    status = _status(now)
     return [_broker(status), _scheduler(status, now, amount), _events(status, now, amount)]
 
 
-def forget() -> None:
-    """Read afresh next time."""
-    current_app.extensions.pop(_EXTENSION, None)
-
-
-def _kept(now: datetime) -> SystemStatus:
-    """The last reading while it is fresh. One that took long (a server that hangs) is kept for longer."""
-    kept: tuple[float, SystemStatus] | None = current_app.extensions.get(_EXTENSION)
-    started = time.monotonic()
-    if kept and started < kept[0]:
-        return kept[1]
-    status = _read(now)
-    ended = time.monotonic()
-    current_app.extensions[_EXTENSION] = (ended + max(KEPT_SECONDS, 5 * (ended - started)), status)
-    return status
+def _status(now: datetime) -> SystemStatus:
+    try:
+        return cached(CACHED_AS, lambda: _read(now), CACHED_SECONDS, SLOW_FACTOR)
+    except ServiceUnavailable:  # another page has been asking for long
+        return SystemStatus(None, None, 0, None)
 
 
 def _read(now: datetime) -> SystemStatus:

@@ -1,19 +1,17 @@
 """Which queues there are: the declared ones, those that workers listen to, and those that hold messages."""
 
-import time
 from collections.abc import Sequence
 
-from flask import current_app
 from flask_babel import gettext as _
 
 from app import broker, queue_names
 from app.config import settings
 from app.errors import NotFound
 from app.heartbeats import Worker
+from app.short_cache import cached
 
 # Finding the others walks over all keys of Redis: the more there are, the more rarely.
-KNOWN_FOR_SECONDS, KNOWN_FOR_AT_MOST = 10.0, 120.0
-KNOWN_SHARE = 200  # of the time
+CACHED_SECONDS, SLOW_FACTOR, CACHED_AT_MOST = 10.0, 200, 120.0
 
 
 def names(workers: Sequence[Worker]) -> list[str]:
@@ -45,12 +43,4 @@ def _unknown(queue: str) -> NotFound:
 
 def _ever_known() -> set[str]:
     """Queues that any process has declared on this broker; looked for every ten seconds or more rarely."""
-    look_at, names = current_app.extensions.get("celeriac_known_queues", (float("-inf"), set()))
-    started = time.monotonic()
-    if started >= look_at:
-        names = broker.known_queues()
-        took = time.monotonic() - started
-        look_at = started + min(max(KNOWN_FOR_SECONDS, took * KNOWN_SHARE), KNOWN_FOR_AT_MOST)
-        current_app.extensions["celeriac_known_queues"] = (look_at, names)
-    known: set[str] = names
-    return known
+    return cached("known queues", broker.known_queues, CACHED_SECONDS, SLOW_FACTOR, CACHED_AT_MOST)

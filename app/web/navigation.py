@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, request, url_for
 from flask_babel import get_locale
 from werkzeug.exceptions import ServiceUnavailable
 
-from app.web.kept import forget, kept
+from app.short_cache import cached, forget
 
 COUNTS = "counts "  # and the language
 
@@ -58,7 +58,7 @@ def counts() -> Mapping[str, Count | None]:
     something sees it at once.
     """
     try:
-        return kept(f"{COUNTS}{get_locale()}", _read)
+        return cached(f"{COUNTS}{get_locale()}", _read)
     except ServiceUnavailable:  # it takes long: a page goes without
         return {}
 

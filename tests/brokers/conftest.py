@@ -59,8 +59,6 @@ def theirs(app: Flask, redis_server: str, monkeypatch: pytest.MonkeyPatch) -> It
     url = there.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
     named = {"shop": f"{url}&global_keyprefix={PREFIX}", "away": "redis://127.0.0.1:1/0"}
     monkeypatch.setattr(app.config["SETTINGS"], "brokers", named)
-    for kept in ("foreign_brokers", "foreign_queue_names", "foreign_workers"):
-        app.extensions.pop(kept, None)
     client = redis_client.Redis.from_url(there)
     made = Theirs(client, url)
     yield made

@@ -13,7 +13,7 @@ import redis as redis_client
 from flask import Flask
 from kombu import Exchange, Producer, Queue
 
-from app import brokers, embedded_redis
+from app import brokers, embedded_redis, short_cache
 from app.broker import foreign
 from app.clock import utcnow
 from app.health import checks
@@ -54,8 +54,8 @@ def send(url: str) -> None:
 
 def look(app: Flask, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setattr(app.config["SETTINGS"], "brokers", {"shop": url})
-    for kept in ("foreign_brokers", "foreign_queue_names", "foreign_workers"):
-        app.extensions.pop(kept, None)
+    app.extensions.pop("foreign_brokers", None)
+    short_cache.forget(app)
     send(url)
     place = brokers.find("shop")
     assert [(queue.name, queue.waiting) for queue in brokers.listing(place)] == [("celery", 1)]

@@ -10,11 +10,11 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 from redis import Redis
 
-from app import broker, queues, runs
+from app import broker, queues, runs, short_cache
 from app.clock import utcnow
 from app.heartbeats import RECORDERS
 from app.pages import status_bar
-from app.web import kept, navigation
+from app.web import navigation
 
 Visit = Callable[..., Page]
 ASK = "htmx.trigger(document.getElementById('frame'), 'every', {}, false)"
@@ -27,7 +27,7 @@ def say(app: Flask, redis: Redis) -> Callable[[int], None]:
     def said(per_minute: int) -> None:
         word = {"at": time.time(), "recorded": 1, "pid": 1, "per_minute": per_minute, "behind_seconds": 0}
         redis.hset(RECORDERS, "r1", json.dumps(word))
-        status_bar.forget()
+        short_cache.forget(app, status_bar.CACHED_AS)
 
     return said
 
@@ -182,7 +182,7 @@ def test_the_tab_tells_what_the_sidebar_counts_that_is_wrong(app: Flask, visit: 
     expect(page).to_have_title("Queues · Celeriac")
     run = runs.submit(runs.RunRequest("sample_tasks.plain", [1]), utcnow())
     queues.hold("default", run.id, "ann", "", utcnow())
-    kept.forget(app, navigation.COUNTS)
+    short_cache.forget(app, navigation.COUNTS)
     page.evaluate(ASK)
     expect(page).to_have_title("○ 1 held run – Queues · Celeriac")  # noqa: RUF001
 

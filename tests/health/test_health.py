@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import event
 
-from app import broker, create_app
+from app import broker, create_app, short_cache
 from app.broker import aside, starts
 from app.cli import quick_health
 from app.config import Settings
@@ -27,7 +27,6 @@ from app.extensions import db, transaction
 from app.heartbeats import BEATS, RECORDERS, WORKERS
 from app.runs import states
 from app.runs.models import Run
-from app.web import kept
 
 HOST = socket.gethostname()
 
@@ -45,7 +44,7 @@ def worker_online(redis: redis_client.Redis) -> None:
 
 
 def parts(client: FlaskClient, path: str = "/healthz") -> tuple[int, dict[str, Any]]:
-    kept.forget(client.application)
+    short_cache.forget(client.application)
     answer = client.get(path)
     assert answer.json
     return answer.status_code, answer.json["parts"]

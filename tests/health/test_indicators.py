@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
-from app import create_app, heartbeats, schedules
+from app import create_app, heartbeats, schedules, short_cache
 from app.accounts import users
 from app.clock import utcnow
 from app.config import Settings
@@ -28,7 +28,6 @@ from app.runs.failures.inbox import FailureFilter
 from app.runs.models import Run
 from app.web import words
 
-pytestmark = pytest.mark.usefixtures("fresh")
 Say = Callable[..., None]
 SignedIn = Callable[[str], FlaskClient]
 
@@ -39,7 +38,7 @@ def shown(app: Flask) -> Callable[[], dict[str, Indicator]]:
 
     def read() -> dict[str, Indicator]:
         with app.test_request_context():
-            status_bar.forget()
+            short_cache.forget(app, status_bar.CACHED_AS)
             return {sign.label: sign for sign in status_bar.indicators(utcnow(), words.amount)}
 
     return read
@@ -138,7 +137,7 @@ def test_what_was_read_is_kept_for_a_moment(app: Flask, say: Say) -> None:
         assert status_bar.indicators(utcnow(), words.amount)[2].word == "Not running"
         say(RECORDERS, "vm-2", per_minute=4)
         assert status_bar.indicators(utcnow(), words.amount)[2].word == "Not running"
-        status_bar.forget()
+        short_cache.forget(app, status_bar.CACHED_AS)
         assert status_bar.indicators(utcnow(), words.amount)[2].word == "4 / min"
 
 

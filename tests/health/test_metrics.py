@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import broker, queues, runs
+from app import broker, queues, runs, short_cache
 from app.extensions import db, transaction
 from app.heartbeats import BEATS, RECORDERS
 from app.runs import outbox, states
@@ -24,7 +24,6 @@ from app.runs.history import record
 from app.runs.statistics import totals
 from app.schedules import firing
 from app.schedules.models import Schedule
-from app.web import kept
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOW = datetime.now(UTC)
@@ -42,7 +41,7 @@ def event(kind: str, run_id: str, seconds: float, **fields: Any) -> dict[str, An
 
 def scrape(client: FlaskClient) -> Samples:
     """Every sample as Prometheus writes it, without the label of the queue; unreadable text fails here."""
-    kept.forget(client.application)
+    short_cache.forget(client.application)
     found: Samples = {}
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for one in family.samples:

@@ -21,12 +21,6 @@ def submit(app: Flask) -> Callable[..., str]:
     return make
 
 
-@pytest.fixture(autouse=True)
-def nothing_known(app: Any) -> None:
-    """Which queues there are is remembered for ten seconds; not from one test to the next."""
-    app.extensions.pop("celeriac_known_queues", None)
-
-
 @pytest.fixture
 def order() -> Callable[..., list[str]]:
     """The ids of a queue's line, the next first."""

@@ -18,7 +18,6 @@ from app.errors import BrokerUnavailable, Conflict, NotFound
 def theirs(app: Flask, rabbitmq_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     named = {"shop": rabbitmq_server.url, "away": "amqp://guest:guest@127.0.0.1:1//"}
     monkeypatch.setattr(app.config["SETTINGS"], "brokers", named)
-    app.extensions.pop("foreign_workers", None)
     with Connection(rabbitmq_server.url) as connection:
         channel = connection.default_channel
         channel.queue_declare("bills", durable=True)

@@ -11,9 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.exceptions import ServiceUnavailable
 
-from app import queues
+from app import queues, short_cache
 from app.health import checks, metrics
-from app.web import kept
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
@@ -27,25 +26,25 @@ def test_many_probes_of_a_second_ask_once(
 
     monkeypatch.setattr(checks, "database", counting(checks.database))
     monkeypatch.setattr(metrics, "registry", counting(metrics.registry))
-    monkeypatch.setattr(kept, "KEPT_SECONDS", 30.0)
+    monkeypatch.setattr(short_cache, "CACHED_SECONDS", 30.0)
     texts = {client.get(path).text for _ in range(20)}
     assert (len(texts), len(asked)) == (1, 1)
-    monkeypatch.setattr(kept, "KEPT_SECONDS", 0.0)
-    kept.forget(client.application)
+    monkeypatch.setattr(short_cache, "CACHED_SECONDS", 0.0)
+    short_cache.forget(client.application)
     client.get(path)
     client.get(path)
     assert len(asked) == 3
 
 
-def test_it_is_kept_for_a_second() -> None:
-    assert kept.KEPT_SECONDS == 1.0
+def test_it_is_good_for_a_second() -> None:
+    assert short_cache.CACHED_SECONDS == 1.0
 
 
 def ask_in(app: Flask, ask: Callable[[], str], found: list[str]) -> threading.Thread:
     def run() -> None:
         with app.app_context():
             try:
-                found.append(kept.kept("test", ask))
+                found.append(short_cache.cached("test", ask))
             except ServiceUnavailable:
                 found.append("unavailable")
 
@@ -66,8 +65,8 @@ class Slow:
 
 
 def test_while_one_asks_the_others_take_the_last_answer(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "KEPT_SECONDS", 0.0)
-    assert kept.kept("test", lambda: "first") == "first"
+    monkeypatch.setattr(short_cache, "CACHED_SECONDS", 0.0)
+    assert short_cache.cached("test", lambda: "first") == "first"
     going, found, others = Slow("second"), [], []  # type: ignore[var-annotated]
     slow = ask_in(app, going.ask, found)
     assert going.asked.wait(20)
@@ -82,7 +81,7 @@ def test_while_one_asks_the_others_take_the_last_answer(app: Flask, monkeypatch:
 def test_when_nothing_is_known_yet_they_wait_and_then_say_so(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(short_cache, "PATIENCE_SECONDS", 0.3)
     going, found, others = Slow("first"), [], []  # type: ignore[var-annotated]
     slow = ask_in(app, going.ask, found)
     assert going.asked.wait(20)
@@ -98,7 +97,7 @@ def test_pages_of_a_second_count_once_and_who_did_something_sees_it_at_once(
     app: Flask, signed_in: Callable[[str], FlaskClient], post: Any, submit: Callable[..., str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(kept, "KEPT_SECONDS", 30.0)
+    monkeypatch.setattr(short_cache, "CACHED_SECONDS", 30.0)
     counted = []
     real = queues.held_in_all
     monkeypatch.setattr(queues, "held_in_all", lambda: counted.append(1) or real())
