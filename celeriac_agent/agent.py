@@ -72,9 +72,23 @@ def _on_worker(sender: Any, **_: Any) -> None:
     """A worker that includes this package (`CELERY_WORKER_INCLUDE=celeriac_agent`) has the agent."""
     install(sender.app)
     if _managed is sender.app:
+        _manage(sender.app)
+
+
+def _manage(app: Celery) -> None:
+    """Have the worker that this process is about to be obey, as far as its broker allows."""
+    with app.connection_for_read() as connection:
+        driver = str(connection.transport.driver_type)
+    if driver == "redis":
         from celeriac_agent import management  # it needs kombu's Redis transport, and what that needs
 
-        management.install(sender.app)
+        management.install(app)
+    elif driver == "amqp":
+        from celeriac_agent import rabbitmq
+
+        rabbitmq.install(app)
+    else:
+        logger.error("CELERIAC_AGENT_MANAGE: the queues of a broker of the kind %s are not managed", driver)
 
 
 worker_init.connect(_on_worker, dispatch_uid="celeriac.agent", weak=False)

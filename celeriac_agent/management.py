@@ -1,4 +1,4 @@
-"""A worker of another app that obeys: pauses and holds of its queues, one message a free slot.
+"""A worker of another app that obeys, on Redis: pauses and holds of its queues, one message a free slot.
 
 All that it needs lies in its own Redis. While Celeriac is away it obeys what was said last. What it took and
 does not live to finish is given out again by Celeriac, else after the visibility timeout as for any worker:
@@ -17,10 +17,10 @@ from celery import Celery, bootsteps
 
 from celeriac_agent import limited, presence, transport
 from celeriac_agent.keys import Keys, keys_of
-from celeriac_agent.slots import Slots
+from celeriac_agent.presence import OBEYS, SLOTS
+from celeriac_agent.slots import Slots, take_one_a_slot
 from celeriac_agent.worker import pool_name
 
-PAUSE, HOLD, SLOTS, GIVE_BACK = OBEYS = ("pause", "hold", "slots", "give-back")
 ALIVE_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 FORGOTTEN_SECONDS = 7 * 86400.0  # a process that was killed and has said nothing since
@@ -31,31 +31,8 @@ logger = logging.getLogger(__name__)
 
 def install(app: Celery) -> None:
     """Let the worker that this process is about to be obey. Call it before its consumer is made."""
-    with app.connection_for_read() as connection:
-        driver = str(connection.transport.driver_type)
-    if driver == "amqp":
-        logger.warning(
-            "CELERIAC_AGENT_MANAGE: on RabbitMQ a worker takes one message a free slot; "
-            "it obeys no pauses and holds of queues"
-        )
-        app.steps["consumer"].add(TakingOne)
-        return
-    if driver != "redis":
-        logger.error("CELERIAC_AGENT_MANAGE: the queues of a broker of the kind %s are not managed", driver)
-        return
     transport.install(*transport.REDIS)
     app.steps["consumer"].add(Obeying)
-
-
-class TakingOne(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
-    """Has the worker take one message a free slot, as far as its broker's own limit goes."""
-
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-
-    def __init__(self, consumer: Any, **options: Any) -> None:
-        super().__init__(consumer, **options)
-        _take_one_a_slot(consumer)
-        presence.tell_too({"obeys": [SLOTS]})
 
 
 class Obeying(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
@@ -68,7 +45,7 @@ class Obeying(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
         self._process = f"{consumer.hostname}/{os.getpid()}-{secrets.token_hex(4)}"
         self._slots = Slots(consumer, pool_name(consumer.pool))
         self._alive: Alive | None = None
-        _take_one_a_slot(consumer)
+        take_one_a_slot(consumer)
         transport.take_as(consumer.hostname, self._process)
         limited.by(lambda: limited.exhausted(consumer))
 
@@ -140,10 +117,3 @@ def _client_of(channel: Any) -> redis.Redis:
     options = dict(channel._connparams())
     options["socket_timeout"] = options.get("socket_timeout") or ANSWER_SECONDS
     return redis.Redis(connection_pool=redis.ConnectionPool(**options))
-
-
-def _take_one_a_slot(consumer: Any) -> None:
-    """Whatever the app says of `worker_prefetch_multiplier`: what is not taken can be moved."""
-    multiplier = consumer.prefetch_multiplier
-    known = consumer.initial_prefetch_count // multiplier if multiplier else consumer.pool.num_processes
-    consumer.initial_prefetch_count, consumer.prefetch_multiplier = max(known, 1), 1

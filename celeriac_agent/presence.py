@@ -31,6 +31,7 @@ VERSION = 1  # of an entry
 BEAT_SECONDS = 2.0
 RUNNING_MAX = 100
 OTHERWISE_MAX = 1000
+PAUSE, HOLD, SLOTS, GIVE_BACK = OBEYS = ("pause", "hold", "slots", "give-back")  # what a managed one obeys
 VISIBILITY_SECONDS = 3600.0  # kombu's, where the app says nothing
 
 logger = logging.getLogger(__name__)

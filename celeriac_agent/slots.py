@@ -47,6 +47,13 @@ class Slots:
             return
 
 
+def take_one_a_slot(consumer: Any) -> None:
+    """Whatever the app says of `worker_prefetch_multiplier`: what is not taken can be moved."""
+    multiplier = consumer.prefetch_multiplier
+    known = consumer.initial_prefetch_count // multiplier if multiplier else consumer.pool.num_processes
+    consumer.initial_prefetch_count, consumer.prefetch_multiplier = max(known, 1), 1
+
+
 def _is_free(consumer: Any) -> bool:
     """Whether what the worker has leaves a slot; with autoscaling, of those that it may come to have."""
     slots = getattr(consumer.controller, "max_concurrency", None) or consumer.pool.num_processes

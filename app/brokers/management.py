@@ -9,7 +9,7 @@ from app import broker, heartbeats
 from app.brokers import workers
 from app.brokers.places import Place
 from app.errors import BrokerUnavailable, Conflict
-from celeriac_agent.management import PAUSE
+from celeriac_agent.presence import PAUSE
 
 NAMED_MAX = 5
 

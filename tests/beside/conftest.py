@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -268,14 +267,14 @@ def contents(own_redis: RedisServer) -> Callable[[], dict[str, Any]]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The agent's wheel."""
     folder = tmp_path_factory.mktemp("agent")
-    shutil.copytree(PROJECT / "celeriac_agent", folder / "source")
-    pip("wheel", "--no-deps", "--no-build-isolation", "-w", folder, folder / "source")
+    source = shutil.copytree(PROJECT / "celeriac_agent", folder / "source")
+    uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", folder, source)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
-def pip(*arguments: str | Path) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", *arguments], check=True)
+def uv(*arguments: str | Path) -> None:
+    subprocess.run([Path(sys.executable).with_name("uv"), "-q", *arguments], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -286,14 +285,28 @@ def agent(wheel: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def old_launcher(wheel: Path) -> Iterator[Launcher]:
-    """Starts processes in an environment with Celery 5.3 and the agent, as a team may have it for years."""
-    folder = wheel.parent / "old"
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
+def make_environment(wheel: Path) -> Callable[..., Path]:
+    """Makes an environment of a project's own, with the agent and no more of Celeriac; returns its Python."""
+
+    def make(name: str, *packages: str) -> Path:
+        python = wheel.parent / name / "bin" / "python"
+        uv("venv", "--python", sys.executable, wheel.parent / name)
+        uv("pip", "install", "--python", python, wheel, *packages)
+        return python
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def old_python(make_environment: Callable[..., Path]) -> Path:
+    """The Python of an environment with Celery 5.3, as a team may have it for years."""
     # What there was at its time: its own requirements have no upper end, and newer ones do not fit it.
-    wanted = ("celery==5.3.6", "kombu==5.3.7", "redis<5.1", "setuptools", wheel)
-    pip("--python", python, "install", "--no-compile", *wanted)
-    made = Launcher(folder, "plain", python)
+    return make_environment("old", "celery==5.3.6", "kombu==5.3.7", "redis<5.1", "setuptools")
+
+
+@pytest.fixture(scope="session")
+def old_launcher(old_python: Path) -> Iterator[Launcher]:
+    """Starts processes in that environment."""
+    made = Launcher(old_python.parent.parent, "plain", old_python)
     yield made
     made.close()

@@ -22,6 +22,7 @@ from tests.launcher import Launcher
 Make = Callable[..., Any]
 AWAY_SECONDS = 4.0
 SENT = 150
+LONG_AWAY_SECONDS, LONG_SENT = 30.0, 1000
 
 
 @pytest.fixture
@@ -44,8 +45,11 @@ def known() -> catalog.TaskInfo | None:
 
 
 def test_every_run_is_told_whatever_is_away_and_runs_can_be_asked_for_here(
-    shop: Make, celeriac_on: Make, own_redis: RedisServer, their_redis: RedisServer, old_launcher: Launcher
-) -> None:
+    shop: Make, celeriac_on: Make, own_redis: RedisServer, their_redis: RedisServer, old_launcher: Launcher,
+    pytestconfig: pytest.Config,
+) -> None:  # fmt: skip
+    long = pytestconfig.getoption("long")
+    sent, away_seconds = (LONG_SENT, LONG_AWAY_SECONDS) if long else (SENT, AWAY_SECONDS)
     url = their_redis.url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
     ours = celeriac_on(own_redis.url, BROKERS=f"shop={url}")
     recorder = ours.processes.recorder()
@@ -62,24 +66,27 @@ def test_every_run_is_told_whatever_is_away_and_runs_can_be_asked_for_here(
     new = set(their_redis.client.keys("*")) - before
     assert new <= {b"shop:celery", b"shop:unacked", b"shop:unacked_index"}
 
-    for number in range(SENT // 3):
+    for number in range(sent // 3):
         theirs.send(number, 0)
     ours.processes.kill(recorder, signal.SIGKILL)
-    for number in range(SENT // 3, 2 * SENT // 3):
+    for number in range(sent // 3, 2 * sent // 3):
         theirs.send(number, 0)
     own_redis.kill()
     away = time.monotonic()
-    for number in range(2 * SENT // 3, SENT):
+    for number in range(2 * sent // 3, sent):
         theirs.send(number, 0)
-    wait_until(lambda: theirs.done() == [*range(SENT), 5000], 60)  # their work waits for nobody
-    time.sleep(max(0.0, AWAY_SECONDS - (time.monotonic() - away)))
+    wait_until(lambda: theirs.done() == [*range(sent), 5000], 60)  # their work waits for nobody
+    time.sleep(max(0.0, away_seconds - (time.monotonic() - away)))
     own_redis.start()
+    second, recorded = ours.processes.recorder(), len(ended("shop.note"))
+    wait_until(lambda: len(ended("shop.note")) > recorded, 60)
+    ours.processes.kill(second, signal.SIGKILL)
     ours.processes.recorder()
 
-    # What the killed recorder had read is taken over once it is known to be dead.
-    wait_until(lambda: len([run for run in ended("shop.note") if run.args]) == SENT + 1, 90)
+    # What the killed recorders had read is taken over once they are known to be dead.
+    wait_until(lambda: len([run for run in ended("shop.note") if run.args]) == sent + 1, 90)
     found = {run.id: run for run in ended("shop.note")}
-    assert sorted(run.args[0] for run in found.values()) == [*range(SENT), 5000]
+    assert sorted(run.args[0] for run in found.values()) == [*range(sent), 5000]
     assert {run.app for run in found.values()} == {"shop"}
     assert (found[asked.id].requested_by, found[asked.id].worker) == ("mei", "shop@here")
     assert [one for one in ("Traceback", "Internal Server Error") if one in theirs.log()] == []

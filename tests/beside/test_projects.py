@@ -1,16 +1,19 @@
 """A Django project, a FastAPI project whose package is called `app`, and a plain one, beside one Celeriac.
 
-They live in one environment that has no Celeriac in it; their pools are threads, gevent and solo.
+Each lives in an environment of its own, with the agent and no more of Celeriac. Their pools are prefork,
+gevent and solo; Flower looks at the first.
 """
 
+import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from celery import Celery
@@ -25,9 +28,12 @@ from app.health import checks
 from app.runs import RunRequest, states
 from app.runs.models import Run
 from tests.conftest import RedisServer, wait_until
-from tests.rabbitmq.conftest import DEBIAN, Server
+from tests.rabbitmq.conftest import DEBIAN, Server, free_port
 
-PACKAGES = ("celery[redis]>=5.5", "django>=5,<6", "fastapi", "gevent", "pydantic>=2")
+PACKAGES = {
+    "shop": ("celery[redis]>=5.5", "django>=5,<6", "flower>=2"),
+    "orders": ("celery>=5.5", "fastapi", "gevent", "pydantic>=2"),
+}
 DJANGO = {
     "shop/__init__.py": "from .celery import app as celery_app\n",
     "shop/settings.py": """
@@ -114,40 +120,60 @@ def totals(day):
 
 
 @pytest.fixture(scope="session")
-def python(wheel: Path) -> Path:
-    """The Python of their environment."""
-    folder, uv = wheel.parent / "theirs", Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
-    found = folder / "bin" / "python"
-    subprocess.run([uv, "pip", "install", "-q", "--python", found, wheel, *PACKAGES], check=True)
-    return found
+def pythons(make_environment: Callable[..., Path], old_python: Path) -> Mapping[str, Path]:
+    """The Python of each project: of the plain one with Celery 5.3."""
+    made = {name: make_environment(name, *packages) for name, packages in PACKAGES.items()}
+    return made | {"reports": old_python}
+
+
+class Project:
+    """A project in a folder of its own; what it runs writes to `log`."""
+
+    def __init__(self, folder: Path, python: Path, environment: Mapping[str, str]) -> None:
+        self.folder, self._python = folder, python
+        self._environment = environment
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *command: str, **more: str) -> None:
+        """Run one of Celery's commands until the end of the test."""
+        with (self.folder / "log").open("ab") as log:
+            started = subprocess.Popen(
+                [self._python.with_name("celery"), *command],
+                cwd=self.folder, env={**self._environment, **more},
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        self._running.append(started)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def stop(self) -> None:
+        for process in self._running:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(60)
 
 
 @pytest.fixture
-def project(tmp_path: Path, python: Path, redis_server: str) -> Iterator[Callable[..., Any]]:
+def project(
+    tmp_path: Path, pythons: Mapping[str, Path], redis_server: str
+) -> Iterator[Callable[..., Project]]:
     """Writes a project down and starts its worker: `project("shop", files, url, "-A", "shop", …)`."""
-    workers: list[subprocess.Popen[bytes]] = []
+    made: list[Project] = []
 
-    def start(name: str, files: dict[str, str], url: str, *options: str, **more: str) -> Callable[[], str]:
-        folder = tmp_path / name
+    def start(name: str, files: dict[str, str], url: str, *options: str, **more: str) -> Project:
         for path, text in files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text)
+            (tmp_path / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name / path).write_text(text)
         kept = {key: value for key, value in os.environ.items() if not key.startswith("CELERIAC_")}
         kept.pop("PYTHONPATH", None)
         given = kept | {"BROKER": url, "CELERIAC_AGENT_URL": redis_server} | more
-        with (folder / "log").open("wb") as log:
-            worker = subprocess.Popen(
-                [python.with_name("celery"), *options, "-n", f"{name}@here", "-l", "INFO"],
-                cwd=folder, env=given, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        workers.append(worker)
-        return lambda: (folder / "log").read_text()
+        made.append(Project(tmp_path / name, pythons[name], given))
+        made[-1].start(*options, "-n", f"{name}@here", "-l", "INFO")
+        return made[-1]
 
     yield start
-    for worker in workers:
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.wait(60)
+    for one in made:
+        one.stop()
 
 
 @pytest.fixture
@@ -161,27 +187,51 @@ def rabbit(tmp_path: Path) -> Iterator[str]:
     server.close()
 
 
-def test_only_a_managed_worker_needs_the_redis_transport(python: Path) -> None:
+@pytest.fixture
+def flower() -> Callable[[Project], Callable[[str], Any]]:
+    """Starts a project's Flower; returns what asks it."""
+
+    def start(theirs: Project) -> Callable[[str], Any]:
+        port = free_port()
+        theirs.start(
+            "-A", "shop", "flower", "--address=127.0.0.1", f"--port={port}", FLOWER_UNAUTHENTICATED_API="true"
+        )
+
+        def ask(path: str) -> Any:
+            try:
+                with urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
+                    return json.load(answer)
+            except URLError:  # it has not started yet, or knows no such run
+                return {}
+
+        return ask
+
+    return start
+
+
+def test_only_a_managed_worker_needs_the_redis_transport(pythons: Mapping[str, Path]) -> None:
     """An app on RabbitMQ may lack what that needs."""
     wanted = "import celeriac_agent, sys; sys.exit('kombu.transport.redis' in sys.modules)"
-    subprocess.run([python, "-c", wanted], check=True, cwd="/")
+    subprocess.run([pythons["orders"], "-c", wanted], check=True, cwd="/")
 
 
 def test_three_projects_beside_one_celeriac(
-    app: Flask, processes: Any, project: Callable[..., Any], own_redis: RedisServer, rabbit: str,
-    monkeypatch: pytest.MonkeyPatch, caller: Callable[[str], Any],
+    app: Flask, processes: Any, project: Callable[..., Project], own_redis: RedisServer, rabbit: str,
+    monkeypatch: pytest.MonkeyPatch, caller: Callable[[str], Any], flower: Callable[[Project], Any],
 ) -> None:  # fmt: skip
     redis_url = own_redis.url.replace("unix://", "redis+socket://").replace("?db=0", "?virtual_host=")
     urls = {"shop": f"{redis_url}0", "orders": rabbit, "reports": f"{redis_url}1"}
     named = urls | {"reports": f"{redis_url}1&global_keyprefix=reports:"}
     monkeypatch.setattr(app.config["SETTINGS"], "brokers", named)
     gevent = ("-A", "app.worker:celery_app", "worker", "-P", "gevent", "-c", "4")
-    logs = [
-        project("shop", DJANGO, urls["shop"], "-A", "shop", "worker", "-P", "threads", "-c", "2"),
-        project("orders", FASTAPI, urls["orders"], *gevent, CELERIAC_AGENT_MANAGE="1"),
-        project("reports", PLAIN, urls["reports"], "-A", "reports", "worker", "-P", "solo",
-                CELERY_LOADER="celeriac_agent:Loader"),
-    ]  # fmt: skip
+    managed = {"CELERIAC_AGENT_MANAGE": "1"}
+    shop = project("shop", DJANGO, urls["shop"], "-A", "shop", "worker", "-c", "2", "-E", **managed)
+    orders = project("orders", FASTAPI, urls["orders"], *gevent, **managed)
+    reports = project(
+        "reports", PLAIN, urls["reports"], "-A", "reports", "worker", "-P", "solo",
+        CELERY_LOADER="celeriac_agent:Loader",
+    )  # fmt: skip
+    ask_flower = flower(shop)
     processes.recorder()
     tasks = {("shop", "orders.tasks.confirm"), ("orders", "app.charge"), ("reports", "reports.totals")}
 
@@ -191,6 +241,7 @@ def test_three_projects_beside_one_celeriac(
         return tasks <= published.published().tasks.keys()
 
     wait_until(known, 60)
+    wait_until(lambda: ask_flower("/workers?json=1").get("data"), 60)  # it hears the worker's events
     assert catalog.find("orders.tasks.confirm").summary == "Confirm an order by mail."
     asked = {
         "shop": ("orders.tasks.confirm", [7], {"express": True}, "shop.example: 7, True"),
@@ -211,16 +262,22 @@ def test_three_projects_beside_one_celeriac(
         found = row(name)
         assert (found.app, found.args, found.kwargs, found.result) == (name, args, kwargs, result)
         assert found.worker == f"{name}@here"
+    told = wait_until(lambda: ask_flower(f"/api/task/info/{sent['shop']}"), 60)
+    assert (told["name"], told["state"], told["worker"]) == ("orders.tasks.confirm", "SUCCESS", "shop@here")
+    assert (told["args"], told["kwargs"]) == ("[7]", "{'express': True}")
+    asked_by_flower = ask_flower("/api/workers?refresh=1&workername=shop@here")["shop@here"]
+    assert [one["name"] for one in asked_by_flower["active_queues"]] == ["celery"]
+    assert asked_by_flower["stats"]["total"] == {"orders.tasks.confirm": 1}
     with pytest.raises(Invalid, match="Only whole amounts are charged"):  # asked over RabbitMQ, a gevent pool
         runs.submit(RunRequest("app.charge", [{"cents": 501, "currency": "EUR"}]), utcnow())
 
     seen = {name: brokers.ask(brokers.find(name), utcnow()).workers for name in urls}
     assert {name: [(one.hostname, one.pool) for one in found] for name, found in seen.items()} == {
-        "shop": [("shop@here", "thread")],
+        "shop": [("shop@here", "prefork")],
         "orders": [("orders@here", "gevent")],
         "reports": [("reports@here", "solo")],
     }
-    assert "takes one message a free slot; it obeys no pauses" in logs[1]()
+    assert "takes one message a free slot; it obeys no pauses" in orders.log()
     with Celery(broker=rabbit, set_as_current=False) as asking:
         assert asking.control.inspect(["orders@here"]).stats()["orders@here"]["prefetch_count"] == 4
     assert [line.name for line in checks.other_brokers() if not line.ok] == []
@@ -233,4 +290,4 @@ def test_three_projects_beside_one_celeriac(
     assert (refused.status_code, refused.json["code"]) == (409, "unsupported")
     with pytest.raises(Conflict, match="cannot be read without taking it"):
         queues.move("celery", sent["orders"], utcnow(), to="front", site=brokers.site("orders"))
-    assert [one() for one in logs if "Traceback" in one()] == []
+    assert [one.folder for one in (shop, orders, reports) if "Traceback" in one.log()] == []

@@ -16,7 +16,7 @@ from app.errors import BrokerUnavailable
 from app.extensions import db
 from app.runs import states
 from app.runs.models import Run
-from celeriac_agent.management import OBEYS
+from celeriac_agent.presence import OBEYS
 from celeriac_agent.transport import TAKEN
 from tests.brokers.conftest import PREFIX, Theirs
 

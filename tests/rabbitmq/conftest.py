@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port, distribution, mapper = (_free_port() for _ in range(3))
+        self.port, distribution, mapper = (free_port() for _ in range(3))
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
         plugins = folder / "plugins"
         plugins.write_text("[].")
@@ -92,7 +92,7 @@ class Server:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
