@@ -139,6 +139,60 @@
     },
   });
 
+  /* Notices stand above what one reads: one that goes leaves its room, and one that comes is told at the page's foot,
+     until one asks for it, the page is out of sight, or nobody has touched it for long. */
+
+  const standing = new Map(); // the notices that stand: by the id of their box, their height by their id
+  const news = document.getElementById("news");
+  const boxes = () => document.querySelectorAll("[data-live] > .notices");
+  const waiting = () => [...document.querySelectorAll(".notices > [hidden]")];
+
+  function placeNotices() {
+    for (const box of boxes()) {
+      box.querySelectorAll(".room").forEach((room) => room.remove());
+      for (const notice of box.children) notice.hidden = false;
+      standing.set(box.id, new Map([...box.children].map(({ id, offsetHeight }) => [id, offsetHeight])));
+    }
+    if (news) news.hidden = true;
+  }
+
+  function holdNotices() {
+    for (const box of boxes()) {
+      const stood = standing.get(box.id) ?? new Map();
+      for (const notice of box.children) notice.hidden = !stood.has(notice.id);
+      let next = box.firstElementChild;
+      for (const [id, height] of stood) {
+        const notice = document.getElementById(id);
+        if (notice) {
+          next = notice.nextElementSibling;
+          continue;
+        }
+        const room = Object.assign(document.createElement("div"), { className: "room" });
+        room.style.height = `${height}px`;
+        box.insertBefore(room, next);
+      }
+    }
+    const came = waiting();
+    if (news) news.hidden = came.length === 0;
+    if (came.length === 0) return;
+    say(news.querySelector("span"), came.map((notice) => notice.querySelector("b").textContent.trim()).join(" · "));
+    news.className = came[0].className.replace("banner", "button");
+    news.querySelector(".icon").replaceWith(came[0].querySelector(".icon").cloneNode(true));
+  }
+
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (isLive(event.detail.ctx.sourceElement) && !document.hidden) holdNotices();
+    else placeNotices(); // what one has done shows at once
+  });
+  news?.addEventListener("click", () => {
+    const [first] = waiting();
+    placeNotices();
+    first?.scrollIntoView({ block: "nearest" });
+    document.getElementById("main").focus({ preventScroll: true });
+  });
+  addEventListener("resize", placeNotices);
+  placeNotices();
+
   function askNow() {
     for (const region of regions()) htmx.trigger(region, "every", {}, false);
   }
@@ -164,7 +218,7 @@
   for (const kind of ["pointermove", "keydown", "scroll", "touchstart"]) {
     addEventListener(kind, () => { activeAt = Date.now(); }, { passive: true });
   }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) askNow(); });
+  document.addEventListener("visibilitychange", () => (document.hidden ? placeNotices() : askNow()));
 
   /* A log follows its end until its reader scrolls up or says otherwise. */
 
@@ -234,6 +288,7 @@
       if (element.dataset.clock === "seconds") options.second = "2-digit";
       say(element, new Intl.DateTimeFormat("en-GB", options).format(now));
     }
+    if (now - clockSkew - activeAt > IDLE_AFTER) placeNotices();
     showPill();
   }
 

@@ -11,8 +11,8 @@ from redis import Redis
 
 from app import broker, queues, runs, schedules
 from app.alerts import turns
-from app.broker import topics
-from app.heartbeats import WORKERS
+from app.broker import pausing, topics
+from app.heartbeats import BEATS, WORKERS
 from app.runs import bulk, states
 from app.web import words
 from tests.browser import laden
@@ -24,6 +24,20 @@ DAILY = schedules.Definition(
     name="Daily", task_name=laden.TASK, args=[1], task_type="cron", cron_schedule="0 1 * * *"
 )
 Visit = Callable[..., Page]
+
+SHIFTS = """
+window.shifts = [];
+window.watch = new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    const moved = entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent)?.slice(0, 90));
+    if (entry.value > 0.0002) window.shifts.push([entry.value, ...moved].join(" "));
+  }
+});
+window.watch.observe({ type: "layout-shift" });
+"""
+FORGET = """() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => done(window.watch.takeRecords(), window.shifts = [])));
+})"""
 
 
 def put(number: int | str, state: str = states.SUCCESS, **fields: Any) -> str:
@@ -93,6 +107,74 @@ def test_a_banner_that_goes_takes_no_focus(visit: Visit, ask: Any) -> None:
     expect(edit).to_be_focused()
 
 
+Change = Callable[[], Any]
+
+
+def late_fire(redis: Redis) -> tuple[str, Change, Change]:
+    fire = {"schedule_id": schedules.create(DAILY, "ann", NOW).id, "due_at": NOW - timedelta(minutes=5)}
+    put(1, states.STARTED, started_at=NOW, **fire)
+    redis.hset(BEATS, "beat@host", json.dumps({"at": NOW.timestamp() + 600}))
+    waits = lambda: put(1, states.PENDING, started_at=None, **fire)  # noqa: E731
+    return f"/schedules/{fire['schedule_id']}", waits, lambda: put(1, states.STARTED, started_at=NOW, **fire)
+
+
+def no_worker(redis: Redis) -> tuple[str, Change, Change]:
+    laden.workers_of(redis)
+    told = {name: json.loads(word) for name, word in redis.hgetall(WORKERS).items()}
+    silent = {name: json.dumps(word | {"heartbeat_at": NOW.timestamp() - 300}) for name, word in told.items()}
+    return "/", lambda: redis.hset(WORKERS, mapping=silent), lambda: laden.workers_of(redis)
+
+
+def paused_queue(redis: Redis) -> tuple[str, Change, Change]:
+    laden.workers_of(redis)
+    pause = lambda: queues.pause("default", "ann", "month end", NOW)  # noqa: E731
+    return "/queues/default", pause, lambda: queues.resume("default", NOW)
+
+
+def paused_worker(redis: Redis) -> tuple[str, Change, Change]:
+    laden.workers_of(redis)
+    pause = lambda: pausing.pause_worker("w1@host", "ann", "a new disk", NOW)  # noqa: E731
+    return "/workers/w1@host", pause, lambda: pausing.resume_worker("w1@host")
+
+
+@pytest.mark.parametrize("width", [1440, 380])
+@pytest.mark.parametrize("notice", [late_fire, no_worker, paused_queue, paused_worker])
+def test_notices_that_come_and_go_move_nothing(
+    visit: Visit, ask: Any, redis: Redis, notice: Any, width: int
+) -> None:
+    path, comes, goes = notice(redis)
+    page = visit(path, role="admin", width=width)
+    part = page.locator("[data-live=page], [data-live=list]").first.get_attribute("id")
+    banner, news = page.locator(".notices > .banner"), page.locator("#news")
+    room = page.locator(".notices > .room")
+    ask(page, part)
+    page.evaluate(SHIFTS)
+    comes()
+    ask(page, part)
+    expect(news).to_be_visible()
+    expect(banner).to_be_hidden()
+    assert page.evaluate("window.shifts") == []
+    title = news.inner_text()
+    news.click()
+    expect(news).to_be_hidden()
+    expect(banner.locator("b")).to_have_text(title)
+    page.evaluate(FORGET)  # who asked for it expects it
+    high = banner.bounding_box()["height"]
+    goes()
+    ask(page, part)
+    expect(banner).to_have_count(0)
+    assert room.bounding_box()["height"] == pytest.approx(high, abs=1)
+    comes()
+    ask(page, part)
+    expect(banner).to_be_visible()
+    expect(news).to_be_hidden()
+    goes()
+    ask(page, part)
+    assert page.evaluate("window.shifts") == []
+    page.set_viewport_size({"width": width - 20, "height": 900})
+    expect(room).to_have_count(0)
+
+
 def test_typing_in_a_filter_is_left_alone(visit: Visit, ask: Any) -> None:
     put(1)
     page = visit("/runs")
@@ -150,17 +232,6 @@ def test_terminate_asks_with_the_focus_on_the_safe_answer(visit: Visit) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-SHIFTS = """
-window.shifts = [];
-new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) {
-    const moved = entry.sources.map(({ node }) => (node?.outerHTML ?? node?.textContent)?.slice(0, 90));
-    if (entry.value > 0.0002) window.shifts.push([entry.value, ...moved].join(" "));
-  }
-}).observe({ type: "layout-shift" });
-"""
-
-
 class Work:
     """What the pages show: runs of a schedule and of a worker, a workflow, a change of many, what waits."""
 
@@ -171,7 +242,7 @@ class Work:
         laden.workers_of(redis)
         self.failed = [put(n, states.FAILURE, error=f"KeyError: {n}", ended_at=NOW) for n in (10, 11, 12)]
         laden.alerts_of()
-        due_at = datetime.now(UTC) + timedelta(minutes=30)  # a late fire is said, and takes room
+        due_at = datetime.now(UTC) - timedelta(minutes=5)  # it is late until it starts
         self.fire = {"schedule_id": schedules.create(DAILY, "ann", NOW).id, "due_at": due_at}
         self.queued = [runs.submit(runs.RunRequest(laden.TASK, [n]), NOW).id for n in range(2)]
         self.change = bulk.freeze("rerun", self.failed, "ann", NOW).id

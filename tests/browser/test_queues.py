@@ -271,9 +271,9 @@ def test_pause_with_a_note(visit: Visit, ids: list[str]) -> None:
     page.get_by_role("link", name="Pause").click()
     page.fill("#pause-note", "month end")
     page.get_by_role("button", name="Pause queue").click()
-    expect(page.locator("#queue-banners")).to_contain_text("month end")
+    expect(page.locator("#queue-notices")).to_contain_text("month end")
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#queue-banners")).not_to_contain_text("month end")
+    expect(page.locator("#queue-notices")).not_to_contain_text("month end")
 
 
 def test_everything_works_without_javascript(visit: Visit, ids: list[str]) -> None:

@@ -1,6 +1,7 @@
 """`/workers` and `/tasks/…/limits`, with real workers that answer, and with those that cannot."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ def admin(caller: Callable[[str], Any]) -> Any:
 
 
 def test_a_prefork_worker_does_what_it_is_told_and_says_so(
-    admin: Any, processes: Any, submit: Any, eventually: Any
+    admin: Any, processes: Any, submit: Any, eventually: Any, tmp_path: Path
 ) -> None:
     process = processes.worker("-c", "1")
     [told] = admin.get("/workers").json["items"]
@@ -51,12 +52,14 @@ def test_a_prefork_worker_does_what_it_is_told_and_says_so(
     submit("sleep", queue="billing", seconds=0)
     eventually(lambda: broker.depth("billing") == 0, 10)
 
-    long = submit("sleep", seconds=3)
-    eventually(lambda: admin.get(W1).json["running"], 10)
+    go_on = tmp_path / "go on"
+    long = submit("touch_and_wait", path=str(tmp_path / "began"), until=str(go_on))
+    eventually(lambda: [one["id"] for one in admin.get(W1).json["running"]] == [long], 10)
     leaving = admin.post(f"{W1}/shutdown").json
     assert leaving["stopping"] is True
     assert [one["id"] for one in leaving["running"]] == [long]
-    assert leaving["running"][0]["task_name"] == "sample_tasks.sleep"
+    assert leaving["running"][0]["task_name"] == "sample_tasks.touch_and_wait"
+    go_on.touch()
     process.wait(60)
     assert admin.get(W1).json["state"] == "offline"
     assert not broker.unacked()  # it finished what it had
