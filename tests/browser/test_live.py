@@ -111,7 +111,7 @@ Change = Callable[[], Any]
 
 
 def late_fire(redis: Redis) -> tuple[str, Change, Change]:
-    fire = {"schedule_id": schedules.create(DAILY, "ann", NOW).id, "due_at": NOW - timedelta(minutes=5)}
+    fire = {"schedule_id": schedules.create(DAILY, "ann", NOW).id, "due_at": NOW - timedelta(hours=5)}
     put(1, states.STARTED, started_at=NOW, **fire)
     redis.hset(BEATS, "beat@host", json.dumps({"at": NOW.timestamp() + 600}))
     waits = lambda: put(1, states.PENDING, started_at=None, **fire)  # noqa: E731
