@@ -36,7 +36,8 @@ window.watch = new PerformanceObserver((list) => {
 window.watch.observe({ type: "layout-shift" });
 """
 FORGET = """() => new Promise((done) => {
-  requestAnimationFrame(() => requestAnimationFrame(() => done(window.watch.takeRecords(), window.shifts = [])));
+  const forget = () => done(window.watch.takeRecords(), window.shifts = []);
+  requestAnimationFrame(() => requestAnimationFrame(forget));
 })"""
 
 
