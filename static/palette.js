@@ -40,7 +40,10 @@
   text.addEventListener("keydown", (event) => {
     const all = options();
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && all.length > 0) {
+    if (event.key === "Escape" && !event.isComposing) {
+      event.preventDefault(); // else a search field is emptied first
+      palette.close();
+    } else if (step && all.length > 0) {
       event.preventDefault();
       choose(all[(all.indexOf(chosen) + step + all.length) % all.length]);
     } else if (event.key === "Enter" && !event.isComposing) {

@@ -229,5 +229,6 @@ def test_the_palette_goes_anywhere_by_keyboard(visit: Visit) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/tasks/sample_tasks.resize#run-form")
     page.keyboard.press("Control+k")
+    page.keyboard.type("pause")
     page.keyboard.press("Escape")
     expect(page.locator("#palette")).to_be_hidden()
