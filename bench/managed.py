@@ -60,15 +60,7 @@ def one(data: Path, variant: str, tasks: int) -> float:
     url = embedded_redis.url(data)
     client = redis.Redis.from_url(url)
     client.flushall()
-    broker = url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CELER")}
-    plain = kept | {"SHOP_BROKER": broker, "PYTHONPATH": f"{data}:{PROJECT}"}
-    script = (
-        "from shop import app, noop\n"
-        "with app.producer_pool.acquire() as producer:\n"
-        f"    for _ in range({tasks}): noop.apply_async(producer=producer)\n"
-    )
-    subprocess.run([sys.executable, "-c", script], env=plain, cwd=data, check=True)
+    plain = fill(data, tasks)
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "shop", "worker", "-c", "2", "-l", "ERROR"],
         env=plain | {"CELERIAC_AGENT_URL": url} | VARIANTS[variant], cwd=data,
@@ -82,6 +74,20 @@ def one(data: Path, variant: str, tasks: int) -> float:
         worker.terminate()
         worker.wait()
         client.close()
+
+
+def fill(data: Path, tasks: int) -> dict[str, str]:
+    """Send so many tasks without the agent; returns the environment of a project without it."""
+    broker = embedded_redis.url(data).replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CELER")}
+    plain = kept | {"SHOP_BROKER": broker, "PYTHONPATH": f"{data}:{PROJECT}"}
+    script = (
+        "from shop import app, noop\n"
+        "with app.producer_pool.acquire() as producer:\n"
+        f"    for _ in range({tasks}): noop.apply_async(producer=producer)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], env=plain, cwd=data, check=True)
+    return plain
 
 
 def report(rates: dict[str, list[float]]) -> None:

@@ -56,6 +56,7 @@ def install(app: Celery) -> bool:
         RESULT_MAX_BYTES, ARGUMENTS_MAX_BYTES, priority=Priorities(app).ours, mask=secrets.hidden
     )
     recording.connect(stream, rules)
+    stream.listen = recording.listen
     logs.install(stream, LOG_MAX_BYTES, scrubs_own_log=False)
     scrubbing.install(secrets.of_running)
     app.steps["consumer"].add(Telling)

@@ -87,6 +87,18 @@ def connect(stream: EventStream, rules: Rules) -> None:
     """Record from now on to `stream`; the last call counts."""
     global _home_pid, _stream, _rules
     _home_pid, _stream, _rules = os.getpid(), stream, rules
+    listen(True)
+    for signal, receiver in (
+        (worker_init, _on_worker),
+        (worker_process_init, _on_process),
+        (worker_process_shutdown, _on_shutdown),
+        (worker_shutdown, _on_shutdown),
+    ):
+        _hear(signal, receiver)
+
+
+def listen(on: bool) -> None:
+    """Hear what becomes of runs; or, where nothing more can be told, only count what is missed."""
     for signal, receiver in (
         (before_task_publish, _on_before_publish),
         (after_task_publish, _on_published),
@@ -99,12 +111,18 @@ def connect(stream: EventStream, rules: Rules) -> None:
         (task_revoked, _on_revoked),
         (task_unknown, _on_unknown),
         (task_rejected, _on_unreadable),
-        (worker_init, _on_worker),
-        (worker_process_init, _on_process),
-        (worker_process_shutdown, _on_shutdown),
-        (worker_shutdown, _on_shutdown),
     ):
-        signal.connect(receiver, dispatch_uid=f"celeriac.{receiver.__name__}", weak=False)
+        _hear(signal, receiver, on)
+    for signal in (after_task_publish, task_prerun):
+        _hear(signal, _on_missed, not on)
+
+
+def _hear(signal: Any, receiver: Callable[..., None], on: bool = True) -> None:
+    name = f"celeriac.{receiver.__name__}"
+    if on:
+        signal.connect(receiver, dispatch_uid=name, weak=False)
+    else:
+        signal.disconnect(dispatch_uid=name)
 
 
 def connected() -> bool:
@@ -185,7 +203,7 @@ def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_:
 
 
 def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
-    if _quiet.get():
+    if _quiet.get() or HEADER not in headers:  # it began while nobody listened
         return
     event = {"type": "sent", "at": headers[HEADER]["sent_at"], "queue": routing_key}
     event |= {"priority": headers[HEADER]["priority"]} | _identity(headers)
@@ -255,6 +273,11 @@ def _on_retried(sender: Task, request: Any, reason: Any, einfo: Any = None, **_:
 def _on_ended(task: Task, state: str | None = None, **_: Any) -> None:
     if state in ("IGNORED", "REJECTED"):  # the other ends have signals of their own
         _emit_end(state.lower(), task.request, {})
+
+
+def _on_missed(**_: Any) -> None:
+    logs.end("", None)  # what the one before has printed of a line
+    _stream.drop()
 
 
 def _on_revoked(request: Any, terminated: bool, signum: Any, expired: bool, **_: Any) -> None:

@@ -30,17 +30,20 @@ logger = logging.getLogger(__name__)
 
 
 class EventStream:
-    """Appends events to the stream; while Redis is away it keeps the newest 20,000, and a thread tries again.
+    """Appends events to the stream; while Redis is away it keeps the next 20,000, and a thread tries again.
 
-    A task waits for Redis once, when it goes away. One an app; safe to use from threads and after a fork. An
-    event may be written twice when a connection breaks at the wrong moment: readers must be idempotent.
-    `app` is said in each event; none for Celeriac's own.
+    When it can keep no more it calls `listen(False)`, and `listen(True)` when Redis is back. A task waits for
+    Redis once, when it goes away. One an app; safe to use from threads and after a fork. An event may be
+    written twice when a connection breaks at the wrong moment: readers must be idempotent. `app` is said in
+    each event; none for Celeriac's own.
     """
 
     def __init__(self, url: str, max_events: int, app: str = "") -> None:
         self._url = url
         self._mark = encode({"v": VERSION, "app": app})[1:] if app else ""
         self._max_events = max_events
+        self.listen: Callable[[bool], None] = lambda _on: None
+        self._is_full = False
         self._begin()
         begin, close = weakref.WeakMethod(self._begin), weakref.WeakMethod(self.close)
         os.register_at_fork(after_in_child=lambda: _call(begin))
@@ -56,9 +59,13 @@ class EventStream:
         self._dropped = 0
         self._tender: threading.Thread | None = None
         self._asking: redis.Redis | None = None
+        self._set_full(False)
 
     def emit(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Write an event now, after what is in the backlog. `raw` holds fields that are JSON already."""
+        if self._is_full:
+            self.drop()
+            return
         text = self._encode(event, raw)
         if self._is_away and self._kept_while_away(text):
             return
@@ -71,7 +78,16 @@ class EventStream:
 
     def emit_later(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
         """Keep an event for the next `flush` (the worker's main process flushes on a timer)."""
-        self._keep(self._encode(event, raw))
+        if self._is_full:
+            self.drop()
+            return
+        text = self._encode(event, raw)
+        if not (self._is_away and self._kept_while_away(text)):
+            self._keep(text)
+
+    def drop(self) -> None:
+        """Count an event that is told to nobody."""
+        self._dropped += 1
 
     def is_cancelled(self, run_id: str) -> bool:
         """Whether somebody cancelled the run after a worker had taken it; False while Redis is away."""
@@ -107,14 +123,23 @@ class EventStream:
         return f"{text[:-1]},{self._mark}" if self._mark else text
 
     def _keep(self, text: str) -> None:
-        self._dropped += len(self._backlog) == BACKLOG_MAX
-        self._backlog.append(text)
+        if len(self._backlog) < BACKLOG_MAX:
+            self._backlog.append(text)
+        else:
+            self.drop()
 
     def _kept_while_away(self, text: str) -> bool:
         with self._keeping:  # or the thread might have ended between the two
             if self._is_away:
                 self._keep(text)
+                if len(self._backlog) == BACKLOG_MAX:
+                    self._set_full(True)
         return self._is_away
+
+    def _set_full(self, is_full: bool) -> None:
+        if is_full != self._is_full:
+            self._is_full = is_full
+            self.listen(not is_full)
 
     def _flush(self) -> None:
         while self._backlog and not self._is_away:
@@ -140,9 +165,8 @@ class EventStream:
     def _give_up(self) -> None:
         unanswered = self._connection.drop()
         with self._keeping:
-            room = BACKLOG_MAX - len(self._backlog)
-            self._dropped += max(len(unanswered) - room, 0)
-            self._backlog.extendleft(reversed(unanswered[-room:] if room else []))
+            self._dropped += max(len(unanswered) + len(self._backlog) - BACKLOG_MAX, 0)
+            self._backlog.extendleft(reversed(unanswered))  # the newest fall out at the other end
             self._is_away = True
         self._tend_soon()
 
@@ -175,8 +199,11 @@ class EventStream:
                     pass
             with self._keeping:
                 self._is_away = bool(self._backlog)
+                if not self._is_away:
+                    self._set_full(False)
         if self._dropped:
-            logger.error("%d events were lost: no more than %d wait in memory", self._dropped, BACKLOG_MAX)
+            words = "at least %d events were lost: no more than %d wait in memory"
+            logger.error(words, self._dropped, BACKLOG_MAX)
             self._dropped = 0
 
 

@@ -1,5 +1,9 @@
 """The agent in a Celery project that knows nothing else of Celeriac: its runs are here as they were there."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,7 @@ from app.runs import logs, states
 from app.runs.models import Run
 from celeriac_agent.secrets import MASK
 from celeriac_agent.stream import STREAM
-from tests.conftest import wait_until
+from tests.conftest import RedisServer, wait_until
 
 Make = Callable[..., Any]
 SECRETS = ("4711-0815", "sk-live-abcdef", "FREE-BEER", "hunter2-hunter2")
@@ -131,3 +135,47 @@ def test_an_agent_that_can_tell_nobody_is_in_nobodys_way(
     assert said in theirs.log()
     assert theirs.log().count("does not answer") <= 2  # the worker's main process and its one child
     assert "Traceback" not in theirs.log()
+
+
+FULL = """
+import sys
+import celeriac_agent
+import celeriac_agent.stream
+from celery import Celery
+from celery.signals import task_prerun, task_success
+
+celeriac_agent.stream.BACKLOG_MAX = 10
+app = Celery("shop")
+celeriac_agent.install(app)
+
+@app.task(name="shop.note")
+def note(number):
+    return number
+
+for number in range(30):
+    note.apply([number])
+print(len(task_prerun.receivers), len(task_success.receivers), flush=True)
+sys.stdin.readline()
+while not task_success.receivers:
+    pass
+note.apply([30])
+"""
+
+
+def test_an_agent_that_can_keep_no_more_hears_nothing_until_redis_is_back(
+    agent: Path, own_redis: RedisServer, tmp_path: Path
+) -> None:
+    own_redis.kill()
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(agent), "CELERIAC_AGENT_URL": own_redis.url}
+    with subprocess.Popen(
+        [sys.executable, "-c", FULL], env=environment, cwd=tmp_path, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as theirs:  # fmt: skip
+        assert theirs.stdout
+        assert theirs.stdout.readline() == "1 0\n"  # that one counts
+        own_redis.start()
+        _, said = theirs.communicate("go on\n", timeout=60)
+    told = [json.loads(fields[b"e"]) for _, fields in own_redis.client.xrange(STREAM)]
+    results = [event.get("result") for event in told if event["type"] == "succeeded"]
+    assert results == [0, 1, 2, 3, 4, 30]  # each is told when it starts, and when it ends
+    assert "at least 25 events were lost: no more than 10 wait in memory" in said

@@ -1,0 +1,130 @@
+"""What an agent costs that cannot reach Celeriac: CPU time a task, prefork of 2, beside none at all.
+
+    .venv/bin/python bench/unreachable.py [--tasks 4000] [--rounds 3]
+
+Workers of another project in turn, each on a queue filled before: `plain` (no agent), `refused` (nobody
+listens where `CELERIAC_AGENT_URL` says), `dropped` (nothing comes back from there, as behind a firewall),
+`silent` (it takes the connection and never answers) and `full`: refused, and there is no room for more events
+in memory, as after the first 20,000 of each process. Counted are the worker and its pool, also their
+instructions where the machine counts them; what starting costs is left out.
+"""
+
+import argparse
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(PROJECT)  # not this folder: its queue.py would hide the standard library's
+
+import psutil
+import redis
+
+from app import embedded_redis
+from bench.instructions import Instructions
+from bench.managed import AGENT, SHOP, fill
+from bench.server import own_redis
+
+KEPT = """
+import os
+import celeriac_agent.stream
+celeriac_agent.stream.BACKLOG_MAX = int(os.environ.get("SHOP_KEPT", 20_000))
+"""
+LEFT_OUT = 500  # tasks while the worker settles
+
+
+@contextmanager
+def nowhere(answers: bool) -> Iterator[str]:
+    """The URL of somebody who takes connections and says nothing, or does not even take them."""
+    with ExitStack() as held, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(100 if answers else 0)
+        port = listener.getsockname()[1]
+        if not answers:  # once its queue is full, Linux drops what else wants in
+            for _ in range(4):
+                waiting = held.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(("127.0.0.1", port))
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=4_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with own_redis() as data, nowhere(answers=False) as dropped, nowhere(answers=True) as silent:
+        (data / "shop.py").write_text(KEPT + SHOP)
+        refused = AGENT | {"CELERIAC_AGENT_URL": "redis://127.0.0.1:1/0"}
+        variants = {
+            "plain": {},
+            "refused": refused,
+            "dropped": refused | {"CELERIAC_AGENT_URL": dropped},
+            "silent": refused | {"CELERIAC_AGENT_URL": silent},
+            "full": refused | {"SHOP_KEPT": "100"},
+        }
+        found: dict[str, list[Cost]] = {name: [] for name in variants}
+        for number in range(given.rounds):
+            for name, environment in variants.items():
+                found[name].append(one(data, environment, given.tasks))
+                print(f"round {number + 1}  {name:8} {found[name][-1]}", flush=True)
+    for name, costs in found.items():
+        ratios = [mine.of(plain) for mine, plain in zip(costs, found["plain"], strict=True)]
+        spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
+        print(f"{name:8} median {statistics.median(ratios):.3f} of plain  {spread}")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What something has cost; instructions are 0 where the machine does not count them."""
+
+    seconds: float
+    instructions: float
+
+    def of(self, other: "Cost") -> float:
+        """The ratio to another."""
+        if self.instructions:
+            return self.instructions / other.instructions
+        return self.seconds / other.seconds
+
+    def __str__(self) -> str:
+        counted = f"  {self.instructions / 1e3:8.0f} thousand instructions" if self.instructions else ""
+        return f"{self.seconds * 1e6:8.0f} µs of CPU time a task{counted}"
+
+
+def one(data: Path, environment: dict[str, str], tasks: int) -> Cost:
+    """A task's."""
+    client = redis.Redis.from_url(embedded_redis.url(data))
+    client.flushall()
+    plain = fill(data, LEFT_OUT + tasks)
+    counted = Instructions()
+    worker = psutil.Popen(
+        [sys.executable, "-m", "celery", "-A", "shop", "worker", "-c", "2", "-l", "ERROR"],
+        env=plain | environment, cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def cost(left: int) -> Cost:
+        """So far, when no more than so many tasks are left."""
+        while client.llen("celery") + client.hlen("unacked") > left:
+            time.sleep(0.01)
+        times = [one.cpu_times() for one in (worker, *worker.children())]
+        return Cost(sum(spent.user + spent.system for spent in times), counted.read() or 0)
+
+    try:
+        begun, ended = cost(left=tasks), cost(left=0)
+        spent = ended.seconds - begun.seconds, ended.instructions - begun.instructions
+        return Cost(*(figure / tasks for figure in spent))
+    finally:
+        worker.terminate()
+        worker.wait()
+        client.close()
+
+
+if __name__ == "__main__":
+    main()
