@@ -65,7 +65,7 @@ def test_runs_of_a_project_with_the_loader(
     worker = theirs.worker("-c", "2", "-P", pool)
     run = ended(charge)
     assert (run.state, run.app) == (states.SUCCESS, "shop")
-    [seen] = heartbeats.app_workers(redis, utcnow())
+    [seen] = wait_until(lambda: heartbeats.app_workers(redis, utcnow()), 30)  # after its tasks are read
     assert (seen.app, seen.hostname, seen.pool, seen.queues) == ("shop", "shop@here", pool, ["celery"])
     assert (seen.slots, seen.online) == (1 if pool == "solo" else 2, True)
     assert (seen.acks_late, seen.returns_after, seen.clock_seconds) == (True, 3600.0, 0.0)
