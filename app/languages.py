@@ -4,11 +4,12 @@ By itself it makes a new one for every request, which reads the file of its lang
 the catalogue anew at every word of a page.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
-from flask import g
+from flask import Flask, g
 from flask_babel import Babel, Domain
+from markupsafe import Markup
 
 
 class Catalogue(Domain):
@@ -23,10 +24,36 @@ class Catalogue(Domain):
             g.translations = super().get_translations()  # type: ignore[no-untyped-call]  # as above
             return g.translations
 
+    def in_template(self, message: str, **values: Any) -> Markup:
+        """A message as a template shows it. Jinja's own way takes three times as long."""
+        text = _markup(self.get_translations(), message)
+        return text % values if values else _without_values(text)
+
+    def counted_in_template(self, one: str, many: str, num: int, **values: Any) -> Markup:
+        """A message with a number."""
+        return Markup(self.get_translations().ungettext(one, many, num)) % {"num": num, **values}  # noqa: S704 -- our own
+
 
 class Languages(Babel):
     """Hands out the one catalogue."""
 
+    def init_app(self, app: Flask, *args: Any, **kwargs: Any) -> None:
+        super().init_app(app, *args, **kwargs)  # type: ignore[no-untyped-call]  # as above
+        with app.app_context():
+            catalogue = self.domain_instance
+        messages, counted = catalogue.in_template, catalogue.counted_in_template
+        app.jinja_env.globals.update(_=messages, gettext=messages, ngettext=counted)
+
     @cached_property
     def domain_instance(self) -> Catalogue:
         return Catalogue(domain=self.domain)
+
+
+@lru_cache(maxsize=10_000)
+def _markup(translations: Any, message: str) -> Markup:
+    return Markup(translations.ugettext(message))  # noqa: S704 -- messages are our own
+
+
+@lru_cache(maxsize=10_000)
+def _without_values(text: Markup) -> Markup:
+    return text % {}

@@ -74,18 +74,15 @@ def _age(run: _Try) -> tuple[datetime, str]:
 
 
 def _families(run_ids: Collection[str]) -> list[list[_Try]]:
-    """The runs of each family that has more than one: up to the first one, then down to every rerun."""
+    """The runs of each family that has more than one: up to the first one, and down to every rerun."""
     known: dict[str, _Try] = {}
-    new = _read(Run.id, run_ids)
+    asked: set[str] = set()
+    new = set(run_ids)
     while new:
-        known |= new
-        above = {run.rerun_of for run in new.values() if run.rerun_of} - known.keys()
-        new = _read(Run.id, above)
-    parents = set(known) | {run.rerun_of for run in known.values() if run.rerun_of}
-    while parents:
-        new = {key: run for key, run in _read(Run.rerun_of, parents).items() if key not in known}
-        known |= new
-        parents = set(new)
+        found = _read(new)
+        asked |= new
+        known |= found
+        new = {key for run in found.values() for key in (run.id, run.rerun_of) if key} - asked
     families: dict[str, list[_Try]] = {}
     for run in known.values():
         families.setdefault(_first(run, known), []).append(run)
@@ -100,11 +97,13 @@ def _first(run: _Try, known: Mapping[str, _Try]) -> str:
     return run.rerun_of or run.id  # of a deleted first run its reruns still are one family
 
 
-def _read(column: object, values: Iterable[str]) -> dict[str, _Try]:
+def _read(values: Iterable[str]) -> dict[str, _Try]:
+    """The runs of these ids, and those that were made by rerunning them."""
     keys = sorted(values)
     tries: dict[str, _Try] = {}
     for start in range(0, len(keys), _READ):
+        some = keys[start : start + _READ]
         query = select(Run.id, Run.rerun_of, Run.state, Run.created_at)
-        rows = db.session.execute(query.where(column.in_(keys[start : start + _READ])))  # type: ignore[attr-defined]
+        rows = db.session.execute(query.where(Run.id.in_(some) | Run.rerun_of.in_(some)))
         tries |= {row[0]: _Try(*row) for row in rows}
     return tries

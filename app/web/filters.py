@@ -7,6 +7,8 @@ from typing import Any
 from flask import Flask
 from flask_babel import format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 
 from app.web import viewer, words
 
@@ -67,6 +69,19 @@ def initials(name: str) -> str:
     return "".join(part[0] for part in (parts[:1] + parts[1:][-1:])).upper()
 
 
+def option_tags(options: Iterable[Any], chosen: object = "") -> Markup:
+    """Filter: the options of a list. No macro: there are lists of six hundred time zones."""
+    wanted, drawn = "" if chosen is None else str(chosen), []
+    for option in options:
+        if isinstance(option, SelectChoice):
+            value, label = option.value, option.label
+        else:
+            value, label = option if isinstance(option, tuple | list) else (option, option)
+        mark = " selected" if str(value) == wanted else ""
+        drawn.append(f'<option value="{escape(value)}"{mark}>{escape(label)}</option>')
+    return Markup("".join(drawn))  # noqa: S704 -- each part is escaped
+
+
 def sentences(parts: Iterable[object]) -> str:
     """Filter: one after the other, with a space between them where the language has one."""
     return sentence_space().join(str(part) for part in parts)
@@ -104,6 +119,7 @@ def init_app(app: Flask) -> None:
         "wall_clock": wall_clock,
         "weekday": weekday,
         "initials": initials,
+        "option_tags": option_tags,
         "sentences": sentences,
         "full": words.full,
         "zone_name": words.zone_name,

@@ -40,30 +40,26 @@ def init_app(app: Flask) -> None:
 @bp.get("/")
 @requires("view")
 def index() -> str:
-    return render_template("overview/index.html", **_drawn(_summary()))
+    return render_template("overview/index.html", **_drawn())
 
 
 @bp.get("/overview/live")
 @requires("view")
 def part() -> str | Response:
     """Always read afresh: what waits and who works moves without the history."""
-    shown = _drawn(_summary())
+    shown = _drawn()
     return live.fragment("overview/_live.html", shown["version"], lambda: shown)
 
 
-def _summary() -> overview.Summary:
-    """Everything at this moment; of a time that is wrong, the usual one."""
-    span = _query().filter.last
-    return overview.summary(settings().declared_queues, viewer.now(), span, ZoneInfo(viewer.zone()))
+def _drawn() -> dict[str, Any]:
+    """What the templates draw of this moment; `query` is what the address says beside the table.
 
-
-def _query() -> lists.ListQuery[ThroughputFilter]:
-    return lists.read(ThroughputFilter, request.args, viewer.now(), viewer.zone(), ("version",))
-
-
-def _drawn(summary: overview.Summary) -> dict[str, Any]:
-    """What the templates draw; `query` is what the address says beside the table."""
-    query, series, hour = _query(), summary.throughput, summary.next_hour
+    Of a time that is wrong, the usual one is shown.
+    """
+    query = lists.read(ThroughputFilter, request.args, viewer.now(), viewer.zone(), ("version",))
+    zone = ZoneInfo(viewer.zone())
+    summary = overview.summary(settings().declared_queues, viewer.now(), query.filter.last, zone)
+    series, hour = summary.throughput, summary.next_hour
     as_table = query.filter.table == "1"
     steps, chart = first_steps.steps(), None
     shown_marks: list[marks.Mark] = []

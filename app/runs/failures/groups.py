@@ -228,14 +228,15 @@ def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) 
     read = _newest(RunFilter(state=states.FAILED, since=since), limit + 1)
     gathered = _gather(read[:limit])
     back_to = read[limit - 1].at if len(read) > limit else None
-    closed = closed_kinds(now, since)
+    kinds = _kinds_since(since, now)
+    closed = {key for key, (_id, is_closed_now) in kinds.items() if is_closed_now}
     closed_count = sum(len(gathered.pop(key).ids) for key in closed & gathered.keys())
     if back_to is not None:
         gathered |= _unread({*gathered, *closed}, since)
     families = _families(gathered)
     open_groups = {key: group for key, group in gathered.items() if not _all_made_good(group, families)}
     shown = dict(list(open_groups.items())[:GROUPS_AT_MOST])
-    drawn = _groups(shown, families)
+    drawn = _groups(shown, families, {key: kind_id for key, (kind_id, _closed) in kinds.items()})
     return Failures(
         drawn if back_to is None else _counted(drawn, since, back_to),
         back_to=back_to,
@@ -284,7 +285,8 @@ def groups_of(keys: Collection[Key], wanted: RunFilter, limit: int = READ_AT_MOS
     for task_name, kind in hidden[:UNREAD_AT_MOST]:
         of_kind = _newest(replace(wanted, task_name=task_name, error=kind), UNREAD_EACH)
         gathered |= {key: group for key, group in _gather(of_kind).items() if key == (task_name, kind)}
-    return {(group.task_name, group.kind): group for group in _groups(gathered, _families(gathered))}
+    groups = _groups(gathered, _families(gathered), _kind_ids(gathered))
+    return {(group.task_name, group.kind): group for group in groups}
 
 
 def made_good(since: datetime, now: datetime) -> dict[Key, datetime]:
@@ -318,9 +320,10 @@ def _families(gathered: Mapping[Key, _Gathered]) -> Families:
     return Families({run_id for group in gathered.values() for run_id in group.ids})
 
 
-def _groups(gathered: Mapping[Key, _Gathered], families: Families) -> list[FailureGroup]:
+def _groups(
+    gathered: Mapping[Key, _Gathered], families: Families, ids: Mapping[Key, int]
+) -> list[FailureGroup]:
     newest = {run.id: run for run in _runs([group.ids[0] for group in gathered.values()])}
-    ids = _kind_ids(gathered)
     return [
         FailureGroup(
             *key,
@@ -334,6 +337,13 @@ def _groups(gathered: Mapping[Key, _Gathered], families: Families) -> list[Failu
         for key, group in gathered.items()
         if group.ids[0] in newest  # not deleted in between
     ]
+
+
+def _kinds_since(since: datetime, now: datetime) -> dict[Key, tuple[int, bool]]:
+    """The kinds that failed since a time: the id of each, and whether it is resolved or ignored."""
+    columns = (FailureKind.task_name, FailureKind.kind, FailureKind.id, is_closed(now))
+    rows = db.session.execute(select(*columns).where(FailureKind.last_at >= since))
+    return {(task_name, kind): (kind_id, closed) for task_name, kind, kind_id, closed in rows}
 
 
 def _kind_ids(keys: Collection[Key]) -> dict[Key, int]:
