@@ -17,12 +17,15 @@ class Catalogue(Domain):
 
     def get_translations(self) -> Any:
         try:
-            return g.translations
+            known = g._flask_babel.babel_translations  # where `force_locale` puts it aside
         except RuntimeError:  # outside of an app there is no language
             return super().get_translations()  # type: ignore[no-untyped-call]  # Flask-Babel leaves it untyped
         except AttributeError:
-            g.translations = super().get_translations()  # type: ignore[no-untyped-call]  # as above
-            return g.translations
+            known = None
+        if known is None:
+            known = super().get_translations()  # type: ignore[no-untyped-call]  # as above
+            g._flask_babel.babel_translations = known
+        return known
 
     def in_template(self, message: str, **values: Any) -> Markup:
         """A message as a template shows it. Jinja's own way takes three times as long."""

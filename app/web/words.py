@@ -3,9 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from flask_babel import format_date, format_datetime, format_decimal, ngettext, to_user_timezone
+from flask_babel import (
+    format_date,
+    format_datetime,
+    format_decimal,
+    get_locale,
+    get_timezone,
+    ngettext,
+    to_user_timezone,
+)
 from flask_babel import gettext as _
 
 _DATE_ONLY_AFTER = timedelta(days=30)
@@ -50,6 +59,12 @@ def at(moment: datetime, now: datetime) -> str:
 
 def full(moment: datetime) -> str:
     """The whole moment with its zone, for tooltips: "Tue 20 October 2026, 14:29:41 GMT"."""
+    return _full(moment, get_locale(), get_timezone())
+
+
+@lru_cache(maxsize=2000)
+def _full(moment: datetime, _language: object, _zone: object) -> str:
+    """Formatting is slow, a list shows each moment twice and is drawn anew every few seconds."""
     shown = format_datetime(moment, _("EEE d MMMM y, HH:mm:ss"))
     return f"{shown} {zone_name(moment)}"
 

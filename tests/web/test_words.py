@@ -137,3 +137,11 @@ def test_arguments_on_one_line(args: Any, kwargs: Any, said: str) -> None:
 
 def test_a_long_line_of_arguments_is_cut() -> None:
     assert len(words.arguments(["x" * 900], {}, limit=50)) == 50
+
+
+def test_each_language_has_its_own_words_in_one_request() -> None:
+    """A message to somebody else is written in their language; the page goes on in the viewer's."""
+    english = words.full(NOW), words.amount(180)
+    with force_locale("zh_Hans_CN"):
+        assert (words.full(NOW), words.amount(180)) == ("2026年10月20日 周二 14:32:10 BST", "3 分钟")
+    assert (words.full(NOW), words.amount(180)) == english == ("Tue 20 October 2026, 14:32:10 BST", "3 min")
