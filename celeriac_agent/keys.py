@@ -121,3 +121,9 @@ def keys_of(channel: Any) -> Keys:
         unacked_index=prefix + channel.unacked_index_key,
         binding=prefix + channel.keyprefix_queue,
     )
+
+
+def keys_beside(app: str) -> Keys:
+    """Those in Celeriac's own Redis of an app whose broker is none: what is paused there."""
+    prefix = f"{OWN_PREFIX}beside:{app}:"
+    return Keys(prefix, separator="", steps=(0,), unacked="", unacked_index="", binding="")

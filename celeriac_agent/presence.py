@@ -9,6 +9,7 @@ import platform
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import celery
@@ -16,9 +17,10 @@ import redis
 from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
-from celeriac_agent import checks, masking, redis_urls, schedules, tasks
+from celeriac_agent import checks, masking, pauses, redis_urls, schedules, tasks
 from celeriac_agent.code import code_version
 from celeriac_agent.connection import CONNECT_SECONDS
+from celeriac_agent.keys import keys_beside
 from celeriac_agent.stream import to_json
 from celeriac_agent.worker import pool_name
 
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 _home = ("", "")  # Celeriac's Redis, and the name of the app
 _hide: schedules.Hide = masking.by_names
 _more: dict[str, Any] = {}
+_obey: "Callable[[frozenset[str], bool], None] | None" = None
 
 
 def install(app: Celery, url: str, name: str, hide: schedules.Hide) -> None:
@@ -50,6 +53,23 @@ def install(app: Celery, url: str, name: str, hide: schedules.Hide) -> None:
 def tell_too(facts: dict[str, Any]) -> None:
     """What this process's worker tells of itself beside the rest from now on."""
     _more.update(facts)
+
+
+def obey_pauses_with(obey: Callable[[frozenset[str], bool], None]) -> None:
+    """Tell this process's worker at each of its words what is paused: queues, and whether it is itself."""
+    global _obey
+    _obey = obey
+
+
+def read_pauses(hostname: str) -> tuple[frozenset[str], bool]:
+    """The paused queues of the app, and whether this worker is paused. Raises `redis.RedisError`."""
+    with _client(retry=redis_urls.once()) as client:
+        return pauses.read(client, keys_beside(_home[1]), hostname)
+
+
+def _client(**options: Any) -> redis.Redis:
+    limits = {"socket_timeout": CONNECT_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    return redis_urls.client(_home[0], **limits, **options)
 
 
 class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
@@ -117,9 +137,7 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
         """By the clock of Redis; while that is away nothing is told, which the stream logs."""
         try:
             if self._client is None:
-                self._client = redis_urls.client(
-                    _home[0], socket_timeout=CONNECT_SECONDS, socket_connect_timeout=CONNECT_SECONDS
-                )
+                self._client = _client()
             if self._behind is None:
                 self._behind = _behind(self._client.time())
             document |= self._same | _more | {"clock_seconds": round(-self._behind, 1)}
@@ -135,6 +153,8 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
             self._behind = _behind(at)
             if self._catalog and not is_known:
                 self._client.set(CATALOG_PREFIX + document["catalog"], self._catalog, ex=CATALOG_SECONDS)
+            if _obey is not None:
+                _obey(*pauses.read(self._client, keys_beside(_home[1]), document["hostname"]))
             if not self._reached:
                 self._client.publish(CATALOG_CHANNEL, b"")
             self._reached = True
@@ -159,7 +179,7 @@ def entry(consumer: Any) -> dict[str, Any]:
         "pool": pool_name(pool),
         "slots": pool.num_processes,
         "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
-        "queues": [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else [],
+        "queues": _queues(consumer),
         "checks": checks.answering(consumer),
         "running": running(),
         "finished": sum(worker_state.total_count.values()),
@@ -170,6 +190,12 @@ def entry(consumer: Any) -> dict[str, Any]:
             "code": code_version(consumer.app),
         },
     }
+
+
+def _queues(consumer: Any) -> list[str]:
+    """What the worker listens to, paused or not."""
+    consumed = [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else []
+    return sorted({*consumed, *getattr(consumer, "celeriac_aside", ())})
 
 
 def running() -> list[dict[str, Any]]:

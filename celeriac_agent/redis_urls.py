@@ -45,14 +45,14 @@ class Sentinels:
     @property
     def kombu_options(self) -> dict[str, Any]:
         """Kombu's transport options for these Sentinels."""
-        own = {**KOMBU_LIMITS, "retry": _once(), **self.sentinel_options}
+        own = {**KOMBU_LIMITS, "retry": once(), **self.sentinel_options}
         return {"master_name": self.master, "sentinel_kwargs": own}
 
     def client(self, **options: Any) -> redis.Redis:
         """A client of the Redis that is the master at the time of each new connection."""
         limits = {name: value for name, value in options.items() if name.startswith("socket_")}
         options.pop("single_connection_client", None)  # it would go on calling at the master that was
-        own = {**limits, "retry": _once(), **self.sentinel_options}
+        own = {**limits, "retry": once(), **self.sentinel_options}
         asked = Sentinel(list(self.hosts), sentinel_kwargs=own)
         made: redis.Redis = asked.master_for(self.master, **self.options, **options)
         return made
@@ -107,8 +107,8 @@ def sentinels(url: str) -> Sentinels:
     return Sentinels(tuple(hosts), master, said, own)
 
 
-def _once() -> Retry:
-    """A Sentinel that is down is passed over at once."""
+def once() -> Retry:
+    """Who does not answer is not asked again."""
     return Retry(NoBackoff(), 0)
 
 

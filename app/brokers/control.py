@@ -24,21 +24,25 @@ from app.extensions import transaction
 from app.workers.control import SLOTS_MAX
 from app.workers.limits import NAMES as LIMITS
 from app.workers.limits import check_limits, obeys_time_limits
+from celeriac_agent.presence import PAUSE
 
 ANSWER_SECONDS = 3.0
 RESIZED = "celeriac:resized:"  # and an app and hostname: the size that a pool was just given
-SETTLE_TRIES, SETTLE_SECONDS = 12, 0.25
+SETTLE_TRIES, SETTLE_SECONDS = 16, 0.25
 FORKS_SECONDS = 10  # Celery looks every five seconds whether processes are missing
 PREFORK = "prefork"
 
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker as it answers right now; `refusal` says why nothing may be changed, empty where it may."""
+    """A worker as it answers right now, and what its agent `told` where it was started to be managed.
+
+    `refusal` says why nothing may be changed, empty where it may.
+    """
 
     found: ForeignWorker
     place: Place
-    managed: bool
+    told: heartbeats.Worker | None
     refusal: str
 
     def __getattr__(self, name: str) -> Any:
@@ -46,8 +50,8 @@ class Worker:
 
     @property
     def obeys_pauses(self) -> bool:
-        """Whether it looks in its Redis for its pause, and that may be written there."""
-        return self.managed and self.place.on_redis and self.place.may_change
+        """Whether it looks for its pause, and that may be said."""
+        return self.told is not None and PAUSE in self.told.obeys and self.place.may_change
 
     @property
     def fixed(self) -> str:
@@ -64,16 +68,16 @@ def look(name: str, hostname: str, now: datetime) -> Worker:
     """
     place = places.find(name)
     found = workers.ask_one(place, hostname, now)
-    managed = _managed(place, hostname, now)
+    told = _told(place, hostname, now)
     if found is None:
-        if not managed and hostname not in workers.heard(place, now):
+        if told is None and hostname not in workers.heard(place, now):
             raise NotFound(_("There is no worker %(name)s.", name=hostname[:80]))
         raise _silent(hostname)
     given: Any = broker.client().get(f"{RESIZED}{name} {hostname}")
     if given is not None and found.slots is not None:
         found = replace(found, slots=int(given))
-    refusal = "" if place.may_change or managed else _refusal(place)
-    return Worker(found, place, managed, refusal)
+    refusal = "" if place.may_change or told else _refusal(place)
+    return Worker(found, place, told, refusal)
 
 
 def resize(name: str, hostname: str, size: int, now: datetime) -> Worker:
@@ -126,7 +130,7 @@ def pause(name: str, hostname: str, by: str, note: str, now: datetime) -> Worker
     """
     worker = _changeable(name, hostname, now)
     if worker.obeys_pauses:
-        with places.at(worker.place):
+        with places.modes_at(worker.place):
             broker.pause_worker(hostname, by, note, now)
     elif worker.queues:
         before = workers.stopped(worker.place).get(hostname, {})
@@ -139,21 +143,24 @@ def pause(name: str, hostname: str, by: str, note: str, now: datetime) -> Worker
         for queue in worker.queues:
             _call(worker.place, hostname, now, "cancel_consumer", queue=queue)
     _note("worker.pause", name, hostname, now, note=note or None)
-    return _settled(name, hostname, now, set(worker.queues) if worker.obeys_pauses else set())
+    consumes_on = worker.obeys_pauses and worker.place.on_redis  # and is given nothing
+    return _settled(name, hostname, now, set(worker.queues) if consumes_on else set())
 
 
 def resume(name: str, hostname: str, now: datetime) -> Worker:
     """Let it take from its queues again. Raises like `resize`."""
     worker = _changeable(name, hostname, now)
-    if worker.obeys_pauses:
-        with places.at(worker.place):
+    queues = set(worker.queues)
+    if worker.told and worker.obeys_pauses:
+        with places.modes_at(worker.place):
             broker.resume_worker(hostname)
+            queues |= set(worker.told.queues) - broker.paused().keys()
     stopped = workers.stopped(worker.place).get(hostname, {}).get("queues", ())
     for queue in stopped:
         _call(worker.place, hostname, now, "add_consumer", **queue)
     broker.client().hdel(STOPPED + name, hostname)
     _note("worker.resume", name, hostname, now)
-    return _settled(name, hostname, now, {*worker.queues, *(queue["queue"] for queue in stopped)})
+    return _settled(name, hostname, now, queues | {queue["queue"] for queue in stopped})
 
 
 def shutdown(name: str, hostname: str, now: datetime) -> ForeignWorker:
@@ -239,10 +246,10 @@ def _changeable(name: str, hostname: str, now: datetime) -> Worker:
     return worker
 
 
-def _managed(place: Place, hostname: str, now: datetime) -> bool:
-    """Whether it was started with `CELERIAC_AGENT_MANAGE=1`, whatever its broker makes of that."""
+def _told(place: Place, hostname: str, now: datetime) -> heartbeats.Worker | None:
+    """What it told, where it was started with `CELERIAC_AGENT_MANAGE=1`."""
     theirs = heartbeats.app_workers(broker.client(), now, place.name)
-    return any(one.hostname == hostname and one.obeys for one in theirs)
+    return next((one for one in theirs if one.hostname == hostname and one.obeys), None)
 
 
 def _refusal(place: Place) -> str:

@@ -47,7 +47,7 @@ def management(place: Place, queue: str, now: datetime) -> Management:
     except BrokerUnavailable as error:
         silence = error.detail
     sides = tuple(sorted(obeying)), tuple(sorted(others))
-    return Management(*sides, silence or _refusal(place, *sides))
+    return Management(*sides, silence or _refusal(*sides))
 
 
 def require(place: Place, queue: str, now: datetime) -> None:
@@ -56,12 +56,11 @@ def require(place: Place, queue: str, now: datetime) -> None:
         raise Conflict(refusal, "not-managed")
 
 
-def _refusal(place: Place, obeying: tuple[str, ...], others: tuple[str, ...]) -> str:
-    if not place.on_redis:
-        return _("Workers on RabbitMQ obey neither pauses nor holds yet.")
+def _refusal(obeying: tuple[str, ...], others: tuple[str, ...]) -> str:
     if others:
         return _(
-            "%(names)s would go on taking from it: started without CELERIAC_AGENT_MANAGE=1.",
+            "%(names)s would go on taking from it: started without CELERIAC_AGENT_MANAGE=1, or with an older "
+            "agent.",
             names=_("%(names)s and others", names=", ".join(others[:NAMED_MAX]))
             if len(others) > NAMED_MAX
             else ", ".join(others),

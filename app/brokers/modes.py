@@ -16,13 +16,13 @@ LOOKS = 10  # so often a newcomer's row is looked for: its event may be recorded
 
 def modes(place: Place, queue: str) -> tuple[Pause | None, HoldingNew | None]:
     """The pause of a queue, and who has it hold everything new."""
-    with places.at(place):
+    with places.modes_at(place):
         return broker.paused([queue]).get(queue), broker.holding_new([queue]).get(queue)
 
 
 def held(place: Place, queue: str) -> tuple[int, list[ForeignRun]]:
     """How many runs of a queue are held, and those that are held longest."""
-    with places.at(place):
+    with places.modes_at(place):
         count, longest = broker.held_count(queue), broker.held(queue, 0, HELD_SHOWN)
     return count, [run_of(place, fact.message, held=fact) for fact in longest]
 

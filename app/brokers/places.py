@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,13 +12,14 @@ from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import audit, broker_urls
-from app.broker import foreign
+from app.broker import connection, foreign
 from app.broker.connection import Broker
 from app.catalog.published import published
 from app.clock import UTCDateTime
 from app.config import settings
 from app.errors import Conflict, NotFound
 from app.extensions import Base, db, transaction
+from celeriac_agent.keys import keys_beside
 
 _EXTENSION = "foreign_brokers"
 
@@ -128,6 +129,14 @@ def at(place: Place) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def modes_at(place: Place) -> Iterator[None]:
+    """Where what its workers are to obey is kept: there, or for a RabbitMQ in our own Redis."""
+    beside = connection.at(replace(connection.broker(), keys=keys_beside(place.name)))
+    with at(place) if place.on_redis else beside:
+        yield
+
+
 def redis_of(place: Place) -> Broker:
     """The guarded connection to its Redis; raises `Conflict` where its queues lie in RabbitMQ."""
     if not place.on_redis:
@@ -138,5 +147,5 @@ def redis_of(place: Place) -> Broker:
     if known != wanted:
         made = foreign.connect(place.url, place.options, lambda: require_changes(place.name))
         kept[place.name] = wanted, made
-    connection: Broker = made
-    return connection
+    there: Broker = made
+    return there

@@ -22,6 +22,10 @@ class ForeignSite(Site):
         """Raises `BrokerUnavailable`, and `Conflict` for a RabbitMQ."""
         return places.at(self.place)
 
+    def modes_at(self) -> AbstractContextManager[None]:
+        """Raises `BrokerUnavailable`."""
+        return places.modes_at(self.place)
+
     def require(self, queue: str) -> None:
         """Raise `NotFound` for a queue that is neither bound nor holds anything."""
         queues.find(self.place, queue)

@@ -120,9 +120,7 @@ def _pauses(place: Place, said: Mapping[str, dict[str, Any]]) -> dict[str, Worke
         for name, one in stopped(place).items()
         if not _list(said.get(name, {}), "active_queues")
     }
-    if not place.on_redis:
-        return pauses_by_name
-    with places.at(place):
+    with places.modes_at(place):
         return pauses_by_name | broker.paused_workers()
 
 

@@ -149,7 +149,6 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         return entry(consumer) | {
             "started_at": self._started_at,
             "catalog": self._catalog,
-            "queues": _queues(consumer),
             "rates": limits.rates(consumer),
             "memory_bytes": self._memory_bytes(consumer.pool),
         }
@@ -159,12 +158,6 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         if time.monotonic() - self._memory[0] > MEMORY_EVERY_SECONDS:
             self._memory = (time.monotonic(), _resident_bytes(pool))
         return self._memory[1]
-
-
-def _queues(consumer: Any) -> list[str]:
-    """What the worker listens to, paused or not."""
-    consumed = [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else []
-    return sorted({*consumed, *getattr(consumer, "celeriac_aside", ())})
 
 
 def _resident_bytes(pool: Any) -> int:

@@ -19,6 +19,8 @@ from app.broker.connection import client, keys
 from app.broker.priority import HIGHEST
 from app.broker.rabbitmq import dedup
 from app.celery import remote
+from celeriac_agent import pauses
+from celeriac_agent.aside import Aside
 
 PAUSE_CHECK_SECONDS = 1.0
 # RabbitMQ gives back what a worker had that has been silent for so long; that of a killed one at once.
@@ -81,12 +83,9 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._flask: Flask = consumer.app.Task.flask_app
-        self._aside: dict[str, Any] = {}  # queues that would be consumed
+        self._aside = Aside(consumer)
         self._worker_paused = False
-        self._wanted: set[str] | None = None  # the queues that are to be paused, as read last
-        self._obeying = False
         self._timer: Any = None
-        consumer.celeriac_aside = self._aside
         for task in consumer.app.tasks.values():
             own = symbol_by_name(task.Request)
             if not issubclass(own, Request):  # a task may have a class of its own for its messages
@@ -109,46 +108,13 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
     def _obey(self, consumer: Any) -> bool:
         """Consume what may be consumed as the pauses are now; whether the worker itself is paused.
 
-        While Redis is away they stay as they were read last. While RabbitMQ is waited for here, a command or
-        the timer may ask for the same within: what is under way is then done once more.
+        While Redis is away they stay as they were read last.
         """
         try:
-            queues = self._read(consumer.hostname)
+            queues, worker = pauses.read(client(self._flask), keys(self._flask), consumer.hostname)
         except redis.RedisError as error:
             logger.warning("pauses are not read, Redis does not answer: %s", error)
             return self._worker_paused
-        self._wanted = queues
-        if self._obeying:
-            return self._worker_paused
-        self._obeying = True
-        try:
-            while self._wanted is not None:
-                queues, self._wanted = self._wanted, None
-                self._set_aside(consumer, queues)
-        finally:
-            self._obeying = False
-        return self._worker_paused
-
-    def _set_aside(self, consumer: Any, queues: set[str]) -> None:
-        """Consume no longer from the paused `queues`, or from none, and from the others again."""
-        tasks = consumer.task_consumer
-        if tasks is None:  # the worker is leaving
-            return
-        for queue in list(tasks.queues):
-            if self._worker_paused or queue.name in queues:
-                self._aside[queue.name] = queue
-                tasks.cancel_by_queue(queue.name)
-        for name in [name for name in self._aside if not self._worker_paused and name not in queues]:
-            queue = self._aside.pop(name)
-            if name in consumer.app.amqp.queues.consume_from:  # else told meanwhile to listen no longer
-                tasks.add_queue(queue)
-                tasks.consume()
-
-    def _read(self, hostname: str) -> set[str]:
-        names = keys(self._flask)
-        pipe = client(self._flask).pipeline(transaction=False)
-        pipe.execute_command("HKEYS", names.paused)
-        pipe.execute_command("HEXISTS", names.paused_workers, hostname)
-        queues, worker = pipe.execute()
-        self._worker_paused = bool(worker)
-        return {name.decode() for name in queues}
+        self._worker_paused = worker
+        self._aside.obey(lambda queue: worker or queue in queues)
+        return worker

@@ -26,7 +26,7 @@ def pause(queue: str, by: str, note: str, now: datetime, site: Site = OWN) -> Pa
     """Let no worker take from a queue until it is resumed. Raises `NotFound`, and what the site requires."""
     site.require_obedience(queue, now)
     with _changing(site, queue):
-        with site.at():
+        with site.modes_at():
             paused = broker.pause(queue, by, note, now)
         _note("queue.pause", site, queue, now, note=note or None)
     return paused
@@ -35,7 +35,7 @@ def pause(queue: str, by: str, note: str, now: datetime, site: Site = OWN) -> Pa
 def resume(queue: str, now: datetime, site: Site = OWN) -> bool:
     """End a pause; False when there was none. Raises `NotFound`."""
     with _changing(site, queue):
-        with site.at():
+        with site.modes_at():
             resumed = broker.resume(queue)
         if resumed:
             _note("queue.resume", site, queue, now)

@@ -15,6 +15,10 @@ class Site:
         """Ask and change queues there; nothing of our own belongs inside."""
         return nullcontext()
 
+    def modes_at(self) -> AbstractContextManager[None]:
+        """Ask and change there what workers are to obey, as `at`."""
+        return nullcontext()
+
     def require(self, queue: str) -> None:
         """Raise `NotFound` for a queue that is not there."""
         discovery.require(queue)

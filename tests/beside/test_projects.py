@@ -277,7 +277,6 @@ def test_three_projects_beside_one_celeriac(
         "orders": [("orders@here", "gevent")],
         "reports": [("reports@here", "solo")],
     }
-    assert "takes one message a free slot; it obeys no pauses" in orders.log()
     with Celery(broker=rabbit, set_as_current=False) as asking:
         assert asking.control.inspect(["orders@here"]).stats()["orders@here"]["prefetch_count"] == 4
     assert [line.name for line in checks.other_brokers() if not line.ok] == []
@@ -286,6 +285,20 @@ def test_three_projects_beside_one_celeriac(
     paused = api.post("/brokers/orders/workers/orders@here/pause").json
     assert (paused["queues"], "paused_by" in paused) == ([], True)
     assert api.post("/brokers/orders/workers/orders@here/resume").json["queues"] == ["celery"]
+
+    obeying = api.post("/brokers/orders/queues/celery/pause", json={"note": "deploy"}).json
+    assert (obeying["note"], obeying["refusal"], obeying["obeying"]) == ("deploy", "", ["orders@here"])
+    wait_until(lambda: not api.get("/brokers/orders/workers/orders@here").json["queues"], 30)
+    waits = runs.submit(RunRequest(*asked["orders"][:3]), utcnow()).id
+    orders.start(*gevent, "-n", "second@here", "-l", "INFO")  # obeys from its first moment
+    wait_until(lambda: "second@here ready" in orders.log(), 60)
+    second = api.get("/brokers/orders/workers/second@here").json
+    assert (second["queues"], waits in orders.log()) == ([], False)
+    assert brokers.find_queue(brokers.find("orders"), "celery").waiting == 1
+    held = api.post("/brokers/orders/queues/celery/hold")
+    assert (held.status_code, held.json["code"]) == (409, "not-supported")
+    assert api.post("/brokers/orders/queues/celery/resume").json["paused_by"] is None
+    wait_until(lambda: waits in orders.log(), 30)
     refused = api.post("/brokers/orders/workers/orders@here/pool", json={"size": 8})
     assert (refused.status_code, refused.json["code"]) == (409, "unsupported")
     with pytest.raises(Conflict, match="cannot be read without taking it"):

@@ -1,7 +1,5 @@
 """Pause and hold of another app's queue: what its workers obey, and what was said."""
 
-from typing import Any
-
 from flask import render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -24,10 +22,8 @@ from app.web.toasts import toast
 def modes(name: str, queue: str) -> str:
     """Asks the workers, which takes up to a second."""
     place = brokers.find(name)
-    shown: dict[str, Any] = {"place": place, "queue": queue, "pause": None, "mode": None, "held": (0, [])}
-    if place.on_redis:
-        pause, mode = brokers.modes(place, queue)
-        shown |= {"pause": pause, "mode": mode, "held": brokers.held(place, queue)}
+    pause, mode = brokers.modes(place, queue)
+    shown = {"place": place, "queue": queue, "pause": pause, "mode": mode, "held": brokers.held(place, queue)}
     obedience = brokers.management(place, queue, viewer.now())
     return render_template("brokers/_modes.html", obedience=obedience, **shown)
 
