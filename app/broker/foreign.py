@@ -87,7 +87,7 @@ def at(there: Broker) -> Iterator[None]:
             raise refused_sign_in(error.__cause__) from error
         raise
     except redis.exceptions.NoPermissionError as error:
-        raise BrokerUnavailable(_("The broker's URL has no right to this: %(error)s", error=error)) from error
+        raise no_right(error) from error
     except redis.exceptions.ResponseError as error:
         raise BrokerUnavailable(_("The broker refused this: %(error)s", error=error)) from error
 
@@ -96,6 +96,11 @@ def refused_sign_in(error: BaseException) -> BrokerUnavailable:
     """For a server that does not take the user or the password."""
     words = _("The broker refuses the user or the password of its URL: %(error)s", error=error)
     return BrokerUnavailable(words)
+
+
+def no_right(error: BaseException) -> BrokerUnavailable:
+    """For a server whose user may not do this."""
+    return BrokerUnavailable(_("The broker's URL has no right to this: %(error)s", error=error))
 
 
 def _pool(channel: Any) -> redis.ConnectionPool:

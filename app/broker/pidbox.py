@@ -42,7 +42,9 @@ def over(url: str, options: Mapping[str, Any], act: Callable[[Any], T]) -> T:
         with connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=foreign.CONNECT_SECONDS)
             return act(connection)
-    except (OperationalError, AMQPError, OSError) as error:
+    except (OperationalError, AMQPError, OSError, redis.exceptions.NoPermissionError) as error:
+        if isinstance(why := error.__cause__ or error, redis.exceptions.NoPermissionError):
+            raise foreign.no_right(why) from error
         if isinstance(error, _SIGN_IN) or isinstance(error.__cause__, _SIGN_IN):
             raise foreign.refused_sign_in(error.__cause__ or error) from error
         raise BrokerUnavailable(_("The broker does not answer: %(error)s", error=error)) from error

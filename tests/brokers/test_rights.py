@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app import brokers
 from app.clock import utcnow
@@ -71,6 +72,21 @@ def test_the_rights_that_the_docs_name_suffice(theirs: Theirs, named: Named) -> 
     brokers.allow("shop", "ann", utcnow())
     assert "changes are allowed here, and not by the server" in named(*look)
     assert named(*look, "+@all", "-@admin", "+client|list") == ""
+
+
+def test_a_lack_of_rights_is_said_where_workers_are_asked(theirs: Theirs, named: Named) -> None:
+    named("~*", "&*", "+@connection", "+@read", "+@transaction")
+    with pytest.raises(BrokerUnavailable, match="The broker's URL has no right to this"):
+        brokers.ask(brokers.find("shop"), utcnow())
+
+
+def test_a_page_says_nothing_of_what_could_not_be_read(
+    named: Named, signed_in: Callable[[str], FlaskClient]
+) -> None:
+    named("~*", "&*", "+ping")
+    page = signed_in("viewer").get("/brokers/shop").text
+    assert "It cannot be read now" in page
+    assert "In hand" not in page
 
 
 def test_a_wrong_password_is_said_where_workers_are_asked(theirs: Theirs, named: Named) -> None:

@@ -1,11 +1,12 @@
 """A RabbitMQ of another app is looked at: the lengths of queues whose names are known, and who answers."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from kombu import Connection
 from kombu.pidbox import Mailbox
 
@@ -84,3 +85,12 @@ def test_its_pages(theirs: Any, signed_in: Any) -> None:
     assert "RabbitMQ lists no queues" in browser.get("/brokers/shop").text
     assert "cannot be read without taking it" in browser.get("/brokers/shop/queues/bills").text
     assert browser.get("/brokers/shop/-/workers").status_code == 200
+
+
+def test_where_nothing_is_found_it_is_said_what_was_asked_for(
+    app: Flask, rabbitmq_server: Any, monkeypatch: pytest.MonkeyPatch, signed_in: Callable[[str], FlaskClient]
+) -> None:
+    monkeypatch.setattr(app.config["SETTINGS"], "brokers", {"shop": rabbitmq_server.url})
+    page = signed_in("viewer").get("/brokers/shop").text
+    assert "asked was for the queue celery" in page
+    assert "global_keyprefix" not in page
