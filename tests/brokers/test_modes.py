@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import redis as redis_client
+from bs4 import BeautifulSoup
 
 from app import broker, brokers, heartbeats, workers
 from app.brokers import deaths
@@ -115,9 +116,12 @@ def test_the_page_offers_what_is_obeyed_and_says_why_not(
         assert words in shown
     assert f'value="{ids[0]}"' in shown
     assert post(browser, f"{QUEUE}/release", {"id": ids[0], "to": "up"}).status_code == 422
-    for path in ("resume", "let-new-in"):
+    assert post(browser, f"{QUEUE}/release-all", {"to": "up"}).status_code == 422
+    for path in ("let-new-in", "resume"):
         assert post(browser, f"{QUEUE}/{path}").status_code == 303
-    assert post(browser, f"{QUEUE}/release", {"all": "1"}).status_code == 303
+    undo = BeautifulSoup(browser.get(QUEUE).text, "html.parser").select(".toast form")[-1]
+    assert (undo["action"], undo.select("[name=note]")[0]["value"]) == (f"{QUEUE}/pause", "wait")
+    assert post(browser, f"{QUEUE}/release-all", {}).status_code == 303
     assert brokers.held(brokers.find("shop"), "celery")[0] == 0
     worker("two@shop", state="offline")
     brokers.forbid("shop", utcnow())

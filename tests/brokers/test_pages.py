@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 
 from app import brokers
 from app.clock import utcnow
@@ -109,9 +110,18 @@ def test_an_admin_allows_changes_and_makes_them_on_the_page(
     assert post(browser, change, run | {"action": "priority", "priority": "9"}).status_code == 303
     assert post(browser, change, run | {"action": "dance"}).status_code == 422
     assert post(browser, change, run | {"action": "remove"}).status_code == 303
+    waiting = brokers.find_queue(brokers.find("shop"), "celery").waiting
+    assert f"<b>{waiting}</b>" in browser.get(f"{queue}/purge").text  # so many of the only task
+    assert browser.get("/brokers/shop/queues/no-such/purge").status_code == 404
     assert post(browser, f"{queue}/purge", {"name": "cel"}).status_code == 422
     assert post(browser, f"{queue}/purge", {"name": "celery"}).status_code == 303
     assert brokers.find_queue(brokers.find("shop"), "celery").waiting == 0
+    undo = BeautifulSoup(browser.get(queue).text, "html.parser").select(f'form[action="{queue}/restore"]')[0]
+    assert (
+        post(browser, f"{queue}/restore", {"token": undo.select("[name=token]")[0]["value"]}).status_code
+        == 303
+    )
+    assert brokers.find_queue(brokers.find("shop"), "celery").waiting == waiting
     post(browser, "/brokers/shop/forbid")
     assert not brokers.find("shop").may_change
 

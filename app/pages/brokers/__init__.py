@@ -13,6 +13,7 @@ from app.errors import BrokerUnavailable
 from app.pages.brokers import actions, modes, workers
 from app.pages.brokers.blueprint import bp
 from app.pages.brokers.line import shown_line
+from app.pages.queues.modes import register
 from app.web import live, viewer
 from app.web.htmx import go_to
 from app.web.permissions import requires
@@ -22,6 +23,9 @@ __all__ = ["actions", "init_app", "modes", "workers"]
 
 IN_HAND_SHOWN = 20
 EVENTS_SHOWN = 20
+
+
+register(bp, "/<name>/queues/<queue>")
 
 
 def init_app(app: Flask) -> None:

@@ -10,9 +10,10 @@ from werkzeug.wrappers import Response
 
 from app import brokers, queues
 from app.errors import Invalid
-from app.pages.brokers.blueprint import above, bp
+from app.pages.brokers.blueprint import bp
 from app.pages.brokers.line import answer
 from app.pages.queues import forms
+from app.pages.queues.blueprint import above, back_to
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.htmx import go_to
@@ -61,7 +62,7 @@ def change(name: str, queue: str) -> Response:
     else:
         choices = "front, back, position, priority, queue, hold, remove"
         raise Invalid({"action": [_("Choose one of: %(choices)s.", choices=choices)]})
-    return go_to(url_for(".queue", name=name, queue=queue))
+    return back_to(queue, name)
 
 
 @bp.post("/<name>/queues/<queue>/move")
@@ -98,6 +99,14 @@ def hold(name: str, queue: str) -> Any:
     return answer(name, queue)
 
 
+@bp.post("/<name>/queues/<queue>/release")
+@requires("operate")
+def release(name: str, queue: str) -> Response:
+    queues.release(queue, forms.run_id(), viewer.now(), forms.end(), site=brokers.site(name))
+    toast(ngettext("%(num)s run released", "%(num)s runs released", 1), queue)
+    return back_to(queue, name)
+
+
 @bp.get("/<name>/revoke")
 @requires("operate")
 def ask_to_revoke(name: str) -> str:
@@ -122,37 +131,3 @@ def events(name: str) -> Response:
     brokers.send_events(name, True, viewer.now())
     toast(_("The workers of %(name)s were told to send events", name=name))
     return go_to(url_for(".show", name=name))
-
-
-@bp.get("/<name>/queues/<queue>/purge")
-@requires("administer")
-def ask_purge(name: str, queue: str) -> str:
-    return _ask_purge(name, queue)
-
-
-@bp.post("/<name>/queues/<queue>/purge")
-@requires("administer")
-def purge(name: str, queue: str) -> Any:
-    if request.form.get("name") != queue:
-        return _ask_purge(name, queue, _("Type %(name)s exactly as it stands here.", name=queue)), 422
-    purged = queues.purge(queue, current_user.name, viewer.now(), brokers.site(name))
-    undo = url_for(".restore", name=name, queue=queue)
-    done = ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed)
-    toast(done, queue, undo=undo, values={"token": purged.token})
-    return go_to(url_for(".queue", name=name, queue=queue))
-
-
-@bp.post("/<name>/queues/<queue>/restore")
-@requires("administer")
-def restore(name: str, queue: str) -> Response:
-    restored = queues.restore(queue, forms.token(), viewer.now(), brokers.site(name))
-    toast(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
-    return go_to(url_for(".queue", name=name, queue=queue))
-
-
-def _ask_purge(name: str, queue: str, problem: str = "") -> str:
-    details = brokers.find_queue(brokers.find(name), queue)
-    links = above(name, queue)
-    return question(
-        "brokers/_purge.html", _("Purge"), links, queue=details, place=details.place, problem=problem
-    )

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import render_template, request
 from werkzeug.datastructures import MultiDict
 
 from app import brokers, lists
+from app.pages.queues.blueprint import back_to
 from app.web import live, viewer
-from app.web.htmx import go_to, wants_fragment
+from app.web.htmx import wants_fragment
 
 PAGE_SIZE = 50
 
@@ -16,7 +17,7 @@ def answer(name: str, queue: str) -> Any:
     """After a change: the line as it is now, or its page."""
     if wants_fragment():
         return render_template("brokers/_changed.html", **shown_line(name, queue))
-    return go_to(url_for("brokers.queue", name=name, queue=queue))
+    return back_to(queue, name)
 
 
 def shown_line(name: str, queue: str) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response
 from app import brokers
 from app.brokers import control
 from app.errors import Conflict, Invalid
-from app.pages.brokers.blueprint import above, bp
+from app.pages.brokers.blueprint import bp
 from app.pages.queues import forms
+from app.pages.queues.blueprint import above
 from app.pages.workers import limit_fields, read_limits
 from app.web import viewer
 from app.web.dialogs import question

@@ -16,7 +16,9 @@ from app.web import live, viewer
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
 
-__all__ = ["actions", "detail", "init_app", "modes"]
+__all__ = ["actions", "detail", "init_app"]
+
+modes.register(bp, "/<queue>")
 
 
 def init_app(app: Flask) -> None:

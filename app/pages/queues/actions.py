@@ -119,8 +119,8 @@ def ask_hold(queue: str) -> str:
 @bp.post("/<queue>/release")
 @requires("operate")
 def release(queue: str) -> Any:
-    to: Any = request.form.get("to") or None
-    change = queues.release(queue, forms.run_id(), viewer.now(), to, forms.optional_number("position"))
+    to, position = forms.end(), forms.optional_number("position")
+    change = queues.release(queue, forms.run_id(), viewer.now(), to, position)
     toast_done(
         _("Released"), _where(queue, change), undo=url_for("queues.hold", queue=queue), id=change.after.id
     )

@@ -1,8 +1,9 @@
-"""The blueprint of the Queues pages, and what its views share."""
+"""The blueprint of the Queues pages, and what the pages of a queue share, also of one of another app."""
 
 from typing import Any
 
 from flask import Blueprint, request, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from app.web.htmx import go_to
@@ -25,6 +26,19 @@ def view_query() -> dict[str, Any]:
     }
 
 
-def back_to(queue: str) -> Response:
+def home_of(queue: str, broker: str | None = None, **query: Any) -> str:
+    """The address of a queue's page; `broker` is the name of another app's."""
+    if broker is None:
+        return url_for("queues.show", queue=queue, **query)
+    return url_for("brokers.queue", name=broker, queue=queue, **query)
+
+
+def back_to(queue: str, broker: str | None = None) -> Response:
     """To the part of the queue's page that the form stood on."""
-    return go_to(url_for("queues.show", queue=queue, **view_query()))
+    return go_to(home_of(queue, broker, **view_query()))
+
+
+def above(broker: str, queue: str = "") -> list[tuple[str, str]]:
+    """The pages that a question about a broker, or about one of its queues, leads back to."""
+    pages = [(url_for("queues.index"), _("Queues")), (url_for("brokers.show", name=broker), broker)]
+    return [*pages, (home_of(queue, broker), queue)] if queue else pages

@@ -5,6 +5,7 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 
+from app.broker import ReleaseTo
 from app.errors import Invalid
 from app.web.numbers import whole
 
@@ -47,6 +48,18 @@ def place() -> dict[str, Any]:
     if request.form.get("position"):
         return {"position": number("position", 1, 10**9), **sent}
     return sent
+
+
+def end() -> ReleaseTo | None:
+    """To which end of the line what is held goes; None leaves that to its priority. Raises `Invalid`."""
+    match request.form.get("to", ""):
+        case "front":
+            return "front"
+        case "back":
+            return "back"
+        case "":
+            return None
+    raise Invalid({"to": [_("Choose front or back.")]})
 
 
 def token() -> str:

@@ -1,17 +1,17 @@
-"""What the Queues pages do to a whole queue."""
+"""What is done to a whole queue, of our own broker or of another app's; both have these pages."""
 
 from typing import Any
 
-from flask import request, url_for
+from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import queues
-from app.errors import Invalid
+from app import broker, brokers, queues
 from app.pages.queues import forms
-from app.pages.queues.blueprint import back_to, bp, toast_done
+from app.pages.queues.blueprint import above, back_to, home_of, toast_done
+from app.queues.sites import OWN, Site
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.permissions import requires
@@ -19,106 +19,122 @@ from app.web.permissions import requires
 COUNTED_AT_MOST = 2000  # tasks are counted among so many of the next runs
 
 
-@bp.get("/<queue>/pause")
+def register(bp: Blueprint, prefix: str) -> None:
+    """The pages below the address of a queue; `name` in it is that of the broker, if it is another app's."""
+    for path, ask in (("pause", ask_pause), ("hold-new", ask_hold_new), ("purge", ask_purge)):
+        bp.add_url_rule(f"{prefix}/{path}", view_func=ask)
+    acts = {
+        "pause": pause,
+        "resume": resume,
+        "hold-new": hold_new,
+        "let-new-in": let_new_in,
+        "release-all": release_all,
+        "purge": purge,
+        "restore": restore,
+    }
+    for path, act in acts.items():
+        bp.add_url_rule(f"{prefix}/{path}", view_func=act, methods=["POST"])
+
+
 @requires("operate")
-def ask_pause(queue: str) -> str:
-    return question("queues/_pause.html", _("Pause"), queue=queues.find(queue, viewer.now()))
+def ask_pause(queue: str, name: str | None = None) -> str:
+    return _ask("queues/_pause.html", _("Pause"), queue, name)
 
 
-@bp.post("/<queue>/pause")
 @requires("operate")
-def pause(queue: str) -> Response:
-    queues.pause(queue, current_user.name, forms.note(), viewer.now())
-    toast_done(
-        _("%(name)s is paused", name=queue),
-        _("What runs goes on."),
-        undo=url_for("queues.resume", queue=queue),
-    )
-    return back_to(queue)
+def pause(queue: str, name: str | None = None) -> Response:
+    queues.pause(queue, current_user.name, forms.note(), viewer.now(), _site(name))
+    undo = url_for(".resume", name=name, queue=queue)
+    toast_done(_("%(name)s is paused", name=queue), _("What runs goes on."), undo=undo)
+    return back_to(queue, name)
 
 
-@bp.post("/<queue>/resume")
 @requires("operate")
-def resume(queue: str) -> Response:
-    old = queues.find(queue, viewer.now()).pause
-    queues.resume(queue, viewer.now())
-    undo = url_for("queues.pause", queue=queue)
+def resume(queue: str, name: str | None = None) -> Response:
+    site = _site(name)
+    with site.modes_at():
+        old = broker.paused([queue]).get(queue)
+    queues.resume(queue, viewer.now(), site)
+    undo = url_for(".pause", name=name, queue=queue)
     toast_done(_("%(name)s is no longer paused", name=queue), undo=undo, note=old.note if old else "")
-    return back_to(queue)
+    return back_to(queue, name)
 
 
-@bp.get("/<queue>/hold-new")
 @requires("operate")
-def ask_hold_new(queue: str) -> str:
-    return question("queues/_hold_new.html", _("Hold everything new"), queue=queues.find(queue, viewer.now()))
+def ask_hold_new(queue: str, name: str | None = None) -> str:
+    return _ask("queues/_hold_new.html", _("Hold everything new"), queue, name)
 
 
-@bp.post("/<queue>/hold-new")
 @requires("operate")
-def hold_new(queue: str) -> Response:
-    queues.hold_new(queue, current_user.name, forms.note(), viewer.now())
-    undo = url_for("queues.let_new_in", queue=queue)
+def hold_new(queue: str, name: str | None = None) -> Response:
+    queues.hold_new(queue, current_user.name, forms.note(), viewer.now(), _site(name))
+    undo = url_for(".let_new_in", name=name, queue=queue)
     toast_done(_("%(name)s holds everything new", name=queue), undo=undo)
-    return back_to(queue)
+    return back_to(queue, name)
 
 
-@bp.post("/<queue>/let-new-in")
 @requires("operate")
-def let_new_in(queue: str) -> Response:
-    queues.stop_holding_new(queue, viewer.now())
+def let_new_in(queue: str, name: str | None = None) -> Response:
+    queues.stop_holding_new(queue, viewer.now(), _site(name))
     toast_done(_("New runs go into the line again"), _("Those that are held stay held."))
-    return back_to(queue)
+    return back_to(queue, name)
 
 
-@bp.post("/<queue>/release-all")
 @requires("operate")
-def release_all(queue: str) -> Response:
-    released = len(queues.release_all(queue, viewer.now(), _end()))
+def release_all(queue: str, name: str | None = None) -> Response:
+    released = len(queues.release_all(queue, viewer.now(), forms.end(), _site(name)))
     toast_done(ngettext("%(num)s run released", "%(num)s runs released", released))
-    return back_to(queue)
+    return back_to(queue, name)
 
 
-@bp.get("/<queue>/purge")
 @requires("administer")
-def ask_purge(queue: str) -> str:
-    return _ask_purge(queue)
+def ask_purge(queue: str, name: str | None = None) -> str:
+    return _ask_purge(queue, name)
 
 
-@bp.post("/<queue>/purge")
 @requires("administer")
-def purge(queue: str) -> Any:
+def purge(queue: str, name: str | None = None) -> Any:
     if request.form.get("name") != queue:
-        return _ask_purge(queue, _("Type %(name)s exactly as it stands here.", name=queue)), 422
-    purged = queues.purge(queue, current_user.name, viewer.now())
-    undo = {"undo": url_for("queues.restore", queue=queue), "token": purged.token} if purged.token else {}
+        return _ask_purge(queue, name, _("Type %(name)s exactly as it stands here.", name=queue)), 422
+    purged = queues.purge(queue, current_user.name, viewer.now(), _site(name))
+    undo = (
+        {"undo": url_for(".restore", name=name, queue=queue), "token": purged.token} if purged.token else {}
+    )
     toast_done(ngettext("%(num)s run purged", "%(num)s runs purged", purged.removed), queue, **undo)
-    return back_to(queue)
+    return back_to(queue, name)
 
 
-@bp.post("/<queue>/restore")
 @requires("administer")
-def restore(queue: str) -> Response:
-    restored = queues.restore(queue, forms.token(), viewer.now())
+def restore(queue: str, name: str | None = None) -> Response:
+    restored = queues.restore(queue, forms.token(), viewer.now(), _site(name))
     toast_done(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
-    return back_to(queue)
+    return back_to(queue, name)
 
 
-def _ask_purge(queue: str, problem: str = "") -> str:
-    details = queues.find(queue, viewer.now())
-    counts = queues.tasks_at_front(queue, COUNTED_AT_MOST)
-    return question(
+def _site(name: str | None) -> Site:
+    return OWN if name is None else brokers.site(name)
+
+
+def _ask(template: str, title: str, queue: str, name: str | None, **shown: Any) -> str:
+    _site(name).require(queue)
+    place = None if name is None else brokers.find(name)
+    home, links = home_of(queue, name), above(name, queue) if name else []
+    return question(template, title, links, queue=queue, place=place, home=home, **shown)
+
+
+def _ask_purge(queue: str, name: str | None, problem: str = "") -> str:
+    with _site(name).at():
+        depth, undoable = broker.depths([queue])[queue], broker.capabilities().reading
+        counts = list(queues.tasks_at_front(queue, COUNTED_AT_MOST).items())
+    return _ask(
         "queues/_purge.html",
         _("Purge"),
-        queue=details,
-        counts=list(counts.items())[:6],
-        other=sum(list(counts.values())[6:]),
-        beyond=max(0, details.waiting - COUNTED_AT_MOST) if counts else 0,
+        queue,
+        name,
+        depth=depth,
+        undoable=undoable,
+        counts=counts[:6],
+        other=sum(count for _task, count in counts[6:]),
+        beyond=max(0, depth.waiting - COUNTED_AT_MOST) if counts else 0,
         problem=problem,
     )
-
-
-def _end() -> Any:
-    to = request.form.get("to")
-    if to not in (None, "", "front", "back"):
-        raise Invalid({"to": [_("Choose front or back.")]})
-    return to or None
