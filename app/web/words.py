@@ -18,6 +18,7 @@ from flask_babel import (
 from flask_babel import gettext as _
 
 _DATE_ONLY_AFTER = timedelta(days=30)
+_YEAR_AFTER = timedelta(days=180)
 _LINE_LENGTH = 200
 _SHORT = 48
 
@@ -45,7 +46,10 @@ def ago(moment: datetime, now: datetime) -> str:
 
 
 def at(moment: datetime, now: datetime) -> str:
-    """The absolute time beside a relative one: "14:29:41", "yesterday 18:40", "Sun 18 Oct, 09:00"."""
+    """The absolute time beside a relative one: "14:29:41", "yesterday 18:40", "Sun 18 Oct, 09:00".
+
+    Far away it names the year.
+    """
     day, today = _local_day(moment), _local_day(now)
     if day == today:
         return str(format_datetime(moment, "HH:mm:ss"))
@@ -54,6 +58,8 @@ def at(moment: datetime, now: datetime) -> str:
         return _("yesterday %(clock)s", clock=clock)
     if day == today + timedelta(days=1):
         return _("tomorrow %(clock)s", clock=clock)
+    if abs(now - moment) > _YEAR_AFTER:
+        return str(format_datetime(moment, _("d MMM y, HH:mm")))
     return str(format_datetime(moment, _("EEE d MMM, HH:mm")))
 
 

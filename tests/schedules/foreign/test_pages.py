@@ -52,6 +52,13 @@ def test_the_page_shows_both_and_says_how_nothing_fires_twice(
     assert "take-over" not in page  # a viewer's page has no buttons
 
 
+def test_who_has_no_schedules_yet_is_led_there(shop: foreign.Source, signed_in: SignedIn) -> None:
+    for role in ("viewer", "operator"):
+        page = signed_in(role).get("/schedules").text
+        assert "No schedules yet" in page
+        assert 'href="/schedules/others"' in page
+
+
 def test_one_is_taken_over_and_undone(shop: foreign.Source, signed_in: SignedIn, post: Post) -> None:
     browser = signed_in("operator")
     assert f"{OTHERS}/take-over?source=" in browser.get(OTHERS).text
