@@ -11,8 +11,8 @@ from app.api.fields import Moment, Schema
 from app.clock import utcnow
 from app.lists.fields import Text, TrueOrFalse
 from app.web import uploads
+from app.web.downloads import as_attachment
 from app.web.permissions import requires
-from app.web.sending import as_attachment
 
 bp = frame.ApiBlueprint("files", __name__, description="What tasks read and write")
 _PATH = "As tasks take it: below the first folder of FILE_ROOTS, or absolute."

@@ -46,7 +46,7 @@ from app.broker.depth_samples import Sample, sample, samples, slot_of
 from app.broker.errors import AlreadyTaken, IsHeld, NeighbourGone, NotSupported
 from app.broker.messages import Message, parse, unread, workflow_options
 from app.broker.ownership import BelongsToAnother, OtherApp, workers_seen
-from app.broker.pausing import (
+from app.broker.pauses import (
     Pause,
     WorkerPause,
     pause,

@@ -13,7 +13,7 @@ from flask import Flask, current_app
 
 from app.broker.answers import Capabilities
 from app.broker.connection import is_elsewhere
-from app.broker.redis import changes, holding, location, purging, queues, waiting
+from app.broker.redis import changes, holding, location, purges, queues, waiting
 from app.broker.redis import holding_new as modes
 from app.broker.redis import newcomers as past
 
@@ -73,9 +73,9 @@ move = _of_adapter(changes.move)
 reprioritise = _of_adapter(changes.reprioritise)
 send_to = _of_adapter(changes.send_to)
 remove = _of_adapter(changes.remove)
-purge = _of_adapter(purging.purge)
-purged = _of_adapter(purging.purged)
-restore = _of_adapter(purging.restore)
+purge = _of_adapter(purges.purge)
+purged = _of_adapter(purges.purged)
+restore = _of_adapter(purges.restore)
 
 # Held runs
 hold = _of_adapter(changes.hold)

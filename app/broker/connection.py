@@ -20,7 +20,7 @@ from kombu.connection import Connection
 from redis.commands.core import Script
 from redis.maint_notifications import MaintNotificationsConfig
 
-from app.broker import mending, ownership
+from app.broker import ownership, repair
 from app.broker.priority import PRIORITY_STEPS
 from app.errors import BrokerUnavailable, NotFound
 from celeriac_agent import redis_urls
@@ -127,7 +127,7 @@ def reaches_broker(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 return function(*args, **kwargs)
             except redis.ResponseError as error:
-                if not (mending.is_needed(error) and _mend_again()):
+                if not (repair.is_needed(error) and _mend_again()):
                     raise
             return function(*args, **kwargs)
 
@@ -157,10 +157,10 @@ def require_own() -> None:
 
 
 def mend() -> set[str]:
-    """Put right what lies where no queue can be (see `mending`); the ids of runs whose messages did."""
+    """Put right what lies where no queue can be (see `repair`); the ids of runs whose messages did."""
     with named_errors():
-        mending.mend(client(), keys())
-        return mending.set_aside_ids(client(), keys())
+        repair.mend(client(), keys())
+        return repair.set_aside_ids(client(), keys())
 
 
 def _mend_again() -> bool:
@@ -173,7 +173,7 @@ def _mend_again() -> bool:
     extensions["broker_mended_at"] = time.monotonic()
     if other_app():
         return False
-    return mending.mend(client(), keys())
+    return repair.mend(client(), keys())
 
 
 @contextmanager
@@ -184,7 +184,7 @@ def named_errors() -> Iterator[None]:
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise BrokerUnavailable(_("Redis does not answer: %(error)s", error=error)) from error
     except redis.ResponseError as error:
-        if not mending.is_needed(error):
+        if not repair.is_needed(error):
             raise
         raise NotFound(_("There is no queue of this name.")) from error
 

@@ -22,7 +22,7 @@ from kombu.transport import virtual
 from kombu.utils.json import dumps
 from redis.exceptions import ResponseError
 
-from app.broker import aside, mending
+from app.broker import aside, repair
 from app.broker.connection import LUA_FOLDER
 from app.broker.messages import id_of
 from app.broker.priority import from_broker, nearest, to_broker
@@ -101,7 +101,7 @@ class Channel(transport.Channel):
             try:
                 return client.eval(script, len(lists), *lists, *arguments)
             except ResponseError as error:
-                if not (mending.is_needed(error) and mending.mend(client, self._names)):
+                if not (repair.is_needed(error) and repair.mend(client, self._names)):
                     raise
                 return client.eval(script, len(lists), *lists, *arguments)
 

@@ -18,7 +18,7 @@ from typing import Any
 from flask import Flask
 
 from app.catalog import discovery, reload_failures
-from app.dev import command, preloaded
+from app.dev import command, preload
 from app.errors import BrokerUnavailable
 
 PR_SET_PDEATHSIG = 1
@@ -168,7 +168,7 @@ def _exit_status(code: int) -> int:
 
 def main() -> None:
     program, *arguments = sys.argv[1:]
-    preloaded.load()
+    preload.load()
     sys.exit(Keeper(program, arguments).run())
 
 

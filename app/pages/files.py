@@ -17,10 +17,10 @@ from app.errors import CeleriacError, Invalid, NotFound, TooLarge
 from app.extensions import csrf
 from app.web import typed, uploads, viewer
 from app.web.dialogs import question
+from app.web.downloads import as_attachment
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Entry, register
 from app.web.permissions import requires
-from app.web.sending import as_attachment
 from app.web.toasts import toast
 
 bp = Blueprint("files", __name__, url_prefix="/files")

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from app import audit, broker
 from app.accounts import permits
 from app.broker import HoldingNew, Pause, Purged, ReleaseTo, topics
-from app.broker.redis.purging import TRASH_SECONDS
+from app.broker.redis.purges import TRASH_SECONDS
 from app.extensions import transaction
 from app.queues import run_sync
 from app.queues.sites import OWN, Site

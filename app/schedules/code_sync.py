@@ -19,7 +19,7 @@ from app import catalog
 from app.accounts import permits
 from app.errors import Conflict
 from app.extensions import db, transaction
-from app.schedules import edits, history, keeping, rows
+from app.schedules import edits, history, rows, stored_secrets
 from app.schedules.code_entries import CodeEntries, CodeProblem, read
 from app.schedules.definition import FIELDS, TIMING, Definition
 from app.schedules.models import CODE, Schedule, from_json, to_json
@@ -155,7 +155,7 @@ def _apply(row: Schedule, changes: Mapping[str, Any], by: str | None, now: datet
     if not (diff := history.difference(old, new)):
         return row
     edits.write(row, old, new, by, now)
-    if not keeping.unchanged(old, new):
+    if not stored_secrets.unchanged(old, new):
         row.secrets_by = None
     history.record(row, action, by, now, diff)
     return row

@@ -18,7 +18,7 @@ from app.accounts import permits
 from app.errors import Conflict, Invalid
 from app.extensions import db, transaction
 from app.runs import Run, endings, states
-from app.schedules import code_checks, drift, history, keeping, rows, stored_arguments, timing
+from app.schedules import code_checks, drift, history, rows, stored_arguments, stored_secrets, timing
 from app.schedules.buffer import buffered
 from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
 from app.schedules.models import CODE, PAGE, STAY_OFF, Schedule, from_json, snapshot
@@ -256,9 +256,9 @@ def checked(
     """What `change` would do to a row, or to what has its columns; raises `Invalid` by field."""
     old = Definition.of(row)
     new_values = merged(old, changes, now)
-    secrets = keeping.not_entered(old, changes, new_values, by, row.secrets_by)
+    secrets = stored_secrets.not_entered(old, changes, new_values, by, row.secrets_by)
     new = check(new_values, old, now, row.id, row.run_count, secrets | unread)
-    return Edit(old, new, history.difference(old, new), keeping.unchanged(old, new_values))
+    return Edit(old, new, history.difference(old, new), stored_secrets.unchanged(old, new_values))
 
 
 def _carry_out(row: Schedule, edit: Edit, by: str | None, now: datetime, note: str | None = None) -> None:
@@ -276,7 +276,7 @@ def _carry_out(row: Schedule, edit: Edit, by: str | None, now: datetime, note: s
         _require_free(edit.new.name)
     write(row, edit.old, edit.new, by, now, note)
     if not edit.same_call:
-        row.secrets_by = keeping.person(by)
+        row.secrets_by = stored_secrets.person(by)
     if not set(ARGUMENTS).isdisjoint(edit.diff):
         row.checked_signature = drift.signature(row.task_name)
 
@@ -357,7 +357,7 @@ def _new_row(definition: Definition, by: str | None, now: datetime) -> Schedule:
 
 def _first_values(definition: Definition, by: str | None, now: datetime) -> dict[str, Any]:
     """The columns of a new row that are not empty, but for when it fires."""
-    values = vars(definition) | {"origin": PAGE, "secrets_by": keeping.person(by)}
+    values = vars(definition) | {"origin": PAGE, "secrets_by": stored_secrets.person(by)}
     values |= {"version": 1, "created_at": now, "created_by": by, "updated_at": now, "updated_by": by}
     values |= {"run_count": 0, "failures": 0}
     return values if definition.enabled else values | {"disabled_at": now, "disabled_by": by}

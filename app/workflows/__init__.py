@@ -1,8 +1,8 @@
 """Workflows: runs that Celery's canvas ties together, drawn as a tree."""
 
+from app.workflows.history import Workflow, workflow_of
 from app.workflows.labels import labels
 from app.workflows.listing import Listed, Workflows, latest
-from app.workflows.reading import Workflow, workflow_of
 from app.workflows.tree import Group, Item, Member, Planned, Step, tree
 
 __all__ = [

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.runs import Run
+from app.workflows.history import Workflow
 from app.workflows.presentation import shown_members
-from app.workflows.reading import Workflow
 from app.workflows.tree import Group, Item, Step, first_run
 
 LENGTH = 24

@@ -11,7 +11,7 @@ from pyotp import TOTP
 from app import brokers, queues, runs, schedules
 from app.accounts import emails, second_step, tokens, users
 from app.alerts import channels, rules, turns
-from app.broker import pausing
+from app.broker import pauses
 from app.clock import utcnow
 from app.heartbeats import APP_WORKERS, WORKERS
 from app.runs import bulk, states
@@ -37,7 +37,7 @@ def workers_of(redis: redis_client.Redis) -> list[str]:
     running = [{"id": "row-started", "task": TASK, "started_at": time.time() - 60}]
     redis.hset(WORKERS, "w1@host", json.dumps(entry | {"hostname": "w1@host", "running": running}))
     redis.hset(WORKERS, "w2@host", json.dumps(entry | {"hostname": "w2@host"}))
-    pausing.pause_worker("w2@host", "mei", "a new disk", NOW)
+    pauses.pause_worker("w2@host", "mei", "a new disk", NOW)
     shop = {"app": "shop", "hostname": "w1@shop", "obeys": ["pause", "hold"], "queues": ["celery"]}
     redis.hset(APP_WORKERS, "shop w1@shop", json.dumps(entry | shop))
     return ["/workers", "/workers/w1@host", "/workers/w2@host"]

@@ -11,7 +11,7 @@ from redis import Redis
 
 from app import broker, queues, runs, schedules
 from app.alerts import turns
-from app.broker import pausing, topics
+from app.broker import pauses, topics
 from app.heartbeats import BEATS, WORKERS
 from app.runs import bulk, states
 from app.web import words
@@ -134,8 +134,8 @@ def paused_queue(redis: Redis) -> tuple[str, Change, Change]:
 
 def paused_worker(redis: Redis) -> tuple[str, Change, Change]:
     laden.workers_of(redis)
-    pause = lambda: pausing.pause_worker("w1@host", "ann", "a new disk", NOW)  # noqa: E731
-    return "/workers/w1@host", pause, lambda: pausing.resume_worker("w1@host")
+    pause = lambda: pauses.pause_worker("w1@host", "ann", "a new disk", NOW)  # noqa: E731
+    return "/workers/w1@host", pause, lambda: pauses.resume_worker("w1@host")
 
 
 @pytest.mark.parametrize("width", [1440, 380])

@@ -13,7 +13,7 @@ from typing import Any
 from app.broker.answers import HoldingNew
 from app.broker.connection import broker, client, keys, reaches_broker
 from app.broker.messages import id_of
-from app.broker.pausing import facts_of
+from app.broker.pauses import facts_of
 from app.broker.redis import location, waiting
 
 SWEEP_CHUNK = 200

@@ -10,7 +10,7 @@ from app.broker.redis.holding import find_held, held, held_count, held_ids, rele
 from app.broker.redis.holding_new import hold_new, holding_new, stop_holding_new, sweep
 from app.broker.redis.location import is_declared, known_queues, locate, out, unacked
 from app.broker.redis.newcomers import newcomers
-from app.broker.redis.purging import purge, purged, restore
+from app.broker.redis.purges import purge, purged, restore
 from app.broker.redis.waiting import depths, find, oldest_sent_at, page
 
 CAPABILITIES = Capabilities(

@@ -8,7 +8,7 @@ from app import audit, lists
 from app.accounts import users
 from app.lists.export import MOST
 from app.lists.fields import SPAN_WORDS
-from app.pages import exported, views
+from app.pages import list_export, views
 from app.pages.audit import details, words
 from app.web import viewer
 from app.web.navigation import Entry, register
@@ -52,4 +52,4 @@ def index() -> str | Response:
 @requires("view")
 def export(kind: str) -> Response:
     """All pages of the list as a file, newest first."""
-    return exported.answer(audit.export.TABLE, kind, audit.AuditFilter)
+    return list_export.answer(audit.export.TABLE, kind, audit.AuditFilter)

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from app.pages import exported
+from app.pages import list_export
 from app.runs import RunFilter, export
 from app.web.permissions import requires
 
@@ -13,4 +13,4 @@ bp = Blueprint("run_export", __name__, url_prefix="/runs")
 @requires("view")
 def file(kind: str) -> Response:
     """All pages of the list, newest first."""
-    return exported.answer(export.TABLE, kind, RunFilter)
+    return list_export.answer(export.TABLE, kind, RunFilter)

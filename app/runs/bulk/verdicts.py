@@ -7,9 +7,9 @@ from types import MappingProxyType
 from app import catalog
 from app.accounts import permits
 from app.errors import Invalid
-from app.runs import apps, making_good, states
-from app.runs.making_good import Families
+from app.runs import apps, rerun_families, states
 from app.runs.models import Run
+from app.runs.rerun_families import Families
 from app.runs.states import DELETE, RERUN
 
 ACT = "act"
@@ -40,7 +40,7 @@ def tried_again(action: str, run_ids: Collection[str]) -> dict[str, str]:
     """Those of a set that an action leaves out because their work was tried again since, with the verdict."""
     left_out = Families(run_ids).left_out(run_ids) if action == RERUN else {}
     return {
-        run_id: SUPERSEDED if how == making_good.SUPERSEDED else ALREADY_RERUN
+        run_id: SUPERSEDED if how == rerun_families.SUPERSEDED else ALREADY_RERUN
         for run_id, how in left_out.items()
     }
 

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Select, Subquery, func, literal, select, tuple_
 
 from app.extensions import db
-from app.runs import filters, making_good, states
+from app.runs import filters, states
 from app.runs.failures.models import ERROR_MAX, FailureKind, Key, is_closed
 from app.runs.filters import RunFilter, kind_of
-from app.runs.making_good import Families
 from app.runs.models import Run
+from app.runs.rerun_families import FAILED_AGAIN, MADE_GOOD, OPEN, Families
 
 READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
@@ -353,7 +353,7 @@ def _kind_ids(keys: Collection[Key]) -> dict[Key, int]:
 
 
 def _all_made_good(group: _Gathered, families: Families) -> bool:
-    return all(families.outcome(run_id) == making_good.MADE_GOOD for run_id in group.ids)
+    return all(families.outcome(run_id) == MADE_GOOD for run_id in group.ids)
 
 
 def _left(group: _Gathered, families: Families) -> list[str]:
@@ -363,9 +363,7 @@ def _left(group: _Gathered, families: Families) -> list[str]:
 
 def _again(group: _Gathered, families: Families) -> Again:
     outcomes = Counter(families.outcome(run_id) for run_id in families.first_of_each(group.ids))
-    return Again(
-        outcomes[making_good.MADE_GOOD], outcomes[making_good.OPEN], outcomes[making_good.FAILED_AGAIN]
-    )
+    return Again(outcomes[MADE_GOOD], outcomes[OPEN], outcomes[FAILED_AGAIN])
 
 
 def _runs(ids: Sequence[str]) -> Iterable[Run]:

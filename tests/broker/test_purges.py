@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 
 from app import broker
-from app.broker.redis import purging
+from app.broker.redis import purges
 from app.errors import Conflict
 
 Send = Callable[..., str]
@@ -48,7 +48,7 @@ def test_undo_works_once(send: Send, order: Any, now: Any) -> None:
 def test_undo_expires(send: Send, now: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
-    monkeypatch.setattr(purging, "TRASH_SECONDS", 1)
+    monkeypatch.setattr(purges, "TRASH_SECONDS", 1)
     send("r")
     token = broker.purge("default", now).token
     time.sleep(1.1)
