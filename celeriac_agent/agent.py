@@ -72,6 +72,8 @@ def install(app: Celery) -> bool:
 def _on_worker(sender: Any, **_: Any) -> None:
     """A worker that includes this package (`CELERY_WORKER_INCLUDE=celeriac_agent`) has the agent."""
     install(sender.app)
+    if recording.connected():
+        recording.hear_starts(sender.app)
     if _managed is sender.app:
         _manage(sender.app)
 

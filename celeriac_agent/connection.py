@@ -40,7 +40,7 @@ class Connection:
     def __init__(self, url: str, stream: str, max_events: int, says_clock: bool) -> None:
         self._url = url
         self._says_clock = says_clock
-        self._clock_read_at = float("-inf")
+        self._ready_until = float("-inf")  # then it connects, or reads the clock
         self._ahead = ""
         self._pool: Any = None
         self._made: Any = None
@@ -58,11 +58,13 @@ class Connection:
         waits = now - self._last > WAITS_AFTER_SECONDS
         self._last = now
         try:
-            self._make_ready(now)
+            if now > self._ready_until:
+                self._make_ready(now)
         finally:
-            self._unanswered += [(now, text) for text in texts]
+            for text in texts:
+                self._unanswered.append((now, text))
         try:
-            self._socket.sendall(b"".join(map(self._packed, texts)))
+            self._socket.sendall(b"".join([self._packed(text) for text in texts]))
         except (OSError, ssl.SSLError) as error:
             raise redis.ConnectionError(f"{type(error).__name__} while writing") from error
         if waits:
@@ -100,6 +102,7 @@ class Connection:
         if self._made is not None:
             self._made.disconnect()
         self._made = self._socket = None
+        self._ready_until = float("-inf")
         self._read = b""
         unanswered = [text for _, text in self._unanswered]
         self._unanswered.clear()
@@ -108,10 +111,10 @@ class Connection:
     def _make_ready(self, now: float) -> None:
         if self._socket is None:
             self._connect()
-        if self._says_clock and now - self._clock_read_at > CLOCK_EVERY_SECONDS:
+        if self._says_clock:
             self.settle()
             self._read_clock()
-            self._clock_read_at = now
+        self._ready_until = now + CLOCK_EVERY_SECONDS
 
     def _connect(self) -> None:
         limits = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
@@ -120,7 +123,6 @@ class Connection:
         self._made = self._pool.make_connection()
         self._made.connect()
         self._socket = self._made._sock
-        self._clock_read_at = float("-inf")
 
     def _read_clock(self) -> None:
         self._made.send_command("TIME")

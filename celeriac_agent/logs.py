@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery import current_task
 from celery.app.log import Logging
@@ -46,6 +46,13 @@ _FRAMEWORK = (
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 Line = list[Any]  # [number, epoch second, level, text]
+
+
+class Start(NamedTuple):
+    """When an attempt started, in microseconds: of the epoch, and of a clock that is never set."""
+
+    at: int
+    clock: int
 
 
 class RunLog:
@@ -119,8 +126,8 @@ class LinesToLogger(LoggingProxy):  # type: ignore[misc]  # Celery ships no type
 
     def end_line(self) -> None:
         """Send what this thread has written of a line."""
-        text, self._open.text = getattr(self._open, "text", ""), ""
-        if text:
+        if text := getattr(self._open, "text", ""):
+            self._open.text = ""
             super().write(text)
 
 
@@ -147,20 +154,23 @@ class RunLogHandler(logging.Handler):
         self._max_bytes = max_bytes
         self._logs: dict[tuple[str, float], RunLog] = {}
         self._flusher: threading.Thread | None = None
+        self._begins = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record in, under the handler's lock. Never raises: a log line must not fail a task."""
         if record.name.startswith(_FRAMEWORK) or not current_task:
             return
         request = current_task.request
-        started_at = getattr(request, "celeriac_started_at", None)
-        if started_at is None:
+        facts = request.__dict__
+        if self._begins and request.id and not request.called_directly:
+            begin(facts)
+        if (start := begun(facts)) is None or self._stream.is_full:
             return
         try:
             text = self.format(record)
         except Exception as error:  # anybody's arguments to a format string
             text = f"{record.msg!r} could not be formatted: {type(error).__name__}: {error}"
-        key = (str(request.id), started_at)
+        key = (str(request.id), start.at / 1_000_000)
         if key not in self._logs:
             self._logs[key] = RunLog(*key, self._max_bytes)
         printed = record.name == "celery.redirected" and record.levelno <= logging.INFO
@@ -168,19 +178,23 @@ class RunLogHandler(logging.Handler):
             self._logs[key].add(record.created, "PRINT" if printed else record.levelname, line)
         self._flush_soon()
 
-    def end(self, run_id: str, started_at: float) -> None:
+    def end(self, run_id: str, start: Start) -> None:
         """Send what the attempt still has, before its end is told."""
-        if (run_id, started_at) not in self._logs:
+        key = (run_id, start.at / 1_000_000)
+        if key not in self._logs:
             return
         with self._locked():
-            events = self._logs.pop((run_id, started_at)).due(ended=True)
+            events = self._logs.pop(key).due(ended=True)
         for event in events:
             self._stream.emit(event)
 
-    def after_fork(self) -> None:
-        """Forget the parent's lock, thread and lines, in a process that was forked from it."""
+    def after_fork(self, begins: bool) -> None:
+        """Forget the parent's lock, thread and lines, in a process that was forked from it.
+
+        Where the first to log `begins` an attempt, all that is logged here is of one that runs.
+        """
         self.createLock()
-        self._logs, self._flusher = {}, None
+        self._logs, self._flusher, self._begins = {}, None, begins
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -224,19 +238,37 @@ def install(stream: EventStream, max_bytes: int, scrubs_own_log: bool) -> None:
         signal.connect(_add, dispatch_uid=f"celeriac.logs.{id(signal)}", weak=False)
 
 
-def end(run_id: str, started_at: float | None) -> None:
+def begin(facts: dict[str, Any]) -> Start:
+    """The attempt starts, unless it has: Celery may tell somebody who logs before it tells us.
+
+    `facts` is the `__dict__` of its request, which holds what the message said, too.
+    """
+    if (start := begun(facts)) is None:
+        start = facts["celeriac_start"] = Start(time.time_ns() // 1000, time.monotonic_ns() // 1000)
+    return start
+
+
+def begun(facts: dict[str, Any]) -> Start | None:
+    """When the attempt started; None if that was in another process, or never."""
+    start = facts.get("celeriac_start")
+    return start if isinstance(start, Start) else None
+
+
+def end(run_id: str, start: Start | None) -> None:
     """The attempt has ended: its last lines are sent, also one that was printed without its end."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, LinesToLogger):
-            stream.end_line()
-    if _handler is not None and started_at is not None:
-        _handler.end(run_id, started_at)
+    out, errors = sys.stdout, sys.stderr
+    if isinstance(out, LinesToLogger):
+        out.end_line()
+    if errors is not out and isinstance(errors, LinesToLogger):
+        errors.end_line()
+    if _handler is not None and start is not None:
+        _handler.end(run_id, start)
 
 
-def after_fork() -> None:
+def after_fork(begins: bool) -> None:
     """In a child of a prefork pool."""
     if _handler is not None:
-        _handler.after_fork()
+        _handler.after_fork(begins)
 
 
 def plain(text: str) -> str:

@@ -4,8 +4,14 @@ Which signal fires in which process, by case: prerun, success, failure and retry
 received, revoked, unknown, time limits and lost children in the worker's main process; publish where the
 task is sent. With prefork the main process also tells of starts, and only of runs that are not over within
 a tenth of a second: the others are told in one event, by the process that ran them.
+
+To send a signal takes as long as to write an event. So the children of a pool hear of a start by the app's
+loader, which Celery calls anyway, and `task_postrun`, which comes with each run, is not listened to.
+
+Each part of an event is made as JSON, with a comma before it. Times are microseconds here.
 """
 
+import logging
 import os
 import time
 from collections import deque
@@ -14,15 +20,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary
 
-from celery import Task
+from celery import Celery, Task
+from celery.app.trace import TraceInfo
 from celery.signals import (
     after_task_publish,
     before_task_publish,
     task_failure,
-    task_postrun,
     task_prerun,
     task_received,
     task_rejected,
@@ -42,20 +49,23 @@ from celeriac_agent.scrubbing import Scrubber, mask_urls, scrub, scrubber_of
 from celeriac_agent.stream import EventStream, to_json
 
 HEADER = "celeriac"  # a message that carries it was recorded when it was sent
-ROUTE_FIELDS = ("root_id", "parent_id", "group")
-PLACES_MAX = 1000
-YOUNG_SECONDS = 0.05  # a message that came in since then may be over any moment
-_NO_ARGUMENTS = {"args": "[]", "kwargs": "{}"}
-_SAID_IF_ANY = (*ROUTE_FIELDS, "eta", "expires", "origin")
+REMEMBERED = 1000  # texts that many runs have in common
+YOUNG_MICROS = 50_000  # a message that came in since then may be over any moment
+_NO_ARGUMENTS = ',"args":[],"kwargs":{}'
+_NUMBERS = (int, str, float)  # in which a message says its priority, if it does
+_SAID_IF_ANY = ("parent_id", "group", "eta", "expires")
+
+logger = logging.getLogger(__name__)
 
 _stream: EventStream
 _home_pid = 0
 _is_child = False  # whether this is a process of a prefork pool
 _tells_starts = False  # whether this is the main process of such a pool
+_listens = False
+_loader: Any = None  # from which the children of this worker hear of starts
 _received: deque[Any] = deque()
 _untold: WeakSet[Any] = WeakSet()  # requests whose start `flush` has to tell, and which have not ended
 _taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # those that `flush` has seen, by run
-_places: dict[tuple[Any, int | None], dict[str, str]] = {}  # queues and priorities, as JSON
 _rules: "Rules"
 _ask_to_flush: Callable[[], None] | None = None  # a worker's
 _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
@@ -86,7 +96,10 @@ class Rules:
 def connect(stream: EventStream, rules: Rules) -> None:
     """Record from now on to `stream`; the last call counts."""
     global _home_pid, _stream, _rules
+    if not connected():
+        _hear_of_other_ends()
     _home_pid, _stream, _rules = os.getpid(), stream, rules
+    _place.cache_clear()
     listen(True)
     for signal, receiver in (
         (worker_init, _on_worker),
@@ -99,22 +112,24 @@ def connect(stream: EventStream, rules: Rules) -> None:
 
 def listen(on: bool) -> None:
     """Hear what becomes of runs; or, where nothing more can be told, only count what is missed."""
+    global _listens
+    _listens = on
     for signal, receiver in (
         (before_task_publish, _on_before_publish),
         (after_task_publish, _on_published),
         (task_received, _on_received),
-        (task_prerun, _on_started),
         (task_success, _on_succeeded),
         (task_failure, _on_failed),
         (task_retry, _on_retried),
-        (task_postrun, _on_ended),
         (task_revoked, _on_revoked),
         (task_unknown, _on_unknown),
         (task_rejected, _on_unreadable),
     ):
         _hear(signal, receiver, on)
-    for signal in (after_task_publish, task_prerun):
-        _hear(signal, _on_missed, not on)
+    _hear(after_task_publish, _on_missed, not on)
+    by_signal = not _is_child or _loader is None
+    _hear(task_prerun, _on_started, by_signal and on)
+    _hear(task_prerun, _on_missed, by_signal and not on)
 
 
 def _hear(signal: Any, receiver: Callable[..., None], on: bool = True) -> None:
@@ -128,6 +143,44 @@ def _hear(signal: Any, receiver: Callable[..., None], on: bool = True) -> None:
 def connected() -> bool:
     """Whether this process records."""
     return _home_pid != 0
+
+
+def hear_starts(app: Celery) -> None:
+    """The children that this worker's pool will have hear of starts by the app's loader, without a signal."""
+    global _loader
+    if _loader is app.loader:
+        return
+    _loader, on_task_init = app.loader, app.loader.on_task_init
+
+    def heard(task_id: str, task: Task) -> None:
+        if _is_child:
+            _in_nobodys_way(_on_started, task)
+        on_task_init(task_id, task)
+
+    _loader.on_task_init = heard
+
+
+def _hear_of_other_ends() -> None:
+    """Celery has no signal of its own for runs that their task ignored or rejected."""
+
+    def heard_too(kind: str, handle: Callable[..., None]) -> Callable[..., None]:
+        def heard(info: TraceInfo, task: Task, request: Any, **options: Any) -> None:
+            handle(info, task, request, **options)
+            if _listens:
+                _in_nobodys_way(_emit_end, kind, request)
+
+        return heard
+
+    TraceInfo.handle_ignore = heard_too("ignored", TraceInfo.handle_ignore)
+    TraceInfo.handle_reject = heard_too("rejected", TraceInfo.handle_reject)
+
+
+def _in_nobodys_way(tell: Callable[..., None], *args: Any) -> None:
+    """What a signal does for its receivers."""
+    try:
+        tell(*args)
+    except Exception:
+        logger.exception("Celeriac is not told of all that a run did")
 
 
 def tell_starts() -> None:
@@ -154,7 +207,7 @@ def flush(ends: bool = False) -> bool:
             _tell_start(request)
         elif request.acknowledged:  # it ended, which tells all
             _untold.discard(request)
-    before = time.time() - YOUNG_SECONDS
+    before = _now() - YOUNG_MICROS
     while _received and (ends or _received[0].request_dict["celeriac_received_at"] < before):
         _tell_received(_received.popleft())
     _stream.flush()
@@ -162,6 +215,8 @@ def flush(ends: bool = False) -> bool:
 
 
 def _tell_received(request: Any) -> None:
+    if request.acknowledged and request.id not in worker_state.requests:  # it ended, as most have
+        return
     if request in worker_state.active_requests:
         if _tells_starts:
             _tell_start(request)
@@ -171,8 +226,8 @@ def _tell_received(request: Any) -> None:
         # One for later is with a timer, and reserved when its time has come: until then it is this worker's.
         if request in worker_state.reserved_requests or request.eta:
             headers = request.request_dict
-            event = {"type": "received", "at": headers["celeriac_received_at"], "worker": request.hostname}
-            _stream.emit_later(event | _identity(headers), _unrecorded(headers))
+            about = _identity(headers, request.hostname) + _unrecorded(headers)
+            _stream.emit_later(_event("received", headers["celeriac_received_at"], about))
         if _tells_starts:
             _untold.add(request)
     _taken[request.id] = request
@@ -180,8 +235,8 @@ def _tell_received(request: Any) -> None:
 
 def _tell_start(request: Any) -> None:
     headers = request.request_dict
-    event = {"type": "started", "at": request.time_start, "worker": request.hostname}
-    _stream.emit_later(event | _identity(headers) | _received_at(headers), _unrecorded(headers))
+    about = _identity(headers, request.hostname) + _received_at(headers) + _unrecorded(headers)
+    _stream.emit_later(_event("started", _micros(request.time_start), about))
 
 
 @contextmanager
@@ -205,9 +260,10 @@ def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_:
 def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
     if _quiet.get() or HEADER not in headers:  # it began while nobody listened
         return
-    event = {"type": "sent", "at": headers[HEADER]["sent_at"], "queue": routing_key}
-    event |= {"priority": headers[HEADER]["priority"]} | _identity(headers)
-    _stream.emit(event, _arguments(headers["task"], body[0], body[1]))
+    sent = headers[HEADER]
+    about = _identity(headers) + _arguments(headers["task"], body[0], body[1])
+    about += _fields({"queue": routing_key, "priority": sent["priority"]})
+    _stream.emit(_event("sent", _micros(sent["sent_at"]), about))
 
 
 def _on_received(sender: Any, request: Any, **_: Any) -> None:
@@ -215,15 +271,16 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
 
     Most runs start within a millisecond: the process that starts them says when they were received.
     """
-    request.request_dict["celeriac_received_at"] = time.time()
+    request.request_dict["celeriac_received_at"] = _now()
     _received.append(request)
     if _ask_to_flush is not None:
         _ask_to_flush()
 
 
-def _on_worker(**_: Any) -> None:
+def _on_worker(sender: Any, **_: Any) -> None:
     global _home_pid
     _home_pid = os.getpid()  # a worker in the background is not the process that was started
+    hear_starts(sender.app)
 
 
 def _on_process(**_: Any) -> None:
@@ -232,21 +289,24 @@ def _on_process(**_: Any) -> None:
         _is_child, _tells_starts = True, False
         _received.clear()
         _untold.clear()
-        logs.after_fork()
+        logs.after_fork(begins=_loader is not None)
+        listen(_listens)
 
 
-def _on_started(task: Task, task_id: str, **_: Any) -> None:
+def _on_started(task: Task, **_: Any) -> None:
     request = task.request
     facts = request.__dict__
-    facts["celeriac_started"] = time.monotonic()
-    facts["celeriac_started_at"] = time.time()
+    start = logs.begin(facts)
+    if not _listens:
+        _on_missed()
+        return
     if not _is_child:
-        event = {"type": "started", "at": facts["celeriac_started_at"], "worker": request.hostname}
-        _stream.emit(event | _identity(facts) | _received_at(facts), _unrecorded(facts))
+        about = _identity(facts, request.hostname) + _received_at(facts) + _unrecorded(facts)
+        _stream.emit(_event("started", start.at, about))
     # A message that waited in a worker may have been cancelled there; any other was in its queue till now.
     if _rules.cancels:
         waited = request.retries or request.eta or (request.delivery_info or {}).get("redelivered")
-        if waited and _stream.is_cancelled(task_id):
+        if waited and _stream.is_cancelled(request.id):
             request.celeriac_cancelled = True
             _emit("revoked", request, terminated=False, expired=False)
 
@@ -254,25 +314,21 @@ def _on_started(task: Task, task_id: str, **_: Any) -> None:
 def _on_succeeded(sender: Task, result: Any, **_: Any) -> None:
     request = sender.request
     ignored = sender.ignore_result or getattr(request, "ignore_result", False)
-    _emit_end("succeeded", request, {}, {} if ignored else _capped("result", result, scrubber_of(sender)))
+    _emit_end("succeeded", request, "" if ignored else _capped("result", result, scrubber_of(sender)))
 
 
 def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_: Any) -> None:
     if sender.request.id == task_id:
         _emit_end("failed", sender.request, _failure(exception, einfo, scrubber_of(sender)))
     else:  # in the main process (lost child, time limit) there is no current request
-        event = {"type": "failed", "at": time.time(), "id": task_id, "task": sender.name}
-        _stream.emit(event | _started_at(task_id, {}) | _failure(exception, einfo))
+        about = _fields({"id": task_id, "task": sender.name}) + _heard_start(task_id)
+        _stream.emit(_event("failed", _now(), about + _failure(exception, einfo)))
 
 
 def _on_retried(sender: Task, request: Any, reason: Any, einfo: Any = None, **_: Any) -> None:
     cause = getattr(reason, "exc", None) or reason
-    _emit_end("retried", request, {"next_at": _when(reason)} | _failure(cause, einfo, scrubber_of(sender)))
-
-
-def _on_ended(task: Task, state: str | None = None, **_: Any) -> None:
-    if state in ("IGNORED", "REJECTED"):  # the other ends have signals of their own
-        _emit_end(state.lower(), task.request, {})
+    more = _fields({"next_at": _when(reason)}) + _failure(cause, einfo, scrubber_of(sender))
+    _emit_end("retried", request, more)
 
 
 def _on_missed(**_: Any) -> None:
@@ -285,9 +341,9 @@ def _on_revoked(request: Any, terminated: bool, signum: Any, expired: bool, **_:
 
 
 def _on_unknown(sender: Any, name: str, id: str, message: Any, **_: Any) -> None:
-    event = {"type": "failed", "at": time.time(), "worker": sender.hostname} | _identity(message.headers)
     error = f"NotRegistered: the worker knows no task named {name}"
-    _stream.emit(event | {"error": error, "traceback": ""}, _unrecorded(message.headers))
+    about = _identity(message.headers, sender.hostname) + _unrecorded(message.headers)
+    _stream.emit(_event("failed", _now(), about + _fields({"error": error, "traceback": ""})))
 
 
 def tell_unreadable(consumer: Any) -> None:
@@ -305,8 +361,9 @@ def _on_unreadable(sender: Any, message: Any, exc: Exception | None, **_: Any) -
     """The worker drops a message; without an id and a task it is nobody's run."""
     headers = message.headers or {}
     if exc is not None and headers.get("id") and headers.get("task"):
-        event = {"type": "failed", "at": time.time(), "worker": sender.hostname} | _identity(headers)
-        _stream.emit(event | {"error": mask_urls(f"{type(exc).__name__}: {exc}"), "traceback": ""}, {})
+        error = mask_urls(f"{type(exc).__name__}: {exc}")
+        about = _identity(headers, sender.hostname) + _fields({"error": error, "traceback": ""})
+        _stream.emit(_event("failed", _now(), about))
 
 
 def _on_shutdown(**_: Any) -> None:
@@ -328,98 +385,118 @@ def record_progress(task: Task, state: str, meta: Any) -> None:
 
 
 def _emit(kind: str, request: Any, **fields: Any) -> None:
-    _stream.emit(_about(kind, request) | fields)
+    about = {"id": request.id, "task": request.task, "attempt": request.retries or 0}
+    _stream.emit(_event(kind, _now(), _fields(about | {"worker": request.hostname} | fields)))
 
 
-def _emit_end(kind: str, request: Any, fields: dict[str, Any], raw: dict[str, str] | None = None) -> None:
+def _emit_end(kind: str, request: Any, more: str = "") -> None:
     """The end of an attempt, with all that its start would have told."""
     facts = request.__dict__
-    logs.end(request.id, facts.get("celeriac_started_at"))
-    event = {"type": kind, "at": time.time(), "worker": request.hostname, "runtime": _runtime(facts)}
-    event |= _identity(facts) | _started_at(request.id, facts) | _received_at(facts) | fields
-    _stream.emit(event, (raw or {}) | _unrecorded(facts))
+    start = logs.begun(facts)
+    logs.end(request.id, start)
+    if start is not None:
+        runtime = time.monotonic_ns() // 1000 - start.clock
+        more += f',"started_at":{start.at}e-6,"runtime":{runtime}e-6'
+    else:
+        more += _heard_start(request.id)
+    about = _identity(facts, request.hostname) + _received_at(facts)
+    _stream.emit(_event(kind, _now(), f"{about}{more}{_unrecorded(facts)}"))
 
 
-def _about(kind: str, request: Any) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "at": time.time(),
-        "id": request.id,
-        "task": request.task,
-        "attempt": request.retries or 0,
-        "worker": request.hostname,
-    }
+def _event(kind: str, at: int, about: str) -> str:
+    return f'{{"type":"{kind}","at":{at}e-6{about}}}'
 
 
-def _identity(headers: dict[str, Any]) -> dict[str, Any]:
+def _fields(fields: dict[str, Any]) -> str:
+    return "".join([f',"{name}":{to_json(value)}' for name, value in fields.items()])
+
+
+def _identity(headers: dict[str, Any], worker: str = "") -> str:
     """What every message says of its run, without what it does not say."""
-    facts = {"id": headers["id"], "task": headers["task"], "attempt": headers.get("retries") or 0}
+    run_id, root_id, attempt = headers["id"], headers.get("root_id"), headers.get("retries")
+    said = to_json(run_id)
+    about = f',"id":{said}{_of_many(str(headers["task"]), worker, str(headers.get("origin") or ""))}'
+    about += f',"attempt":{to_json(attempt)}' if attempt else ',"attempt":0'
+    if root_id:
+        about += f',"root_id":{said if root_id == run_id else to_json(root_id)}'
     for name in _SAID_IF_ANY:
         if value := headers.get(name):
-            facts[name] = value
-    return facts
+            about += f',"{name}":{to_json(value)}'
+    return about
 
 
-def _started_at(run_id: str, facts: dict[str, Any]) -> dict[str, float]:
-    """When the attempt started: as the process that ran it noted, or as the main process heard."""
-    started_at = facts.get("celeriac_started_at")
-    if started_at is None:
-        young = (request for request in tuple(_received) if request.id == run_id)
-        started_at = getattr(_taken.get(run_id) or next(young, None), "time_start", None)
-    return {"started_at": started_at} if started_at else {}
+@lru_cache(REMEMBERED)
+def _of_many(task: str, worker: str, origin: str) -> str:
+    """What many runs have in common, as JSON."""
+    said = {"task": task, "worker": worker, "origin": origin}
+    return _fields({name: value for name, value in said.items() if value})
 
 
-def _received_at(headers: dict[str, Any]) -> dict[str, float]:
+@lru_cache(REMEMBERED)
+def _place(queue: str, priority: Any) -> str:
+    return _fields({"queue": queue, "priority": _rules.priority(priority)})
+
+
+def _received_at(headers: dict[str, Any]) -> str:
     received_at = headers.get("celeriac_received_at")
-    return {"received_at": received_at} if received_at else {}
+    return f',"received_at":{received_at}e-6' if received_at else ""
 
 
-def _unrecorded(headers: dict[str, Any]) -> dict[str, str]:
+def _heard_start(run_id: str) -> str:
+    """When an attempt started, as the main process heard."""
+    young = (request for request in tuple(_received) if request.id == run_id)
+    started_at = getattr(_taken.get(run_id) or next(young, None), "time_start", None)
+    return f',"started_at":{_micros(started_at)}e-6' if started_at else ""
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def _unrecorded(headers: dict[str, Any]) -> str:
     """Arguments, queue and priority of a message whose sender did not record it; nothing for the others."""
     if headers.get(HEADER) or "args" not in headers:
-        return {}
+        return ""
     delivery = headers.get("delivery_info") or {}
-    where = (delivery.get("routing_key"), _rules.priority(delivery.get("priority")))
-    if (said := _places.get(where)) is None:
-        said = {"queue": to_json(where[0]), "priority": to_json(where[1])}
-        if len(_places) < PLACES_MAX:
-            _places[where] = said
-    return said | _arguments(headers["task"], headers["args"], headers["kwargs"])
+    priority = delivery.get("priority")
+    place = _place(delivery.get("routing_key"), priority if isinstance(priority, _NUMBERS) else None)
+    return place + _arguments(headers["task"], headers["args"], headers["kwargs"])
 
 
-def _arguments(task_name: str, args: Any, kwargs: Any) -> dict[str, str]:
+def _arguments(task_name: str, args: Any, kwargs: Any) -> str:
     if not args and not kwargs:
         return _NO_ARGUMENTS
     if _rules.mask:
         args, kwargs = _rules.mask(task_name, args or (), kwargs or {})
-    raw = {"args": to_json(list(args or ())), "kwargs": to_json(kwargs or {})}
-    size = sum(map(len, raw.values()))
-    return raw if size <= _rules.arguments_max_bytes else {"arguments_cut": str(size)}
+    positional, named = to_json(list(args or ())), to_json(kwargs or {})
+    size = len(positional) + len(named)
+    if size > _rules.arguments_max_bytes:
+        return f',"arguments_cut":{size}'
+    return f',"args":{positional},"kwargs":{named}'
 
 
-def _capped(name: str, value: Any, scrubber: Scrubber | None) -> dict[str, str]:
+def _capped(name: str, value: Any, scrubber: Scrubber | None) -> str:
     text = to_json(value)
     text = scrubber.json(text) if scrubber else mask_urls(text)
     if len(text) <= _rules.result_max_bytes:
-        return {name: text}
-    return {name: to_json(text[: _rules.result_max_bytes]), f"{name}_cut": str(len(text))}
+        return f',"{name}":{text}'
+    return _fields({name: text[: _rules.result_max_bytes], f"{name}_cut": len(text)})
 
 
-def _failure(exception: Any, einfo: Any, scrubber: Scrubber | None = None) -> dict[str, Any]:
+def _failure(exception: Any, einfo: Any, scrubber: Scrubber | None = None) -> str:
     error = f"{type(exception).__name__}: {exception}" if str(exception) else type(exception).__name__
     trace = str(getattr(einfo, "traceback", None) or einfo or "")
     hidden = scrubber.text if scrubber else mask_urls
     error, trace = hidden(error), hidden(trace)
-    fields = {"error": error[: _rules.result_max_bytes], "traceback": trace}
+    fields: dict[str, Any] = {"error": error[: _rules.result_max_bytes], "traceback": trace}
     if len(trace) > _rules.result_max_bytes:  # the end says what was raised, the beginning where it came from
         half = _rules.result_max_bytes // 2
-        fields |= {"traceback": f"{trace[:half]}\n…\n{trace[-half:]}", "traceback_cut": str(len(trace))}
-    return fields
-
-
-def _runtime(facts: dict[str, Any]) -> float | None:
-    started = facts.get("celeriac_started")
-    return None if started is None else time.monotonic() - started
+        fields |= {"traceback": f"{trace[:half]}\n…\n{trace[-half:]}", "traceback_cut": len(trace)}
+    return _fields(fields)
 
 
 def _when(reason: Any) -> float | None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
+from json.encoder import encode_basestring
 from typing import Any
 
 import redis
@@ -40,10 +41,10 @@ class EventStream:
 
     def __init__(self, url: str, max_events: int, app: str = "") -> None:
         self._url = url
-        self._mark = encode({"v": VERSION, "app": app})[1:] if app else ""
+        self._mark = f',"v":{VERSION},"app":{to_json(app)}}}' if app else "}"
         self._max_events = max_events
         self.listen: Callable[[bool], None] = lambda _on: None
-        self._is_full = False
+        self.is_full = False
         self._begin()
         begin, close = weakref.WeakMethod(self._begin), weakref.WeakMethod(self.close)
         os.register_at_fork(after_in_child=lambda: _call(begin))
@@ -53,7 +54,7 @@ class EventStream:
         """Nothing is inherited over a fork: the parent goes on writing what it has."""
         self._lock = threading.RLock()  # of the connection
         self._keeping = threading.Lock()
-        self._connection = Connection(self._url, STREAM, self._max_events, says_clock=bool(self._mark))
+        self._connection = Connection(self._url, STREAM, self._max_events, says_clock=self._mark != "}")
         self._backlog: deque[str] = deque(maxlen=BACKLOG_MAX)
         self._is_away = False  # then a thread tries again, and nobody else
         self._dropped = 0
@@ -61,12 +62,12 @@ class EventStream:
         self._asking: redis.Redis | None = None
         self._set_full(False)
 
-    def emit(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
-        """Write an event now, after what is in the backlog. `raw` holds fields that are JSON already."""
-        if self._is_full:
+    def emit(self, event: Mapping[str, Any] | str) -> None:
+        """Write an event now, after what is in the backlog. A text is JSON already."""
+        if self.is_full:
             self.drop()
             return
-        text = self._encode(event, raw)
+        text = self._marked(event)
         if self._is_away and self._kept_while_away(text):
             return
         with self._lock:
@@ -76,12 +77,12 @@ class EventStream:
             else:
                 self._write([text])
 
-    def emit_later(self, event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> None:
+    def emit_later(self, event: Mapping[str, Any] | str) -> None:
         """Keep an event for the next `flush` (the worker's main process flushes on a timer)."""
-        if self._is_full:
+        if self.is_full:
             self.drop()
             return
-        text = self._encode(event, raw)
+        text = self._marked(event)
         if not (self._is_away and self._kept_while_away(text)):
             self._keep(text)
 
@@ -118,9 +119,9 @@ class EventStream:
             finally:
                 self._lock.release()
 
-    def _encode(self, event: Mapping[str, Any], raw: Mapping[str, str] | None) -> str:
-        text = encode(event, raw)
-        return f"{text[:-1]},{self._mark}" if self._mark else text
+    def _marked(self, event: Mapping[str, Any] | str) -> str:
+        text = event if isinstance(event, str) else to_json(event)
+        return text[:-1] + self._mark
 
     def _keep(self, text: str) -> None:
         if len(self._backlog) < BACKLOG_MAX:
@@ -137,8 +138,8 @@ class EventStream:
         return self._is_away
 
     def _set_full(self, is_full: bool) -> None:
-        if is_full != self._is_full:
-            self._is_full = is_full
+        if is_full != self.is_full:
+            self.is_full = is_full
             self.listen(not is_full)
 
     def _flush(self) -> None:
@@ -158,7 +159,7 @@ class EventStream:
         except BaseException:  # a time limit of the task, in the middle of it
             self._give_up()
             raise
-        if self._connection.waits:
+        if self._tender is None and self._connection.waits:
             self._tend_soon()
         return True
 
@@ -212,16 +213,10 @@ def _call(method: "weakref.WeakMethod[Callable[[], None]]") -> None:
         alive()
 
 
-def encode(event: Mapping[str, Any], raw: Mapping[str, str] | None = None) -> str:
-    """The event as one line of JSON; `raw` fields are put in as they are."""
-    text = to_json(event)
-    for name, value in (raw or {}).items():
-        text = f'{text[:-1]},"{name}":{value}}}'
-    return text
-
-
 def to_json(value: Any) -> str:
     """Any Python value as strict JSON: dates as ISO 8601, NaN and infinities as words, others as text."""
+    if type(value) is str:
+        return encode_basestring(value)
     try:
         return _ENCODER.encode(value)
     except (ValueError, TypeError, RecursionError):

@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ import redis as redis_client
 from app.broker.aside import KEPT, aside
 from app.celery import event_shape
 from app.recorder.stream import ALIVE_PREFIX, GROUP, EventReader
-from celeriac_agent import redis_urls, settings
-from celeriac_agent.stream import CANCELLED_PREFIX, STREAM, EventStream, encode, to_json
+from celeriac_agent import logs, recording, redis_urls, settings
+from celeriac_agent.stream import CANCELLED_PREFIX, STREAM, EventStream, to_json
 
 
 def texts(client: redis_client.Redis) -> list[dict[str, Any]]:
@@ -48,10 +49,6 @@ def test_a_circular_value_becomes_json_too() -> None:
     loop: list[Any] = [1]
     loop.append(loop)
     assert json.loads(to_json(loop))[0] == 1
-
-
-def test_raw_fields_are_put_in_as_they_are() -> None:
-    assert json.loads(encode({"id": "a"}, {"result": "[1,2]"})) == {"id": "a", "result": [1, 2]}
 
 
 def test_events_kept_for_later_are_written_in_order(redis: redis_client.Redis, redis_server: str) -> None:
@@ -354,10 +351,27 @@ def test_a_setting_of_the_agent_that_cannot_be(name: str, value: str, allowed: s
 
 def test_what_an_app_tells_carries_its_name(redis_server: str, redis: redis_client.Redis) -> None:
     told = EventStream(redis_server, 1000, "shop")
-    told.emit({"id": "r1"}, {"args": "[1]"})
+    told.emit('{"id":"r1","args":[1]}')
     told.emit_later({"id": "r2"})
     told.flush()
     assert [json.loads(fields[b"e"]) for _, fields in redis.xrange(STREAM)] == [
         {"id": "r1", "args": [1], "v": 1, "app": "shop"},
         {"id": "r2", "v": 1, "app": "shop"},
     ]
+
+
+def test_an_end_with_a_traceback_beyond_the_limit_can_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = recording.Rules(result_max_bytes=100, arguments_max_bytes=100, priority=lambda number: number)
+    monkeypatch.setattr(recording, "_rules", rules, raising=False)
+    einfo = SimpleNamespace(traceback="Traceback\n" + 'file "a"\n' * 100)
+    told = json.loads(recording._event("failed", 1, ',"id":"a"' + recording._failure(KeyError("b"), einfo)))
+    assert event_shape.problem(told) == ""
+    assert (told["error"], told["traceback_cut"]) == ("KeyError: 'b'", len(einfo.traceback))
+
+
+def test_a_message_cannot_say_when_its_run_started() -> None:
+    facts: dict[str, Any] = {"celeriac_start": [5, 5]}
+    assert logs.begun(facts) is None
+    start = logs.begin(facts)
+    assert start.at / 1e6 == pytest.approx(time.time(), abs=60)
+    assert logs.begin(facts) is start  # whoever comes first
