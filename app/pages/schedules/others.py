@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from app import catalog
 from app.bulk import Result
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.pages.schedules.blueprint import bp, toast_bulk, toast_done
 from app.schedules import foreign, timing
 from app.schedules.bulk import BULK_MAX
@@ -129,7 +129,10 @@ def stopped() -> Any:
     if not request.form.get("sure"):
         return _ask_stopped(taken_from, _("Tick that it is stopped first.")), 422
     waits = any(taken.taken_from == taken_from for taken in foreign.waiting())
-    results = foreign.stopped(taken_from, current_user.name, now, _reading(taken_from))
+    try:
+        results = foreign.stopped(taken_from, current_user.name, now, _reading(taken_from))
+    except Conflict as error:  # it shows that it runs
+        return _ask_stopped(taken_from, error.detail), 422
     if not waits:
         toast(_("Nothing waits for this scheduler"), failed=True)
         return go_to(url_for(".others"))

@@ -1,7 +1,9 @@
 """The page of other schedulers, and the same over REST: look, take over, undo, say that they are stopped."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -102,6 +104,21 @@ def test_all_are_taken_over_and_turned_on_when_it_is_stopped(
     assert "It is stopped" in page
     assert "Nightly, Only once" in page  # and not what was off there
     assert sum(row.enabled for row in rows().values()) == 8
+
+
+def test_a_scheduler_that_fires_is_named_in_the_question(
+    shop: foreign.Source, signed_in: SignedIn, post: Post
+) -> None:
+    browser = signed_in("operator")
+    post(browser, f"{OTHERS}/take-over", {"source": SHOP, "entry": "Nightly"})
+    with closing(sqlite3.connect(shop.url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE django_celery_beat_periodictask SET last_run_at = datetime('now')")
+        connection.commit()
+    answer = post(browser, f"{OTHERS}/stopped", {"taken_from": shop.taken_from, "sure": "1"}, htmx=True)
+    assert answer.status_code == 422
+    assert "Stop it, and say so five minutes after its last fire" in answer.text
+    assert "Is the other scheduler stopped?" in answer.text
+    assert not rows()["Nightly"].enabled
 
 
 def test_what_cannot_be_read_is_said(
