@@ -77,8 +77,8 @@ def option_tags(options: Iterable[Any], chosen: object = "") -> Markup:
             value, label = option.value, option.label
         else:
             value, label = option if isinstance(option, tuple | list) else (option, option)
-        mark = " selected" if str(value) == wanted else ""
-        drawn.append(f'<option value="{escape(value)}"{mark}>{escape(label)}</option>')
+        mark, shown = " selected" if str(value) == wanted else "", escape(label)
+        drawn.append(f'<option value="{shown if value is label else escape(value)}"{mark}>{shown}</option>')
     return Markup("".join(drawn))  # noqa: S704 -- each part is escaped
 
 

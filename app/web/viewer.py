@@ -80,18 +80,18 @@ def keep(response: Response, name: str, value: str) -> None:
     )
 
 
-def zones() -> set[str]:
-    """Every IANA time zone."""
+def zones() -> dict[str, None]:
+    """Every IANA time zone, in order."""
     if "celeriac_zones" not in current_app.extensions:  # as above: available_timezones() walks the disk
-        current_app.extensions["celeriac_zones"] = available_timezones()
-    known: set[str] = current_app.extensions["celeriac_zones"]
+        current_app.extensions["celeriac_zones"] = dict.fromkeys(sorted(available_timezones()))
+    known: dict[str, None] = current_app.extensions["celeriac_zones"]
     return known
 
 
 def zone_options() -> Markup:
     """They all as options of a form, made once: in a template they take longer than the rest of its page."""
     if "celeriac_zone_options" not in current_app.extensions:
-        options = (Markup('<option value="{}"></option>').format(name) for name in sorted(zones()))
+        options = (Markup('<option value="{}"></option>').format(name) for name in zones())
         current_app.extensions["celeriac_zone_options"] = Markup("").join(options)
     known: Markup = current_app.extensions["celeriac_zone_options"]
     return known

@@ -257,7 +257,7 @@ def _preferences_form() -> PreferencesForm:
         ("system", _("As the system")),
     )
     form.locale.choices = choices(("", _("Follow the browser")), *viewer.languages().items())
-    zones = sorted(viewer.zones())
+    zones = viewer.zones()
     form.timezone.choices = choices(("", _("Follow the browser")), *zip(zones, zones, strict=True))
     for field in (form.theme, form.locale, form.timezone):
         field.data = field.data or ""
