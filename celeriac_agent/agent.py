@@ -13,7 +13,7 @@ from celery.loaders.app import AppLoader
 from celery.signals import worker_init
 
 from celeriac_agent import logs, masking, presence, recording, scrubbing, settings
-from celeriac_agent.secrets import MASK
+from celeriac_agent.secrets import MASK, is_secret
 from celeriac_agent.stream import EventStream
 from celeriac_agent.worker import Telling
 
@@ -122,12 +122,15 @@ class Secrets:
     def __init__(self, app: Celery, names: frozenset[str]) -> None:
         self._app = app
         self._names = names
-        self._signatures: dict[str, tuple[list[str], str, frozenset[str]]] = {}
+        self._signatures: dict[str, tuple[list[str], str, frozenset[str], frozenset[str]]] = {}
 
     def hidden(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
         """The arguments as they may be told. What cannot be looked through is not told."""
         try:
-            new_args, new_kwargs = masking.hide(*self._places(task_name, args, kwargs))
+            places = self._places(task_name, args)
+            if not self._may_be(task_name, places, args, kwargs):
+                return args, kwargs
+            new_args, new_kwargs = masking.hide(places, args, kwargs, self._knows(task_name))
         except Exception as error:  # anybody's values
             logger.warning("the arguments of a run of %s are not told: %s", task_name, type(error).__name__)
             return [MASK] * len(args), dict.fromkeys(map(str, kwargs), MASK)
@@ -135,17 +138,35 @@ class Secrets:
 
     def of_running(self, task: Task) -> list[scrubbing.Secret]:
         """The secrets among the arguments of the run that a task is running."""
-        places = self._places(task.name, task.request.args or (), task.request.kwargs or {})
-        return masking.secrets_in(*places)
+        request = task.request
+        args, kwargs = request.args or (), request.kwargs or {}
+        places = self._places(task.name, args)
+        if not self._may_be(task.name, places, args, kwargs):
+            return []
+        return masking.secrets_in(places, args, kwargs, self._knows(task.name))
 
-    def _places(
-        self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[list[str], Sequence[Any], Mapping[str, Any], masking.Knows]:
+    def _places(self, task_name: str, args: Sequence[Any]) -> list[str]:
+        """The parameter of each positional argument."""
         if task_name not in self._signatures:
-            self._signatures[task_name] = _signature(self._app.tasks.get(task_name))
-        names, rest, secret = self._signatures[task_name]
-        places = [*names[: len(args)], *([rest] * (len(args) - len(names)))]
-        return places, args, kwargs, lambda name: (name in secret or name in self._names, frozenset())
+            names, rest, typed = _signature(self._app.tasks.get(task_name))
+            secret = typed | self._names
+            by_place = {name for name in (*names, rest) if name in secret or is_secret(name)}
+            self._signatures[task_name] = names, rest, secret, frozenset(by_place)
+        names, rest, *_ = self._signatures[task_name]
+        return [*names[: len(args)], *([rest] * (len(args) - len(names)))]
+
+    def _may_be(
+        self, task_name: str, places: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> bool:
+        """Whether it is worth while to look closer: quick, because every run is asked."""
+        _, _, secret, by_place = self._signatures[task_name]
+        if not by_place.isdisjoint(places):
+            return True
+        return masking.suspicious(args, frozenset()) or masking.suspicious(kwargs, secret)
+
+    def _knows(self, task_name: str) -> masking.Knows:
+        secret = self._signatures[task_name][2]
+        return lambda name: (name in secret, frozenset())
 
 
 def _signature(task: Any) -> tuple[list[str], str, frozenset[str]]:

@@ -76,15 +76,23 @@ def secrets_in(
 
 def suspicious(value: Any, keys: frozenset[str], depth: int = 0) -> bool:
     """Whether a value may hold a secret by its keys, or the password of a URL."""
-    if isinstance(value, str):
+    kind = type(value)  # asked first: what JSON has is most, and to ask about Mapping takes long
+    if kind in _NO_TEXT:
+        return False
+    if kind is str or isinstance(value, str):
         return "://" in value and "@" in value
-    if isinstance(value, Mapping):
-        return depth > MAX_DEPTH or any(
-            str(key) in keys or is_secret(str(key)) or suspicious(item, keys, depth + 1)
-            for key, item in value.items()
-        )
-    if isinstance(value, list | tuple):
-        return depth > MAX_DEPTH or any(suspicious(item, keys, depth + 1) for item in value)
+    is_list = kind is list or isinstance(value, _LISTS)
+    if not is_list and kind is not dict and not isinstance(value, Mapping):
+        return False
+    if depth > MAX_DEPTH:
+        return True
+    if not is_list:
+        for key in value:
+            if (name := str(key)) in keys or is_secret(name):
+                return True
+    for item in value if is_list else value.values():
+        if type(item) not in _NO_TEXT and suspicious(item, keys, depth + 1):
+            return True
     return False
 
 

@@ -12,10 +12,12 @@ from urllib.parse import quote, quote_plus
 import pytest
 from celery import Celery
 from flask import Flask
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app import catalog, runs
+from celeriac_agent import masking
+from celeriac_agent.agent import Secrets
 from celeriac_agent.scrubbing import MASK, ScrubbedFormatter, Scrubber, mask_urls
 
 ODD = "p\u00e4ss \"w\\o'rd/\n&+<1>"
@@ -159,3 +161,30 @@ def test_nothing_that_a_run_says_holds_its_secrets(
     for secret in (ODD, "MIIEvQIBADANBgkq", "hkiG9w0BAQEFAASC", "urlpa55", *pins):
         for spelt in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]):
             assert [text for text in said if spelt in text] == [], spelt
+
+
+NAMES = st.sampled_from(["city", "api_key", "page", "database_url", "pin"])
+VALUES = st.recursive(
+    st.none() | st.integers() | st.sampled_from(["x", "https://a@b", "redis://:pw@h/0", "a@b"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+LOOKED = Celery("looked", set_as_current=False)
+
+
+@LOOKED.task(name="looked.at", shared=False)
+def looked_at(city: Any, api_key: Any, *pins: Any) -> None: ...
+
+
+@example(["redis://:pw@h/0"], {})
+@example([[{"pin": "x"}]], {})
+@example(["x", "x"], {})
+@example([], {"page": "x"})
+@example([], {"city": ["redis://:pw@h/0"]})
+@given(st.lists(VALUES, max_size=3), st.dictionaries(NAMES, VALUES, max_size=3))
+def test_what_is_not_looked_through_holds_no_secret(args: list[Any], kwargs: dict[str, Any]) -> None:
+    """An app with the agent asks first whether anything may be one: most runs hold none."""
+    secrets = Secrets(LOOKED, frozenset({"page"}))
+    places = ["city", "api_key", *["pins"] * len(args)][: len(args)]
+    hidden = masking.hide(places, args, kwargs, lambda name: (name == "page", frozenset()))
+    assert secrets.hidden("looked.at", args, kwargs) == hidden
