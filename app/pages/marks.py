@@ -1,8 +1,9 @@
 """Marks on charts: deploys, and what people changed of schedules, at their times; near ones are one mark."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
 
 from flask import url_for
@@ -22,12 +23,12 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Happening:
-    """What happened, in words, and where more of it stands."""
+    """What happened; its `words`, and the `address` where more stands, are made for what is shown."""
 
     at: datetime
     kind: str
-    words: str
-    address: str
+    words: Callable[[], str]
+    address: Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def marks(
 ) -> list[Mark]:
     """The marks of a chart of that time: of one app's workers and one task's schedules, or of all."""
     changes = schedules.changes_between(from_at, until_at, task_name)
-    happened = [*_deploys(workers.deploys.between(from_at, until_at, app)), *map(_change, changes)]
+    happened = [*_deploys(workers.deploys.between(from_at, until_at, app)), *map(_changed, changes)]
     groups: list[list[Happening]] = []
     places: list[float] = []
     for happening in sorted(happened, key=attrgetter("at")):
@@ -69,13 +70,13 @@ def marks(
 
 def _mark(place: float, group: Sequence[Happening], days: bool) -> Mark:
     said = [
-        _("%(at)s %(what)s", at=_clock(happening.at, days), what=happening.words)
+        _("%(at)s %(what)s", at=_clock(happening.at, days), what=happening.words())
         for happening in group[:SAID_MOST]
     ]
     if len(group) > SAID_MOST:
         said.append(_("and %(n)s more", n=len(group) - SAID_MOST))
     kind = DEPLOY if any(happening.kind == DEPLOY for happening in group) else SCHEDULE
-    address = group[0].address if len(group) == 1 else url_for("audit.index")
+    address = group[0].address() if len(group) == 1 else url_for("audit.index")
     return Mark(place, kind, said, address)
 
 
@@ -95,7 +96,8 @@ def _deploys(starts: Iterable[WorkerStart]) -> list[Happening]:
         else:
             known.append(start)
     return [
-        Happening(deploy[0].at, DEPLOY, _deploy_words(deploy), url_for("workers.index")) for deploy in rolled
+        Happening(deploy[0].at, DEPLOY, partial(_deploy_words, deploy), partial(url_for, "workers.index"))
+        for deploy in rolled
     ]
 
 
@@ -106,21 +108,28 @@ def _deploy_words(starts: Sequence[WorkerStart]) -> str:
     return _("deploy: %(name)s and %(n)s more with other code", name=names[0], n=len(names) - 1)
 
 
-def _change(change: ScheduleChange) -> Happening:
+def _changed(change: ScheduleChange) -> Happening:
+    return Happening(change.at, SCHEDULE, partial(_change_words, change), partial(_change_address, change))
+
+
+def _change_words(change: ScheduleChange) -> str:
     values = {"by": change.by or "", "name": change.schedule_name}
-    address = url_for("schedules.show", schedule_id=change.schedule_id)
     match change.action:
         case "create" | "import" | "take-over":
-            words = _("%(by)s made the schedule %(name)s", **values)
+            return _("%(by)s made the schedule %(name)s", **values)
         case "enable":
-            words = _("%(by)s turned the schedule %(name)s on", **values)
+            return _("%(by)s turned the schedule %(name)s on", **values)
         case "disable":
-            words = _("%(by)s turned the schedule %(name)s off", **values)
+            return _("%(by)s turned the schedule %(name)s off", **values)
         case "delete":
-            words, address = _("%(by)s deleted the schedule %(name)s", **values), url_for("audit.index")
-        case _:
-            words = _("%(by)s changed the schedule %(name)s", **values)
-    return Happening(change.at, SCHEDULE, words, address)
+            return _("%(by)s deleted the schedule %(name)s", **values)
+    return _("%(by)s changed the schedule %(name)s", **values)
+
+
+def _change_address(change: ScheduleChange) -> str:
+    if change.action == "delete":
+        return url_for("audit.index")
+    return url_for("schedules.show", schedule_id=change.schedule_id)
 
 
 def _clock(at: datetime, days: bool) -> str:

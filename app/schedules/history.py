@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Table, insert, select
-from sqlalchemy.orm import undefer
+from sqlalchemy.orm import defer, undefer
 
 from app import audit, catalog
 from app.errors import NotFound
@@ -91,10 +91,11 @@ def changes_of(schedule_id: int, limit: int = LIMIT) -> list[ScheduleChange]:
 
 
 def changes_between(since: datetime, until: datetime, task_name: str | None = None) -> list[ScheduleChange]:
-    """What people changed in a time, of the schedules of a task that are there or of all: the newest 100."""
+    """That people changed schedules in a time, those of a task that are there or all: the newest 100."""
     query = select(ScheduleChange).where(
         ScheduleChange.at >= since, ScheduleChange.at < until, ScheduleChange.by.is_not(None)
     )
+    query = query.options(defer(ScheduleChange.diff), defer(ScheduleChange.note))  # what changed is not asked
     if task_name is not None:
         query = query.join(Schedule, Schedule.id == ScheduleChange.schedule_id)
         query = query.where(Schedule.task_name == task_name)

@@ -10,7 +10,7 @@ from sqlalchemy import Select, Subquery, func, literal, select, tuple_
 
 from app.extensions import db
 from app.runs import filters, states
-from app.runs.failures.models import ERROR_MAX, FailureKind, Key, is_closed
+from app.runs.failures.models import ERROR_MAX, RESOLVED, FailureKind, Key, ignores, is_closed
 from app.runs.filters import RunFilter, kind_of
 from app.runs.models import Run
 from app.runs.rerun_families import FAILED_AGAIN, MADE_GOOD, OPEN, Families
@@ -341,9 +341,12 @@ def _groups(
 
 def _kinds_since(since: datetime, now: datetime) -> dict[Key, tuple[int, bool]]:
     """The kinds that failed since a time: the id of each, and whether it is resolved or ignored."""
-    columns = (FailureKind.task_name, FailureKind.kind, FailureKind.id, is_closed(now))
-    rows = db.session.execute(select(*columns).where(FailureKind.last_at >= since))
-    return {(task_name, kind): (kind_id, closed) for task_name, kind, kind_id, closed in rows}
+    own = (FailureKind.id, FailureKind.task_name, FailureKind.kind)
+    query = select(*own, FailureKind.state, FailureKind.ignored_until).where(FailureKind.last_at >= since)
+    return {
+        (task_name, kind): (kind_id, state == RESOLVED or ignores(state, until, now))
+        for kind_id, task_name, kind, state, until in db.session.execute(query)
+    }
 
 
 def _kind_ids(keys: Collection[Key]) -> dict[Key, int]:

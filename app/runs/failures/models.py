@@ -64,7 +64,7 @@ class FailureKind(Base):
 
     def standing(self, now: datetime) -> str:
         """open, resolved or ignored at a moment, as `is_in` says it in SQL."""
-        if self.state == IGNORED and (self.ignored_until is None or self.ignored_until > now):
+        if ignores(self.state, self.ignored_until, now):
             return IGNORED
         return RESOLVED if self.state == RESOLVED or self.made_good else OPEN
 
@@ -93,6 +93,11 @@ class FailureChange(Base):
         Index(None, "at"),
         {"sqlite_autoincrement": True},
     )
+
+
+def ignores(state: str, until: datetime | None, now: datetime) -> bool:
+    """Whether a kind of that state is ignored at a moment, as `is_ignored` says it in SQL."""
+    return state == IGNORED and (until is None or until > now)
 
 
 def is_ignored(now: datetime) -> ColumnElement[bool]:
