@@ -109,9 +109,11 @@ def test_what_a_pool_of_threads_cannot_do_is_said(admin: Any, processes: Any) ->
     assert admin.post(f"{W1}/pause").json["state"] == "paused"
 
 
-def test_a_busy_solo_worker_does_not_answer(admin: Any, processes: Any, submit: Any, eventually: Any) -> None:
+def test_a_busy_solo_worker_does_not_answer(
+    admin: Any, processes: Any, submit: Any, eventually: Any, tmp_path: Path
+) -> None:
     processes.worker("-P", "solo")
-    submit("sleep", seconds=5)
+    submit("touch_and_wait", path=str(tmp_path / "run"), until=str(tmp_path / "never"))
     eventually(lambda: broker.unacked(), 10)
     answer = admin.post(f"{W1}/queues", json={"drop": ["mail"]})
     assert (answer.status_code, answer.json["code"]) == (409, "no-answer")
