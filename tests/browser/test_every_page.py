@@ -20,7 +20,7 @@ from tests.browser import laden
 Visit = Callable[..., Page]
 AXE = (Path(__file__).parent / "vendor" / "axe-4.10.3.min.js").read_text()
 PAIRS = (((1440, "light"), (380, "dark")), ((1440, "dark"), (380, "light")))  # of one page, and of the next
-WIDTHS = (1440, 768, 380, 320)
+WIDTHS = (380, 320, 768, 1440)  # the last is seen next
 LIVE = (".part", ".table", ".cards", ".line")  # a page that has just been loaded shows it
 NO_PAGES = {
     *("accounts.ask_provider", "accounts.take_answer", "runs.compare_with_previous", "views.show"),  # lead on
