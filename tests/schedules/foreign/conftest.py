@@ -28,7 +28,7 @@ def sqlite(tmp_path: Path) -> Sqlite:
     def make(package: str) -> str:
         (recorded,) = RECORDED.glob(f"{package}-*.sqlite.sql")
         with closing(sqlite3.connect(tmp_path / "beat.db")) as connection:
-            connection.executescript(recorded.read_text())
+            connection.executescript(f"BEGIN; {recorded.read_text()}; COMMIT")  # not a write to the disk each
         return f"sqlite:///{tmp_path}/beat.db"
 
     return make
