@@ -82,6 +82,7 @@ LOOKED_AT: set[tuple[str, frozenset[str]]] = set()  # errors of forms, by page
 PATIENCE = 3  # six tests share two processors: what takes a second alone may take many
 # The tests of each of these run one after the other: what they share takes long to start.
 TOGETHER = (
+    "tests/api/test_openapi.py",
     "tests/beside/",
     "tests/browser/test_every_page.py",
     "tests/browser/",
@@ -95,7 +96,8 @@ LONG = ("tests/docs/", "tests/faults/", "tests/beside/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="without processes, browser and other servers")
+    quick = "without processes, browser, other servers and very many values"
+    parser.addoption("--quick", action="store_true", help=quick)
     parser.addoption("--long", action="store_true", help="try many more examples where they are made up")
 
 
@@ -144,9 +146,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     patient = set(slow)
     rest = [item for item in items if item not in patient]
     if config.getoption("quick"):
-        on_servers = [item for item in rest if "[postgresql" in item.name]
-        config.hook.pytest_deselected(items=slow + on_servers)
-        items[:] = [item for item in rest if "[postgresql" not in item.name]
+        later = {item for item in rest if "[postgresql" in item.name or item.get_closest_marker("many")}
+        config.hook.pytest_deselected(items=[*slow, *later])
+        items[:] = [item for item in rest if item not in later]
         return
     long = [item for item in slow if group(item.nodeid)]  # a lane each, from the beginning
     waiting = [item for item in slow if not group(item.nodeid)]
