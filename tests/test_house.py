@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from app import features
 from app.config import Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -185,6 +186,18 @@ def test_every_room_has_its_line_in_the_guide() -> None:
 
 def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) < 100
+
+
+def test_every_room_of_pages_and_api_is_a_feature() -> None:
+    """One that is in no list is not there, and nothing else would say so."""
+    rooms = {
+        ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+        for path in modules()
+        if path.parent.parts[-1] in ("pages", "api") or path.name == "__init__.py"
+        if "\ndef init_app(" in path.read_text()
+    }
+    own = {name for name in rooms if name.split(".")[1] in ("pages", "api")}
+    assert own - {*features.PAGES} == set()
 
 
 def test_every_dependency_says_why() -> None:

@@ -12,7 +12,7 @@ from app.api.fields import Flag, Moment, Schema, filtered, page_of
 from app.clock import utcnow
 from app.errors import Forbidden
 from app.runs import RunFilter, states
-from app.runs import bulk as many
+from app.runs import bulk as run_bulk
 from app.runs.bulk import background, verdicts
 from app.web.permissions import requires
 
@@ -25,11 +25,11 @@ class BulkRequestSchema(Schema):
     """What to do, with which runs: give `ids` or `filter`."""
 
     action = fields.String(
-        required=True, validate=validate.OneOf(many.ACTIONS, error="Choose one of: {choices}.")
+        required=True, validate=validate.OneOf(run_bulk.ACTIONS, error="Choose one of: {choices}.")
     )
     ids = fields.List(
         fields.String(validate=validate.Length(1, 255)),
-        validate=validate.Length(1, many.MOST, error="Give from {min} to {max} ids."),
+        validate=validate.Length(1, run_bulk.MOST, error="Give from {min} to {max} ids."),
     )
     filter = fields.Nested(
         lists.schema(RunFilter), metadata={"description": "The newest 10,000 that match, at most."}
@@ -46,7 +46,7 @@ class BulkSchema(Schema):
     """A change of many runs."""
 
     id = fields.String()
-    action = fields.String(metadata={"enum": list(many.ACTIONS)})
+    action = fields.String(metadata={"enum": list(run_bulk.ACTIONS)})
     state = fields.String(
         metadata={"enum": ["frozen", "working", "finished"], "description": "frozen: nothing is done yet."}
     )
@@ -100,10 +100,10 @@ def change_runs(body: dict[str, Any]) -> Any:
     now, by = utcnow(), current_user.name
     _require_right(body["action"])
     if "ids" in body:
-        bulk = many.freeze(body["action"], body["ids"], by, now)
+        bulk = run_bulk.freeze(body["action"], body["ids"], by, now)
     else:
         meant = lists.meant(RunFilter, body["filter"], now)
-        bulk = many.freeze_matching(body["action"], meant, by, now)
+        bulk = run_bulk.freeze_matching(body["action"], meant, by, now)
     return _described(bulk if body["dry_run"] else _confirmed(bulk.id)), 202, _location(bulk.id)
 
 
@@ -112,18 +112,18 @@ def change_runs(body: dict[str, Any]) -> Any:
 @bp.response(200, BulkSchema)
 def get_change(bulk_id: str) -> dict[str, Any]:
     """How far a change of many runs is"""
-    return _described(many.get(bulk_id))
+    return _described(run_bulk.get(bulk_id))
 
 
 @bp.route("/runs/bulk/<bulk_id>/items")
 @requires("view")
-@bp.arguments(filtered(many.BulkItemFilter), location="query")
+@bp.arguments(filtered(run_bulk.BulkItemFilter), location="query")
 @bp.response(200, page_of(BulkItemSchema))
 def list_change_items(query: dict[str, Any], bulk_id: str) -> dict[str, Any]:
     """What was found of each run, and what became of it"""
-    filters = lists.meant(many.BulkItemFilter, query, utcnow())
-    page = many.items(many.get(bulk_id), filters, query["limit"], query["cursor"])
-    new = many.new_states(page.items)
+    filters = lists.meant(run_bulk.BulkItemFilter, query, utcnow())
+    page = run_bulk.items(run_bulk.get(bulk_id), filters, query["limit"], query["cursor"])
+    new = run_bulk.new_states(page.items)
     names = ("position", "run_id", "task_name", "verdict", "outcome", "detail", "new_id")
     items = [
         {name: getattr(item, name) for name in names} | {"new_state": new.get(item.new_id or "")}
@@ -137,12 +137,12 @@ def list_change_items(query: dict[str, Any], bulk_id: str) -> dict[str, Any]:
 @bp.response(202, BulkSchema, headers=_LOCATION)
 def confirm_change(bulk_id: str) -> Any:
     """Do what a dry run showed, with exactly its runs"""
-    _require_right(many.get(bulk_id).action)
+    _require_right(run_bulk.get(bulk_id).action)
     return _described(_confirmed(bulk_id)), 202, _location(bulk_id)
 
 
-def _confirmed(bulk_id: str) -> many.Bulk:
-    bulk = many.confirm(bulk_id, current_user.name, utcnow())
+def _confirmed(bulk_id: str) -> run_bulk.Bulk:
+    bulk = run_bulk.confirm(bulk_id, current_user.name, utcnow())
     background.start(current_app._get_current_object(), bulk_id)  # type: ignore[attr-defined]  # werkzeug's proxy
     return bulk
 
@@ -157,8 +157,8 @@ def _location(bulk_id: str) -> dict[str, str]:
     return {"Location": url_for(".get_change", bulk_id=bulk_id)}
 
 
-def _described(bulk: many.Bulk) -> dict[str, Any]:
-    progress = many.progress(bulk)
+def _described(bulk: run_bulk.Bulk) -> dict[str, Any]:
+    progress = run_bulk.progress(bulk)
     names = (
         "id",
         "action",

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from app import lists
 from app.errors import Forbidden, Invalid
 from app.runs import RunFilter, states
-from app.runs import bulk as many
+from app.runs import bulk as run_bulk
 from app.runs.bulk import background, verdicts
 from app.web import live, viewer
 from app.web.htmx import go_to
@@ -32,9 +32,9 @@ def freeze() -> Response:
     if request.form.get("all"):
         beside = (*FORM_FIELDS, "action", "id", "all")
         filters = lists.read(RunFilter, request.form, now, viewer.zone(), beside).usable()
-        bulk = many.freeze_matching(action, filters, current_user.name, now)
+        bulk = run_bulk.freeze_matching(action, filters, current_user.name, now)
     else:
-        bulk = many.freeze(action, request.form.getlist("id"), current_user.name, now)
+        bulk = run_bulk.freeze(action, request.form.getlist("id"), current_user.name, now)
     return go_to(url_for(".show", bulk_id=bulk.id))
 
 
@@ -47,18 +47,18 @@ def show(bulk_id: str) -> str:
 @bp.get("/<bulk_id>/live")
 @requires("view")
 def part(bulk_id: str) -> str | Response:
-    return live.fragment("runs/_bulk_state.html", many.version(bulk_id), lambda: _parts(bulk_id))
+    return live.fragment("runs/_bulk_state.html", run_bulk.version(bulk_id), lambda: _parts(bulk_id))
 
 
 @bp.post("/<bulk_id>/confirm")
 @requires("operate")
 def confirm(bulk_id: str) -> Response:
-    bulk = many.get(bulk_id)
+    bulk = run_bulk.get(bulk_id)
     _require_right(bulk.action)
-    to_do = many.progress(bulk).to_do
+    to_do = run_bulk.progress(bulk).to_do
     if _must_type(bulk, to_do) and request.form.get("typed", "").strip() != str(to_do):
         raise Invalid({"typed": [_("Type %(n)s to confirm.", n=to_do)]})
-    many.confirm(bulk_id, current_user.name, viewer.now())
+    run_bulk.confirm(bulk_id, current_user.name, viewer.now())
     background.start(current_app._get_current_object(), bulk_id)  # type: ignore[attr-defined]  # werkzeug's proxy
     return go_to(url_for(".show", bulk_id=bulk_id))
 
@@ -69,26 +69,26 @@ def _require_right(action: str) -> None:
         raise Forbidden(_("Only an administrator deletes runs from the history."))
 
 
-def _must_type(bulk: many.Bulk, to_do: int) -> bool:
+def _must_type(bulk: run_bulk.Bulk, to_do: int) -> bool:
     return bulk.action == states.DELETE and to_do > TYPED_ABOVE
 
 
 def _parts(bulk_id: str) -> dict[str, Any]:
-    version = many.version(bulk_id)
-    bulk = many.get(bulk_id)
-    progress = many.progress(bulk)
+    version = run_bulk.version(bulk_id)
+    bulk = run_bulk.get(bulk_id)
+    progress = run_bulk.progress(bulk)
     beside = ("cursor", "version")
-    query = lists.read(many.BulkItemFilter, request.args, viewer.now(), viewer.zone(), beside)
-    page = many.items(bulk, query.filter, ITEMS, query.cursor)
+    query = lists.read(run_bulk.BulkItemFilter, request.args, viewer.now(), viewer.zone(), beside)
+    page = run_bulk.items(bulk, query.filter, ITEMS, query.cursor)
     return {
         "version": version,
         "bulk": bulk,
-        "new_states": many.new_states(page.items),
+        "new_states": run_bulk.new_states(page.items),
         "progress": progress,
         "asked": query,
         "tags": lists.tags(query, ("verdict", "outcome")),
         "page": page,
-        "most": many.MOST,
+        "most": run_bulk.MOST,
         "must_type": progress.to_do if _must_type(bulk, progress.to_do) else None,
         "may": current_user.can("administer" if bulk.action == states.DELETE else "operate"),
         "titles": TITLES,
