@@ -12,6 +12,7 @@ import celery
 import pydantic
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from pydantic import BaseModel, Field, SecretStr
 
 from app import catalog
@@ -192,7 +193,7 @@ def test_old_versions_are_forgotten(publish: Publish, monkeypatch: pytest.Monkey
     assert catalog.find("shop.plain", app="shop").queue == "q3"
 
 
-def test_two_apps_with_the_same_task_name(publish: Publish) -> None:
+def test_two_apps_with_the_same_task_name(publish: Publish, signed_in: Callable[[str], FlaskClient]) -> None:
     def renamed(told: dict[str, Any]) -> None:
         told["tasks"][0]["name"] = "both.do"
         told["tasks"][0]["queue"] = told["app"]
@@ -204,6 +205,9 @@ def test_two_apps_with_the_same_task_name(publish: Publish) -> None:
     assert catalog.find("both.do", app="mail").queue == "mail"
     with pytest.raises(NotFound):
         catalog.find("both.do", app="none")
+    page = signed_in("viewer").get("/tasks/both.do?app=shop").text
+    assert "App shop" in page
+    assert 'href="/tasks/both.do?app=mail"' in page.split("Other apps have a task of this name")[1]
 
 
 def test_ours_goes_first(publish: Publish) -> None:

@@ -262,7 +262,8 @@ def _drawn(form: RunForm) -> str:
         return render_template("tasks/_run_form.html", **shown)
     shown |= _numbers(info)
     recent = runs.page(runs.RunFilter(task_name=info.name, app=info.app), limit=RECENT).items
-    shown |= {"knowledge": _knowledge(info)}
+    also_in = [name for name in catalog.namesakes(info.name) if name != info.app]
+    shown |= {"knowledge": _knowledge(info), "also_in": also_in}
     shown |= {"paragraphs": presentation.paragraphs(info), "recent": recent} | _limits(info)
     return render_template("tasks/show.html", **shown)
 
