@@ -59,7 +59,7 @@ def at(moment: datetime, now: datetime) -> str:
     if day == today + timedelta(days=1):
         return _("tomorrow %(clock)s", clock=clock)
     if abs(now - moment) > _YEAR_AFTER:
-        return str(format_datetime(moment, _("d MMM y, HH:mm")))
+        return str(format_datetime(moment, _("d MMM y HH:mm")))
     return str(format_datetime(moment, _("EEE d MMM, HH:mm")))
 
 
