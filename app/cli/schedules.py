@@ -100,11 +100,12 @@ def _refusals() -> Iterator[None]:
     except Invalid as error:
         for field, texts in error.errors.items():
             click.echo(f"{field}: {' '.join(texts)}", err=True)
-        click.echo("Nothing was changed.", err=True)
-        sys.exit(1)
     except (CeleriacError, UnicodeDecodeError) as error:
-        click.echo(f"{error} Nothing was changed.", err=True)
-        sys.exit(1)
+        click.echo(error, err=True)
+    else:
+        return
+    click.echo("Nothing was changed.", err=True)
+    sys.exit(1)
 
 
 @group.command("sync")
