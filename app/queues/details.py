@@ -11,7 +11,7 @@ from app.config import settings
 from app.heartbeats import Worker
 from app.queues import trends
 from app.queues.discovery import names, require
-from app.queues.forecast import SAMPLED_AHEAD, ServiceRate, estimated_start, seconds_ahead, service_rates
+from app.queues.forecast import SAMPLED_AHEAD, ServiceRate, estimated_start, seconds_ahead, shared_rates
 from app.queues.rates import Rates
 from app.queues.trends import Trend
 
@@ -147,7 +147,8 @@ def _next_tasks(queue: str) -> list[str | None]:
 def _read(names: Sequence[str], alive: Sequence[Worker], now: datetime) -> list[Queue]:
     depths = broker.depths(names)
     oldest = broker.oldest_sent_at([name for name in names if depths[name].waiting])
-    pauses, modes, known = broker.paused(), broker.holding_new(), cache(lambda: service_rates(now))
+    pauses, modes = broker.paused(), broker.holding_new()
+    known = cache(lambda: shared_rates(now))
     went = cache(lambda: trends.read({name: depths[name].waiting for name in names}, now))
     details, declared = settings().queue_details, set(settings().declared_queues)
     return [

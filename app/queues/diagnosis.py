@@ -97,7 +97,7 @@ def _in_line(run: Run, message: Message, consumers: Sequence[Consumer], now: dat
     if obstacle := _obstacle(queue, consumers, ruled_out):
         return replace(obstacle, ahead=ahead)
     taking = _taking(queue, consumers)
-    likely, rates = forecast.service_rates(now).get(queue, forecast.ServiceRate()), Rates(taking, now)
+    likely, rates = forecast.shared_rates(now).get(queue, forecast.ServiceRate()), Rates(taking, now)
     page = broker.page(queue, 0, min(ahead, forecast.SAMPLED_AHEAD), body_limit=0) if ahead else []
     nexts = [message_ahead.task_name for message_ahead in page]
     same = round(nexts.count(message.task_name) * ahead / len(nexts)) if nexts else 0

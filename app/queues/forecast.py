@@ -12,6 +12,7 @@ from app.extensions import db
 from app.runs import states
 from app.runs.models import Run
 from app.runs.statistics.queries import mean_seconds
+from app.short_cache import cached
 
 SAMPLE = {states.SUCCESS: 1000, states.FAILURE: 200}  # the newest of each, over all queues
 SAMPLED_AHEAD = 100  # so many of the next are judged by their task, what is behind them by the average
@@ -71,6 +72,11 @@ def service_rates(now: datetime) -> dict[str, ServiceRate]:
         queue: _service_rate(samples.get(queue, []), usual, came_in.get(queue, 0), now)
         for queue in {*samples, *came_in}
     }
+
+
+def shared_rates(now: datetime) -> dict[str, ServiceRate]:
+    """The same, read once a second for all who look at queues and at runs that wait."""
+    return cached("service rates", lambda: service_rates(now))
 
 
 def seconds_ahead(rate: ServiceRate, ahead: int, next_tasks: Sequence[str | None]) -> float:
