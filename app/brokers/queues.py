@@ -1,14 +1,14 @@
 """What waits on a broker of another app, and what its workers have in hand. Nothing here changes anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
 
 from app import broker, catalog, lists
-from app.broker import Held, Message
+from app.broker import Held, Message, Pause
 from app.broker.priority import PRIORITY_STEPS
 from app.broker.redis import location
 from app.brokers import places, rabbitmq, workers
@@ -33,6 +33,7 @@ class ForeignQueue:
     lists: Sequence[str]
     unreachable: int = 0
     consumers: int | None = None
+    pause: Pause | None = None
 
     @property
     def source(self) -> str:
@@ -58,11 +59,14 @@ class ForeignRun:
 
 def listing(place: Place) -> list[ForeignQueue]:
     """Every queue that anybody ever bound there, by name. Raises `BrokerUnavailable`."""
-    if not place.on_redis:
-        return [
-            ForeignQueue(place, *facts) for facts in rabbitmq.queues(place, known=workers.queues_told(place))
-        ]
-    return _measured(place, _names(place))
+    if place.on_redis:
+        found = _measured(place, _names(place))
+    else:
+        known = workers.queues_told(place)
+        found = [ForeignQueue(place, *facts) for facts in rabbitmq.queues(place, known=known)]
+    with places.modes_at(place):
+        pauses = broker.paused()
+    return [replace(queue, pause=pauses.get(queue.name)) for queue in found]
 
 
 def find(place: Place, name: str) -> ForeignQueue:

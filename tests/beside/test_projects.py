@@ -294,7 +294,8 @@ def test_three_projects_beside_one_celeriac(
     wait_until(lambda: "second@here ready" in orders.log(), 60)
     second = api.get("/brokers/orders/workers/second@here").json
     assert (second["queues"], waits in orders.log()) == ([], False)
-    assert brokers.find_queue(brokers.find("orders"), "celery").waiting == 1
+    (queue,) = brokers.listing(brokers.find("orders"))
+    assert (queue.name, queue.waiting, queue.pause and queue.pause.note) == ("celery", 1, "deploy")
     held = api.post("/brokers/orders/queues/celery/hold")
     assert (held.status_code, held.json["code"]) == (409, "not-supported")
     assert api.post("/brokers/orders/queues/celery/resume").json["paused_by"] is None

@@ -48,7 +48,7 @@ def worker(redis: redis_client.Redis) -> Callable[..., None]:
 
 
 def test_only_where_all_its_workers_obey(
-    theirs: Theirs, ids: list[str], worker: Callable[..., None], caller: Caller
+    theirs: Theirs, ids: list[str], worker: Callable[..., None], caller: Caller, signed_in: SignIn
 ) -> None:
     operator = caller("operator")
     nobody = operator.post(f"{QUEUE}/pause")
@@ -65,6 +65,7 @@ def test_only_where_all_its_workers_obey(
     paused = operator.post(f"{QUEUE}/pause", json={"note": "deploy"}).json
     assert (paused["note"], paused["refusal"]) == ("deploy", "")
     assert theirs.redis.hkeys(f"{PREFIX}celeriac:paused") == [b"celery"]
+    assert "Paused by operator" in signed_in("viewer").get("/brokers/shop").text
     worker("one@shop", state="offline")  # it obeys again when it is back
     assert operator.get(f"{QUEUE}/modes").json["refusal"] == ""
     assert operator.post(f"{QUEUE}/resume").json["paused_by"] is None

@@ -111,7 +111,7 @@ def _shown(name: str) -> dict[str, Any]:
     if place.on_redis and not shown["problem"]:
         count, taken = brokers.in_hand_count(place), brokers.in_hand(place, 0, IN_HAND_SHOWN)
     events = brokers.events(place, EVENTS_SHOWN)
-    seen = [(queue.name, queue.waiting, queue.unreachable) for queue in shown["queues"]]
+    seen = [(queue.name, queue.waiting, queue.unreachable, queue.pause) for queue in shown["queues"]]
     version = live.version_of(
         seen, count, [run.id for run in taken], events[:1], place.permission, shown["problem"]
     )
