@@ -12,7 +12,7 @@ from tests.brokers.conftest import DATABASE, Theirs
 from tests.conftest import wait_until
 
 READING = {
-    *("LLEN", "LRANGE", "TYPE", "SCAN", "SMEMBERS", "HLEN", "HMGET", "ZRANGE", "MULTI", "EXEC"),
+    *("LLEN", "HGETALL", "LRANGE", "TYPE", "SCAN", "SMEMBERS", "HLEN", "HMGET", "ZRANGE", "MULTI", "EXEC"),
     *("CLIENT", "AUTH", "HELLO", "SELECT", "PING", "INFO"),
 }
 
