@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary, ref
 
 from celery import Celery, Task
 from celery.app.trace import TraceInfo
@@ -63,7 +63,7 @@ _is_child = False  # whether this is a process of a prefork pool
 _tells_starts = False  # whether this is the main process of such a pool
 _listens = False
 _loader: Any = None  # from which the children of this worker hear of starts
-_received: deque[Any] = deque()
+_received: deque[tuple[int, ref[Any]]] = deque()  # since when; weak, for Python to use the memory again
 _untold: WeakSet[Any] = WeakSet()  # requests whose start `flush` has to tell, and which have not ended
 _taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # those that `flush` has seen, by run
 _rules: "Rules"
@@ -208,8 +208,9 @@ def flush(ends: bool = False) -> bool:
         elif request.acknowledged:  # it ended, which tells all
             _untold.discard(request)
     before = _now() - YOUNG_MICROS
-    while _received and (ends or _received[0].request_dict["celeriac_received_at"] < before):
-        _tell_received(_received.popleft())
+    while _received and (ends or _received[0][0] < before):
+        if (request := _received.popleft()[1]()) is not None:
+            _tell_received(request)
     _stream.flush()
     return bool(_untold or _received)
 
@@ -271,8 +272,8 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
 
     Most runs start within a millisecond: the process that starts them says when they were received.
     """
-    request.request_dict["celeriac_received_at"] = _now()
-    _received.append(request)
+    request.request_dict["celeriac_received_at"] = now = _now()
+    _received.append((now, ref(request)))
     if _ask_to_flush is not None:
         _ask_to_flush()
 
@@ -444,7 +445,8 @@ def _received_at(headers: dict[str, Any]) -> str:
 
 def _heard_start(run_id: str) -> str:
     """When an attempt started, as the main process heard."""
-    young = (request for request in tuple(_received) if request.id == run_id)
+    requests = [request() for _, request in tuple(_received)]
+    young = (request for request in requests if request is not None and request.id == run_id)
     started_at = getattr(_taken.get(run_id) or next(young, None), "time_start", None)
     return f',"started_at":{_micros(started_at)}e-6' if started_at else ""
 
