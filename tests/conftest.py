@@ -370,6 +370,7 @@ def flask_app(
             )
         )
         make_ready(app)
+        gc.freeze()  # it stays, too
         flask_apps[database] = app
     return flask_apps[database]
 
