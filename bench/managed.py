@@ -5,7 +5,8 @@
 Workers in turn, A B C D A B C D …, each on a queue filled before by plain Celery: `managed` (the agent with
 CELERIAC_AGENT_MANAGE=1), `agent` (without it), `plain` (neither), and `plain, 1`, which takes one message a
 free slot as a managed one does; `agent` and `plain` take the four of Celery. The time runs from the first
-message taken to the queue being empty and nothing being in hand.
+message taken to the queue being empty and nothing being in hand. Beside the rates stands what the worker and
+its pool cost a task: instructions where the machine counts them, else CPU time.
 """
 
 import argparse
@@ -13,15 +14,18 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(PROJECT)  # not this folder: its queue.py would hide the standard library's
 
+import psutil
 import redis
 
 from app import embedded_redis
-from bench.server import in_turn, own_redis, rate
+from bench.instructions import Instructions
+from bench.server import Cost, in_turn, own_redis, rate
 
 SHOP = """
 import os
@@ -53,23 +57,32 @@ def main() -> None:
     given = parser.parse_args()
     with own_redis() as data:
         (data / "shop.py").write_text(SHOP)
-        report(in_turn(VARIANTS, given.rounds, lambda variant: one(data, variant, given.tasks)))
+        costs: dict[str, list[Cost]] = {name: [] for name in VARIANTS}
+        rates = in_turn(
+            VARIANTS, given.rounds, lambda variant: one(data, variant, given.tasks, costs[variant])
+        )
+        report(rates, costs)
 
 
-def one(data: Path, variant: str, tasks: int) -> float:
+def one(data: Path, variant: str, tasks: int, costs: list[Cost]) -> float:
+    """Tasks a second; what a task has cost is put to the `costs`."""
     url = embedded_redis.url(data)
     client = redis.Redis.from_url(url)
     client.flushall()
     plain = fill(data, tasks)
-    worker = subprocess.Popen(
+    counted = Instructions()
+    worker = psutil.Popen(
         [sys.executable, "-m", "celery", "-A", "shop", "worker", "-c", "2", "-l", "ERROR"],
         env=plain | {"CELERIAC_AGENT_URL": url} | VARIANTS[variant], cwd=data,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        return rate(
-            tasks, lambda: client.llen("celery") == tasks, lambda: not client.exists("celery", "unacked")
-        )
+        while client.llen("celery") == tasks:
+            time.sleep(0.002)
+        begun = Cost.so_far(worker, counted)
+        figure = rate(tasks, lambda: False, lambda: not client.exists("celery", "unacked"))
+        costs.append(begun.until(Cost.so_far(worker, counted), tasks))
+        return figure
     finally:
         worker.terminate()
         worker.wait()
@@ -90,12 +103,14 @@ def fill(data: Path, tasks: int) -> dict[str, str]:
     return plain
 
 
-def report(rates: dict[str, list[float]]) -> None:
+def report(rates: dict[str, list[float]], costs: dict[str, list[Cost]]) -> None:
     print()
     for first, second in (("managed", "plain, 1"), ("managed", "plain"), ("agent", "plain")):
         ratios = [one / other for one, other in zip(rates[first], rates[second], strict=True)]
         spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
-        print(f"{first} / {second:8} median {statistics.median(ratios):.3f}  {spread}")
+        spent = [one.of(other) for one, other in zip(costs[first], costs[second], strict=True)]
+        rest = f"{spread}  cost a task {statistics.median(spent):.3f}"
+        print(f"{first} / {second:8} median {statistics.median(ratios):.3f}  {rest}")
 
 
 if __name__ == "__main__":

@@ -8,14 +8,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import redis
 from flask import Flask
 
 from app import embedded_redis, own_tasks
 from app.catalog import published
 from app.clock import utcnow
+from bench.instructions import Instructions
 from celeriac_agent import tasks
 from celeriac_agent.settings import OWN_APP
 
@@ -77,6 +80,35 @@ def publish_tasks(app: Flask) -> None:
     told = json.loads(json.dumps(own_tasks.document(app)))
     published.take_in(OWN_APP, tasks.digest(told), told, utcnow())
     published.forget_what_was_read()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a worker and its pool have cost; instructions are 0 where the machine does not count them."""
+
+    seconds: float
+    instructions: float
+
+    @classmethod
+    def so_far(cls, worker: psutil.Process, counted: Instructions) -> "Cost":
+        """`counted` since before the worker was started."""
+        times = [one.cpu_times() for one in (worker, *worker.children())]
+        return cls(sum(spent.user + spent.system for spent in times), counted.read() or 0)
+
+    def until(self, later: "Cost", tasks: int) -> "Cost":
+        """A task's, between this and a later moment."""
+        spent = later.seconds - self.seconds, later.instructions - self.instructions
+        return Cost(*(figure / tasks for figure in spent))
+
+    def of(self, other: "Cost") -> float:
+        """The ratio to another."""
+        if self.instructions:
+            return self.instructions / other.instructions
+        return self.seconds / other.seconds
+
+    def __str__(self) -> str:
+        counted = f"  {self.instructions / 1e3:8.0f} thousand instructions" if self.instructions else ""
+        return f"{self.seconds * 1e6:8.0f} µs of CPU time a task{counted}"
 
 
 def in_turn(variants: Iterable[str], rounds: int, measure: Callable[[str], float]) -> dict[str, list[float]]:

@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -29,7 +28,7 @@ import redis
 from app import embedded_redis
 from bench.instructions import Instructions
 from bench.managed import AGENT, SHOP, fill
-from bench.server import own_redis
+from bench.server import Cost, own_redis
 
 KEPT = """
 import os
@@ -80,24 +79,6 @@ def main() -> None:
         print(f"{name:8} median {statistics.median(ratios):.3f} of plain  {spread}")
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What something has cost; instructions are 0 where the machine does not count them."""
-
-    seconds: float
-    instructions: float
-
-    def of(self, other: "Cost") -> float:
-        """The ratio to another."""
-        if self.instructions:
-            return self.instructions / other.instructions
-        return self.seconds / other.seconds
-
-    def __str__(self) -> str:
-        counted = f"  {self.instructions / 1e3:8.0f} thousand instructions" if self.instructions else ""
-        return f"{self.seconds * 1e6:8.0f} µs of CPU time a task{counted}"
-
-
 def one(data: Path, environment: dict[str, str], tasks: int) -> Cost:
     """A task's."""
     client = redis.Redis.from_url(embedded_redis.url(data))
@@ -113,13 +94,10 @@ def one(data: Path, environment: dict[str, str], tasks: int) -> Cost:
         """So far, when no more than so many tasks are left."""
         while client.llen("celery") + client.hlen("unacked") > left:
             time.sleep(0.01)
-        times = [one.cpu_times() for one in (worker, *worker.children())]
-        return Cost(sum(spent.user + spent.system for spent in times), counted.read() or 0)
+        return Cost.so_far(worker, counted)
 
     try:
-        begun, ended = cost(left=tasks), cost(left=0)
-        spent = ended.seconds - begun.seconds, ended.instructions - begun.instructions
-        return Cost(*(figure / tasks for figure in spent))
+        return cost(left=tasks).until(cost(left=0), tasks)
     finally:
         worker.terminate()
         worker.wait()
