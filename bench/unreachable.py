@@ -35,7 +35,8 @@ import os
 import celeriac_agent.stream
 celeriac_agent.stream.BACKLOG_MAX = int(os.environ.get("SHOP_KEPT", 20_000))
 """
-LEFT_OUT = 500  # tasks while the worker settles
+LEFT_OUT = 500  # tasks before what is counted
+SETTLING_SECONDS = 5.0  # the agent reads its tasks while the worker works already
 
 
 @contextmanager
@@ -83,21 +84,27 @@ def one(data: Path, environment: dict[str, str], tasks: int) -> Cost:
     """A task's."""
     client = redis.Redis.from_url(embedded_redis.url(data))
     client.flushall()
-    plain = fill(data, LEFT_OUT + tasks)
+    plain = fill(data, tasks)
+    client.rename("celery", "later")
+    fill(data, LEFT_OUT)
     counted = Instructions()
     worker = psutil.Popen(
         [sys.executable, "-m", "celery", "-A", "shop", "worker", "-c", "2", "-l", "ERROR"],
         env=plain | environment, cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
-    def cost(left: int) -> Cost:
-        """So far, when no more than so many tasks are left."""
-        while client.llen("celery") + client.hlen("unacked") > left:
+    def cost() -> Cost:
+        """So far, when nothing is left."""
+        while client.llen("celery") + client.hlen("unacked"):
             time.sleep(0.01)
         return Cost.so_far(worker, counted)
 
     try:
-        return cost(left=tasks).until(cost(left=0), tasks)
+        cost()
+        time.sleep(SETTLING_SECONDS)
+        begun = cost()
+        client.rename("later", "celery")
+        return begun.until(cost(), tasks)
     finally:
         worker.terminate()
         worker.wait()
