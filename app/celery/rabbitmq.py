@@ -117,4 +117,4 @@ class Pauses(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no 
             return self._worker_paused
         self._worker_paused = worker
         self._aside.obey(lambda queue: worker or queue in queues)
-        return worker
+        return self._worker_paused  # it may have been told of another pause meanwhile
