@@ -26,6 +26,8 @@ def theirs(app: Flask, rabbitmq_server: Any, monkeypatch: pytest.MonkeyPatch) ->
             connection.Producer(routing_key="bills").publish({}, exchange="")
         yield connection
         channel.queue_delete("bills")
+        for exchange in ("celery.pidbox", "reply.celery.pidbox"):
+            channel.exchange_delete(exchange)  # else another test's app takes the broker for another's
 
 
 @pytest.fixture
