@@ -173,7 +173,7 @@ def test_only_http_is_spoken(url: str) -> None:
 
 
 def test_a_name_that_is_looked_up_too_slowly_meets_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3) or [])
     started = time.monotonic()
     with Deadline(0.3) as deadline, requests.Session() as session:
         guard(session, is_public, deadline)
