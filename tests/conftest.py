@@ -96,8 +96,7 @@ LONG = ("tests/docs/", "tests/faults/", "tests/beside/")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    quick = "without processes, browser, other servers and very many values"
-    parser.addoption("--quick", action="store_true", help=quick)
+    parser.addoption("--quick", action="store_true", help="without processes, browser and other servers")
     parser.addoption("--long", action="store_true", help="try many more examples where they are made up")
 
 
@@ -125,11 +124,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each processor, or three where many wait for processes and browsers. A single test is alone."""
+    """Three for two processors, or three for each where many wait for processes. A single test is alone."""
     if all("::" in argument for argument in config.args):
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return (2 if config.getoption("quick") else 3) * cores
+    return (3 * cores + 1) // 2 if config.getoption("quick") else 3 * cores
 
 
 @pytest.hookimpl(wrapper=True)
@@ -146,9 +145,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     patient = set(slow)
     rest = [item for item in items if item not in patient]
     if config.getoption("quick"):
-        later = {item for item in rest if "[postgresql" in item.name or item.get_closest_marker("many")}
-        config.hook.pytest_deselected(items=[*slow, *later])
-        items[:] = [item for item in rest if item not in later]
+        on_servers = [item for item in rest if "[postgresql" in item.name]
+        config.hook.pytest_deselected(items=slow + on_servers)
+        items[:] = [item for item in rest if "[postgresql" not in item.name]
         return
     long = [item for item in slow if group(item.nodeid)]  # a lane each, from the beginning
     waiting = [item for item in slow if not group(item.nodeid)]

@@ -71,7 +71,6 @@ def test_a_second_app_makes_the_same_document(app: Flask, document: dict[str, An
     assert rest.spec.to_dict() == document
 
 
-@pytest.mark.many
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_generated_calls_never_fail(app: Flask, caller: Any, mode: str) -> None:
     """Calls made up from the document, right ones and wrong ones, as an admin: none may answer 500."""

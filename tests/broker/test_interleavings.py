@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from celery import Celery
 from flask import Flask
 from hypothesis import settings
@@ -209,7 +208,6 @@ def test_any_sequence_of_steps_agrees_with_the_model(celery_only: Celery, take: 
     )
 
 
-@pytest.mark.many
 def test_many_at_once_lose_and_double_nothing(
     broker_flask: Flask, celery_only: Celery, take: Any, now: Any
 ) -> None:

@@ -128,7 +128,6 @@ def browser(form: Any) -> MultiDict[str, str]:
     return sent
 
 
-@pytest.mark.many
 @pytest.mark.parametrize(("task", "info", "values"), CASES, ids=NAMES)
 def test_from_the_form_to_the_task_and_back(task, info, values):
     @given(values)

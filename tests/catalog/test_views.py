@@ -59,7 +59,6 @@ def test_ones_own_tasks_come_before_the_library_and_its_examples_last(signed_in:
     assert titles[-1] == "examples"
 
 
-@pytest.mark.many
 def test_every_task_has_a_page_with_a_form(app: Flask, signed_in: SignedIn) -> None:
     browser = signed_in("admin")
     for info in catalog.listing():

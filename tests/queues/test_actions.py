@@ -133,7 +133,6 @@ def test_the_undo_of_a_purge_leaves_earlier_ends_alone(submit: Submit, row: Any)
     assert (row(run_id).state, row(run_id).error) == (states.REVOKED, "Cancelled")
 
 
-@pytest.mark.many
 def test_ten_thousand_are_purged_and_brought_back(app: Flask, celery_app: Any, redis: Any) -> None:
     """At once for workers; every message and every row is there again afterwards."""
     celery_app.send_task("sample_tasks.plain", [1], task_id="model")

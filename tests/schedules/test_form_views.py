@@ -645,7 +645,6 @@ def test_the_code_of_a_later_run(app: Flask, signed_in: SignedIn, post: Post) ->
     assert "apply_async" not in bad
 
 
-@pytest.mark.many
 @pytest.mark.parametrize(
     ("path", "nasty"),
     [
@@ -659,7 +658,6 @@ def test_no_text_breaks_the_form(
     fill_every_field(signed_in("operator"), post, make, nasty, path)
 
 
-@pytest.mark.many
 @pytest.mark.database
 def test_no_null_character_breaks_the_form(app: Flask, signed_in: SignedIn, post: Post, make: Make) -> None:
     fill_every_field(signed_in("operator"), post, make, "a\x00b", "/schedules/{}/edit")

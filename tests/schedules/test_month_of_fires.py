@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from cronsim import CronSim
 
 from app.extensions import db
@@ -47,7 +46,6 @@ def expected_interval(seconds: int, begin: datetime, end: datetime) -> list[date
     return found
 
 
-@pytest.mark.many
 def test_a_month_of_fires(make: Any, fire: Any, history: Any) -> None:
     """The months of spring are tried without a database, in test_timing_month.py."""
     begin, end = BEGIN, BEGIN + timedelta(days=31)

@@ -256,7 +256,6 @@ def test_clocks_go_back(expression: str, fired: list[str]) -> None:
     assert readings(cron(expression, NEW_YORK), datetime(2026, 11, 1, 5, tzinfo=UTC), len(fired)) == fired
 
 
-@pytest.mark.many
 @pytest.mark.parametrize("zone", [LONDON, NEW_YORK, LORD_HOWE, "Antarctica/Troll", "Asia/Kolkata"])
 def test_every_half_hour_is_every_half_hour_of_real_time(zone: str) -> None:
     year = fires_between(

@@ -101,7 +101,6 @@ def simulate(
         row.look(end)
 
 
-@pytest.mark.many
 @pytest.mark.parametrize("begin", MONTHS)
 def test_a_month_fires_exactly_what_the_oracle_says(begin: datetime) -> None:
     end = begin + 31 * DAY
@@ -115,7 +114,6 @@ def test_a_month_fires_exactly_what_the_oracle_says(begin: datetime) -> None:
     assert sum(len(row.expected) for row in rows) > 18_000
 
 
-@pytest.mark.many
 @pytest.mark.parametrize("begin", MONTHS)
 @pytest.mark.parametrize("on_missed", ["skip", "run_once", "run_all"])
 def test_a_month_with_outages_leaves_no_hole(begin: datetime, on_missed: str) -> None:

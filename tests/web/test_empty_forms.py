@@ -64,7 +64,6 @@ def place(app: Flask) -> Callable[[str, str], Any]:
     return make
 
 
-@pytest.mark.many
 def test_an_empty_form_is_no_server_error(
     app: Flask,
     signed_in: Callable[..., FlaskClient],

@@ -38,7 +38,6 @@ def both(one: Entry, now: datetime = BEGIN, span: timedelta = MONTH) -> tuple[li
     return theirs, timing.fires_between(timing_of(taken(one, now), None), now, now + span, 10_000)
 
 
-@pytest.mark.many
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
 @pytest.mark.parametrize(
     "columns",
