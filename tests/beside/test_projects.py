@@ -292,8 +292,10 @@ def test_three_projects_beside_one_celeriac(
     waits = runs.submit(RunRequest(*asked["orders"][:3]), utcnow()).id
     orders.start(*gevent, "-n", "second@here", "-l", "INFO")  # obeys from its first moment
     wait_until(lambda: "second@here ready" in orders.log(), 60)
-    second = api.get("/brokers/orders/workers/second@here").json
-    assert (second["queues"], waits in orders.log()) == ([], False)
+    second = wait_until(
+        lambda: (found := api.get("/brokers/orders/workers/second@here")).status_code == 200 and found, 60
+    )
+    assert (second.json["queues"], waits in orders.log()) == ([], False)
     (queue,) = brokers.listing(brokers.find("orders"))
     assert (queue.name, queue.waiting, queue.pause and queue.pause.note) == ("celery", 1, "deploy")
     held = api.post("/brokers/orders/queues/celery/hold")
