@@ -122,15 +122,18 @@ def nudge(
     return move(queue, run_id, now, hint=position, site=site, **side)
 
 
-def undo_move(queue: str, run_id: str, position: int, priority: int | None, now: datetime) -> MessageChange:
+def undo_move(
+    queue: str, run_id: str, position: int, priority: int | None, now: datetime, site: Site = OWN
+) -> MessageChange:
     """Undo a move or a change of priority: the old priority, then the old place or the nearest to it.
 
     Raises like `move`.
     """
     if priority is not None:
-        reprioritise(queue, run_id, priority, now)
-    waiting = broker.depth(queue)
-    return move(queue, run_id, now, position=max(1, min(position, waiting)))
+        reprioritise(queue, run_id, priority, now, site=site)
+    with site.at():
+        waiting = broker.depth(queue)
+    return move(queue, run_id, now, position=max(1, min(position, waiting)), site=site)
 
 
 def reprioritise(
@@ -204,7 +207,7 @@ def release(
         run_sync.waiting([run_id], now)
         _note("queue.release", site, queue, message, now, to=to)
     if position is not None:
-        return MessageChange(None, undo_move(queue, run_id, position, None, now).after)
+        return MessageChange(None, undo_move(queue, run_id, position, None, now, site).after)
     return _done(MessageChange(None, message))
 
 

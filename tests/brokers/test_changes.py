@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 
 from app import audit, broker, brokers, queues
@@ -202,3 +203,32 @@ def test_the_line_is_dragged_on_its_page(
     assert not any(part in page for part in ('id="row-form"', 'id="queue-menu"', "sortable"))
     refused = post(browser, f"{address}/move", {"id": three, "to": "back"}, headers=asked)
     assert (refused.status_code, "only looked at" in refused.text) == (409, True)
+
+
+def test_what_is_done_to_one_run_on_its_page_can_be_undone(
+    theirs: Theirs, allowed: list[str], signed_in: Any, post: Any
+) -> None:
+    browser = signed_in("operator")
+    theirs.send("x", queue="orders")
+
+    def undone(path: str, form: dict[str, str], changed: list[str]) -> None:
+        """Do it, see the line, press Undo as it stands in the toast; all is as it was."""
+        before = [(run.id, run.priority) for run in brokers.line(brokers.find("shop"), "celery", 0, 50)]
+        assert post(browser, f"{QUEUE}/{path}", form).status_code == 303
+        assert order() == changed
+        told = BeautifulSoup(browser.get("/brokers/shop/queues/celery").text, "html.parser")
+        undo = told.select(".toast form")[-1]
+        values = {field["name"]: field["value"] for field in undo.select("input[name]")}
+        assert post(browser, undo["action"], values).headers["Location"].startswith("/brokers/shop/queues/")
+        assert [
+            (run.id, run.priority) for run in brokers.line(brokers.find("shop"), "celery", 0, 50)
+        ] == before
+
+    one, two, three, four = allowed
+    undone("move", {"id": three, "to": "front"}, [three, one, two, four])
+    undone("priority", {"id": one, "priority": "0"}, [two, three, four, one])
+    undone("hold", {"id": two}, [one, three, four])
+    undone("send", {"id": two, "queue": "orders"}, [one, three, four])
+    assert post(browser, f"{QUEUE}/send", {"id": two, "queue": "nowhere"}).status_code == 422
+    assert post(browser, f"{QUEUE}/place", {"id": two, "position": "x", "priority": "5"}).status_code == 422
+    assert order() == allowed

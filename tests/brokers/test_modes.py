@@ -110,7 +110,7 @@ def test_the_page_offers_what_is_obeyed_and_says_why_not(
         assert f'action="{QUEUE}/{path}"' in browser.get(f"{QUEUE}/{path}").text
         assert post(browser, f"{QUEUE}/{path}", {"note": "x" * 501}).status_code == 422
         assert post(browser, f"{QUEUE}/{path}", {"note": "wait"}).status_code == 303
-    assert post(browser, f"{QUEUE}/change", {"id": ids[0], "action": "hold"}).status_code == 303
+    assert post(browser, f"{QUEUE}/hold", {"id": ids[0]}).status_code == 303
     worker("two@shop", obeys=())
     shown = browser.get(card).text
     for words in ("Paused by operator", "wait", "lets it hold everything new", "Not every worker obeys"):

@@ -99,17 +99,17 @@ def test_an_admin_allows_changes_and_makes_them_on_the_page(
 ) -> None:
     browser, queue = signed_in("admin"), "/brokers/shop/queues/celery"
     assert "Allow changes to its queues" in browser.get("/brokers/shop").text
-    refused = post(browser, f"{queue}/change", {"id": ids[5], "action": "front"})
+    refused = post(browser, f"{queue}/move", {"id": ids[5], "to": "front"})
     assert refused.status_code == 409
     post(browser, "/brokers/shop/allow")
     assert "/change?" in browser.get(queue).text
     assert "Move to bottom" in browser.get(f"{queue}/change?id={ids[5]}&hint=6").text
-    run, change = {"id": ids[5], "hint": "6"}, f"{queue}/change"
-    for form in ({"action": "front"}, {"action": "position", "position": "2"}):
-        assert post(browser, change, run | form).status_code == 303
-    assert post(browser, change, run | {"action": "priority", "priority": "9"}).status_code == 303
-    assert post(browser, change, run | {"action": "dance"}).status_code == 422
-    assert post(browser, change, run | {"action": "remove"}).status_code == 303
+    run = {"id": ids[5], "hint": "6"}
+    for form in ({"to": "front"}, {"position": "2"}):
+        assert post(browser, f"{queue}/move", run | form).status_code == 303
+    assert post(browser, f"{queue}/move", run | {"to": "dance"}).status_code == 422
+    assert post(browser, f"{queue}/priority", run | {"priority": "9"}).status_code == 303
+    assert post(browser, f"{queue}/remove", run).status_code == 303
     waiting = brokers.find_queue(brokers.find("shop"), "celery").waiting
     assert f"<b>{waiting}</b>" in browser.get(f"{queue}/purge").text  # so many of the only task
     assert browser.get("/brokers/shop/queues/no-such/purge").status_code == 404

@@ -13,7 +13,7 @@ from app.web.htmx import wants_fragment
 PAGE_SIZE = 50
 
 
-def answer(name: str, queue: str) -> Any:
+def answer(queue: str, name: Any) -> Any:
     """After a change: the line as it is now, or its page."""
     if wants_fragment():
         return render_template("brokers/_changed.html", **shown_line(name, queue))

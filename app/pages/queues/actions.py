@@ -1,4 +1,4 @@
-"""What the Queues pages do to single runs and to chosen ones."""
+"""What the Queues pages ask about single runs, and do to chosen ones."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,41 +8,17 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
 
-from app import broker, queues
+from app import queues
 from app.bulk import Result
 from app.errors import Invalid
-from app.pages.queues import forms
-from app.pages.queues.blueprint import back_to, bp, toast_done
+from app.pages.queues import forms, messages
+from app.pages.queues.blueprint import back_to, bp
 from app.pages.queues.detail import shown
-from app.queues import MessageChange
 from app.web import viewer
 from app.web.dialogs import question
-from app.web.filters import last_part
 from app.web.htmx import go_to, wants_fragment
 from app.web.permissions import requires
 from app.web.toasts import toast_results
-
-
-@bp.post("/<queue>/move")
-@requires("operate")
-def move(queue: str) -> Any:
-    run_id, hint, step = forms.run_id(), forms.optional_number("hint"), request.form.get("step")
-    if step in ("up", "down"):
-        change = queues.nudge(queue, run_id, viewer.now(), step == "up", hint)
-    else:
-        change = queues.move(queue, run_id, viewer.now(), hint=hint, **forms.place())
-    _toast_moved(queue, change)
-    return _answer(queue)
-
-
-@bp.post("/<queue>/place")
-@requires("operate")
-def place(queue: str) -> Any:
-    """Undo of a move or of a change of priority."""
-    position, priority = forms.number("position", 1, 10**9), forms.number("priority", 0, 9)
-    change = queues.undo_move(queue, forms.run_id(), position, priority, viewer.now())
-    toast_done(_("Undone"), _where(queue, change))
-    return _answer(queue)
 
 
 @bp.get("/<queue>/place")
@@ -54,77 +30,12 @@ def ask_place(queue: str) -> str:
     return question("queues/_place.html", _("Move to a place"), queue=details, run=run, nearby=nearby)
 
 
-@bp.post("/<queue>/priority")
-@requires("operate")
-def priority(queue: str) -> Any:
-    change = queues.reprioritise(queue, forms.run_id(), forms.number("priority", 0, 9), viewer.now())
-    title = _("Priority is now %(n)s", n=change.after.priority)
-    _toast_undoable(queue, title, _where(queue, change), change)
-    return _answer(queue)
-
-
-@bp.post("/<queue>/send")
-@requires("operate")
-def send(queue: str) -> Any:
-    target = request.form.get("queue", "")
-    change = queues.send_to(queue, forms.run_id(), target, viewer.now())
-    toast_done(
-        _("Sent to the queue %(name)s", name=target),
-        _name(change),
-        undo=url_for("queues.send_back", queue=target),
-        id=change.after.id,
-        queue=queue,
-        position=change.old_position or "",
-    )
-    return _answer(queue)
-
-
-@bp.post("/<queue>/send-back")
-@requires("operate")
-def send_back(queue: str) -> Any:
-    """Undo of sending a run to another queue."""
-    home, run_id, position = request.form.get("queue", ""), forms.run_id(), forms.optional_number("position")
-    change = queues.send_to(queue, run_id, home, viewer.now())
-    if position:
-        change = queues.undo_move(home, run_id, position, None, viewer.now())
-    toast_done(_("Undone"), _where(home, change))
-    return back_to(home)
-
-
-@bp.post("/<queue>/hold")
-@requires("operate")
-def hold(queue: str) -> Any:
-    hint = forms.optional_number("hint")
-    change = queues.hold(queue, forms.run_id(), current_user.name, forms.note(), viewer.now(), hint)
-    address = url_for("queues.release", queue=queue)
-    position = change.old_position or ""
-    toast_done(
-        _("Held until somebody releases it"),
-        _name(change),
-        undo=address,
-        id=change.after.id,
-        position=position,
-    )
-    return _answer(queue)
-
-
 @bp.get("/<queue>/hold")
 @requires("operate")
 def ask_hold(queue: str) -> str:
     details = queues.find(queue, viewer.now())
     run = queues.find_waiting(details, request.args.get("id", ""), forms.optional_number("hint"))
     return question("queues/_hold.html", _("Hold a run"), queue=details, run=run)
-
-
-@bp.post("/<queue>/release")
-@requires("operate")
-def release(queue: str) -> Any:
-    to, position = forms.end(), forms.optional_number("position")
-    change = queues.release(queue, forms.run_id(), viewer.now(), to, position)
-    toast_done(
-        _("Released"), _where(queue, change), undo=url_for("queues.hold", queue=queue), id=change.after.id
-    )
-    return _answer(queue)
 
 
 @bp.post("/<queue>/bulk")
@@ -167,40 +78,13 @@ def _toast_bulk(results: Sequence[Result], action: str) -> None:
     toast_results(results, words[action])
 
 
-def _toast_moved(queue: str, change: MessageChange) -> None:
-    waiting = broker.depth(queue)
-    title = _("Moved to position %(n)s of %(all)s", n=change.after.position, all=waiting)
-    _toast_undoable(queue, title, _name(change), change)
-
-
-def _toast_undoable(queue: str, title: str, text: str, change: MessageChange) -> None:
-    old = change.before
-    if old is None or old.position is None:
-        toast_done(title, text)
-        return
-    values = {"id": old.id, "position": old.position, "priority": old.priority}
-    toast_done(title, text, undo=url_for("queues.place", queue=queue), **values)
-
-
-def _name(change: MessageChange) -> str:
-    return last_part(change.after.task_name or change.after.id)
-
-
-def _where(queue: str, change: MessageChange) -> str:
-    if change.after.position is None:
-        return _name(change)
-    return _(
-        "%(task)s, position %(n)s of %(all)s",
-        task=_name(change),
-        n=change.after.position,
-        all=broker.depth(queue),
-    )
-
-
-def _answer(queue: str) -> Any:
+def _answer(queue: str, _broker: str | None) -> Any:
     """The queue as it is now for htmx, with what is told; else the way back to its page, or to the run's."""
     if request.form.get("from") == "run":
         return go_to(url_for("runs.show", run_id=forms.run_id()))
     if wants_fragment() and request.headers.get("HX-Target", "").endswith("queue"):
         return render_template("queues/_changed.html", **shown(queue))
     return back_to(queue)
+
+
+messages.register(bp, "/<queue>", _answer)

@@ -6,6 +6,8 @@ from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from app import brokers
+from app.queues.sites import OWN, Site
 from app.web.htmx import go_to
 from app.web.toasts import toast
 
@@ -24,6 +26,11 @@ def view_query() -> dict[str, Any]:
         for name in ("offset", "tab", "run", "task_name", "q")
         if request.values.get(name)
     }
+
+
+def site_of(broker: str | None) -> Site:
+    """Where a queue lies; `broker` is the name of another app's. Raises `NotFound`."""
+    return OWN if broker is None else brokers.site(broker)
 
 
 def home_of(queue: str, broker: str | None = None, **query: Any) -> str:

@@ -10,8 +10,7 @@ from werkzeug.wrappers import Response
 
 from app import broker, brokers, queues
 from app.pages.queues import forms
-from app.pages.queues.blueprint import above, back_to, home_of, toast_done
-from app.queues.sites import OWN, Site
+from app.pages.queues.blueprint import above, back_to, home_of, site_of, toast_done
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.permissions import requires
@@ -43,7 +42,7 @@ def ask_pause(queue: str, name: str | None = None) -> str:
 
 @requires("operate")
 def pause(queue: str, name: str | None = None) -> Response:
-    queues.pause(queue, current_user.name, forms.note(), viewer.now(), _site(name))
+    queues.pause(queue, current_user.name, forms.note(), viewer.now(), site_of(name))
     undo = url_for(".resume", name=name, queue=queue)
     toast_done(_("%(name)s is paused", name=queue), _("What runs goes on."), undo=undo)
     return back_to(queue, name)
@@ -51,7 +50,7 @@ def pause(queue: str, name: str | None = None) -> Response:
 
 @requires("operate")
 def resume(queue: str, name: str | None = None) -> Response:
-    site = _site(name)
+    site = site_of(name)
     with site.modes_at():
         old = broker.paused([queue]).get(queue)
     queues.resume(queue, viewer.now(), site)
@@ -67,7 +66,7 @@ def ask_hold_new(queue: str, name: str | None = None) -> str:
 
 @requires("operate")
 def hold_new(queue: str, name: str | None = None) -> Response:
-    queues.hold_new(queue, current_user.name, forms.note(), viewer.now(), _site(name))
+    queues.hold_new(queue, current_user.name, forms.note(), viewer.now(), site_of(name))
     undo = url_for(".let_new_in", name=name, queue=queue)
     toast_done(_("%(name)s holds everything new", name=queue), undo=undo)
     return back_to(queue, name)
@@ -75,14 +74,14 @@ def hold_new(queue: str, name: str | None = None) -> Response:
 
 @requires("operate")
 def let_new_in(queue: str, name: str | None = None) -> Response:
-    queues.stop_holding_new(queue, viewer.now(), _site(name))
+    queues.stop_holding_new(queue, viewer.now(), site_of(name))
     toast_done(_("New runs go into the line again"), _("Those that are held stay held."))
     return back_to(queue, name)
 
 
 @requires("operate")
 def release_all(queue: str, name: str | None = None) -> Response:
-    released = len(queues.release_all(queue, viewer.now(), forms.end(), _site(name)))
+    released = len(queues.release_all(queue, viewer.now(), forms.end(), site_of(name)))
     toast_done(ngettext("%(num)s run released", "%(num)s runs released", released))
     return back_to(queue, name)
 
@@ -96,7 +95,7 @@ def ask_purge(queue: str, name: str | None = None) -> str:
 def purge(queue: str, name: str | None = None) -> Any:
     if request.form.get("name") != queue:
         return _ask_purge(queue, name, _("Type %(name)s exactly as it stands here.", name=queue)), 422
-    purged = queues.purge(queue, current_user.name, viewer.now(), _site(name))
+    purged = queues.purge(queue, current_user.name, viewer.now(), site_of(name))
     undo = (
         {"undo": url_for(".restore", name=name, queue=queue), "token": purged.token} if purged.token else {}
     )
@@ -106,24 +105,20 @@ def purge(queue: str, name: str | None = None) -> Any:
 
 @requires("administer")
 def restore(queue: str, name: str | None = None) -> Response:
-    restored = queues.restore(queue, forms.token(), viewer.now(), _site(name))
+    restored = queues.restore(queue, forms.token(), viewer.now(), site_of(name))
     toast_done(ngettext("%(num)s run is back", "%(num)s runs are back", restored), queue)
     return back_to(queue, name)
 
 
-def _site(name: str | None) -> Site:
-    return OWN if name is None else brokers.site(name)
-
-
 def _ask(template: str, title: str, queue: str, name: str | None, **shown: Any) -> str:
-    _site(name).require(queue)
+    site_of(name).require(queue)
     place = None if name is None else brokers.find(name)
     home, links = home_of(queue, name), above(name, queue) if name else []
     return question(template, title, links, queue=queue, place=place, home=home, **shown)
 
 
 def _ask_purge(queue: str, name: str | None, problem: str = "") -> str:
-    with _site(name).at():
+    with site_of(name).at():
         depth, undoable = broker.depths([queue])[queue], broker.capabilities().reading
         counts = list(queues.tasks_at_front(queue, COUNTED_AT_MOST).items())
     return _ask(
