@@ -12,7 +12,7 @@ import redis
 from flask_babel import gettext as _
 from pydantic import BaseModel, Field, ValidationError
 
-from app.broker import aside
+from app.broker import dead_letters
 from app.broker.connection import reaches_broker
 from app.errors import BrokerUnavailable, NotFound
 from celeriac_agent import presence
@@ -62,7 +62,7 @@ def set_unreadable_aside(client: redis.Redis, key: str, shape: type[BaseModel]) 
     for name, raw in bad.items():
         if client.hdel(key, name):
             why = f"{key}: {name.decode('utf-8', 'replace')[:100]} told what cannot be read{_of_version(raw)}"
-            aside.set_aside(client, aside.HEARTBEAT, raw, why)
+            dead_letters.set_aside(client, dead_letters.HEARTBEAT, raw, why)
     return len(bad)
 
 

@@ -22,7 +22,7 @@ from kombu.transport import virtual
 from kombu.utils.json import dumps
 from redis.exceptions import ResponseError
 
-from app.broker import aside, repair
+from app.broker import dead_letters, repair
 from app.broker.connection import LUA_FOLDER
 from app.broker.messages import id_of
 from app.broker.priority import from_broker, nearest, to_broker
@@ -136,7 +136,9 @@ class Channel(transport.Channel):
     def _set_aside(self, queue: str, raw: bytes, why: str, waiting: tuple[str, bytes] | None = None) -> None:
         logger.error("what lay in the queue %s is no message and is set aside: %s", queue, why)
         with self.conn_or_acquire() as client:
-            aside.set_aside(client, aside.MESSAGE, raw, f"{queue}: no message of kombu's: {why}")
+            dead_letters.set_aside(
+                client, dead_letters.MESSAGE, raw, f"{queue}: no message of kombu's: {why}"
+            )
             if waiting:
                 client.lrem(waiting[0], -1, waiting[1])
 

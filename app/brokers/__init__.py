@@ -1,7 +1,7 @@
 """The brokers of other apps that `CELERIAC_BROKERS` names: looked at, and changed where that is allowed."""
 
 from app.brokers.commands import revoke, send_events
-from app.brokers.listening import events, listeners
+from app.brokers.event_listener import events, listeners
 from app.brokers.management import Management, management
 from app.brokers.modes import held, modes
 from app.brokers.places import Place, all_places, allow, find, forbid

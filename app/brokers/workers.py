@@ -126,7 +126,7 @@ def _pauses(place: Place, said: Mapping[str, dict[str, Any]]) -> dict[str, Worke
 
 @reaches_broker
 def heard(place: Place, now: datetime) -> dict[str, dict[str, Any]]:
-    """The heartbeats of the last half minute, by worker; `app.brokers.listening` writes them down."""
+    """The heartbeats of the last half minute, by worker; `app.brokers.event_listener` writes them down."""
     raw: Any = broker.client().hgetall(HEARD + place.name)
     read = {name.decode("utf-8", "replace"): json.loads(value) for name, value in raw.items()}
     return {name: beat for name, beat in read.items() if now.timestamp() - beat["at"] <= SILENT_SECONDS}

@@ -8,7 +8,7 @@ import redis
 from celery.worker import state as worker_state
 from kombu.exceptions import OperationalError
 
-from app.broker import aside
+from app.broker import dead_letters
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,6 @@ def _set_aside(consumer: Any, client: redis.Redis, message: Any, why: str) -> No
     if isinstance(run_id, str) and (request := worker_state.requests.get(run_id)) is not None:
         worker_state.task_ready(request)  # it takes up no slot
     content = {"headers": message.headers, "body": repr(message.body)}
-    aside.set_aside(client, aside.MESSAGE, content, f"a worker cannot work with it: {why}")
+    dead_letters.set_aside(client, dead_letters.MESSAGE, content, f"a worker cannot work with it: {why}")
     if not message.acknowledged:
         message.reject_log_error(logger, consumer.connection_errors)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import broker, brokers, catalog, heartbeats, schedules
 from app.broker import starts
-from app.broker.aside import aside
+from app.broker.dead_letters import counted
 from app.broker.redis import queues as in_redis
 from app.config import MIGRATIONS, settings
 from app.errors import BrokerUnavailable, NotFound
@@ -146,7 +146,7 @@ def restarts(now: datetime) -> Check:
 def set_aside(now: datetime) -> Check:
     """What could not be worked with; it stands in nobody's way, so it is told, not a failure."""
     try:
-        kept_aside = aside(broker.client())
+        kept_aside = counted(broker.client())
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:
         return Check("set aside", False, _first_line(error))
     if not kept_aside.total:

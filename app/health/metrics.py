@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from app import broker, heartbeats, queues, schedules
-from app.broker import aside, starts
+from app.broker import dead_letters, starts
 from app.errors import BrokerUnavailable
 from app.health import run_metrics
 from celeriac_agent.stream import STREAM
@@ -95,8 +95,8 @@ def _redis(now: datetime) -> Iterable[Metric]:
     set_aside = CounterMetricFamily(
         "celeriac_set_aside", "Events, heartbeats and messages that could not be worked with", labels=["kind"]
     )
-    counts = aside.aside(broker.client()).counts
-    for kind in sorted({*aside.KINDS, *counts}):
+    counts = dead_letters.counted(broker.client()).counts
+    for kind in sorted({*dead_letters.KINDS, *counts}):
         set_aside.add_metric([kind], counts.get(kind, 0))
     yield set_aside
     restarting = len(starts.again_and_again(broker.client(), now))

@@ -15,7 +15,7 @@ from app.catalog.parameters import Parameter
 from app.config import settings
 from app.errors import CeleriacError, Invalid, NotFound, TooLarge
 from app.extensions import csrf
-from app.web import typed, uploads, viewer
+from app.web import form_drafts, uploads, viewer
 from app.web.dialogs import question
 from app.web.downloads import as_attachment
 from app.web.htmx import go_to, wants_fragment
@@ -63,7 +63,7 @@ def upload() -> Any:
     Without JavaScript a form is sent along as a whole, and stands on its `page` again with the path in its
     `field`.
     """
-    if typed.is_page(page := request.args.get("page", "")):
+    if form_drafts.is_page(page := request.args.get("page", "")):
         return _into_form(page, request.args.get("field", ""))
     folder, for_field = request.args.get("folder", ""), request.headers.get("Accept") == "application/json"
     try:
@@ -94,7 +94,7 @@ def _into_form(page: str, field: str) -> AnyResponse:
         path = _path_for_field(entry)
         entered = [(name, path if name == field else value) for name, value in entered]
         toast(_("%(name)s is uploaded", name=entry.name), _("Tasks know it as %(path)s.", path=path))
-    return go_to(typed.keep_fields(page, entered) or page)
+    return go_to(form_drafts.keep_fields(page, entered) or page)
 
 
 def _path_for_field(entry: files.Entry) -> str:

@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from werkzeug.exceptions import ServiceUnavailable
 
 from app import broker, heartbeats, schedules
-from app.broker.aside import SetAside, aside
+from app.broker.dead_letters import SetAside, counted
 from app.errors import BrokerUnavailable, NotFound
 from app.heartbeats import Beat, RecorderStatus
 from app.short_cache import cached
@@ -74,7 +74,7 @@ def _read(now: datetime) -> SystemStatus:
     if seconds is not None or broker.capabilities().apart:
         with suppress(BrokerUnavailable, NotFound):
             beats, recorders = heartbeats.beats(client, now), heartbeats.recorders(client, now)
-            set_aside = aside(client)
+            set_aside = counted(client)
     return SystemStatus(seconds, beats, schedules.unfired_count(now), recorders, set_aside)
 
 

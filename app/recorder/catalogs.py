@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from app import broker, heartbeats, workers
-from app.broker import aside
+from app.broker import dead_letters
 from app.broker.connection import reaches_broker
 from app.catalog import published
 from app.heartbeats import Worker
@@ -59,8 +59,11 @@ class Reader:
             refused = [str(error)]
         for why in refused:
             logger.error("what %s says of its tasks is not taken in: %s", worker.key, why)
-            aside.set_aside(
-                client, aside.CATALOG, worker.key, f"{worker.hostname} of {worker.app or OWN_APP}: {why}"
+            dead_letters.set_aside(
+                client,
+                dead_letters.CATALOG,
+                worker.key,
+                f"{worker.hostname} of {worker.app or OWN_APP}: {why}",
             )
         return True
 

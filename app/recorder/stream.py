@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from app.broker import aside
+from app.broker import dead_letters
 from app.celery import event_shape
 from celeriac_agent.stream import STREAM
 
@@ -103,7 +103,7 @@ class EventReader:
 
     def set_aside(self, entry: Entry, why: str) -> None:
         """Keep an entry that cannot be recorded where a developer finds it, count it, and go on."""
-        aside.set_aside(self._redis, aside.EVENT, entry.event, why)
+        dead_letters.set_aside(self._redis, dead_letters.EVENT, entry.event, why)
 
     def gap(self) -> tuple[datetime, datetime] | None:
         """From when until when events were lost to the cap, or None. Ask before reading on."""
@@ -147,7 +147,9 @@ class EventReader:
             event, why = _read(fields)
             if why:
                 logger.error("an event cannot be recorded and is set aside: %s", why)
-                aside.set_aside(self._redis, aside.EVENT, fields.get(b"e") or repr(fields).encode(), why)
+                dead_letters.set_aside(
+                    self._redis, dead_letters.EVENT, fields.get(b"e") or repr(fields).encode(), why
+                )
                 gone.append(entry_id)
             else:
                 event = event_shape.by_our_clock(event_shape.without_bad_lineage(event))

@@ -17,7 +17,7 @@ from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.exc import OperationalError as DatabaseAway
 
 from app import broker, catalog
-from app.broker import aside
+from app.broker import dead_letters
 from app.broker.rabbitmq import dedup
 from app.broker.transport import publishing_held
 from app.celery import elsewhere
@@ -370,7 +370,7 @@ def _claim(
             session.execute(update(Run).where(Run.id.in_(held)).values(state=states.HELD))
     for run_id, why in unreadable.items():
         logger.error("run %s cannot be sent: %s", run_id, why)
-        aside.set_aside(broker.client(), aside.MESSAGE, {"id": run_id}, why)
+        dead_letters.set_aside(broker.client(), dead_letters.MESSAGE, {"id": run_id}, why)
     return messages, unreadable
 
 

@@ -6,7 +6,7 @@ from flask import redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from app.web import typed
+from app.web import form_drafts
 from app.web.htmx import safe_return, wants_fragment
 from app.web.toasts import toast
 
@@ -64,7 +64,7 @@ def sign_in_first() -> Response | None:
     if is_api() or wants_fragment():
         return None
     if request.method not in ("GET", "HEAD"):
-        if (behind := page_behind()) is None or (form_at := typed.keep(behind)) is None:
+        if (behind := page_behind()) is None or (form_at := form_drafts.keep(behind)) is None:
             return None
         toast(
             _("You are signed out"),
@@ -79,7 +79,7 @@ def sign_in_first() -> Response | None:
 def form_again() -> Response | None:
     """Back to the page of a form that was too old, which is then a new one; None for what is no form's."""
     behind = None if is_api() or wants_fragment() else page_behind()
-    if behind is None or behind.startswith("/login") or (form_at := typed.keep(behind)) is None:
+    if behind is None or behind.startswith("/login") or (form_at := form_drafts.keep(behind)) is None:
         return None
     toast(
         _("The form was too old and was not sent"), _("Look at it and send it again."), failed=True, lost=True

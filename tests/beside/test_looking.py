@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from app import brokers, queues
-from app.brokers.listening import Listener
+from app.brokers.event_listener import Listener
 from app.clock import utcnow
 from tests.conftest import RedisServer, wait_until
 

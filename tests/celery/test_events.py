@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis as redis_client
 
-from app.broker.aside import KEPT, aside
+from app.broker.dead_letters import KEPT, counted
 from app.celery import event_shape
 from app.recorder.stream import ALIVE_PREFIX, GROUP, EventReader
 from celeriac_agent import logs, recording, redis_urls, settings
@@ -298,7 +298,7 @@ def test_a_poisoned_event_is_set_aside_and_counted(
     kept: Any = redis.xrange(KEPT)
     assert json.loads(kept[0][1][b"what"]) == json.loads(json.dumps(bad))
     assert kept[0][1][b"why"]
-    assert aside(redis).counts == {"event": 1}
+    assert counted(redis).counts == {"event": 1}
     pending: Any = redis.xpending(STREAM, GROUP)
     assert pending["pending"] == 1
 

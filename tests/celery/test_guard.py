@@ -11,7 +11,7 @@ import redis as redis_client
 from celery import Celery
 from flask import Flask
 
-from app.broker.aside import KEPT, aside
+from app.broker.dead_letters import KEPT, counted
 
 BODY = base64.b64encode(json.dumps([[1], {}, {}]).encode()).decode()
 
@@ -88,7 +88,7 @@ def test_a_worker_outlives_what_is_no_message(
     eventually(ended, 25)
     assert worker.poll() is None
     assert redis.llen("default") == 0
-    found = aside(redis)
+    found = counted(redis)
     assert found.counts["message"] >= 15
     kept: list[bytes] = [fields[b"what"] for _id, fields in redis.xrange(KEPT)]
     for raw in (b"not json", b"[]", b"5", b"{}", b"\xff\xfe"):

@@ -20,7 +20,7 @@ from flask_migrate import upgrade
 from sqlalchemy import event
 
 from app import broker, create_app, short_cache
-from app.broker import aside, starts
+from app.broker import dead_letters, starts
 from app.cli import quick_health
 from app.config import Settings
 from app.extensions import db, transaction
@@ -196,8 +196,10 @@ def test_what_was_set_aside_is_told_and_fails_nothing(
     app: Flask, client: FlaskClient, redis: redis_client.Redis
 ) -> None:
     assert parts(client)[1]["set aside"] == {"ok": True, "detail": "nothing"}
-    aside.set_aside(redis, aside.EVENT, {"id": {}}, "id: Input should be a valid string")
-    aside.set_aside(redis, aside.HEARTBEAT, b"\xff", "celeriac:beats: x told what cannot be read")
+    dead_letters.set_aside(redis, dead_letters.EVENT, {"id": {}}, "id: Input should be a valid string")
+    dead_letters.set_aside(
+        redis, dead_letters.HEARTBEAT, b"\xff", "celeriac:beats: x told what cannot be read"
+    )
     detail = parts(client)[1]["set aside"]["detail"]
     assert detail.startswith("event 1, heartbeat 1; the last at ")
     assert detail.endswith("celeriac:beats: x told what cannot be read")

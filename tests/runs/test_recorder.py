@@ -8,7 +8,7 @@ import pytest
 import redis as redis_client
 from flask import Flask
 
-from app.broker.aside import aside
+from app.broker.dead_letters import counted
 from app.clock import utcnow
 from app.extensions import db, transaction
 from app.heartbeats import WORKERS, recorders
@@ -62,7 +62,7 @@ def test_a_batch_with_poison_is_recorded_without_it(app: Flask, redis: redis_cli
     redis.xadd(STREAM, {"x": "no event at all"})
     recorder.turn(utcnow())
     assert {run.id for run in db.session.query(Run)} == {"a", "d", "e"}
-    assert aside(redis).counts == {"event": 5}
+    assert counted(redis).counts == {"event": 5}
     assert redis.xpending(STREAM, "recorder")["pending"] == 0  # type: ignore[index]
 
 
@@ -74,7 +74,7 @@ def test_an_event_that_only_the_database_refuses_is_set_aside(app: Flask, redis:
         redis.xadd(STREAM, {"e": text})
     recorder.turn(utcnow())
     assert {run.id for run in db.session.query(Run)} == {"a", "c"}
-    assert "ZeroDivisionError" in aside(redis).last_why
+    assert "ZeroDivisionError" in counted(redis).last_why
 
 
 def test_a_bad_payload_fails_its_run_alone(app: Flask, redis: redis_client.Redis) -> None:
@@ -93,7 +93,7 @@ def test_a_bad_payload_fails_its_run_alone(app: Flask, redis: redis_client.Redis
         run = found[f"bad{number}"]
         assert (run.state, run.outbox) == (states.FAILURE, None)
         assert "cannot be read" in str(run.error)
-    assert aside(redis).counts == {"message": len(bad)}
+    assert counted(redis).counts == {"message": len(bad)}
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -160,4 +160,4 @@ def test_heartbeats_that_cannot_be_read_are_set_aside(app: Flask, redis: redis_c
     recorder.turn(utcnow())
     assert redis.hlen(WORKERS) == redis.hlen("celeriac:beats") == 0
     assert redis.hkeys("celeriac:recorders") == [b"one"]
-    assert aside(redis).counts == {"heartbeat": 3 * (len(bad) + 1)}
+    assert counted(redis).counts == {"heartbeat": 3 * (len(bad) + 1)}

@@ -10,7 +10,7 @@ from flask import Flask
 from redis import Redis
 
 from app import broker, heartbeats, queues, runs, workers
-from app.broker import aside
+from app.broker import dead_letters
 from app.clock import utcnow
 from app.errors import Conflict
 from app.extensions import db
@@ -195,7 +195,7 @@ def test_an_entry_that_cannot_be_read_is_kept_out(
     heard("w@shop", key=APP_WORKERS, field="shop w@shop", **({"v": 1, "app": "shop"} | facts))
     assert heartbeats.app_workers(broker.client(), utcnow()) == []
     assert broker.heartbeats.set_unreadable_aside(redis, APP_WORKERS, AppWorkerEntry) == 1
-    said = aside.aside(redis).last_why
+    said = dead_letters.counted(redis).last_why
     assert ("of version 2, and this Celeriac reads version 1: update Celeriac" in said) is ("v" in facts)
 
 

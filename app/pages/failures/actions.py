@@ -20,12 +20,12 @@ from app.runs.failures import FailureKind, acts, inbox
 from app.runs.failures.inbox import FailureFilter
 from app.web import viewer
 from app.web.dialogs import question
+from app.web.form_drafts import FORM_FIELDS
 from app.web.htmx import back
 from app.web.moments import moment
 from app.web.numbers import whole
 from app.web.permissions import requires
 from app.web.toasts import toast, toast_results
-from app.web.typed import FORM_FIELDS
 
 SPANS: dict[str, tuple[timedelta | None, Any]] = {
     "1d": (timedelta(days=1), _l("1 day")),

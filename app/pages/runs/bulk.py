@@ -14,9 +14,9 @@ from app.runs import RunFilter, states
 from app.runs import bulk as run_bulk
 from app.runs.bulk import background, verdicts
 from app.web import live, viewer
+from app.web.form_drafts import FORM_FIELDS
 from app.web.htmx import go_to
 from app.web.permissions import requires
-from app.web.typed import FORM_FIELDS
 
 bp = Blueprint("bulk", __name__, url_prefix="/runs/bulk")
 ITEMS = 100

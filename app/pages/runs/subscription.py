@@ -14,7 +14,7 @@ from app.runs import states, subscriptions
 from app.runs.models import Run
 from app.web import live
 from app.web.htmx import go_to, wants_fragment
-from app.web.once import done_at
+from app.web.idempotency import done_at
 from app.web.permissions import requires
 from app.web.toasts import toast
 from app.web.viewer import now

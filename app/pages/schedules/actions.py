@@ -16,8 +16,8 @@ from app.pages.schedules.form import OVERLAP_WORDS
 from app.web import viewer
 from app.web.dialogs import question
 from app.web.htmx import back, go_to, wants_fragment
+from app.web.idempotency import done_at
 from app.web.moments import moment
-from app.web.once import done_at
 from app.web.permissions import requires
 from app.web.toasts import toast
 

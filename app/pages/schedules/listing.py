@@ -24,13 +24,13 @@ from app.schedules.filters import ScheduleFilter, apps_known
 from app.schedules.models import CODE
 from app.web import live, viewer, words
 from app.web.dialogs import question
+from app.web.form_drafts import FORM_FIELDS
 from app.web.htmx import back, go_to
 from app.web.moments import moment
 from app.web.navigation import Count
 from app.web.numbers import whole
 from app.web.permissions import requires
 from app.web.toasts import toast
-from app.web.typed import FORM_FIELDS
 from celeriac_agent.settings import OWN_APP
 
 PAGE_SIZE = 30  # a page of about 100 KB

@@ -26,7 +26,7 @@ from app.pages.tasks import statistics as charted
 from app.pages.tasks.run_form import FIELDS, RunForm, empty_form, read_form
 from app.pages.tasks.start_form import AT, NOW, Start
 from app.runs import apps, checks
-from app.web import typed, viewer
+from app.web import form_drafts, viewer
 from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
@@ -87,7 +87,7 @@ def show(task_name: str) -> str:
 
 
 @bp.get("/<path:task_name>/<any(run, form, 'same-as'):_form>")
-@typed.leads_on
+@form_drafts.leads_on
 @requires("view")
 def form_alone(task_name: str, _form: str) -> AnyResponse:
     """Where a form was sent without JavaScript and came back: loaded again, it is the task's page."""

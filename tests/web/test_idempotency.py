@@ -118,9 +118,9 @@ def test_the_key_of_another_user_is_ones_own(
 def test_a_form_whose_first_sending_never_ends_says_so(
     operator: FlaskClient, redis: redis_client.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.web import once
+    from app.web import idempotency
 
-    monkeypatch.setattr(once, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(idempotency, "PATIENCE_SECONDS", 0.2)
     form = hidden(operator, RESIZE) | {"p-folder": "a"}
     operator.post(f"{RESIZE}/run", data=form)
     (name,) = redis.keys("celeriac:forms:*")

@@ -9,7 +9,7 @@ from flask import Flask
 from app import broker
 from app.accounts import users
 from app.clock import utcnow
-from app.web import typed
+from app.web import form_drafts
 
 PASSWORD = "correct horse battery"
 TASK = "/tasks/sample_tasks.resize"
@@ -71,7 +71,7 @@ def test_what_is_secret_is_not_filled_in_and_other_forms_stay() -> None:
         '<input type="password" name="secret"><input type="checkbox" name="c" checked></form>'
     )
     fields: Fields = [("x", "typed"), ("secret", "hunter2")]
-    shown = typed.filled(page, "/a", fields)
+    shown = form_drafts.filled(page, "/a", fields)
     assert "hunter2" not in shown
     assert [one["value"] for one in BeautifulSoup(shown, "html.parser").find_all(attrs={"name": "x"})] == [
         "own",

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app import broker, brokers, heartbeats
-from app.brokers.listening import Listener
+from app.brokers.event_listener import Listener
 from app.clock import utcnow
 from app.errors import BrokerUnavailable
 from app.recorder.recorder import Recorder

@@ -44,7 +44,7 @@ def set_aside(client: redis.Redis, kind: str, what: Any, why: str) -> None:
 
 
 @reaches_broker
-def aside(client: redis.Redis) -> SetAside:
+def counted(client: redis.Redis) -> SetAside:
     """What was set aside so far. Raises `BrokerUnavailable`."""
     pipe = client.pipeline(transaction=False)
     pipe.hgetall(COUNTS)

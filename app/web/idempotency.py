@@ -15,9 +15,9 @@ from app import broker
 from app.config import secret_key, settings
 from app.errors import Conflict
 from app.web import access, uploads
+from app.web.form_drafts import FORM_FIELDS, form_key
 from app.web.htmx import go_to
 from app.web.toasts import toast
-from app.web.typed import FORM_FIELDS, form_key
 
 FIELD = "form_key"
 KEPT_SECONDS = 86_400
