@@ -78,7 +78,8 @@ def test_every_run_is_told_whatever_is_away_and_runs_can_be_asked_for_here(
     wait_until(lambda: theirs.done() == [*range(sent), 5000], 60)  # their work waits for nobody
     time.sleep(max(0.0, away_seconds - (time.monotonic() - away)))
     own_redis.start()
-    second, recorded = ours.processes.recorder(), len(ended("shop.note"))
+    recorded = len(ended("shop.note"))
+    second = ours.processes.recorder()
     wait_until(lambda: len(ended("shop.note")) > recorded, 60)
     ours.processes.kill(second, signal.SIGKILL)
     ours.processes.recorder()
