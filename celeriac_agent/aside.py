@@ -46,8 +46,10 @@ class Aside:
                 known.select_add(queue)  # Celery 5.3 has forgotten one that it was told to drop and to add
                 self._queues[queue.name] = queue
                 tasks.cancel_by_queue(queue.name)
-        for name in [name for name in self._queues if not is_paused(name)]:
-            queue = self._queues.pop(name)
+        for name, queue in list(self._queues.items()):
+            if is_paused(name):
+                continue
             if name in known.consume_from:  # else told meanwhile to listen no longer
-                tasks.add_queue(queue)
-                tasks.consume()
+                tasks.add_queue(queue)  # waits for RabbitMQ: meanwhile a heartbeat tells what it listens to
+            self._queues.pop(name, None)
+            tasks.consume()

@@ -179,7 +179,7 @@ def entry(consumer: Any) -> dict[str, Any]:
         "pool": pool_name(pool),
         "slots": pool.num_processes,
         "autoscale": [scaler.min_concurrency, scaler.max_concurrency] if scaler else None,
-        "queues": _queues(consumer),
+        "queues": listens_to(consumer),
         "checks": checks.answering(consumer),
         "running": running(),
         "finished": sum(worker_state.total_count.values()),
@@ -192,7 +192,7 @@ def entry(consumer: Any) -> dict[str, Any]:
     }
 
 
-def _queues(consumer: Any) -> list[str]:
+def listens_to(consumer: Any) -> list[str]:
     """What the worker listens to, paused or not."""
     consumed = [queue.name for queue in consumer.task_consumer.queues] if consumer.task_consumer else []
     return sorted({*consumed, *getattr(consumer, "celeriac_aside", ())})

@@ -13,6 +13,7 @@ from app.broker import keys
 from app.celery import remote
 from app.celery.rabbitmq import Pauses
 from app.clock import utcnow
+from celeriac_agent import presence
 
 QUEUES = ("default", "files", "mail")
 
@@ -21,6 +22,12 @@ class Waiting(Consumer):  # type: ignore[misc]  # kombu ships no types
     """Does something else while it waits for the broker, as py-amqp does with whatever arrives."""
 
     meanwhile: Any = None
+    meanwhile_added: Any = None
+
+    def add_queue(self, queue: Any) -> Any:
+        if self.meanwhile_added:
+            self.meanwhile_added()
+        return super().add_queue(queue)
 
     def consume(self, no_ack: Any = None) -> None:
         super().consume(no_ack)
@@ -67,3 +74,16 @@ def test_the_opposite_is_asked_for_within(consumer: Any, redis: redis_client.Red
     redis.delete(keys().paused)
     assert step._obey(consumer) is True
     assert tasks._active_tags == {}
+
+
+def test_a_heartbeat_in_between_tells_all_that_the_worker_listens_to(
+    consumer: Any, redis: redis_client.Redis
+) -> None:
+    tasks, told = consumer.task_consumer, []
+    step = Pauses(consumer)
+    redis.hset(keys().paused, "mail", "{}")
+    step._obey(consumer)
+    tasks.meanwhile_added = lambda: told.append(presence.listens_to(consumer))
+    redis.delete(keys().paused)
+    step._obey(consumer)
+    assert told == [sorted(QUEUES)]
