@@ -13,6 +13,7 @@ from celery.loaders.app import AppLoader
 from celery.signals import worker_init
 
 from celeriac_agent import logs, masking, presence, recording, scrubbing, settings
+from celeriac_agent.events import Rules
 from celeriac_agent.secrets import MASK, is_secret
 from celeriac_agent.stream import EventStream
 from celeriac_agent.worker import Telling
@@ -52,9 +53,7 @@ def install(app: Celery) -> bool:
         return False
     stream = EventStream(given.url, MAX_EVENTS, name)
     secrets = Secrets(app, given.mask)
-    rules = recording.Rules(
-        RESULT_MAX_BYTES, ARGUMENTS_MAX_BYTES, priority=Priorities(app).ours, mask=secrets.hidden
-    )
+    rules = Rules(RESULT_MAX_BYTES, ARGUMENTS_MAX_BYTES, priority=Priorities(app).ours, mask=secrets.hidden)
     recording.connect(stream, rules)
     stream.listen = recording.listen
     logs.install(stream, LOG_MAX_BYTES, scrubs_own_log=False)

@@ -7,8 +7,6 @@ a tenth of a second: the others are told in one event, by the process that ran t
 
 To send a signal takes as long as to write an event. So the children of a pool hear of a start by the app's
 loader, which Celery calls anyway, and `task_postrun`, which comes with each run, is not listened to.
-
-Each part of an event is made as JSON, with a comma before it. Times are microseconds here.
 """
 
 import logging
@@ -18,9 +16,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Any
 from weakref import WeakSet, WeakValueDictionary, ref
 
@@ -44,16 +39,12 @@ from celery.signals import (
 )
 from celery.worker import state as worker_state
 
-from celeriac_agent import logs
-from celeriac_agent.scrubbing import Scrubber, mask_urls, scrub, scrubber_of
-from celeriac_agent.stream import EventStream, to_json
+from celeriac_agent import events, logs
+from celeriac_agent.events import Rules
+from celeriac_agent.scrubbing import mask_urls, scrub, scrubber_of
+from celeriac_agent.stream import EventStream
 
-HEADER = "celeriac"  # a message that carries it was recorded when it was sent
-REMEMBERED = 1000  # texts that many runs have in common
 YOUNG_MICROS = 50_000  # a message that came in since then may be over any moment
-_NO_ARGUMENTS = ',"args":[],"kwargs":{}'
-_NUMBERS = (int, str, float)  # in which a message says its priority, if it does
-_SAID_IF_ANY = ("parent_id", "group", "eta", "expires")
 
 logger = logging.getLogger(__name__)
 
@@ -66,31 +57,9 @@ _loader: Any = None  # from which the children of this worker hear of starts
 _received: deque[tuple[int, ref[Any]]] = deque()  # since when; weak, for Python to use the memory again
 _untold: WeakSet[Any] = WeakSet()  # requests whose start `flush` has to tell, and which have not ended
 _taken: WeakValueDictionary[str, Any] = WeakValueDictionary()  # those that `flush` has seen, by run
-_rules: "Rules"
+_rules: Rules
 _ask_to_flush: Callable[[], None] | None = None  # a worker's
 _quiet: ContextVar[bool] = ContextVar("celeriac_quiet", default=False)
-
-
-def _as_it_is(_headers: dict[str, Any], _properties: dict[str, Any]) -> None:
-    """What happens to a message that is only watched."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the app whose runs are recorded wants.
-
-    `priority(number)` is a message's priority as it counts here, 9 first. `prepare(headers, properties)` is
-    called before a message is published. `mask(task_name, args, kwargs)` hides secrets before anything is
-    told; None leaves that to who records. With `cancels` a run that was cancelled here is told as revoked
-    when it starts.
-    """
-
-    result_max_bytes: int
-    arguments_max_bytes: int
-    priority: Callable[[Any], int | None]
-    prepare: Callable[[dict[str, Any], dict[str, Any]], None] = _as_it_is
-    mask: Callable[[str, Any, Any], tuple[Any, Any]] | None = None
-    cancels: bool = False
 
 
 def connect(stream: EventStream, rules: Rules) -> None:
@@ -99,7 +68,6 @@ def connect(stream: EventStream, rules: Rules) -> None:
     if not connected():
         _hear_of_other_ends()
     _home_pid, _stream, _rules = os.getpid(), stream, rules
-    _place.cache_clear()
     listen(True)
     for signal, receiver in (
         (worker_init, _on_worker),
@@ -207,7 +175,7 @@ def flush(ends: bool = False) -> bool:
             _tell_start(request)
         elif request.acknowledged:  # it ended, which tells all
             _untold.discard(request)
-    before = _now() - YOUNG_MICROS
+    before = events.now() - YOUNG_MICROS
     while _received and (ends or _received[0][0] < before):
         if (request := _received.popleft()[1]()) is not None:
             _tell_received(request)
@@ -227,8 +195,8 @@ def _tell_received(request: Any) -> None:
         # One for later is with a timer, and reserved when its time has come: until then it is this worker's.
         if request in worker_state.reserved_requests or request.eta:
             headers = request.request_dict
-            about = _identity(headers, request.hostname) + _unrecorded(headers)
-            _stream.emit_later(_event("received", headers["celeriac_received_at"], about))
+            about = events.identity(headers, request.hostname) + _rules.unrecorded(headers)
+            _stream.emit_later(events.event("received", headers["celeriac_received_at"], about))
         if _tells_starts:
             _untold.add(request)
     _taken[request.id] = request
@@ -236,8 +204,8 @@ def _tell_received(request: Any) -> None:
 
 def _tell_start(request: Any) -> None:
     headers = request.request_dict
-    about = _identity(headers, request.hostname) + _received_at(headers) + _unrecorded(headers)
-    _stream.emit_later(_event("started", _micros(request.time_start), about))
+    about = _attempt(headers, request.hostname)
+    _stream.emit_later(events.event("started", events.micros(request.time_start), about))
 
 
 @contextmanager
@@ -255,16 +223,16 @@ def publishing_quietly() -> Iterator[None]:
 
 def _on_before_publish(headers: dict[str, Any], properties: dict[str, Any], **_: Any) -> None:
     _rules.prepare(headers, properties)
-    headers[HEADER] = {"sent_at": time.time(), "priority": _rules.priority(properties.get("priority"))}
+    headers[events.HEADER] = {"sent_at": time.time(), "priority": _rules.priority(properties.get("priority"))}
 
 
 def _on_published(headers: dict[str, Any], body: Any, routing_key: str, **_: Any) -> None:
-    if _quiet.get() or HEADER not in headers:  # it began while nobody listened
+    if _quiet.get() or events.HEADER not in headers:  # it began while nobody listened
         return
-    sent = headers[HEADER]
-    about = _identity(headers) + _arguments(headers["task"], body[0], body[1])
-    about += _fields({"queue": routing_key, "priority": sent["priority"]})
-    _stream.emit(_event("sent", _micros(sent["sent_at"]), about))
+    sent = headers[events.HEADER]
+    about = events.identity(headers) + _rules.arguments(headers["task"], body[0], body[1])
+    about += events.fields({"queue": routing_key, "priority": sent["priority"]})
+    _stream.emit(events.event("sent", events.micros(sent["sent_at"]), about))
 
 
 def _on_received(sender: Any, request: Any, **_: Any) -> None:
@@ -272,7 +240,7 @@ def _on_received(sender: Any, request: Any, **_: Any) -> None:
 
     Most runs start within a millisecond: the process that starts them says when they were received.
     """
-    request.request_dict["celeriac_received_at"] = now = _now()
+    request.request_dict["celeriac_received_at"] = now = events.now()
     _received.append((now, ref(request)))
     if _ask_to_flush is not None:
         _ask_to_flush()
@@ -302,8 +270,7 @@ def _on_started(task: Task, **_: Any) -> None:
         _on_missed()
         return
     if not _is_child:
-        about = _identity(facts, request.hostname) + _received_at(facts) + _unrecorded(facts)
-        _stream.emit(_event("started", start.at, about))
+        _stream.emit(events.event("started", start.at, _attempt(facts, request.hostname)))
     # A message that waited in a worker may have been cancelled there; any other was in its queue till now.
     if _rules.cancels:
         waited = request.retries or request.eta or (request.delivery_info or {}).get("redelivered")
@@ -315,20 +282,20 @@ def _on_started(task: Task, **_: Any) -> None:
 def _on_succeeded(sender: Task, result: Any, **_: Any) -> None:
     request = sender.request
     ignored = sender.ignore_result or getattr(request, "ignore_result", False)
-    _emit_end("succeeded", request, "" if ignored else _capped("result", result, scrubber_of(sender)))
+    _emit_end("succeeded", request, "" if ignored else _rules.capped("result", result, scrubber_of(sender)))
 
 
 def _on_failed(sender: Any, task_id: str, exception: BaseException, einfo: Any = None, **_: Any) -> None:
     if sender.request.id == task_id:
-        _emit_end("failed", sender.request, _failure(exception, einfo, scrubber_of(sender)))
+        _emit_end("failed", sender.request, _rules.failure(exception, einfo, scrubber_of(sender)))
     else:  # in the main process (lost child, time limit) there is no current request
-        about = _fields({"id": task_id, "task": sender.name}) + _heard_start(task_id)
-        _stream.emit(_event("failed", _now(), about + _failure(exception, einfo)))
+        about = events.fields({"id": task_id, "task": sender.name}) + _heard_start(task_id)
+        _tell("failed", about + _rules.failure(exception, einfo))
 
 
 def _on_retried(sender: Task, request: Any, reason: Any, einfo: Any = None, **_: Any) -> None:
     cause = getattr(reason, "exc", None) or reason
-    more = _fields({"next_at": _when(reason)}) + _failure(cause, einfo, scrubber_of(sender))
+    more = events.fields({"next_at": events.when(reason)}) + _rules.failure(cause, einfo, scrubber_of(sender))
     _emit_end("retried", request, more)
 
 
@@ -343,8 +310,8 @@ def _on_revoked(request: Any, terminated: bool, signum: Any, expired: bool, **_:
 
 def _on_unknown(sender: Any, name: str, id: str, message: Any, **_: Any) -> None:
     error = f"NotRegistered: the worker knows no task named {name}"
-    about = _identity(message.headers, sender.hostname) + _unrecorded(message.headers)
-    _stream.emit(_event("failed", _now(), about + _fields({"error": error, "traceback": ""})))
+    about = events.identity(message.headers, sender.hostname) + _rules.unrecorded(message.headers)
+    _tell("failed", about + events.fields({"error": error, "traceback": ""}))
 
 
 def tell_unreadable(consumer: Any) -> None:
@@ -363,8 +330,8 @@ def _on_unreadable(sender: Any, message: Any, exc: Exception | None, **_: Any) -
     headers = message.headers or {}
     if exc is not None and headers.get("id") and headers.get("task"):
         error = mask_urls(f"{type(exc).__name__}: {exc}")
-        about = _identity(headers, sender.hostname) + _fields({"error": error, "traceback": ""})
-        _stream.emit(_event("failed", _now(), about))
+        about = events.identity(headers, sender.hostname) + events.fields({"error": error, "traceback": ""})
+        _tell("failed", about)
 
 
 def _on_shutdown(**_: Any) -> None:
@@ -379,15 +346,15 @@ def record_progress(task: Task, state: str, meta: Any) -> None:
     _emit(
         "progress",
         task.request,
-        current=_number(fields.get("current")),
-        total=_number(fields.get("total")),
+        current=events.number(fields.get("current")),
+        total=events.number(fields.get("total")),
         message=scrub(task, str(message))[:500],
     )
 
 
 def _emit(kind: str, request: Any, **fields: Any) -> None:
     about = {"id": request.id, "task": request.task, "attempt": request.retries or 0}
-    _stream.emit(_event(kind, _now(), _fields(about | {"worker": request.hostname} | fields)))
+    _tell(kind, events.fields(about | {"worker": request.hostname} | fields))
 
 
 def _emit_end(kind: str, request: Any, more: str = "") -> None:
@@ -400,47 +367,16 @@ def _emit_end(kind: str, request: Any, more: str = "") -> None:
         more += f',"started_at":{start.at}e-6,"runtime":{runtime}e-6'
     else:
         more += _heard_start(request.id)
-    about = _identity(facts, request.hostname) + _received_at(facts)
-    _stream.emit(_event(kind, _now(), f"{about}{more}{_unrecorded(facts)}"))
+    _tell(kind, _attempt(facts, request.hostname) + more)
 
 
-def _event(kind: str, at: int, about: str) -> str:
-    return f'{{"type":"{kind}","at":{at}e-6{about}}}'
+def _tell(kind: str, about: str) -> None:
+    _stream.emit(events.event(kind, events.now(), about))
 
 
-def _fields(fields: dict[str, Any]) -> str:
-    return "".join([f',"{name}":{to_json(value)}' for name, value in fields.items()])
-
-
-def _identity(headers: dict[str, Any], worker: str = "") -> str:
-    """What every message says of its run, without what it does not say."""
-    run_id, root_id, attempt = headers["id"], headers.get("root_id"), headers.get("retries")
-    said = to_json(run_id)
-    about = f',"id":{said}{_of_many(str(headers["task"]), worker, str(headers.get("origin") or ""))}'
-    about += f',"attempt":{to_json(attempt)}' if attempt else ',"attempt":0'
-    if root_id:
-        about += f',"root_id":{said if root_id == run_id else to_json(root_id)}'
-    for name in _SAID_IF_ANY:
-        if value := headers.get(name):
-            about += f',"{name}":{to_json(value)}'
-    return about
-
-
-@lru_cache(REMEMBERED)
-def _of_many(task: str, worker: str, origin: str) -> str:
-    """What many runs have in common, as JSON."""
-    said = {"task": task, "worker": worker, "origin": origin}
-    return _fields({name: value for name, value in said.items() if value})
-
-
-@lru_cache(REMEMBERED)
-def _place(queue: str, priority: Any) -> str:
-    return _fields({"queue": queue, "priority": _rules.priority(priority)})
-
-
-def _received_at(headers: dict[str, Any]) -> str:
-    received_at = headers.get("celeriac_received_at")
-    return f',"received_at":{received_at}e-6' if received_at else ""
+def _attempt(headers: dict[str, Any], worker: str) -> str:
+    """What is told of an attempt by the worker that has it."""
+    return events.identity(headers, worker) + events.received_at(headers) + _rules.unrecorded(headers)
 
 
 def _heard_start(run_id: str) -> str:
@@ -448,68 +384,4 @@ def _heard_start(run_id: str) -> str:
     requests = [request() for _, request in tuple(_received)]
     young = (request for request in requests if request is not None and request.id == run_id)
     started_at = getattr(_taken.get(run_id) or next(young, None), "time_start", None)
-    return f',"started_at":{_micros(started_at)}e-6' if started_at else ""
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
-def _micros(seconds: float) -> int:
-    return round(seconds * 1_000_000)
-
-
-def _unrecorded(headers: dict[str, Any]) -> str:
-    """Arguments, queue and priority of a message whose sender did not record it; nothing for the others."""
-    if headers.get(HEADER) or "args" not in headers:
-        return ""
-    delivery = headers.get("delivery_info") or {}
-    priority = delivery.get("priority")
-    place = _place(delivery.get("routing_key"), priority if isinstance(priority, _NUMBERS) else None)
-    return place + _arguments(headers["task"], headers["args"], headers["kwargs"])
-
-
-def _arguments(task_name: str, args: Any, kwargs: Any) -> str:
-    if not args and not kwargs:
-        return _NO_ARGUMENTS
-    if _rules.mask:
-        args, kwargs = _rules.mask(task_name, args or (), kwargs or {})
-    positional, named = to_json(list(args or ())), to_json(kwargs or {})
-    size = len(positional) + len(named)
-    if size > _rules.arguments_max_bytes:
-        return f',"arguments_cut":{size}'
-    return f',"args":{positional},"kwargs":{named}'
-
-
-def _capped(name: str, value: Any, scrubber: Scrubber | None) -> str:
-    text = to_json(value)
-    text = scrubber.json(text) if scrubber else mask_urls(text)
-    if len(text) <= _rules.result_max_bytes:
-        return f',"{name}":{text}'
-    return _fields({name: text[: _rules.result_max_bytes], f"{name}_cut": len(text)})
-
-
-def _failure(exception: Any, einfo: Any, scrubber: Scrubber | None = None) -> str:
-    error = f"{type(exception).__name__}: {exception}" if str(exception) else type(exception).__name__
-    trace = str(getattr(einfo, "traceback", None) or einfo or "")
-    hidden = scrubber.text if scrubber else mask_urls
-    error, trace = hidden(error), hidden(trace)
-    fields: dict[str, Any] = {"error": error[: _rules.result_max_bytes], "traceback": trace}
-    if len(trace) > _rules.result_max_bytes:  # the end says what was raised, the beginning where it came from
-        half = _rules.result_max_bytes // 2
-        fields |= {"traceback": f"{trace[:half]}\n…\n{trace[-half:]}", "traceback_cut": len(trace)}
-    return _fields(fields)
-
-
-def _when(reason: Any) -> float | None:
-    """The epoch second of the next try, from a Retry's `when` (seconds from now, or a time)."""
-    when = getattr(reason, "when", None)
-    if isinstance(when, datetime):
-        return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
-    if isinstance(when, timedelta):
-        return time.time() + when.total_seconds()
-    return time.time() + when if isinstance(when, int | float) else None
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return f',"started_at":{events.micros(started_at)}e-6' if started_at else ""

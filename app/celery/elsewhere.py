@@ -16,7 +16,7 @@ from kombu.exceptions import EncodeError, OperationalError, SerializerNotInstall
 from app import broker_urls
 from app.broker.priority import HIGHEST
 from app.config import settings
-from celeriac_agent.recording import HEADER
+from celeriac_agent.events import HEADER
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0

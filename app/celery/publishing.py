@@ -6,7 +6,7 @@ from typing import Any
 from app.broker.priority import DEFAULT_PRIORITY, nearest
 from app.broker.rabbitmq.dedup import HEADER, new_copy
 from app.config import Settings
-from celeriac_agent.recording import Rules
+from celeriac_agent.events import Rules
 
 
 def rules(settings: Settings) -> Rules:

@@ -17,7 +17,7 @@ import redis as redis_client
 from app.broker.dead_letters import KEPT, counted
 from app.celery import event_shape
 from app.recorder.stream import ALIVE_PREFIX, GROUP, EventReader
-from celeriac_agent import logs, recording, redis_urls, settings
+from celeriac_agent import events, logs, redis_urls, settings
 from celeriac_agent.stream import CANCELLED_PREFIX, STREAM, EventStream, to_json
 
 
@@ -360,11 +360,10 @@ def test_what_an_app_tells_carries_its_name(redis_server: str, redis: redis_clie
     ]
 
 
-def test_an_end_with_a_traceback_beyond_the_limit_can_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = recording.Rules(result_max_bytes=100, arguments_max_bytes=100, priority=lambda number: number)
-    monkeypatch.setattr(recording, "_rules", rules, raising=False)
+def test_an_end_with_a_traceback_beyond_the_limit_can_be_recorded() -> None:
+    rules = events.Rules(result_max_bytes=100, arguments_max_bytes=100, priority=lambda number: number)
     einfo = SimpleNamespace(traceback="Traceback\n" + 'file "a"\n' * 100)
-    told = json.loads(recording._event("failed", 1, ',"id":"a"' + recording._failure(KeyError("b"), einfo)))
+    told = json.loads(events.event("failed", 1, ',"id":"a"' + rules.failure(KeyError("b"), einfo)))
     assert event_shape.problem(told) == ""
     assert (told["error"], told["traceback_cut"]) == ("KeyError: 'b'", len(einfo.traceback))
 
