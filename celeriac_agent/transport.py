@@ -130,6 +130,17 @@ class Channel(kombu_redis.Channel):
             _channels.add(self)
         return answer
 
+    def _basic_cancel(self, consumer_tag: str) -> Any:
+        """As kombu's; who takes from no queue any more leaves no message in the answer that is under way.
+
+        A worker that shuts down ends its runs before it reads again, which may take hours.
+        """
+        answer = super()._basic_cancel(consumer_tag)
+        if self._in_poll and not super().active_queues:
+            with suppress(Empty):
+                self._brpop_read()
+        return answer
+
     @property
     def active_queues(self) -> list[str]:
         """The queues to take from: those consumed and not paused; none while the worker is paused."""
@@ -193,7 +204,11 @@ class Channel(kombu_redis.Channel):
                 raise
             if not answer:
                 raise Empty()
-            queue = bytes_to_str(answer[0]).rsplit(self.sep, 1)[0]
+            level = bytes_to_str(answer[0])
+            queue = level.rsplit(self.sep, 1)[0]
+            if queue not in self.connection._callbacks:  # it is not taken from any more
+                self._put_back(f"{self._names.prefix}{level}", answer[1])
+                return True
             self._queue_cycle.rotate(queue)
             if (message := self._readable(queue, answer[1])) is not None:
                 self.connection._deliver(message, queue)
@@ -250,9 +265,11 @@ class Channel(kombu_redis.Channel):
 
     def _requeue(self, queue: str, raw_message: dict[str, Any]) -> None:
         """Put a message back where it was, and look past it from now on."""
-        key = self._list_of(queue, raw_message)
-        self._run("return redis.call('RPUSH', KEYS[1], ARGV[1])", [key], dumps(raw_message))
+        self._put_back(self._list_of(queue, raw_message), dumps(raw_message))
         self._scan = limited.Scan()
+
+    def _put_back(self, key: str, raw: bytes | str) -> None:
+        self._run("return redis.call('RPUSH', KEYS[1], ARGV[1])", [key], raw)
 
     def _take(
         self, queue: str, raw_message: dict[str, Any], message: Any, waiting: tuple[str, bytes] | None

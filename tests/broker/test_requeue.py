@@ -1,7 +1,8 @@
 """A message that a consumer gives back keeps its level, whoever it was and however it was published."""
 
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery import Celery
@@ -57,6 +58,30 @@ def test_a_priority_beyond_the_levels_counts_as_the_nearest(app: Flask, celery_a
         for priority in (313, -5):
             producer.publish("x", routing_key="default", declare=[Queue("default")], priority=priority)
     assert broker.depths(["default"])["default"].by_priority == {9: 1, 0: 1}
+
+
+@pytest.mark.parametrize("others", [[], ["mail"]])
+def test_what_comes_to_who_takes_no_more_stays_in_line(
+    celery_only: Celery, send: Callable[..., str], others: list[str]
+) -> None:
+    """In an answer that is under way. A worker that shuts down reads no other before its runs have ended."""
+    level = broker.keys().level("default", 4).key
+    got: list[Any] = []
+    with celery_only.connection_for_read() as connection, connection.channel() as channel:
+        consumer = Consumer(channel, [Queue(name) for name in ("default", *others)], on_message=got.append)
+        consumer.consume()
+        with pytest.raises(TimeoutError):
+            connection.drain_events(timeout=0.01)  # Redis has been asked, and owes an answer
+        send("later")
+        assert not broker.depth("default")
+        consumer.cancel_by_queue("default")
+        if others:  # it goes on with them
+            connection.drain_events(timeout=2)
+        (raw,) = cast("list[bytes]", broker.client().lrange(level, 0, -1))
+        message = json.loads(raw)
+        assert message["headers"]["id"] == "later"
+        assert "redelivered" not in message["headers"]
+        assert (broker.unacked(), got) == ({}, [])
 
 
 @pytest.mark.parametrize(("act", "left"), [("requeue", 1), ("reject", 0), ("ack", 0)])
