@@ -13,13 +13,14 @@ from app.dev import orphans
 from tests.docs.reader import Reader
 
 GREETING = '''
-import time
+import os, time
 from celery import shared_task
 
 @shared_task
-def greet(seconds: float = 0) -> str:
+def greet(until: str = "") -> str:
     """Greet WORD."""
-    time.sleep(seconds)
+    while until and not os.path.exists(until):
+        time.sleep(0.1)
     return "WORD"
 '''
 
@@ -55,8 +56,9 @@ class Team:
     def get(self, path: str) -> Any:
         return self.session.get(f"{self.address}/api/v1{path}", timeout=30).json()
 
-    def run(self, seconds: float = 0, **options: Any) -> str:
-        body = {"task_name": "myteam.greeting.greet", "kwargs": {"seconds": seconds}} | options
+    def run(self, until: str = "", **options: Any) -> str:
+        """Greet, not before the file `until` is there."""
+        body = {"task_name": "myteam.greeting.greet", "kwargs": {"until": until}} | options
         answer = self.session.post(f"{self.address}/api/v1/runs", json=body, timeout=30)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
@@ -101,16 +103,17 @@ def is_taken_over(reader: Reader, token: str) -> None:
     team = Team(reader, token)
     team.save("one")
     team.until(lambda: team.doc() == "Greet one.")
-    team.until(lambda: len(team.workers()) == 1)
-    (old,) = team.workers()
-    long = team.run(8)
+    go_on = reader.folder / "go on"
+    long = team.run(until=str(go_on))
     team.until(lambda: team.get(f"/runs/{long}")["state"] == "STARTED")
+    old = team.get(f"/runs/{long}")["worker"]
 
     team.save("two")
     team.until(lambda: team.doc() == "Greet two.")
     team.until(lambda: set(team.workers()) > {old})  # a new one takes runs while the old one works
     assert team.result(team.run()) == "two"
     assert team.get(f"/runs/{long}")["state"] == "STARTED"
+    go_on.touch()
     assert team.result(long) == "one"
     (keeper,) = team.keepers()
     team.until(lambda: len(keeper.children()) == 1)
@@ -120,7 +123,6 @@ def is_taken_over(reader: Reader, token: str) -> None:
     assert "greeting.py, line 1: invalid syntax" in team.said()
     team.save("three")
     team.until(lambda: team.doc() == "Greet three.")
-    team.until(lambda: old in team.workers())  # its name is free again
     assert team.result(team.run()) == "three"
 
     waiting = team.run(hold=True)
@@ -137,6 +139,8 @@ def is_taken_over(reader: Reader, token: str) -> None:
     team.until(lambda: team.session.get(f"{team.address}/healthz", timeout=30).status_code == 200)
 
     (keeper,) = team.keepers()
+    names = re.findall(r"celery\d*@\S+(?= ready\.)", team.said())
+    assert len(set(names)) < len(names)  # who has ended leaves its name to another
     own = keeper.children(recursive=True)
     keeper.kill()
     team.until(lambda: not any(one.is_running() and one.status() != "zombie" for one in own))
