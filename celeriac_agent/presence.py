@@ -10,6 +10,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import celery
@@ -22,7 +23,7 @@ from celeriac_agent.code import code_version
 from celeriac_agent.connection import CONNECT_SECONDS
 from celeriac_agent.keys import keys_beside
 from celeriac_agent.stream import to_json
-from celeriac_agent.worker import pool_name
+from celeriac_agent.worker import pool_name, when_it_listens
 
 APP_WORKERS = "celeriac:app-workers"  # hash: app and hostname → what the worker told last
 CATALOG_PREFIX = "celeriac:catalog:"  # and a digest: what the tasks of a version are
@@ -91,6 +92,10 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
 
     def start(self, consumer: Any) -> None:
         """Called whenever the worker has reached its broker."""
+        if self._teller is None:
+            when_it_listens(consumer, partial(self._begin, consumer))
+
+    def _begin(self, consumer: Any) -> None:
         if self._teller is None:
             self._same = {"v": VERSION, "app": _home[1]} | _delivery(consumer.app)
             self._teller = threading.Thread(

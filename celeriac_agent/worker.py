@@ -1,5 +1,6 @@
 """What the main process of a worker tells of its runs, on the timers of its event loop."""
 
+from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
@@ -48,6 +49,26 @@ class Telling(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
         self._timer = None
         if recording.flush():
             self._flush_soon(consumer)
+
+
+def when_it_listens(consumer: Any, act: Callable[[], Any]) -> None:
+    """Act when the event loop has asked the broker for messages and for what is sent to all workers.
+
+    On Redis that is in its first turn only: before, remote control does not reach the worker.
+    """
+    hub = consumer.hub
+    if hub is None:
+        act()
+        return
+
+    def after_the_first_turn() -> None:
+        hub.on_tick.discard(in_the_first_turn)
+        act()
+
+    def in_the_first_turn() -> None:
+        hub.call_soon(after_the_first_turn)
+
+    hub.on_tick.add(in_the_first_turn)
 
 
 def pool_name(pool: Any) -> str:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psutil
@@ -18,7 +19,7 @@ from app.errors import BrokerUnavailable
 from celeriac_agent import limited, redis_urls, transport
 from celeriac_agent.presence import CATALOG_CHANNEL, entry, publish_catalog, running
 from celeriac_agent.slots import Slots
-from celeriac_agent.worker import Telling, pool_name
+from celeriac_agent.worker import Telling, pool_name, when_it_listens
 
 BEAT_SECONDS = 2.0
 MEMORY_EVERY_SECONDS = 10.0
@@ -72,8 +73,7 @@ def _client(app: Celery) -> redis.Redis:
 class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
     """Writes the worker's entry in the hash on a timer of its event loop; a stuck loop shows as silence."""
 
-    # After Control: who is told that the worker is there may ask it at once.
-    requires = ("celery.worker.consumer.tasks:Tasks", "celery.worker.consumer.control:Control")
+    requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
@@ -98,12 +98,16 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         self._publish_tasks(consumer.app)
         self._slots.listen(consumer)
         limits.adopt(consumer, self._redis)
-        self._send(consumer)
-        wakeups.wake(self._redis, CATALOG_CHANNEL)
+        when_it_listens(consumer, partial(self._arrive, consumer))
         self._timers = [
             consumer.timer.call_repeatedly(BEAT_SECONDS, self._send, (consumer,)),
             consumer.timer.call_repeatedly(CATALOG_EVERY_SECONDS, self._publish_tasks, (consumer.app,)),
         ]
+
+    def _arrive(self, consumer: Any) -> None:
+        """Who is told that the worker is there may ask it at once."""
+        self._send(consumer)
+        wakeups.wake(self._redis, CATALOG_CHANNEL)
 
     def stop(self, consumer: Any) -> None:
         for timer in self._timers:
