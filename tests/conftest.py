@@ -42,6 +42,7 @@ from app.celery import factory
 from app.clock import utcnow
 from app.config import Settings
 from app.extensions import Base, db
+from app.pages import overview
 from app.pages.accounts import sign_in
 from app.recorder import recorder
 from app.runs import Run, RunRequest
@@ -308,7 +309,8 @@ class Browser(FlaskClient):
     """
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        short_cache.forget(self.application, navigation.COUNTS)  # the test may have changed what is counted
+        for name in (navigation.COUNTS, overview.CACHED_AS):  # the test may have changed what is counted
+            short_cache.forget(self.application, name)
         response = contextvars.Context().run(super().open, *args, **kwargs)
         if response.mimetype == "text/html":
             glued = re.search(rb"<[a-z][a-z0-9]*=", response.data)

@@ -49,15 +49,20 @@ class Mark:
         return self.at > 50
 
 
-def marks(
+def happened(
     from_at: datetime, until_at: datetime, app: str | None = None, task_name: str | None = None
-) -> list[Mark]:
-    """The marks of a chart of that time: of one app's workers and one task's schedules, or of all."""
+) -> list[Happening]:
+    """What happened in that time: to one app's workers and one task's schedules, or to all."""
     changes = schedules.changes_between(from_at, until_at, task_name)
-    happened = [*_deploys(workers.deploys.between(from_at, until_at, app)), *map(_changed, changes)]
+    return [*_deploys(workers.deploys.between(from_at, until_at, app)), *map(_changed, changes)]
+
+
+def marks(happenings: Iterable[Happening], from_at: datetime, until_at: datetime) -> list[Mark]:
+    """The marks of a chart of that time."""
     groups: list[list[Happening]] = []
     places: list[float] = []
-    for happening in sorted(happened, key=attrgetter("at")):
+    within = (happening for happening in happenings if from_at <= happening.at < until_at)
+    for happening in sorted(within, key=attrgetter("at")):
         place = round(100 * (happening.at - from_at) / (until_at - from_at), 2)
         if places and place - places[-1] < APART:
             groups[-1].append(happening)
@@ -95,26 +100,27 @@ def _deploys(starts: Iterable[WorkerStart]) -> list[Happening]:
             rolled.append([start])
         else:
             known.append(start)
-    return [
-        Happening(deploy[0].at, DEPLOY, partial(_deploy_words, deploy), partial(url_for, "workers.index"))
-        for deploy in rolled
-    ]
+    to = partial(url_for, "workers.index")
+    return [Happening(deploy[0].at, DEPLOY, partial(_deploy_words, _names(deploy)), to) for deploy in rolled]
 
 
-def _deploy_words(starts: Sequence[WorkerStart]) -> str:
-    names = list(dict.fromkeys(start.hostname for start in starts))
+def _names(starts: Iterable[WorkerStart]) -> list[str]:
+    return list(dict.fromkeys(start.hostname for start in starts))
+
+
+def _deploy_words(names: Sequence[str]) -> str:
     if len(names) == 1:
         return _("deploy: %(name)s with other code", name=names[0])
     return _("deploy: %(name)s and %(n)s more with other code", name=names[0], n=len(names) - 1)
 
 
 def _changed(change: ScheduleChange) -> Happening:
-    return Happening(change.at, SCHEDULE, partial(_change_words, change), partial(_change_address, change))
+    words = partial(_change_words, change.action, by=change.by or "", name=change.schedule_name)
+    return Happening(change.at, SCHEDULE, words, partial(_change_address, change.action, change.schedule_id))
 
 
-def _change_words(change: ScheduleChange) -> str:
-    values = {"by": change.by or "", "name": change.schedule_name}
-    match change.action:
+def _change_words(action: str, **values: str) -> str:
+    match action:
         case "create" | "import" | "take-over":
             return _("%(by)s made the schedule %(name)s", **values)
         case "enable":
@@ -126,10 +132,10 @@ def _change_words(change: ScheduleChange) -> str:
     return _("%(by)s changed the schedule %(name)s", **values)
 
 
-def _change_address(change: ScheduleChange) -> str:
-    if change.action == "delete":
+def _change_address(action: str, schedule_id: int) -> str:
+    if action == "delete":
         return url_for("audit.index")
-    return url_for("schedules.show", schedule_id=change.schedule_id)
+    return url_for("schedules.show", schedule_id=schedule_id)
 
 
 def _clock(at: datetime, days: bool) -> str:

@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from app import overview, views
 from app.accounts import users
+from app.accounts.models import User
 from app.web import viewer
 from app.web.htmx import go_to
 from app.web.permissions import requires
@@ -46,7 +47,8 @@ def show() -> Response:
 
 def steps() -> list[Step]:
     """What is left for the viewer."""
-    return [_step(name) for name in overview.first_steps(current_user, viewer.now(), views.has_own)]
+    user: User = current_user._get_current_object()
+    return [_step(name) for name in overview.first_steps(user, viewer.now(), views.has_own)]
 
 
 def _step(name: str) -> Step:

@@ -68,12 +68,13 @@ def shown(name: str) -> dict[str, Any]:
         held = queues.held(queue, *_held_part(queue, asked))
     selected = _selected(queue, line)
     top = live.version_of([waiting.id for waiting in line])
+    span = viewer.now() - queues.SPAN, viewer.now()
     return {
         "version": version,
         "queue": queue,
         "tab_title": title(name, _("%(n)s waiting", n=queue.waiting) if queue.waiting else ""),
         "trends": trends,
-        "happened": marks.marks(viewer.now() - queues.SPAN, viewer.now()),
+        "happened": marks.marks(marks.happened(*span), *span),
         "tab": tab,
         "line": line,
         "held": held,

@@ -290,11 +290,12 @@ def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
     query = lists.read(runs.NumbersFilter, sent, viewer.now(), viewer.zone())
     numbers = runs.numbers_of(info.name, query.filter.last, viewer.now(), _place())
     whole, between = numbers.whole, (numbers.whole.from_at, numbers.whole.until_at)
+    happened = marks.happened(*between, info.app or OWN_APP, info.name) if whole.runs else []
     return {
         "numbers": numbers,
         "tags": lists.tags(query, ("last",)),
         "spans": charted.SPAN_WORDS,
         "chart": charted.chart(numbers) if numbers.whole.runs else None,
-        "marks": marks.marks(*between, info.app or OWN_APP, info.name) if whole.runs else [],
+        "marks": marks.marks(happened, *between),
         "usual": runs.typical_seconds([info.name], viewer.now()).get(info.name),
     }

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, cast, extract, func, select
+from sqlalchemy import BigInteger, Select, bindparam, cast, extract, func, select
 
 from app.extensions import db
 from app.runs.statistics.models import RunSlot
@@ -29,18 +29,27 @@ def slot_of(moment: datetime) -> datetime:
     return moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
 
 
+def _ended_by() -> Select[int, int, int]:
+    """The runs that ended, from `from_at` until `until_at`, by the beginning of their steps after `start`."""
+    since = cast(extract("epoch", RunSlot.slot_at), BigInteger) - bindparam("start", type_=BigInteger)
+    after = (since - since % bindparam("seconds", type_=BigInteger)).label("after")
+    query = select(after, func.sum(RunSlot.succeeded), func.sum(RunSlot.failed)).group_by("after")
+    return query.where(RunSlot.slot_at >= bindparam("from_at"), RunSlot.slot_at < bindparam("until_at"))
+
+
+_ENDED_BY = _ended_by()
+
+
 def ended_by(from_at: datetime, step: timedelta, number: int) -> list[Ended]:
     """The runs that ended in so many steps from `from_at`, the beginning of a slot; steps are whole slots.
 
     The database adds the slots up: a week has two thousand.
     """
     seconds = int(step.total_seconds())
-    since = cast(extract("epoch", RunSlot.slot_at), BigInteger) - int(from_at.timestamp())
-    after = (since - since % seconds).label("after")
-    query = select(after, func.sum(RunSlot.succeeded), func.sum(RunSlot.failed)).group_by("after")
-    query = query.where(RunSlot.slot_at >= from_at, RunSlot.slot_at < from_at + number * step)
+    span = {"from_at": from_at, "until_at": from_at + number * step}
+    steps = {"start": int(from_at.timestamp()), "seconds": seconds}
     slots = [Ended()] * number
-    for offset, succeeded, failed in db.session.execute(query):
+    for offset, succeeded, failed in db.session.execute(_ENDED_BY, span | steps):
         slots[offset // seconds] = Ended(int(succeeded), int(failed))
     return slots
 
