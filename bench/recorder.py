@@ -8,6 +8,7 @@ up) and `apart` (all sent first, as when a queue was long). Prints medians.
 """
 
 import argparse
+import gc
 import statistics
 import sys
 import time
@@ -100,6 +101,8 @@ def main() -> None:
             client = redis.Redis.from_url(embedded_redis.url(folder))
             with app.app_context():
                 upgrade()
+            gc.collect()
+            gc.freeze()  # as the process does when it has started
             for order in ("adjacent", "apart"):
                 rates = [measure(app, client, given.runs, order) for _ in range(given.rounds)]
                 spread = f"({min(rates):.0f} to {max(rates):.0f})"

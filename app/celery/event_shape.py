@@ -119,9 +119,10 @@ def problem(event: Any) -> str:
 
 def without_bad_lineage(event: dict[str, Any]) -> dict[str, Any]:
     """The event without the ids of related runs that are none: the run itself is recorded all the same."""
-    if all(event.get(name) is None or is_run_id(event[name]) for name in LINEAGE):
-        return event
-    return {name: value for name, value in event.items() if name not in LINEAGE or is_run_id(value)}
+    for name in LINEAGE:
+        if (value := event.get(name)) is not None and value != event["id"] and not is_run_id(value):
+            return {name: value for name, value in event.items() if name not in LINEAGE or is_run_id(value)}
+    return event
 
 
 def by_our_clock(event: dict[str, Any]) -> dict[str, Any]:

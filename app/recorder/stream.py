@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import redis
+from pydantic_core import from_json
 
 from app.broker import dead_letters
 from app.celery import event_shape
@@ -162,10 +163,18 @@ class EventReader:
 def _read(fields: dict[bytes, bytes]) -> tuple[Any, str]:
     """The event of an entry, and why it cannot be recorded."""
     try:
-        event = json.loads(fields[b"e"])
+        event = _json(fields[b"e"])
     except (ValueError, KeyError, RecursionError) as error:
         return None, f"{type(error).__name__}: {error}"
     return event, event_shape.problem(event)
+
+
+def _json(text: bytes) -> Any:
+    """By pydantic's parser, three times as fast; what it does not take (lone surrogates) Python's may."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def _text(name: bytes | str) -> str:

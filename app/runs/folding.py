@@ -16,6 +16,8 @@ _RESET = (
     *("progress_at", "progress_current", "progress_total", "progress_message"),
 )
 
+_SAID_ONCE = ("priority", "root_id", "origin", "args", "kwargs", "masked")
+_CUT = tuple((field, f"{field}_cut") for field in ("arguments", "result", "traceback"))
 _STATES = {
     "received": states.RECEIVED,
     "started": states.STARTED,
@@ -83,19 +85,19 @@ def _identify(row: Row, event: Mapping[str, Any]) -> None:
     row["task_name"] = row["task_name"] or event.get("task") or ""
     if event.get("worker") or (row["app"] is None and row["worker"] is None):
         row["app"] = event.get("app")  # of who runs it; until it is taken, of who sent it
-    for field in ("queue", "priority", "root_id", "origin", "args", "kwargs", "masked"):
+    for field in _SAID_ONCE:
         if row[field] is None and event.get(field) is not None:
             row[field] = event[field]
-    if is_reserved(str(row["queue"])):
-        row["queue"] = None  # a foreign message says what it likes of where it came from
+    if row["queue"] is None and event.get("queue") is not None and not is_reserved(event["queue"]):
+        row["queue"] = event["queue"]  # a foreign message says what it likes of where it came from
     if row["parent_id"] is None and event.get("parent_id") != row["id"]:  # a retry names itself as its parent
         row["parent_id"] = event.get("parent_id")
     row["group_id"] = row["group_id"] or event.get("group")
     if row["expires_at"] is None and event.get("expires"):
         row["expires_at"] = _iso(event["expires"])
-    for field in ("arguments", "result", "traceback"):
-        if f"{field}_cut" in event:
-            row["notices"] = (row["notices"] or {}) | {field: int(event[f"{field}_cut"])}
+    for field, cut in _CUT:
+        if cut in event:
+            row["notices"] = (row["notices"] or {}) | {field: int(event[cut])}
 
 
 def _fold_sent(row: Row, event: Mapping[str, Any]) -> None:

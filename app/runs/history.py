@@ -50,7 +50,7 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
         changed = [*new, *(known[run_id] for run_id in open_before)]
         moved = totals.Numbers()
         for row in (*new, *known.values()):
-            moved.update(totals.moved(row, before.get(row["id"], totals.NONE_YET)))
+            totals.add_moved(moved, row, before.get(row["id"], totals.NONE_YET))
         endings.note((row for row in changed if states.is_finished(row["state"])), moved)
         logs.keep(logged)
         apps.note(rows_app for row in (*fresh.values(), *known.values()) if (rows_app := row["app"]))

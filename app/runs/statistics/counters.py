@@ -42,7 +42,7 @@ def count(ended: Iterable[Mapping[str, Any]], moved: totals.Numbers | None = Non
         if (kind := _kind(run["state"])) != "others":
             slot_at = slot_of(run["ended_at"])
             slots.setdefault(slot_at, {"slot_at": slot_at, "succeeded": 0, "failed": 0})[kind] += 1
-        numbers.update(totals.ended(run, _run_seconds(run), wait_seconds(run)))
+        totals.add_ended(numbers, run, _run_seconds(run), wait_seconds(run))
     if added:
         _count_hours(added)
     if slots:

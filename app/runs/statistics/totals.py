@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, select
 
@@ -28,8 +28,7 @@ Name = tuple[str, str, str]  # task, queue, what is counted
 Numbers = Counter[Name]  # of fractions too: seconds are summed
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How often a run was sent, started and tried again so far."""
 
     sent: int = 0
@@ -69,22 +68,26 @@ class TaskTotals:
     wait: Durations
 
 
-def moved(run: Mapping[str, Any], before: Progress) -> Numbers:
-    """What a change of a row adds."""
+def add_moved(numbers: Numbers, run: Mapping[str, Any], before: Progress) -> None:
+    """Add what a change of a row adds."""
     after = Progress.of(run)
-    steps = ((name, getattr(after, name) - getattr(before, name)) for name in (SENT, STARTED, RETRIED))
-    return Counter({(*_whose(run), name): number for name, number in steps if number > 0})
+    if after != before:
+        whose = _whose(run)
+        for name, now, then in zip((SENT, STARTED, RETRIED), after, before, strict=True):
+            if now > then:
+                numbers[*whose, name] += now - then
 
 
-def ended(run: Mapping[str, Any], run_seconds: float | None, waited: float | None) -> Numbers:
-    """What the end of a run adds."""
+def add_ended(
+    numbers: Numbers, run: Mapping[str, Any], run_seconds: float | None, waited: float | None
+) -> None:
+    """Add what the end of a run adds."""
     whose = _whose(run)
-    numbers: Numbers = Counter({(*whose, run["state"]): 1})
+    numbers[*whose, run["state"]] += 1
     for name, seconds in ((RUN_TIME, run_seconds), (WAIT, waited)):
         if seconds is not None:
             numbers[*whose, f"{name}:{bisect_left(BOUNDS, seconds)}"] += 1
             numbers[*whose, f"{name}:seconds"] += seconds  # type: ignore[assignment]
-    return numbers
 
 
 def add(numbers: Mapping[Name, float]) -> None:
