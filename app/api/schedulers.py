@@ -141,7 +141,7 @@ def scheduler_stopped(scheduler_id: str) -> dict[str, Any]:
 
 def _entry(proposal: foreign.Proposal, now: Any) -> dict[str, Any]:
     entry, definition = proposal.entry, proposal.definition
-    args, kwargs = catalog.hide(catalog.lookup(entry.task_name), entry.args, entry.kwargs)
+    args, kwargs = catalog.hide(proposal.task, entry.args, entry.kwargs)
     return {
         "name": entry.name,
         "task_name": entry.task_name,

@@ -10,7 +10,17 @@ from app.catalog.fields import ModelField
 from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo, matching, restrict
 from app.catalog.json_text import parse_json, parse_raw, to_raw
-from app.catalog.lookup import find, listing, lookup, namesakes, told, version
+from app.catalog.lookup import (
+    apps_with,
+    find,
+    listing,
+    lookup,
+    meant,
+    namesakes,
+    told,
+    version,
+    whose,
+)
 from app.catalog.masking import hide, hide_of, mask, secrets_of
 from app.catalog.parameters import NO_VALUE, Parameter
 from app.catalog.queues import declare_queues
@@ -34,6 +44,7 @@ __all__ = [
     "ParameterForm",
     "Said",
     "TaskInfo",
+    "apps_with",
     "as_curl",
     "as_python",
     "bind",
@@ -56,6 +67,7 @@ __all__ = [
     "mask",
     "mask_text",
     "matching",
+    "meant",
     "misfit",
     "name_queues",
     "namesakes",
@@ -72,4 +84,5 @@ __all__ = [
     "told",
     "validate",
     "version",
+    "whose",
 ]

@@ -4,7 +4,7 @@ from flask_babel import gettext as _
 
 from app.catalog.info import BUILT_IN_PREFIX, TaskInfo
 from app.catalog.published import published
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from celeriac_agent.settings import OWN_APP
 
 
@@ -32,6 +32,35 @@ def lookup(name: str, app: str | None = None) -> TaskInfo | None:
     if app == OWN_APP or name in catalog.own:
         return catalog.own.get(name)
     return next(iter(catalog.by_name.get(name, ())), None)
+
+
+def meant(name: str, app: str | None) -> TaskInfo:
+    """The task that somebody names, with its app or without one, as `whose` understands that.
+
+    Raises `NotFound` where nobody has one of that name, and `Invalid` (field `app`) where others have.
+    """
+    info = lookup(name, whose(name, app) or OWN_APP)
+    if info is not None:
+        return info
+    if not (names := apps_with(name)):
+        raise NotFound(_("There is no task named %(name)s.", name=name))
+    words = _("Say whose task it is. Apps with one of this name: %(names)s.", names=", ".join(names))
+    raise Invalid({"app": [words]})
+
+
+def whose(name: str, app: str | None) -> str | None:
+    """The `app` that was said; without one the only other app with such a task, where we have none.
+
+    None for ours, and where that is not sure: `meant` then asks.
+    """
+    names = apps_with(name)
+    said = app or (names[0] if len(names) == 1 else OWN_APP)
+    return None if said == OWN_APP else said
+
+
+def apps_with(name: str) -> list[str]:
+    """The apps that have a task of that name, ours first."""
+    return [*([OWN_APP] if name in published().own else []), *namesakes(name)]
 
 
 def told() -> bool:

@@ -94,7 +94,7 @@ def rerun(
     app ran it.
     """
     apps.require_reachable(old.app)
-    info = catalog.find(old.task_name, app=old.app)
+    info = catalog.find(old.task_name, app=old.app_name)
     arguments = _changed(info, old, args, kwargs)
     if (old.args is None and (args is None or kwargs is None)) or catalog.is_masked(
         [arguments.args, arguments.kwargs]
@@ -143,7 +143,7 @@ def _unknown_words(old: Run) -> str:
 
 
 def _row(request: RunRequest, now: datetime) -> Run:
-    info = _task(request)
+    info = catalog.meant(request.task_name, request.app)
     apps.require_reachable(info.app)
     permits.require(info.name, request.args, request.kwargs)
     if request.hold and (info.app is not None or not broker.capabilities().hold):
@@ -169,17 +169,6 @@ def _row(request: RunRequest, now: datetime) -> Run:
         request_digest=_digest(request),
     )
     return Run(**row)
-
-
-def _task(request: RunRequest) -> catalog.TaskInfo:
-    """The task that is meant; raises `Invalid` where two other apps have one of that name."""
-    info = catalog.find(request.task_name, app=request.app)
-    if request.app is None and info.app is not None and len(catalog.namesakes(info.name)) > 1:
-        names = ", ".join(catalog.namesakes(info.name))
-        raise Invalid(
-            {"app": [_("Several apps have a task of this name: %(names)s. Say which.", names=names)]}
-        )
-    return info
 
 
 def _hold(request: RunRequest, now: datetime) -> dict[str, str] | None:

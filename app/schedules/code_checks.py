@@ -3,13 +3,12 @@
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from app import catalog
 from app.accounts import permits
 from app.errors import Invalid
 from app.runs import checks
 from app.schedules import due_arguments
 from app.schedules.decisions import kinds
-from app.schedules.definition import Definition
+from app.schedules.definition import Definition, task_of
 from app.schedules.timing import zone
 from app.schedules.validation import checked_arguments, field_of
 
@@ -26,7 +25,7 @@ def require(definition: Definition, now: datetime) -> None:
 
     Arguments that refer to the fire are looked at as if it were now.
     """
-    info = catalog.lookup(definition.task_name)
+    info = task_of(definition)
     if info is None or not any(parameter.checks for parameter in info.parameters):
         return
     permits.require(info.name, definition.args, definition.kwargs)

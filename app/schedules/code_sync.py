@@ -23,8 +23,9 @@ from app.schedules import edits, history, rows, stored_secrets
 from app.schedules.code_entries import CodeEntries, CodeProblem, read
 from app.schedules.definition import FIELDS, TIMING, Definition
 from app.schedules.models import CODE, Schedule, from_json, to_json
+from app.schedules.validation import with_app
 
-OWNED = tuple(name for name in FIELDS if name not in ("name", "enabled", "anchor_at", "note"))
+OWNED = tuple(name for name in FIELDS if name not in ("name", "app", "enabled", "anchor_at", "note"))
 _TOGETHER = (*TIMING, "timezone")  # overridden in one of them, the timing is a person's
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def _make(key: str, definition: Definition, code: dict[str, Any], now: datetime)
     """A new row; one with arguments that do not fit is made all the same, and shown so."""
     row = Schedule(version=1, created_at=now, updated_at=now, run_count=0, failures=0)
     row.origin, row.code_key, row.code_definition = CODE, key, code
-    definition = replace(definition, name=rows.free_name(key))
+    definition = with_app(replace(definition, name=rows.free_name(key)))
     if definition.task_type == "interval":
         definition = replace(definition, anchor_at=now)
     definition.write(row)

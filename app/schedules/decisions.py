@@ -13,7 +13,7 @@ from app import catalog
 from app.runs import Run, creation, new_run, states
 from app.runs.creation import Row
 from app.schedules import due_arguments, stored_arguments
-from app.schedules.definition import policies_of, timing_of
+from app.schedules.definition import policies_of, task_of, timing_of
 from app.schedules.policies import PlannedFire, ScheduleState, plan
 from app.schedules.timing import Timing, actual_at, first_fire, zone
 
@@ -144,7 +144,7 @@ class _RunMaker:
     def __init__(self, row: Any, now: datetime) -> None:
         self.row = row
         self.now = now
-        self.info = catalog.lookup(row.task_name)
+        self.info = task_of(row)
         self.unknown: dict[str, Any] | None = None
         self._arguments = catalog.Arguments(*stored_arguments.parse(row.args, row.kwargs))
         self._relative = due_arguments.KEY in row.args or due_arguments.KEY in row.kwargs
@@ -165,6 +165,7 @@ class _RunMaker:
             rerun_of=self.row.rerun_of,
             requested_by=f"schedule:{self.row.name}",
             schedule_id=self.row.id,
+            app=self.row.app,
             due_at=entry.due_at,
         )
 

@@ -7,9 +7,11 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
+from app import catalog
 from app.schedules.models import Schedule
 from app.schedules.policies import OnMissed, Overlap, Policies
 from app.schedules.timing import TaskType, Timing
+from celeriac_agent.settings import OWN_APP
 
 
 def _described(description: str) -> Mapping[str, str]:
@@ -26,6 +28,12 @@ class Definition:
 
     name: str = field(metadata=_described("Unique."))
     task_name: str
+    app: str | None = field(
+        default=None,
+        metadata=_described(
+            "Whose task it is, where several apps have one of that name. Null when read: Celeriac's own."
+        ),
+    )
     task_type: TaskType
     run_at: datetime | None = field(default=None, metadata=_described("one_time: when."))
     interval_seconds: int | None = field(
@@ -95,12 +103,17 @@ OWN_TIMING: Mapping[str, tuple[str, ...]] = {
 }
 TIMING = ("task_type", "run_at", "interval_seconds", "anchor_at", "cron_schedule")
 WINDOW = ("starts_at", "ends_at")
-ARGUMENTS = ("task_name", "args", "kwargs")
+ARGUMENTS = ("task_name", "app", "args", "kwargs")
 
 
 _definition = attrgetter(*FIELDS)
 _timing = attrgetter(*TIMING_FIELDS)
 _policies = attrgetter(*POLICY_FIELDS)
+
+
+def task_of(source: Any) -> catalog.TaskInfo | None:
+    """The task of a definition or a row, of its own app; None where that has it no more."""
+    return catalog.lookup(source.task_name, source.app or OWN_APP)
 
 
 def timing_of(source: Any, schedule_id: int | None) -> Timing:

@@ -15,10 +15,11 @@ from app import catalog
 from app.errors import Invalid
 from app.extensions import db, transaction
 from app.schedules import stored_arguments
-from app.schedules.definition import ARGUMENTS
+from app.schedules.definition import ARGUMENTS, task_of
 from app.schedules.models import Schedule, columns
 from app.schedules.rows import announce
 from app.schedules.validation import checked_arguments
+from celeriac_agent.settings import OWN_APP
 
 BATCH = 50  # so few that fires in the same process hardly wait for them
 UNKNOWN = "unknown"
@@ -27,13 +28,18 @@ Problems = dict[str, list[str]]
 
 
 def argument_problems(
-    task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any], now: datetime, timezone: str = "UTC"
+    task_name: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    now: datetime,
+    timezone: str = "UTC",
+    app: str | None = None,
 ) -> Problems:
     """What a task's present signature says against arguments, by parameter; empty when they fit.
 
     Also for waiting messages. Masked values are not known and not objected to.
     """
-    info = catalog.lookup(task_name)
+    info = catalog.lookup(task_name, app)
     if info is None:
         return {"task_name": [_("No task named %(name)s is known any more.", name=task_name)]}
     if unreadable := stored_arguments.problems(args, kwargs):
@@ -47,12 +53,12 @@ def argument_problems(
 
 def drift_of(row: Any, now: datetime) -> Problems:
     """What signatures in this process say against a schedule's arguments, in the current language."""
-    return argument_problems(row.task_name, row.args, row.kwargs, now, row.timezone)
+    return argument_problems(row.task_name, row.args, row.kwargs, now, row.timezone, row.app or OWN_APP)
 
 
-def signature(task_name: str) -> str:
-    """A fingerprint of a task's parameters: the same as long as nothing about them changes."""
-    info = catalog.lookup(task_name)
+def signature(source: Any) -> str:
+    """A fingerprint of the parameters of a schedule's task: the same as long as they are."""
+    info = task_of(source)
     return UNKNOWN if info is None else _fingerprint(info)
 
 
@@ -68,7 +74,7 @@ def check_drift(now: datetime, rest: float = 0.0, everything: bool = False) -> i
         new = {row.id: drift_of(row, now) for row in batch}
         misfits += sum(bool(problems) for problems in new.values())
         changed = changed or any((row.drift or {}) != new[row.id] for row in batch)
-        _keep(batch, new, signature(batch[0].task_name))
+        _keep(batch, new, signature(batch[0]))
         time.sleep((time.monotonic() - started) * rest)
         started = time.monotonic()
     if changed:
@@ -85,16 +91,17 @@ def _fingerprint(info: catalog.TaskInfo) -> str:
 
 def _batches(everything: bool) -> Iterator[Sequence[Any]]:
     """The rows to check, by their task and what they were checked against."""
-    seen = select(Schedule.task_name, Schedule.checked_signature).distinct()
-    groups = db.session.execute(seen).all()
-    for task_name, checked in groups:
-        if everything or checked != signature(task_name):
-            yield from _group(task_name, checked)
+    seen = select(Schedule.task_name, Schedule.app, Schedule.checked_signature).distinct()
+    for group in db.session.execute(seen).all():
+        if everything or group.checked_signature != signature(group):
+            yield from _rows(group)
 
 
-def _group(task_name: str, checked: str | None) -> Iterator[Sequence[Any]]:
+def _rows(group: Any) -> Iterator[Sequence[Any]]:
     query = select(*columns("id", "version", *ARGUMENTS, "timezone", "drift")).where(
-        Schedule.task_name == task_name, Schedule.checked_signature.is_not_distinct_from(checked)
+        Schedule.task_name == group.task_name,
+        Schedule.app.is_not_distinct_from(group.app),
+        Schedule.checked_signature.is_not_distinct_from(group.checked_signature),
     )
     last = 0
     while True:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -20,14 +21,15 @@ from app.extensions import db, transaction
 from app.runs import Run, endings, states
 from app.schedules import code_checks, drift, history, rows, stored_arguments, stored_secrets, timing
 from app.schedules.buffer import buffered
-from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, timing_of
+from app.schedules.definition import ARGUMENTS, OWN_TIMING, TIMING, WINDOW, Definition, task_of, timing_of
 from app.schedules.models import CODE, PAGE, STAY_OFF, Schedule, from_json, snapshot
-from app.schedules.validation import NO_ERRORS, Errors, check, with_secrets
+from app.schedules.validation import NO_ERRORS, Errors, check, with_app, with_secrets
 
 T = TypeVar("T")
 INSERTED_AT_ONCE = 1000
 _TABLE = cast(Table, Schedule.__table__)
 _EMPTY = {column.name: None for column in _TABLE.columns if column.name != "id"}
+_task = attrgetter("task_name", "app")
 _IDS = select(Schedule.id, Schedule.name)
 
 
@@ -50,6 +52,7 @@ def create(definition: Definition, by: str | None, now: datetime, unread: Errors
     `unread` are fields that a form could not read, with messages: nothing is made then, and they are told
     with what else is wrong. Raises `Invalid` by field and `Conflict` (code "name-taken").
     """
+    definition = with_app(definition)
     code_checks.require(definition, now)
     return changing(lambda: insert(definition, by, now, unread=unread))
 
@@ -93,6 +96,7 @@ def undelete(schedule_id: int, by: str | None, now: datetime) -> Schedule:
 
     def bring_back() -> Schedule:
         values = from_json(history.last_deletion(schedule_id).snapshot or {})
+        values.setdefault("app", catalog.whose(values["task_name"], None))  # deleted before that was kept
         permits.require(values["task_name"], values["args"], values["kwargs"])
         if db.session.get(Schedule, schedule_id) is not None:
             raise Conflict(_("This schedule is not deleted."), code="not-deleted")
@@ -157,7 +161,7 @@ def insert(
     definition = completed(definition, now, unread)
     _require_free(definition.name)
     row = _new_row(definition, by, now)
-    row.checked_signature = drift.signature(row.task_name)
+    row.checked_signature = drift.signature(row)
     history.record(row, action, by, now, history.difference(None, definition))
     return row
 
@@ -176,13 +180,11 @@ def insert_all(
     They are written some at a time, past the session: it would take four times as long.
     """
     _permit(*(definition for definition, _diff in made))
-    tasks = {definition.task_name for definition, _diff in made}
-    signatures = {name: drift.signature(name) for name in tasks}
+    tasks = {_task(definition): definition for definition, _diff in made}
+    signatures = {task: drift.signature(definition) for task, definition in tasks.items()}
     for start in range(0, len(made), INSERTED_AT_ONCE):
         batch = made[start : start + INSERTED_AT_ONCE]
-        values = [
-            _columns(definition, signatures[definition.task_name], by, now) for definition, _diff in batch
-        ]
+        values = [_columns(definition, signatures[_task(definition)], by, now) for definition, _diff in batch]
         for value, others in zip(values, more[start : start + INSERTED_AT_ONCE], strict=False):
             value |= others
         filled = [name for name in _EMPTY if any(value[name] is not None for value in values)]
@@ -278,7 +280,7 @@ def _carry_out(row: Schedule, edit: Edit, by: str | None, now: datetime, note: s
     if not edit.same_call:
         row.secrets_by = stored_secrets.person(by)
     if not set(ARGUMENTS).isdisjoint(edit.diff):
-        row.checked_signature = drift.signature(row.task_name)
+        row.checked_signature = drift.signature(row)
 
 
 def write(
@@ -289,20 +291,24 @@ def write(
     rows.touched(row, by, now)
     if any(getattr(row, name) != getattr(old, name) for name in ARGUMENTS):
         row.drift = row.checked_signature = None
-    if (new.task_name, new.task_type) != (old.task_name, old.task_type):
+    if (_task(new), new.task_type) != (_task(old), old.task_type):
         row.rerun_of = None
     _switched(row, old, by, now, note)
     _moved(row, old, now)
 
 
 def merged(old: Definition, changes: Mapping[str, Any], now: datetime) -> Definition:
-    """The old definition with the wanted changes, secrets kept, other types' timing let go."""
+    """The old definition with the wanted changes, secrets kept; what belongs to another task or type goes."""
     values = dict(changes)
     if "args" in values:
         values["args"] = with_secrets(values["args"], old.args)
     if "kwargs" in values:
         values["kwargs"] = with_secrets(values["kwargs"], _named(old))
+    if values.get("task_name", old.task_name) != old.task_name:
+        values.setdefault("app", None)
     new = replace(old, **values)
+    if _task(new) != _task(old):
+        new = with_app(new)
     if new.task_type != old.task_type:
         gone: dict[str, Any] = {name: None for name in OWN_TIMING[old.task_type] if name not in values}
         new = replace(new, **gone)
@@ -311,7 +317,7 @@ def merged(old: Definition, changes: Mapping[str, Any], now: datetime) -> Defini
 
 def _named(old: Definition) -> dict[str, Any]:
     """All arguments by name, those by place included, as far as the task is known."""
-    info = catalog.lookup(old.task_name)
+    info = task_of(old)
     return (catalog.by_name(info.parameters, old.args, old.kwargs) if info else {}) | old.kwargs
 
 

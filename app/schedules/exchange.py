@@ -13,6 +13,7 @@ from app.errors import Invalid
 from app.extensions import transaction
 from app.schedules import code_checks, edits, history, queries, rows
 from app.schedules.definition import ARGUMENTS, FIELDS, Definition
+from app.schedules.validation import with_app
 
 _OWN = ("name", "note", "args", "kwargs")
 _company = attrgetter(*(name for name in FIELDS if name not in _OWN))
@@ -83,7 +84,7 @@ def _ask(step: Step, now: datetime) -> None:
 
 def _addition(item: Mapping[str, Any], now: datetime, completed: dict[Any, Definition]) -> Step:
     """What is made; `completed` are earlier ones, by all that is not each one's own."""
-    definition = Definition(**item)
+    definition = with_app(Definition(**item))
     company = _company(definition)
     new = edits.completed(definition, now, like=completed.get(company))
     completed[company] = new

@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, and_, or_, select, true
 
-from app import catalog, lists
+from app import lists
 from app.catalog.published import published
 from app.lists.fields import Choice, Text, TrueOrFalse
 from app.schedules import lateness
@@ -45,7 +45,8 @@ def matching(criteria: ScheduleFilter) -> Select[Schedule]:
         if value := getattr(criteria, name):
             query = query.where(getattr(Schedule, name) == value)
     if criteria.app:
-        query = query.where(_is_of(criteria.app))
+        other = criteria.app if criteria.app != OWN_APP else None
+        query = query.where(Schedule.app.is_not_distinct_from(other))
     if criteria.enabled is not None:
         query = query.where(Schedule.enabled if criteria.enabled else ~Schedule.enabled)
     if criteria.state:
@@ -53,22 +54,9 @@ def matching(criteria: ScheduleFilter) -> Select[Schedule]:
     return query.where(_text_matches(criteria.q)) if criteria.q else query
 
 
-def app_of(schedule: Schedule) -> str | None:
-    """The other app whose task a schedule runs; None where it is Celeriac's own, or nobody's."""
-    info = catalog.lookup(schedule.task_name)
-    return info.app if info else None
-
-
 def apps_known() -> list[str]:
     """The other apps that published tasks."""
     return sorted({app for app, _name in published().tasks})
-
-
-def _is_of(app: str) -> Any:
-    apps_by_name = {name: info.app for name in published().by_name if (info := catalog.lookup(name))}
-    if app == OWN_APP:
-        return Schedule.task_name.not_in([name for name, theirs in apps_by_name.items() if theirs])
-    return Schedule.task_name.in_([name for name, theirs in apps_by_name.items() if theirs == app])
 
 
 def _is_in(state: str, at: datetime | None) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import defer, undefer
 from app import audit, catalog
 from app.errors import NotFound
 from app.extensions import db
-from app.schedules.definition import FIELDS, MOMENTS, Definition
+from app.schedules.definition import FIELDS, MOMENTS, Definition, task_of
 from app.schedules.models import Schedule, ScheduleChange
 
 LIMIT, BETWEEN_MOST = 200, 100
@@ -78,7 +78,7 @@ def readable(definition: Definition, names: Sequence[str] = FIELDS) -> dict[str,
     """The definition as JSON for people, or some fields of it: times in RFC 3339, secrets masked."""
     values = {name: getattr(definition, name) for name in names}
     if "args" in values or "kwargs" in values:
-        info = catalog.lookup(definition.task_name)
+        info = task_of(definition)
         args, kwargs = catalog.hide(info, definition.args, definition.kwargs)
         values |= {name: part for name, part in (("args", args), ("kwargs", kwargs)) if name in values}
     return values | {name: values[name].isoformat() for name in MOMENTS if values.get(name) is not None}

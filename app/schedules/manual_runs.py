@@ -16,13 +16,13 @@ from app.extensions import transaction
 from app.runs import Run, creation, outbox, row_writer, states
 from app.schedules import code_checks, due_arguments, rows
 from app.schedules.decisions import Unfinished, kinds
-from app.schedules.definition import Definition
+from app.schedules.definition import Definition, task_of
 from app.schedules.edits import changing, insert
 from app.schedules.firing import unfinished
 from app.schedules.models import Schedule
 from app.schedules.policies import Overlap, decide_overlap
 from app.schedules.timing import zone
-from app.schedules.validation import checked_arguments
+from app.schedules.validation import checked_arguments, with_app
 
 
 def run_now(
@@ -39,7 +39,7 @@ def run_now(
     with transaction():
         row = rows.locked(schedule_id)
         permits.require(row.task_name, row.args, row.kwargs)
-        info = catalog.lookup(row.task_name)
+        info = task_of(row)
         if info is None:
             raise Conflict(_("No task named %(name)s is known.", name=row.task_name), code="unknown-task")
         resolved = _resolved(info, row, now)
@@ -77,20 +77,22 @@ def run_once_at(
     rerun_of: str | None = None,
     **fields: Any,
 ) -> Schedule:
-    """A one-time schedule for a task; `fields` are further ones of a definition (queue, timezone …).
+    """A one-time schedule for a task; `fields` are further ones of a definition (app, queue, timezone …).
 
     `rerun_of` is the id of an earlier run that it runs again. Without a `name` it is called after task and
     moment. Raises `Invalid` by field.
     """
     called = fields.pop("name", None) or _called(task_name, run_at, fields.get("timezone", "UTC"))
-    definition = Definition(
-        name=called,
-        task_name=task_name,
-        task_type="one_time",
-        run_at=run_at,
-        args=list(args),
-        kwargs=dict(kwargs),
-        **fields,
+    definition = with_app(
+        Definition(
+            name=called,
+            task_name=task_name,
+            task_type="one_time",
+            run_at=run_at,
+            args=list(args),
+            kwargs=dict(kwargs),
+            **fields,
+        )
     )
     code_checks.require(definition, now)
 

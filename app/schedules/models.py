@@ -34,6 +34,7 @@ class Schedule(Base):
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     name: Mapped[str] = mapped_column(String(200), unique=True)
     task_name: Mapped[str] = mapped_column(String(255))
+    app: Mapped[str | None] = mapped_column(String(255))  # the other app whose task it is; null: ours
     task_type: Mapped[str] = mapped_column(String(16))
     run_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     interval_seconds: Mapped[int | None]

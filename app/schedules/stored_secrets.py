@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 
 from app import catalog
 from app.audit import origin
-from app.schedules.definition import ARGUMENTS, Definition
+from app.schedules.definition import ARGUMENTS, Definition, task_of
 from app.schedules.validation import field_of
 
 
@@ -39,7 +39,7 @@ def not_entered(
     """
     if unchanged(old, new) or (by is not None and person(by) == entered_by):
         return {}
-    kept = _kept(catalog.lookup(old.task_name), old, changes)
+    kept = _kept(task_of(old), old, changes)
     message = _("Enter this secret again: the task or other arguments change, and somebody else entered it.")
     return {field_of(name): [message] for name in kept}
 

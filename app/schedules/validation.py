@@ -25,6 +25,7 @@ from app.schedules.definition import (
     timing_of,
 )
 from app.schedules.timing import Preview, Timing, zone
+from celeriac_agent.settings import OWN_APP
 
 NAME_LENGTH = 200
 NOTE_LENGTH = 2000
@@ -127,12 +128,9 @@ def _with_checked_arguments(
     new: Definition, now: datetime, schedule_id: int | None, errors: Errors
 ) -> Definition:
     try:
-        info = catalog.find(new.task_name)
+        info = catalog.meant(new.task_name, new.app or OWN_APP)
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
-    if info.app and len(namesakes := catalog.namesakes(info.name)) > 1:
-        words = _("Several apps have a task of this name: %(names)s.", names=", ".join(namesakes))
-        raise Invalid({"task_name": [words]})
     if not apps.reachable(info.app):
         words = _(
             "It is a task of the app %(name)s, whose broker CELERIAC_BROKERS does not name.", name=info.app
@@ -144,6 +142,11 @@ def _with_checked_arguments(
     zone = "UTC" if "timezone" in errors else new.timezone
     checked = checked_arguments(info, new.args, new.kwargs, zone, sample_at or now)
     return replace(new, args=checked.args, kwargs=checked.kwargs)
+
+
+def with_app(new: Definition) -> Definition:
+    """What somebody asks for, with the app as it is stored: None for ours, and where `check` is to ask."""
+    return replace(new, app=catalog.whose(new.task_name, new.app))
 
 
 def checked_arguments(
@@ -210,9 +213,12 @@ def preview(shape: Timing, now: datetime, count: int, start: datetime | None = N
 
 
 def arguments_at(
-    task_name: str | None, args: Sequence[Any], kwargs: Mapping[str, Any], timezone: str, due_at: datetime
+    info: catalog.TaskInfo | None,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    timezone: str,
+    due_at: datetime,
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments as they would be sent for the fire at a moment, secrets masked; raises `Invalid`."""
-    info = catalog.lookup(task_name) if task_name else None
     resolved = due_arguments.resolve(args, kwargs, due_at, zone(timezone), kinds(info))
     return masked_arguments(info, *resolved)

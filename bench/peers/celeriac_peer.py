@@ -22,7 +22,7 @@ TASK = "examples.basic.add"
 
 
 def rows(app, first: int, count: int, every: int, age: float, spread: float = 0.0) -> None:
-    checked = drift.signature(TASK)  # as an edit on the page leaves it
+    checked = drift.signature(Schedule(task_name=TASK))  # as an edit on the page leaves it
     now = utcnow()
     made = []
     for number in range(first, first + count):

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from app import runs, schedules
 from app.extensions import db
 from app.schedules.models import Schedule
+from tests.schedules.test_shared_names import NAME, NUMBERS, publish
 
 Visit = Callable[..., Page]
 
@@ -295,3 +296,28 @@ def test_a_run_is_asked_for_at_a_time(app: Flask, visit: Visit) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("sample_tasks.weekday at 2030-07-01 09:00")
     (row,) = schedules.page(schedules.ScheduleFilter()).items
     assert row.run_at == datetime(2030, 7, 1, 8, tzinfo=UTC)
+
+
+def test_one_chooses_whose_task_it_is(
+    app: Flask, visit: Visit, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    monkeypatch.setattr(app.config["SETTINGS"], "brokers", dict.fromkeys(NUMBERS, "redis://127.0.0.1:1/0"))
+    for name in NUMBERS:
+        publish(name, NAME)
+    page = visit("/schedules/new?task_name=sample_tasks.plain")
+    whose = page.locator("select#app")
+    expect(page.locator("#app")).to_be_hidden()
+    page.locator("#task_name").fill(NAME)
+    page.locator("#name").fill("Of the shop")
+    expect(page.locator("#parameters")).to_contain_text("Choose the app first")
+    page.get_by_role("button", name="Create schedule").click()
+    expect(page.locator("#app-field .field-error")).to_contain_text("mail, shop")
+    whose.select_option("mail")
+    expect(page.locator("[name=p-mail]")).to_be_visible()
+    whose.select_option("shop")
+    page.locator("[name=p-shop]").fill("5")
+    expect(whose).to_have_value("shop")
+    page.get_by_role("button", name="Create schedule").click()
+    eventually(lambda: names() == ["Of the shop"])
+    (row,) = schedules.page(schedules.ScheduleFilter()).items
+    assert (row.app, row.kwargs) == ("shop", {"shop": 5})

@@ -87,8 +87,11 @@ def test_a_priority_goes_to_a_step_that_they_read(
 def test_arguments_are_checked_first(theirs: RedisServer) -> None:
     with pytest.raises(Invalid):
         runs.submit(RunRequest("shop.charge", ["x"]), utcnow())
+    for app in ("celeriac", "nobody"):
+        with pytest.raises(Invalid, match=r"app: .* one of this name: shop"):
+            runs.submit(RunRequest("shop.charge", [1], app=app), utcnow())
     with pytest.raises(NotFound):
-        runs.submit(RunRequest("shop.charge", [1], app="celeriac"), utcnow())
+        runs.submit(RunRequest("shop.gone", [1], app="shop"), utcnow())
     assert waiting(theirs) == []
 
 

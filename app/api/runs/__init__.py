@@ -149,7 +149,7 @@ def _names(run: Run) -> list[str]:
 def _require_task(name: str, app: str | None = None) -> None:
     """A task that does not exist is a wrong value of the field, not a wrong address."""
     try:
-        catalog.find(name, app=app)
+        catalog.meant(name, app)
     except NotFound as error:
         raise Invalid({"task_name": [error.detail]}) from None
 

@@ -6,7 +6,7 @@ from flask import Flask, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from app import lists, schedules
+from app import catalog, lists, schedules
 from app.api import frame
 from app.api.fields import filtered, page_of
 from app.api.runs.schemas import RunSchema
@@ -223,9 +223,8 @@ def _version(header: dict[str, Any]) -> int | None:
 
 
 def _detail(fire: Any, body: dict[str, Any]) -> dict[str, Any]:
-    args, kwargs = schedules.arguments_at(
-        body["task_name"], body["args"], body["kwargs"], body["timezone"], fire.due_at
-    )
+    info = catalog.lookup(body["task_name"], body["app"]) if body["task_name"] else None
+    args, kwargs = schedules.arguments_at(info, body["args"], body["kwargs"], body["timezone"], fire.due_at)
     return {
         "due_at": fire.due_at,
         "actual_at": fire.actual_at,

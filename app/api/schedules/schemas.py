@@ -15,8 +15,7 @@ from app.api.fields import INTEGER_MAX, Flag, Moment, OutcomeSchema, Schema
 from app.config import settings
 from app.schedules import code_sync, policies, switches
 from app.schedules.bulk import ACTIONS, BULK_MAX
-from app.schedules.definition import FIELDS, HINTS, NULLABLE, TIMING_FIELDS, Definition
-from app.schedules.filters import app_of
+from app.schedules.definition import FIELDS, HINTS, NULLABLE, TIMING_FIELDS, Definition, task_of
 from app.schedules.models import ORIGINS, Schedule
 from app.schedules.policies import Overlap
 
@@ -79,13 +78,6 @@ class StoredScheduleSchema(ScheduleSchema):
 
     id = fields.Integer()
     version = fields.Integer(metadata={"description": "Moves with every change; send it as If-Match."})
-    app = fields.Function(
-        app_of,
-        metadata={
-            "type": ["string", "null"],
-            "description": "The other app whose task it is; null for Celeriac's own.",
-        },
-    )
     next_run_at = Moment(allow_none=True, metadata={"description": "When beat fires next, with jitter."})
     next_due_at = Moment(allow_none=True, metadata={"description": "The nominal moment of that fire."})
     last_run_at = Moment(allow_none=True)
@@ -112,7 +104,7 @@ class StoredScheduleSchema(ScheduleSchema):
     def get_attribute(self, obj: Schedule, attr: str, default: Any) -> Any:
         match attr:
             case "args" | "kwargs":
-                info = catalog.lookup(obj.task_name)
+                info = task_of(obj)
                 args, kwargs = catalog.hide(info, obj.args, obj.kwargs)
                 return args if attr == "args" else kwargs
             case "on_missed":
@@ -200,6 +192,7 @@ class SchedulePreviewRequestSchema(TimingSchema):
     )
     start = Moment(data_key="from", load_default=None, metadata={"description": "By default now."})
     task_name = fields.String(load_default=None, allow_none=True)
+    app = _field("app")
     args = fields.List(fields.Raw(allow_none=True), load_default=list)
     kwargs = fields.Dict(keys=fields.String(), load_default=dict)
 

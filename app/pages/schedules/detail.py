@@ -15,7 +15,7 @@ from app.pages.schedules.form import MISSED_WORDS, OVERLAP_WORDS
 from app.pages.schedules.parameter_form import marker_words
 from app.runs import Run
 from app.schedules import timing
-from app.schedules.definition import timing_of
+from app.schedules.definition import task_of, timing_of
 from app.schedules.policies import default_on_missed
 from app.schedules.timing import Preview, TimingError
 from app.web import live, viewer
@@ -53,7 +53,7 @@ def _context(schedule_id: int) -> dict[str, Any]:
     schedule = schedules.get(schedule_id)
     query = lists.read(lists.Filter, request.args, viewer.now(), viewer.zone())
     page = runs.page(runs.RunFilter(schedule_id=schedule.id), LEDGER_SIZE, query.cursor)
-    info = catalog.lookup(schedule.task_name)
+    info = task_of(schedule)
     preview = _preview(schedule)
     return {
         "version": version,

@@ -80,7 +80,7 @@ def redraw() -> str:
 @requires("operate")
 def parameters() -> str:
     """The parts of the form that follow the task."""
-    form = parameters_of(request.args.get("task_name", ""), _row(), _queues())
+    form = parameters_of(request.args, _row(), _queues())
     return render_template("schedules/_parameters.html", form=form, follows=True)
 
 
@@ -202,8 +202,8 @@ def _resolved(
     """For each fire, the arguments that refer to it as they will be then."""
     if form.parameters is None or not (referring := form.parameters.referring()):
         return []
-    name, zone = form.parameters.info.name, shape.timezone
-    return [schedules.arguments_at(name, [], referring, zone, fire.due_at)[1] for fire in listed]
+    info, zone = form.parameters.info, shape.timezone
+    return [schedules.arguments_at(info, [], referring, zone, fire.due_at)[1] for fire in listed]
 
 
 def _at_fields(form: ScheduleForm, arguments: dict[str, Any]) -> list[tuple[str, str]]:

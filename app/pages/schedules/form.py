@@ -16,12 +16,21 @@ from app.errors import Invalid
 from app.pages.schedules.form_fields import MomentField, SpanField, WholeField
 from app.pages.schedules.parameter_form import ParameterForm
 from app.schedules import timing
-from app.schedules.definition import FIELDS, MOMENTS, NULLABLE, OWN_TIMING, TIMING_FIELDS, Definition
+from app.schedules.definition import (
+    FIELDS,
+    MOMENTS,
+    NULLABLE,
+    OWN_TIMING,
+    TIMING_FIELDS,
+    Definition,
+    task_of,
+)
 from app.schedules.history import readable
 from app.schedules.models import Schedule, ScheduleChange
 from app.schedules.policies import OnMissed, Overlap
 from app.schedules.timing import TaskType, Timing, TimingError
 from app.web.numbers import whole
+from celeriac_agent.settings import OWN_APP
 
 _l: Any = lazy_gettext  # WTForms shows lazy text as well as plain; its types do not say so
 
@@ -52,6 +61,7 @@ class Fields(Form):
     """Everything but the task's parameters. What may stand in it is checked where schedules are saved."""
 
     task_name = StringField(_l("Task"), default="")
+    app = SelectField(_l("App"), default="")  # "" for ours
     name = StringField(_l("Name"), default="")
     note = TextAreaField(_l("Note"), default="")
     enabled = BooleanField(_l("On"), default=True)
@@ -119,6 +129,11 @@ class ScheduleForm:
         return self.parameters.info if self.parameters else None
 
     @property
+    def shared(self) -> bool:
+        """Whether several apps have the task, so that one is to be chosen."""
+        return len(list(self.fields.app.iter_choices())) > 1
+
+    @property
     def version(self) -> int | None:
         """The version that the form was filled in for; `NO_VERSION` for what is none."""
         if self.row is None:
@@ -137,9 +152,9 @@ class ScheduleForm:
         """
         values, errors = self._read()
         if self.parameters is None:
-            errors.setdefault("task_name", [_("Choose one of the tasks.")])
-            if self.row is not None and values["task_name"] == self.row.task_name:
-                errors.pop("task_name")  # it has vanished; the rest can be changed all the same
+            gone = self.row is not None and values["task_name"] == self.row.task_name
+            if not (gone or self.shared):  # of what has vanished the rest can be changed
+                errors.setdefault("task_name", [_("Choose one of the tasks.")])
         elif self.row is None or not self.parameters.is_unchanged():
             values |= {"args": [], "kwargs": self.parameters.entered()}
             errors |= self.parameters.unreadable()
@@ -277,17 +292,19 @@ class ScheduleForm:
 
 
 def empty_form(queues: Sequence[str], zone: str, suggested: Mapping[str, str]) -> ScheduleForm:
-    """The form of a new schedule; `suggested` may name the task, a name and a cron expression."""
-    info = catalog.lookup(suggested.get("task_name", "").strip())
-    values = {name: suggested[name] for name in ("task_name", "name", "cron_schedule") if suggested.get(name)}
-    fields = Fields(data={"timezone": zone, "priority": _priority_of(info)} | values)
+    """The form of a new schedule; `suggested` may name the task, its app, a name and a cron expression."""
+    names = ("task_name", "app", "name", "cron_schedule")
+    values = {name: suggested[name] for name in names if suggested.get(name)}
+    fields = Fields(data={"timezone": zone} | values)
+    info = _task(fields)
+    fields.priority.data = _priority_of(info)
     _offer(fields, info, queues)
     return ScheduleForm(fields, ParameterForm(info) if info else None)
 
 
 def form_of(row: Schedule, queues: Sequence[str]) -> ScheduleForm:
     """The form filled in with a schedule."""
-    info = catalog.lookup(row.task_name)
+    info = task_of(row)
     values: dict[str, Any] = {name: getattr(row, name) for name in FIELDS if name not in ("args", "kwargs")}
     values["priority"] = str(row.priority) if row.priority is not None else _priority_of(info)
     values["jitter_seconds"] = row.jitter_seconds or None
@@ -295,6 +312,7 @@ def form_of(row: Schedule, queues: Sequence[str]) -> ScheduleForm:
     for name in MOMENTS:
         if name in fields:
             fields[name].show(getattr(row, name), _place(row.timezone))
+    _task(fields, row)
     _offer(fields, info, [*queues, row.queue or ""])
     return ScheduleForm(fields, ParameterForm(info, row) if info else None, row)
 
@@ -302,17 +320,37 @@ def form_of(row: Schedule, queues: Sequence[str]) -> ScheduleForm:
 def read_form(data: Any, queues: Sequence[str], row: Schedule | None = None) -> ScheduleForm:
     """The form as it was submitted (`data` is a multi-dict)."""
     fields = Fields(data)
-    info = catalog.lookup((fields.task_name.data or "").strip())
+    info = _task(fields, row)
     _offer(fields, info, [*queues, (row.queue if row else None) or "", fields.queue.data or ""])
     return ScheduleForm(fields, ParameterForm(info, row, data) if info else None, row)
 
 
-def parameters_of(task_name: str, row: Schedule | None, queues: Sequence[str]) -> ScheduleForm:
+def parameters_of(asked: Mapping[str, str], row: Schedule | None, queues: Sequence[str]) -> ScheduleForm:
     """The form of which the parts that follow the task are drawn anew, for another task."""
-    info = catalog.lookup(task_name.strip())
-    fields = Fields(data={"task_name": task_name, "priority": _priority_of(info)})
+    fields = Fields(data={name: asked.get(name, "") for name in ("task_name", "app")})
+    info = _task(fields, row)
+    fields.priority.data = _priority_of(info)
     _offer(fields, info, queues)
     return ScheduleForm(fields, ParameterForm(info, row) if info else None, row)
+
+
+def _task(fields: Fields, row: Schedule | None = None) -> catalog.TaskInfo | None:
+    """The task that is named, of the app that is chosen; offers the apps to choose from.
+
+    None where nobody has it, and where one of several apps is still to be chosen.
+    """
+    name = (fields.task_name.data or "").strip()
+    stored = (row.app or OWN_APP) if row is not None and row.task_name == name else None
+    apps = catalog.apps_with(name)
+    if stored and stored not in apps:  # it has vanished from there
+        apps = [stored, *apps]
+    app: str | None = fields.app.data or OWN_APP
+    if app not in apps:
+        app = stored or (apps[0] if len(apps) == 1 else None)
+    fields.app.data = "" if app in (None, OWN_APP) else app
+    own = {"": OWN_APP} if OWN_APP in apps else {"": _("Choose one")} if len(apps) > 1 else {}
+    fields.app.choices = _choices(own | {other: other for other in apps if other != OWN_APP})
+    return catalog.lookup(name, app) if app else None
 
 
 def _offer(fields: Fields, info: catalog.TaskInfo | None, queues: Sequence[str]) -> None:

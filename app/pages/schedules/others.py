@@ -197,5 +197,5 @@ def _entry(proposal: foreign.Proposal, now: datetime) -> ListedEntry:
     if definition is not None:
         words = timing.words(timing_of(definition, None))
         here = foreign.fires_here(definition, now, FIRES)
-    args, kwargs = catalog.hide(catalog.lookup(entry.task_name), entry.args, entry.kwargs)
+    args, kwargs = catalog.hide(proposal.task, entry.args, entry.kwargs)
     return ListedEntry(proposal, words, foreign.next_fires(entry, now, FIRES), here, args, kwargs)

@@ -107,7 +107,7 @@ class _Known:
     def __init__(self, info: catalog.TaskInfo, row: Schedule | None, shown: bool = False) -> None:
         self.values: dict[str, Any] = {}
         self.whole = False
-        if row is None or row.task_name != info.name:
+        if row is None or (row.task_name, row.app) != (info.name, info.app):
             return
         args, kwargs = masked_arguments(info, row.args, row.kwargs) if shown else (row.args, row.kwargs)
         self.values = catalog.by_name(info.parameters, args, kwargs)

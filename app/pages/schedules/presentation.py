@@ -15,7 +15,7 @@ from app.pages.schedules.form_fields import wall_text
 from app.runs import Run, states
 from app.schedules import timing
 from app.schedules.definition import timing_of
-from app.schedules.filters import ScheduleFilter, app_of
+from app.schedules.filters import ScheduleFilter
 from app.schedules.lateness import LATE_AFTER
 from app.schedules.models import CODE, Schedule
 from app.schedules.queries import STRIP, LastRun
@@ -69,7 +69,6 @@ class ListedSchedule:
     last: LastRun | None
     strip: Strip
     problem: str
-    app: str | None
 
     @property
     def version(self) -> str:
@@ -100,7 +99,6 @@ def row(
         next(reversed(ran or list(outcomes)), None),
         strip(outcomes),
         problem or schedule.last_error or "",
-        app_of(schedule),
     )
 
 

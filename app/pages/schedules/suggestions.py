@@ -12,6 +12,7 @@ from app import catalog
 from app.accounts import permits
 from app.extensions import db
 from app.runs import Run
+from celeriac_agent.settings import OWN_APP
 
 WINDOW = timedelta(days=7)
 MOST = 3
@@ -31,20 +32,19 @@ class Suggestion:
 def suggest(tz: ZoneInfo, now: datetime) -> list[Suggestion]:
     """At most three tasks that people ran more than once in the last week, the most often run first."""
     newest = (
-        select(Run.task_name, Run.created_at, Run.requested_by, Run.schedule_id)
+        select(Run.task_name, Run.app, Run.created_at, Run.requested_by, Run.schedule_id)
         .where(Run.created_at >= now - WINDOW)
         .order_by(Run.created_at.desc())
         .limit(_READ_AT_MOST)
         .subquery()
     )
     by_hand = newest.c.requested_by.is_not(None) & newest.c.schedule_id.is_(None)
-    moments: defaultdict[str, list[datetime]] = defaultdict(list)
-    for name, created_at in db.session.execute(
-        select(newest.c.task_name, newest.c.created_at).where(by_hand)
-    ):
-        moments[name].append(created_at)
+    moments: defaultdict[tuple[str, str | None], list[datetime]] = defaultdict(list)
+    columns = (newest.c.task_name, newest.c.app, newest.c.created_at)
+    for name, app, created_at in db.session.execute(select(*columns).where(by_hand)):
+        moments[name, app].append(created_at)
     often = sorted((item for item in moments.items() if len(item[1]) > 1), key=lambda item: -len(item[1]))
-    known = [(catalog.lookup(name), times) for name, times in often]
+    known = [(catalog.lookup(name, app or OWN_APP), times) for (name, app), times in often]
     return [
         Suggestion(info, len(times), cron_for([time.astimezone(tz) for time in times]))
         for info, times in known

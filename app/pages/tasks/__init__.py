@@ -167,7 +167,8 @@ def _started(form: RunForm) -> str:
     if form.start.choice == AT:
         row = schedules.run_once_at(
             form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
-            rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(), **options)  # fmt: skip
+            app=form.info.app or OWN_APP, rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(),
+            **options)  # fmt: skip
         toast(_("It runs once, at the time you gave"))
         return url_for("schedules.show", schedule_id=row.id)
     request = runs.RunRequest(

@@ -19,6 +19,7 @@ from app.schedules.definition import Definition
 from app.schedules.foreign.entries import Clocked, Crontab, Entry, Interval, Other
 from app.schedules.timing import TimingError
 from app.schedules.timing.checks import LONGEST_INTERVAL_SECONDS
+from app.schedules.validation import with_app
 
 _HIGHEST = 9
 
@@ -32,19 +33,20 @@ class Conversion:
     remarks: tuple[str, ...] = ()
 
 
-def convert(entry: Entry, now: datetime) -> Conversion:
-    """The entry as a schedule of this deployment."""
+def convert(entry: Entry, now: datetime, app: str | None = None) -> Conversion:
+    """The entry as a schedule of this deployment: for a task of the `app`, or by its name alone."""
     problems = list(entry.problems)
     try:
         timing = _timing(entry, now)
     except (NoEqual, TimingError) as error:
         timing, problems = {}, [str(error), *problems]
-    priority, remark = _priority(entry)
+    priority, remark = _priority(entry, app)
     if problems:
         return Conversion(None, tuple(problems))
     definition = Definition(
         name=entry.name,
         task_name=entry.task_name,
+        app=app,
         args=entry.args,
         kwargs=entry.kwargs,
         enabled=entry.enabled,
@@ -58,7 +60,7 @@ def convert(entry: Entry, now: datetime) -> Conversion:
         **timing,
     )
     try:
-        definition = edits.completed(definition, now)
+        definition = edits.completed(with_app(definition), now)
     except Invalid as error:
         return Conversion(None, tuple(_texts(error)))
     except (TypeError, ValueError) as error:  # values of kinds that no schedule has
@@ -106,12 +108,12 @@ def _interval(timing: Interval, entry: Entry, now: datetime) -> dict[str, Any]:
     return {"task_type": "interval", "interval_seconds": int(seconds), "anchor_at": anchor}
 
 
-def _priority(entry: Entry) -> tuple[int | None, str]:
+def _priority(entry: Entry, app: str | None) -> tuple[int | None, str]:
     """Theirs as it counts here, and what is said of it: Redis counts the other way round than RabbitMQ."""
     number = entry.priority
     if number is None:
         return None, ""
-    info = catalog.lookup(entry.task_name)
+    info = catalog.lookup(entry.task_name, app)
     broker = apps.delivery(info.app).get("broker") if info and info.app else None
     if broker is None or not isinstance(number, int) or not 0 <= number <= _HIGHEST:
         words = _("Its priority %(n)s is left out: what it means here is not known.", n=number)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask_babel import gettext as _
 
+from app import catalog
 from app.config import settings
 from app.errors import Invalid, NotFound
 from app.schedules.foreign import beat_tables, published, redbeat
@@ -40,6 +41,10 @@ class Source:
     @property
     def id(self) -> str:
         return f"{self.kind}:{self.name}"
+
+    def app_of(self, task_name: str) -> str | None:
+        """The app that is called as it is, where that has such a task: then its schedules mean that."""
+        return self.name if catalog.lookup(task_name, self.name) else None
 
     @property
     def taken_from(self) -> str:

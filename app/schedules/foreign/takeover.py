@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from flask_babel import gettext as _
 from sqlalchemy import case, func, select
 
+from app import catalog
 from app.accounts import permits
 from app.bulk import Result
 from app.errors import CeleriacError, Conflict, Forbidden, Invalid
 from app.extensions import db
 from app.schedules import code_checks, edits, history, queries
-from app.schedules.definition import Definition
+from app.schedules.definition import Definition, task_of
 from app.schedules.foreign.conversion import convert
 from app.schedules.foreign.entries import Entry, Reading
 from app.schedules.foreign.sources import Source
@@ -35,6 +36,10 @@ class Proposal:
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     schedule_id: int | None = None
+
+    @property
+    def task(self) -> catalog.TaskInfo | None:
+        return task_of(self.definition) if self.definition else catalog.lookup(self.entry.task_name)
 
     @property
     def possible(self) -> bool:
@@ -55,11 +60,11 @@ def propose(source: Source, entries: Sequence[Entry], now: datetime) -> list[Pro
     taken, named = _taken(source), queries.by_name([entry.name for entry in entries])
     proposals = []
     for entry in entries:
-        made = convert(entry, now)
+        made = convert(entry, now, source.app_of(entry.task_name))
         schedule_id = taken.get(entry.name)
         problems = made.problems
         if schedule_id is None and not problems and (row := named.get(entry.name.strip())):
-            problems = (_there_already(row, entry),)
+            problems = (_there_already(row, made.definition),)
         definition = None if problems else made.definition
         proposals.append(Proposal(entry, definition, problems, made.remarks, schedule_id))
     return proposals
@@ -178,8 +183,8 @@ def _chosen(entries: Sequence[Entry], names: Sequence[str]) -> list[Entry]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def _there_already(row: Schedule, entry: Entry) -> str:
-    if row.task_name == entry.task_name:
+def _there_already(row: Schedule, definition: Definition | None) -> str:
+    if definition and (row.task_name, row.app) == (definition.task_name, definition.app):
         return _("A schedule of this name is here already, for the same task.")
     return _("Another schedule here has this name. Rename that one first.")
 
