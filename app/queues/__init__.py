@@ -26,7 +26,7 @@ from app.queues.forecast import (
     seconds_ahead,
     service_rates,
 )
-from app.queues.messages import Waiting, begin_at, find_waiting, held, line, tasks_at_front
+from app.queues.messages import Waiting, begin_at, find_message, find_waiting, held, line, tasks_at_front
 from app.queues.queue_modes import hold_new, pause, purge, release_all, restore, resume, stop_holding_new
 from app.queues.rates import Rates
 from app.queues.redelivery import resend
@@ -55,6 +55,7 @@ __all__ = [
     "diagnose",
     "estimated_start",
     "find",
+    "find_message",
     "find_waiting",
     "held",
     "held_in_all",

@@ -15,6 +15,7 @@ from app.extensions import db
 from app.queues.details import Queue
 from app.queues.forecast import Forecast, seconds_ahead
 from app.queues.rates import Rates
+from app.queues.sites import Site
 from app.runs import Run
 
 HELD_SPAN = 200  # so far before its old place a held run is looked for
@@ -119,8 +120,21 @@ def find_waiting(queue: Queue, run_id: str, hint: int | None = None) -> Waiting:
         return _joined([message], queue.at, _starts(queue, [message]))[0]
     fact = broker.find_held(queue.name, run_id)
     if fact is None:
-        raise NotFound(_("%(id)s does not wait in this queue.", id=run_id[:80]))
+        raise _not_there(run_id)
     return replace(_joined([fact.message], queue.at, {})[0], held=fact)
+
+
+def find_message(queue: str, run_id: str, hint: int | None, site: Site) -> Message:
+    """The message of a run that waits in a queue, ours or another app's; raises `NotFound`."""
+    with site.at():
+        message = broker.find(queue, run_id, hint)
+    if message is None:
+        raise _not_there(run_id)
+    return message
+
+
+def _not_there(run_id: str) -> NotFound:
+    return NotFound(_("%(id)s does not wait in this queue.", id=run_id[:80]))
 
 
 def tasks_at_front(queue: str, most: int) -> dict[str, int]:

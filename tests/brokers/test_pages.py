@@ -103,7 +103,11 @@ def test_an_admin_allows_changes_and_makes_them_on_the_page(
     assert refused.status_code == 409
     post(browser, "/brokers/shop/allow")
     assert "/change?" in browser.get(queue).text
-    assert "Move to bottom" in browser.get(f"{queue}/change?id={ids[5]}&hint=6").text
+    (waiting,) = brokers.line(brokers.find("shop"), "celery", 5, 1)
+    asked = browser.get(f"{queue}/change?id={ids[5]}&hint=9").text
+    values = dict(re.findall(r'name="(position|priority)" inputmode="numeric" value="(\d+)"', asked))
+    assert values == {"position": "6", "priority": str(waiting.priority)}
+    assert browser.get(f"{queue}/change?id=nobody&hint=6").status_code == 404
     run = {"id": ids[5], "hint": "6"}
     for form in ({"to": "front"}, {"position": "2"}):
         assert post(browser, f"{queue}/move", run | form).status_code == 303

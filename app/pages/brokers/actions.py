@@ -22,11 +22,11 @@ from app.web.toasts import toast
 @requires("operate")
 def ask(name: str, queue: str) -> str:
     """What can be done with one waiting run."""
-    place = brokers.find(name)
+    place, hint = brokers.find(name), forms.optional_number("hint")
+    message = queues.find_message(queue, request.args.get("id", ""), hint, brokers.site(name))
     others = [other.name for other in brokers.listing(place) if other.name != queue]
-    shown = {"name": queue, "id": request.args.get("id", ""), "hint": forms.optional_number("hint")}
-    title, links = _("Change a waiting run"), above(name, queue)
-    return question("brokers/_change.html", title, links, place=place, others=others, **shown)
+    shown = {"place": place, "name": queue, "message": message, "others": others}
+    return question("brokers/_change.html", _("Change a waiting run"), above(name, queue), **shown)
 
 
 @bp.post("/<name>/queues/<queue>/remove")
