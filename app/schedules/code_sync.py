@@ -103,7 +103,8 @@ def reset_to_code(schedule_id: int, by: str | None, now: datetime) -> Schedule:
 def _sync_entry(key: str, definition: Definition, now: datetime) -> list[str]:
     code = to_json({name: getattr(definition, name) for name in OWNED})
     known = db.session.scalar(select(Schedule).where(Schedule.code_key == key))
-    if known is not None and known.code_definition == code and known.retired_at is None:
+    same = known is not None and known.code_definition == code and known.retired_at is None
+    if known is not None and same and not _of_others(known):
         return []  # as nearly always: no write lock is taken
     with transaction():
         row = db.session.scalar(select(Schedule).where(Schedule.code_key == key).with_for_update())
@@ -136,6 +137,8 @@ def _update(row: Schedule, code: dict[str, Any], now: datetime) -> list[str]:
     if kept & set(_TOGETHER):
         kept |= set(_TOGETHER)
     changes = {name: new[name] for name in OWNED if name not in kept and new[name] != old.get(name)}
+    if "task_name" not in changes and (app := _of_others(row)):
+        changes["app"] = app
     row.code_definition = code
     if row.retired_at is not None:
         row.retired_at = None
@@ -147,6 +150,11 @@ def _update(row: Schedule, code: dict[str, Any], now: datetime) -> list[str]:
         _apply(row, changes, None, now, "sync")
         sentences.append(f"{row.code_key}: {', '.join(changes)}")
     return sentences
+
+
+def _of_others(row: Schedule) -> str | None:
+    """The only other app with the task, where our code names one that it does not have and never ran."""
+    return None if row.app or row.run_count else catalog.whose(row.task_name, None)
 
 
 def _apply(row: Schedule, changes: Mapping[str, Any], by: str | None, now: datetime, action: str) -> Schedule:

@@ -13,9 +13,10 @@ from app import catalog
 from app.runs import Run, creation, new_run, states
 from app.runs.creation import Row
 from app.schedules import due_arguments, stored_arguments
-from app.schedules.definition import policies_of, task_of, timing_of
+from app.schedules.definition import policies_of, timing_of
 from app.schedules.policies import PlannedFire, ScheduleState, plan
 from app.schedules.timing import Timing, actual_at, first_fire, zone
+from celeriac_agent.settings import OWN_APP
 
 UNKNOWN_TASK = "unknown_task"
 REASON = "reason"
@@ -35,7 +36,8 @@ class Unfinished(NamedTuple):
 class Decision:
     """The rows of runs to make, and the row's new state. `exhausted`: it disables itself.
 
-    `anchored`: an interval that was written without an anchor counts from now.
+    `anchored`: an interval that was written without an anchor counts from now. `app`: whose task a row that
+    was written without one runs.
     """
 
     id: int
@@ -47,6 +49,7 @@ class Decision:
     error: str | None = None
     skips: list[str] | None = None
     anchored: bool = False
+    app: str | None = None
 
     @property
     def exhausted(self) -> bool:
@@ -65,14 +68,16 @@ def decide(row: Any, unfinished: Unfinished, now: datetime) -> Decision:
     (`one_time`) that has passed is a fire like any other then: it runs or is missed, by its policies. Raises
     whatever a value that cannot be evaluated raises.
     """
-    maker = _RunMaker(row, now)
+    new = row.next_due_at is None and row.app is None and not row.run_count
+    app = catalog.whose(row.task_name, None) if new else None
+    maker = _RunMaker(row, now, app or row.app)
     timing, next_due_at = timing_of(row, row.id), row.next_due_at
     if next_due_at is None:
         anchored = row.task_type == "interval" and row.anchor_at is None
         timing = replace(timing, anchor_at=now) if anchored else timing
         next_due_at = _begin(timing, row, now)
         if next_due_at is None or next_due_at > now:
-            return _placed(timing, row, next_due_at, anchored)
+            return replace(_placed(timing, row, next_due_at, anchored), app=app)
     skips = _skips(row)
     policies = policies_of(row)
     if maker.info is None:
@@ -100,6 +105,7 @@ def decide(row: Any, unfinished: Unfinished, now: datetime) -> Decision:
         planned.run_count if maker.info else row.run_count,
         reason_words(maker.unknown) if maker.unknown else None,
         _later(skips, planned.next_due_at),
+        app=app,
     )
 
 
@@ -141,10 +147,11 @@ def _later(skips: list[str] | None, next_due_at: datetime | None) -> list[str] |
 class _RunMaker:
     """Makes the rows of runs for the fires of one schedule."""
 
-    def __init__(self, row: Any, now: datetime) -> None:
+    def __init__(self, row: Any, now: datetime, app: str | None) -> None:
         self.row = row
         self.now = now
-        self.info = task_of(row)
+        self.app = app
+        self.info = catalog.lookup(row.task_name, app or OWN_APP)
         self.unknown: dict[str, Any] | None = None
         self._arguments = catalog.Arguments(*stored_arguments.parse(row.args, row.kwargs))
         self._relative = due_arguments.KEY in row.args or due_arguments.KEY in row.kwargs
@@ -165,7 +172,7 @@ class _RunMaker:
             rerun_of=self.row.rerun_of,
             requested_by=f"schedule:{self.row.name}",
             schedule_id=self.row.id,
-            app=self.row.app,
+            app=self.app,
             due_at=entry.due_at,
         )
 

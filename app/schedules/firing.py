@@ -216,6 +216,13 @@ def _move_on(decisions: Sequence[Decision], new: set[str], now: datetime) -> Non
             .values(anchor_at=now, version=Schedule.version + 1)
             .execution_options(synchronize_session=False)
         )
+    for decision in decisions:
+        if decision.app:
+            connection.execute(
+                update(Schedule)
+                .where(Schedule.id == decision.id)
+                .values(app=decision.app, version=Schedule.version + 1)
+            )
     if exhausted := [decision.id for decision in decisions if decision.exhausted]:
         connection.execute(
             update(Schedule)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask_migrate import downgrade, upgrade
+from sqlalchemy import text
 
 from app import runs, schedules
 from app.catalog import published
@@ -15,7 +16,7 @@ from app.clock import utcnow
 from app.errors import Invalid
 from app.extensions import db
 from app.runs import states
-from app.schedules import exchange, foreign, history
+from app.schedules import code_sync, exchange, firing, foreign, history
 from app.schedules.models import Schedule
 from celeriac_agent import tasks
 from tests.conftest import RedisServer
@@ -268,3 +269,34 @@ def test_what_was_there_before_keeps_the_app_that_it_fires_for(both: dict[str, s
     upgrade()
     found = {row.name: row.app for row in schedules.everything()}
     assert found == {"ours": None, "theirs": "shop", "shared": "mail"}
+
+
+@pytest.mark.database
+def test_a_row_in_sql_needs_no_app_where_only_one_has_the_task(
+    both: dict[str, str], fire: Any, now: Any
+) -> None:
+    publish("shop", NAME, "shop.only")
+    insert = "INSERT INTO schedules (name, task_name, task_type, interval_seconds, anchor_at) "
+    insert += "VALUES (:name, :name, 'interval', 60, '2026-11-20 12:00:00+00')"
+    with db.engine.begin() as connection:
+        for name in (NAME, "shop.only"):
+            connection.execute(text(insert), {"name": name})
+    firing.make_new_rows_due(now)
+    fire(utcnow())
+    assert {row.name: row.app for row in schedules.everything()} == {NAME: None, "shop.only": "shop"}
+
+
+@pytest.mark.database
+def test_an_entry_of_our_code_may_name_a_task_of_another_app(both: dict[str, str], now: Any) -> None:
+    entry = schedules.Definition(
+        name="theirs", task_name="shop.only", task_type="interval", interval_seconds=60
+    )
+    kept = code_sync.to_json({name: getattr(entry, name) for name in code_sync.OWNED})
+    setup = {"modules": [], "schedules": {"whole": True, "entries": {"theirs": kept}, "problems": []}}
+    publish("celeriac", OURS, delivery={"broker": "redis", "options": {}, "setup": setup})
+    assert schedules.sync_code(now) == ["theirs: new"]
+    publish("shop", NAME, "shop.only")  # later
+    assert schedules.sync_code(now) == ["theirs: app"]
+    publish("mail", NAME, "shop.only")
+    assert schedules.sync_code(now) == []
+    assert schedules.page(schedules.ScheduleFilter()).items[0].app == "shop"
