@@ -109,7 +109,7 @@ def test_a_beat_that_does_not_fire(
     assert sign.word == ("1 late" if kind else "On time")
 
 
-def test_rabbitmq_is_named_and_may_be_away(tmp_path: Path, redis_server: str) -> None:
+def test_rabbitmq_is_named_and_may_be_away(tmp_path: Path, redis_server: str, redis: Any) -> None:
     urls = {"redis_url": redis_server, "broker_url": "amqp://guest:guest@127.0.0.1:1//"}
     other = create_app(Settings(data_dir=tmp_path, base_url="http://localhost", **urls))
     with other.app_context(), other.test_request_context():
