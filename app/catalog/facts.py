@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 from celery import Celery, Task
 from pydantic import BaseModel, Field
 
-from app.broker.priority import DEFAULT_PRIORITY
+from app.broker.priority import DEFAULT_PRIORITY, HIGHEST
 from app.catalog.docstrings import read_docstring
 from app.catalog.info import TaskInfo, restricted
 from app.catalog.parameters import Parameter, parameter_of, parameters_of, read_parameters
@@ -62,7 +62,8 @@ def info_of(
     """The description of a task of an `app`; `among` says which need the role admin."""
     task, doc = TaskFacts.model_validate(facts), read_docstring(facts.get("doc"))
     ours = app == OWN_APP
-    unsaid = delivery.get("priority") if task.priority is None else task.priority
+    said = delivery.get("priority") if task.priority is None else task.priority
+    own = DEFAULT_PRIORITY if said is None else said
     return TaskInfo(
         name=task.name,
         function=task.function,
@@ -73,7 +74,7 @@ def info_of(
         doc=doc.body,
         parameters=_Parameters(facts.get("parameters"), doc.parameters) if parameters is None else parameters,
         queue=task.queue,
-        priority=DEFAULT_PRIORITY if unsaid is None else unsaid if ours else _ours(unsaid, delivery),
+        priority=own if ours else _as_it_counts(said, delivery),
         time_limit=task.time_limit,
         soft_time_limit=task.soft_time_limit,
         rate_limit=task.rate_limit,
@@ -86,7 +87,7 @@ def info_of(
         role=_role(task, among),
         app=None if ours else app,
         serializer=task.serializer,
-        prioritised=ours or unsaid is not None,
+        prioritised=ours or said is not None,
         options=task.options,
     )
 
@@ -106,12 +107,10 @@ def _role(task: TaskFacts, among: Celery) -> Literal["operator", "admin"]:
     return "operator" if task.role in ("", "operator") and not restricted(among, task.name) else "admin"
 
 
-def _ours(number: Any, delivery: Mapping[str, Any]) -> int:
-    """A priority of theirs as it counts here; they say none where nothing is said."""
-    if not isinstance(number, int):
-        return DEFAULT_PRIORITY
-    known = min(max(number, 0), 9)
-    return 9 - known if delivery.get("broker") == "redis" else known
+def _as_it_counts(theirs: Any, delivery: Mapping[str, Any]) -> int:
+    """A priority of theirs as it counts here; a message that says none is one of 0."""
+    known = min(max(theirs, 0), HIGHEST) if isinstance(theirs, int) else 0
+    return HIGHEST - known if delivery.get("broker") == "redis" else known
 
 
 def _below_top(file: str, module: str) -> str:

@@ -127,6 +127,28 @@ def test_errors_are_in_the_words_of_our_own_tasks(
     assert words in " ".join(error.value.errors[field])
 
 
+@pytest.mark.parametrize(
+    ("broker", "said", "counts"),
+    [
+        ("redis", None, 9),
+        ("redis", 0, 9),
+        ("redis", 7, 2),
+        ("amqp", None, 0),
+        ("amqp", 7, 7),
+        ("redis", 400, 0),
+    ],
+)
+def test_a_priority_is_the_one_that_its_messages_have_here(
+    publish: Publish, broker: str, said: int | None, counts: int
+) -> None:
+    def change(told: dict[str, Any]) -> None:
+        told["delivery"] |= {"broker": broker, "priority": said}
+
+    publish(plain, change=change)
+    info = catalog.find("shop.plain", app="shop")
+    assert (info.priority, info.prioritised) == (counts, said is not None)
+
+
 def test_the_schema_without_pydantic_says_the_same_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     with_pydantic = schemas.schema_of(date | None)
     monkeypatch.delitem(schemas.sys.modules, "pydantic")
