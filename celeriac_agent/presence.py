@@ -18,7 +18,7 @@ import redis
 from celery import Celery, bootsteps
 from celery.worker import state as worker_state
 
-from celeriac_agent import checks, masking, pauses, redis_urls, schedules, tasks
+from celeriac_agent import checks, masking, pauses, recording, redis_urls, schedules, tasks
 from celeriac_agent.code import code_version
 from celeriac_agent.connection import CONNECT_SECONDS
 from celeriac_agent.keys import keys_beside
@@ -120,6 +120,7 @@ class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ship
             try:
                 self._last = entry(consumer)
                 self._tell(self._last)
+                recording.tell_gap(consumer, self._reached)
             except Exception:  # whatever this worker's pool and broker are made of
                 logger.warning("Celeriac is told nothing of this worker", exc_info=True)
                 return

@@ -45,6 +45,7 @@ from celeriac_agent.scrubbing import mask_urls, scrub, scrubber_of
 from celeriac_agent.stream import EventStream
 
 YOUNG_MICROS = 50_000  # a message that came in since then may be over any moment
+QUIET_SECONDS = 30.0  # without anything missed: by then all processes have told what they had kept
 
 logger = logging.getLogger(__name__)
 
@@ -206,6 +207,41 @@ def _tell_start(request: Any) -> None:
     headers = request.request_dict
     about = _attempt(headers, request.hostname)
     _stream.emit_later(events.event("started", events.micros(request.time_start), about))
+
+
+def tell_gap(consumer: Any, reached: bool) -> None:
+    """At each of a worker's heartbeats: once nothing is missed any more, tell from when to when it was.
+
+    `reached` is whether Redis took the heartbeat. The worker names what it has then: what else it told of has
+    ended.
+    """
+    since, until = _stream.gap.span
+    if not until:
+        return
+    if not reached:
+        _stream.gap.note()
+    elif time.time() - until > QUIET_SECONDS:
+        _stream.gap.close()
+        # By its loop: then nothing is on its way from one place to another.
+        consumer.call_soon(_in_nobodys_way, _tell_gap, consumer, since, until)
+
+
+def _tell_gap(consumer: Any, since: float, until: float) -> None:
+    said = {"worker": consumer.hostname, "since": since, "until": until, "has": sorted(_in_hand(consumer))}
+    _tell("missed", events.fields(said))
+
+
+def _in_hand(consumer: Any) -> set[str]:
+    """The runs that the worker has: they run, or wait for a process, their time or a rate limit."""
+    timed = (entry.entry.args or () for entry in consumer.timer.schedule.queue)
+    limited = (bucket.contents for bucket in consumer.task_buckets.values() if bucket)
+    requests = [
+        *worker_state.requests.values(),
+        *worker_state.active_requests,
+        *(args[0] for args in timed if args and hasattr(args[0], "request_dict")),
+        *(request for contents in limited for request, _tokens in contents),
+    ]
+    return {request.id for request in requests}
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import redis
 
 from celeriac_agent import redis_urls
 from celeriac_agent.connection import ANSWER_SECONDS, CONNECT_SECONDS, Connection
+from celeriac_agent.gap import Gap
 
 STREAM = "celeriac:events"
 VERSION = 1  # of the events; an event without one is of the first
@@ -45,6 +46,7 @@ class EventStream:
         self._max_events = max_events
         self.listen: Callable[[bool], None] = lambda _on: None
         self.is_full = False
+        self.gap = Gap()
         self._begin()
         begin, close = weakref.WeakMethod(self._begin), weakref.WeakMethod(self.close)
         os.register_at_fork(after_in_child=lambda: _call(begin))
@@ -89,6 +91,7 @@ class EventStream:
     def drop(self) -> None:
         """Count an event that is told to nobody."""
         self._dropped += 1
+        self.gap.note()
 
     def is_cancelled(self, run_id: str) -> bool:
         """Whether somebody cancelled the run after a worker had taken it; False while Redis is away."""
@@ -118,6 +121,8 @@ class EventStream:
                 self._give_up()
             finally:
                 self._lock.release()
+        if self._backlog:  # of a pool's child: its worker goes on
+            self.gap.note()
 
     def _marked(self, event: Mapping[str, Any] | str) -> str:
         text = event if isinstance(event, str) else to_json(event)
@@ -166,7 +171,9 @@ class EventStream:
     def _give_up(self) -> None:
         unanswered = self._connection.drop()
         with self._keeping:
-            self._dropped += max(len(unanswered) + len(self._backlog) - BACKLOG_MAX, 0)
+            if (too_many := len(unanswered) + len(self._backlog) - BACKLOG_MAX) > 0:
+                self._dropped += too_many
+                self.gap.note()
             self._backlog.extendleft(reversed(unanswered))  # the newest fall out at the other end
             self._is_away = True
         self._tend_soon()

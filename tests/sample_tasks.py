@@ -96,6 +96,13 @@ def touch_and_wait(path: str, until: str) -> None:
         time.sleep(0.05)
 
 
+@shared_task(ignore_result=True)
+def wait_and_talk(until: str) -> None:
+    """Wait until there is a file, then print."""
+    touch_and_wait.run(os.devnull, until)
+    print("it is there")
+
+
 @shared_task
 def kill_own_child() -> None:
     """Kill the process that runs it."""

@@ -10,7 +10,7 @@ from celeriac_agent.settings import APP_MAX, OWN_APP
 from celeriac_agent.stream import VERSION
 
 LATEST_EPOCH = 1e11  # the year 5138
-TIMES = ("at", "started_at", "received_at", "next_at")
+TIMES = ("at", "started_at", "received_at", "next_at", "since", "until")
 LINEAGE = ("root_id", "parent_id", "group")
 
 
@@ -63,13 +63,13 @@ Kind = Literal[
 class _Any(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
 
-    id: RunId
     at: Moment
     app: AppName | None = None
     clock: Annotated[float, Field(gt=-LATEST_EPOCH, lt=LATEST_EPOCH)] = 0.0
 
 
 class _OfRun(_Any):  # type: ignore[no-redef]  # the plugin adds a parameter of this name
+    id: RunId
     type: Kind
     task: Name | None = None
     queue: Name | None = None
@@ -96,9 +96,20 @@ class _OfRun(_Any):  # type: ignore[no-redef]  # the plugin adds a parameter of 
 
 
 class _OfLog(_Any):
+    id: RunId
     started_at: Moment
     piece: Count
     lines: Annotated[list[Annotated[Any, AfterValidator(_line)]], Field(min_length=1)]
+
+
+class _OfGap(_Any):
+    worker: Annotated[str, Field(min_length=1, max_length=255)]
+    since: Moment
+    until: Moment
+    has: list[str]
+
+
+_SHAPES: dict[Any, type[BaseModel]] = {"log": _OfLog, "missed": _OfGap}
 
 
 def problem(event: Any) -> str:
@@ -108,7 +119,8 @@ def problem(event: Any) -> str:
     if (version := event.get("v", VERSION)) != VERSION:
         return f"it is of version {version!r:.40}, and this Celeriac reads version {VERSION}: update Celeriac"
     try:
-        (_OfLog if event.get("type") == "log" else _OfRun).model_validate(event)
+        kind = event.get("type")
+        _SHAPES.get(kind if isinstance(kind, str) else None, _OfRun).model_validate(event)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
@@ -120,7 +132,7 @@ def problem(event: Any) -> str:
 def without_bad_lineage(event: dict[str, Any]) -> dict[str, Any]:
     """The event without the ids of related runs that are none: the run itself is recorded all the same."""
     for name in LINEAGE:
-        if (value := event.get(name)) is not None and value != event["id"] and not is_run_id(value):
+        if (value := event.get(name)) is not None and value != event.get("id") and not is_run_id(value):
             return {name: value for name, value in event.items() if name not in LINEAGE or is_run_id(value)}
     return event
 

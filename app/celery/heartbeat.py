@@ -16,7 +16,7 @@ from celery.worker import state as worker_state
 from app.broker import BelongsToAnother, capabilities, heartbeats, require_own, starts, wakeups
 from app.celery import guard, limits, remote
 from app.errors import BrokerUnavailable
-from celeriac_agent import limited, redis_urls, transport
+from celeriac_agent import limited, recording, redis_urls, transport
 from celeriac_agent.presence import CATALOG_CHANNEL, entry, publish_catalog, running
 from celeriac_agent.slots import Slots
 from celeriac_agent.worker import Telling, pool_name, when_it_listens
@@ -134,7 +134,7 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
 
     def _send(self, consumer: Any) -> dict[str, Any]:
         self._last = self._entry(consumer)
-        self._write(self._last)
+        recording.tell_gap(consumer, self._write(self._last))
         return self._last
 
     def _publish_tasks(self, app: Celery) -> None:
@@ -143,11 +143,13 @@ class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships n
         with suppress(redis.RedisError):  # said again within a minute
             publish_catalog(self._redis, self._catalog, packed)
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def _write(self, entry: dict[str, Any]) -> bool:
+        """Whether it was taken."""
         try:
             heartbeats.send(self._redis, heartbeats.WORKERS, entry["hostname"], entry)
         except redis.RedisError:  # the broker is the same server: the worker itself reports that it is gone
-            return
+            return False
+        return True
 
     def _entry(self, consumer: Any) -> dict[str, Any]:
         return entry(consumer) | {

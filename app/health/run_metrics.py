@@ -22,7 +22,7 @@ _COUNTERS = {
     states.REVOKED: ("celery_task_revoked", "Runs that were cancelled or terminated"),
     states.REJECTED: ("celery_task_rejected", "Runs that a worker or their task rejected"),
     states.EXPIRED: ("celeriac_task_expired", "Runs that nobody took in time"),
-    states.LOST: ("celeriac_task_lost", "Runs that ended with their worker"),
+    states.LOST: ("celeriac_task_lost", "Runs whose worker died, or could not tell how they ended"),
     states.MISSED: ("celeriac_fires_missed", "Fires of schedules that were missed and did not run"),
     states.SKIPPED: ("celeriac_fires_skipped", "Fires of schedules that were skipped"),
 }

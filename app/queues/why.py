@@ -10,7 +10,7 @@ from app import broker, heartbeats
 from app.errors import BrokerUnavailable
 from app.heartbeats import Worker
 from app.queues.diagnosis import Diagnosis, all_busy, by_state, clock, diagnose, later
-from app.runs import states
+from app.runs import history_gaps, states
 from app.runs.models import Run
 
 
@@ -65,6 +65,13 @@ def _in_their_broker(run: Run, workers: Sequence[Worker]) -> Diagnosis:
     queue, app = run.queue or "", run.app or ""
     listening = [worker for worker in workers if worker.taking and queue in worker.queues]
     where = _("It waits in the broker of the app %(app)s, where Celeriac does not look.", app=app)
+    if history_gaps.is_any_since(run.sent_at or run.created_at):
+        words = _(
+            "It was sent to the broker of the app %(app)s, where Celeriac does not look. Events were lost "
+            "since then: it may have run, and nobody could tell.",
+            app=app,
+        )
+        return Diagnosis("elsewhere", words)
     if not listening:
         words = _(
             "No worker that is known here listens to its queue %(queue)s; one without the agent is not seen.",

@@ -27,7 +27,7 @@ from app.heartbeats.strangers import Listener
 from app.heartbeats.worker import AppWorkerEntry, WorkerEntry
 from app.recorder import catalogs, held_runs
 from app.recorder.stream import ALIVE_SECONDS, Entry, EventReader
-from app.runs import adoption, bulk, history, outbox
+from app.runs import adoption, bulk, history, history_gaps, outbox
 from app.runs.failures import inbox
 from app.runs.parts import Part, first_line, is_outage
 from celeriac_agent.presence import CATALOG_CHANNEL
@@ -316,7 +316,7 @@ class Recorder:
     def _note_gap(self) -> None:
         if gap := self._reader.gap():
             logger.error("events from %s to %s were lost: the stream reached its cap", *gap)
-            history.record_gap(*gap, utcnow())
+            history_gaps.note(*gap, utcnow())
 
     def _mask(self, task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
         return catalog.mask(catalog.lookup(task_name), args, kwargs)

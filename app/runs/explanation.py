@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from app.runs import states
+from app.runs.folding import END_NOT_TOLD
 from app.runs.models import Run
 
 
@@ -63,6 +64,17 @@ _SPECIAL: tuple[tuple[Callable[[Run], bool], Explanation], ...] = (
             "worker-lost",
             _l("The process that ran it died: killed from outside, out of memory, or crashed."),
             _l("Look at the memory and the log of that machine, then retry it."),
+        ),
+    ),
+    (
+        _error(END_NOT_TOLD),
+        Explanation(
+            "end-not-told",
+            _l(
+                "Its worker no longer has it, and could not tell how it ended: Celeriac was away longer than "
+                "the worker can keep events. Its work may be done."
+            ),
+            _l("Look at what it does, or into its worker's log, before you retry it."),
         ),
     ),
     (

@@ -16,6 +16,8 @@ _RESET = (
     *("progress_at", "progress_current", "progress_total", "progress_message"),
 )
 
+END_NOT_TOLD = "EndNotTold"  # how the error of a run begins whose worker could not tell how it ended
+
 _SAID_ONCE = ("priority", "root_id", "origin", "args", "kwargs", "masked")
 _CUT = tuple((field, f"{field}_cut") for field in ("arguments", "result", "traceback"))
 _STATES = {
@@ -59,8 +61,7 @@ def fold(row: Row, event: Mapping[str, Any]) -> None:
             row["worker"] = event.get("worker") or row["worker"]
             row["updated_at"] = max(row["updated_at"], _time(event["at"]))
         return
-    if row["state"] == states.LOST and row["app"] and attempt >= row["attempt"] and kind != "lost":
-        # another app's worker was only silent, and is heard again
+    if row["state"] == states.LOST and _is_not_lost(row, event, attempt):
         row |= {"state": states.PENDING, "error": None, "ended_at": None}
     if attempt < row["attempt"]:
         _fold_earlier(row, attempt, event)
@@ -71,6 +72,16 @@ def fold(row: Row, event: Mapping[str, Any]) -> None:
     elif attempt == row["attempt"] and _time(event["at"]) <= row["ended_at"]:
         _fold_times(row, event)
     row["updated_at"] = max(row["updated_at"], _time(event["at"]))
+
+
+def _is_not_lost(row: Row, event: Mapping[str, Any], attempt: int) -> bool:
+    """Whether a run that counts as lost is heard of again."""
+    if event["type"] == "lost" or attempt < row["attempt"]:
+        return False
+    if (row["error"] or "").startswith(END_NOT_TOLD):  # that it began may come late; how it ended counts
+        is_end = states.rank(state_of(event)) >= states.rank(states.RETRY)
+        return is_end or attempt > row["attempt"] or _time(event["at"]) > row["ended_at"]
+    return bool(row["app"])  # another app's worker was only silent
 
 
 def state_of(event: Mapping[str, Any]) -> str:

@@ -1,16 +1,15 @@
 """Writes batches of events into the table of runs, one transaction a batch."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
 from app.extensions import db, transaction
-from app.runs import apps, endings, logs, row_writer, states
+from app.runs import apps, endings, history_gaps, logs, row_writer, states
 from app.runs.creation import Row
 from app.runs.folding import fold, new_row
-from app.runs.models import HistoryGap, Run
+from app.runs.models import Run
 from app.runs.statistics import totals
 from app.text import storable
 
@@ -22,6 +21,19 @@ _TEXT_FIELDS = ("error", "traceback", "message", "worker", "origin", "task", "qu
 
 def record(events: Sequence[Event], mask: Mask) -> list[str]:
     """Fold events into their runs and commit; returns the ids of the runs that were touched.
+
+    What a worker tells of a gap is looked at when all that it told before is in the history.
+    """
+    touched = _record([event for event in events if event["type"] != "missed"], mask)
+    for event in events:
+        if event["type"] == "missed":
+            history_gaps.note_told(event)
+            touched += _record(history_gaps.ends_not_told(event), mask)
+    return touched
+
+
+def _record(events: Sequence[Event], mask: Mask) -> list[str]:
+    """One transaction.
 
     Any number of recorders may do so at once: rows are made with ON CONFLICT DO NOTHING and locked
     (PostgreSQL) or the database is (SQLite) before they are read. Recording a batch twice changes nothing.
@@ -55,12 +67,6 @@ def record(events: Sequence[Event], mask: Mask) -> list[str]:
         logs.keep(logged)
         apps.note(rows_app for row in (*fresh.values(), *known.values()) if (rows_app := row["app"]))
     return list({*ids, *(event["id"] for event in logged)})
-
-
-def record_gap(from_at: datetime, until_at: datetime, now: datetime) -> None:
-    """Note that events of a span of time are lost for good; pages show it."""
-    with transaction() as session:
-        session.add(HistoryGap(from_at=from_at, until_at=until_at, found_at=now))
 
 
 def _folded(row: Row, events: Iterable[Event]) -> Row:

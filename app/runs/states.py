@@ -154,6 +154,7 @@ ALL = tuple(_BY_NAME)
 FINISHED = tuple(state.name for state in _STATES if state.phase == ENDED)
 UNFINISHED = tuple(state.name for state in _STATES if state.phase != ENDED)
 RUNNING = tuple(state.name for state in _STATES if state.phase == RUNS)
+AT_WORK = tuple(state.name for state in _STATES if _TAKEN <= state.rank <= _UNDER_WAY)
 NOT_TAKEN = tuple(state.name for state in _STATES if state.rank == _NOT_TAKEN)
 NOT_STARTED = tuple(state.name for state in _STATES if state.rank <= _TAKEN)
 FAILED = (FAILURE, LOST)  # as they are counted

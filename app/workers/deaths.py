@@ -26,7 +26,6 @@ APP_DEAD_SECONDS = 60.0  # their way to us may be cut while they work
 ORPHAN_SECONDS = 30.0
 FORGOTTEN_AFTER = timedelta(days=1)
 _TAKEN = (states.SCHEDULED, states.RECEIVED, states.STARTED, states.PROGRESS, states.RETRY)
-_AT_WORK = (states.RECEIVED, states.STARTED, states.PROGRESS)
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def recover(client: redis.Redis, now: datetime, heard_since: datetime) -> Recove
             continue
         taken = broker.unacked() if taken is None else taken
         message = taken.get(run.id)
-        if message is None and run.state in _AT_WORK:
+        if message is None and run.state in states.AT_WORK:
             _lose(run, _not_twice(run), now, lost)
         elif message and (int(client.hincrby(DEATHS, run.id, 1)) >= DEATHS_MAX or not recovery.can(message)):
             _quarantine(run, message, now, lost)
@@ -84,7 +83,7 @@ def recover_elsewhere(client: redis.Redis, now: datetime, heard_since: datetime)
             late = worker.acks_late != (run.task_name in worker.acks_otherwise)
             if run.state in states.RUNNING and not late:
                 _lose(run, _not_twice(run), now, lost)
-            elif run.state in _AT_WORK:  # it keeps its worker: that is why it waits
+            elif run.state in states.AT_WORK:  # it keeps its worker: that is why it waits
                 _set(run.id, now, state=states.PENDING, received_at=None, started_at=None)
                 requeued.append(run.id)
     return Recovered(requeued, lost)
@@ -145,7 +144,7 @@ def _requeued_by_broker(run: Run, now: datetime, requeued: list[str], lost: list
     elif dedup.starts(run.id) >= DEATHS_MAX:
         dedup.forbid(run.id)
         _lose(run, _too_many(), now, lost)
-    elif run.state in _AT_WORK:
+    elif run.state in states.AT_WORK:
         dedup.give_back(run.id, run.worker or "")
         logger.warning("run %s is back in %s: its worker %s died", run.id, run.queue, run.worker)
         _set(run.id, now, state=states.PENDING, received_at=None, started_at=None, worker=None)

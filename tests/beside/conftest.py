@@ -50,6 +50,17 @@ def charge(self, pin_code, amount, api_key="", voucher=""):
     return {"amount": amount, "key": api_key}
 
 
+@app.task(name="shop.talk", bind=True)
+def talk(self, number, talks, until, again=0):
+    while not os.path.exists(talks):
+        time.sleep(0.05)
+    for step in range(20):
+        self.update_state(state="PROGRESS", meta={"current": step})
+    if again:
+        raise self.retry(countdown=again)
+    note.run(number, 0, until)
+
+
 @app.task(name="shop.flaky", bind=True, max_retries=3)
 def flaky(self):
     if self.request.retries < 2:
@@ -87,6 +98,7 @@ class Shop:
         self.notes.touch()
         (folder / "shop.py").write_text(SHOP)
         self._running: list[Launched] = []
+        self.constants: dict[str, float] = {}  # of its workers
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CELERIAC_")}
         kept.pop("PYTHONPATH", None)
         self._environment = kept | {"SHOP_BROKER": url, "SHOP_QUEUE": queue, "SHOP_NOTES": str(self.notes)}
@@ -99,7 +111,8 @@ class Shop:
 
     def _start(self, name: str, command: list[str], **more: str) -> Launched:
         log = self.folder / f"{name}-{len(self._running)}.log"
-        self._running.append(self._launcher.start(command, log, self._environment | more, self.folder))
+        environment, constants = self._environment | more, self.constants if name == "worker" else {}
+        self._running.append(self._launcher.start(command, log, environment, self.folder, constants))
         return self._running[-1]
 
     def worker(self, *options: str, name: str = "shop@here") -> Launched:
@@ -157,6 +170,15 @@ def plain_launcher(common: Path) -> Iterator[Launcher]:
     made = Launcher(common, "plain")
     yield made
     made.close()
+
+
+@pytest.fixture
+def their_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """Their broker, where it is to be another server than Celeriac's."""
+    server = RedisServer(tmp_path / "their-redis")
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture

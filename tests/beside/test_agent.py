@@ -12,10 +12,11 @@ import pytest
 import redis as redis_client
 from flask import Flask
 
-from app import heartbeats
+from app import heartbeats, runs
 from app.clock import utcnow
 from app.extensions import db
 from app.runs import logs, states
+from app.runs.explanation import explain
 from app.runs.models import Run
 from celeriac_agent.secrets import MASK
 from celeriac_agent.stream import STREAM
@@ -135,6 +136,58 @@ def test_an_agent_that_can_tell_nobody_is_in_nobodys_way(
     assert said in theirs.log()
     assert theirs.log().count("does not answer") <= 2  # the worker's main process and its one child
     assert "Traceback" not in theirs.log()
+
+
+@pytest.mark.parametrize(
+    ("pool", "launched_by"), [("prefork", "plain"), ("threads", "plain"), ("prefork", "old")]
+)
+def test_a_run_whose_end_was_missed_is_not_open_for_ever(
+    shop: Make, celeriac_on: Make, own_redis: RedisServer, their_redis: RedisServer, agent: Path,
+    request: pytest.FixtureRequest, pool: str, launched_by: str,
+) -> None:  # fmt: skip
+    """Once Celeriac is back, the worker names what it has: what runs, waits there or is tried again later."""
+    url = their_redis.url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+    celeriac_on(own_redis.url).processes.recorder()
+    theirs = shop(
+        url, launcher=request.getfixturevalue(f"{launched_by}_launcher"),
+        PYTHONPATH=str(agent), CELERIAC_AGENT_URL=own_redis.url, **LOADER,
+    )  # fmt: skip
+    theirs.constants = {
+        "celeriac_agent.stream.BACKLOG_MAX": 10,
+        "celeriac_agent.recording.QUIET_SECONDS": 3.0,
+        "celeriac_agent.presence.BEAT_SECONDS": 0.5,
+    }
+    theirs.worker("-c", "3", "-P", pool)
+    talks, until = str(theirs.folder / "talks"), str(theirs.folder / "1")
+    ended_there = theirs.call("shop.talk", 1, talks, until)
+    again = theirs.call("shop.talk", 2, talks, until, again=3600)
+    others = [theirs.send(number, until=f"{number}") for number in (3, 4, 5, 6)]
+
+    def states_of(*ids: str) -> list[str]:
+        db.session.rollback()
+        found = [db.session.get(Run, run_id) for run_id in ids]
+        return [run.state if run else "" for run in found]
+
+    taken = [states.STARTED] * 3 + [states.RECEIVED] * 3
+    wait_until(lambda: states_of(ended_there, again, *others) == taken, 60)
+    own_redis.kill()
+    (theirs.folder / "talks").touch()
+    theirs.go_on("1")
+    wait_until(lambda: theirs.done() == [1], 60)
+    wait_until(lambda: "Retry in 3600s" in theirs.log(), 60)
+    own_redis.start()
+
+    wait_until(lambda: states_of(ended_there) == [states.LOST], 60)
+    lost = runs.get(ended_there)
+    assert lost.error == "EndNotTold: Its worker shop@here could not tell how it ended."
+    assert explain(lost).code == "end-not-told"
+    assert len(runs.gaps(utcnow())) == 1
+    assert states_of(others[0], others[3]) == [states.STARTED, states.RECEIVED]
+    for number in (3, 4, 5, 6):
+        theirs.go_on(f"{number}")
+    wait_until(lambda: states_of(*others) == [states.SUCCESS] * 4, 60)
+    assert states_of(ended_there) == [states.LOST]
+    assert states_of(again)[0] in states.RUNNING  # it waits there for its second attempt
 
 
 FULL = """

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,6 @@ from tests.conftest import RedisServer, wait_until
 
 Make = Callable[..., Any]
 MANAGED = {"CELERY_LOADER": "celeriac_agent:Loader", "CELERIAC_AGENT_MANAGE": "1"}
-
-
-@pytest.fixture
-def their_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path / "their-redis")
-    server.start()
-    yield server
-    server.close()
 
 
 @pytest.fixture

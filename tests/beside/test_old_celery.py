@@ -3,9 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +22,6 @@ Make = Callable[..., Any]
 AWAY_SECONDS = 4.0
 SENT = 150
 LONG_AWAY_SECONDS, LONG_SENT = 30.0, 1000
-
-
-@pytest.fixture
-def their_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path / "their-redis")
-    server.start()
-    yield server
-    server.close()
 
 
 def ended(task_name: str) -> list[Run]:

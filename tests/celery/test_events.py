@@ -1,6 +1,7 @@
 """The durable stream keeps what cannot be written, and reads back what nobody has recorded."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -17,7 +18,7 @@ import redis as redis_client
 from app.broker.dead_letters import KEPT, counted
 from app.celery import event_shape
 from app.recorder.stream import ALIVE_PREFIX, GROUP, EventReader
-from celeriac_agent import events, logs, redis_urls, settings
+from celeriac_agent import events, logs, recording, redis_urls, settings
 from celeriac_agent.stream import CANCELLED_PREFIX, STREAM, EventStream, to_json
 
 
@@ -137,6 +138,48 @@ def test_nobody_waits_twice_for_a_redis_that_is_silent(
     kept = ["waits", *(str(number) for number in range(49)), "after"]
     assert [event["id"] for event in texts(own_redis.client)][-51:] == kept
     assert heard == [False, True]
+
+
+def test_a_gap_is_read_by_our_clock_whatever_else_stands_in_it(redis: redis_client.Redis) -> None:
+    gap = {"type": "missed", "at": 3605.0, "worker": "w@h", "since": 3601.0, "until": 3602.0, "has": []}
+    redis.xadd(STREAM, {"e": json.dumps(gap | {"clock": 3600.0, "root_id": "../settings"})})
+    [entry] = reader(redis).read(10, 10)
+    assert [entry.event[name] for name in ("since", "until", "at")] == [1.0, 2.0, 5.0]
+
+
+def test_a_process_that_ends_with_what_it_could_not_tell_leaves_a_gap(own_redis: Any) -> None:
+    """A pool's child that had run as many tasks as it may; its worker, which forked it, tells of it."""
+    stream = EventStream(own_redis.url, 1000)
+    stream.emit({"id": "told"})
+    own_redis.kill()
+    if not (child := os.fork()):
+        stream.emit({"id": "kept"})
+        stream.close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    since, until = stream.gap.span
+    assert 0 < since <= until <= time.time()
+
+
+def test_a_gap_is_not_over_as_long_as_a_worker_does_not_reach_redis(
+    own_redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = EventStream(own_redis.url, 1000)
+    monkeypatch.setattr(recording, "_stream", stream, raising=False)
+    monkeypatch.setattr(recording, "QUIET_SECONDS", 0.0)
+    asked: list[Any] = []
+    consumer: Any = SimpleNamespace(call_soon=lambda *given: asked.append(given))
+    recording.tell_gap(consumer, True)
+    assert stream.gap.span == (0.0, 0.0)
+    stream.drop()
+    since, until = stream.gap.span
+    recording.tell_gap(consumer, False)
+    assert stream.gap.span[0] == since
+    assert stream.gap.span[1] > until
+    assert asked == []
+    recording.tell_gap(consumer, True)
+    assert len(asked) == 1
+    assert stream.gap.span == (0.0, 0.0)
 
 
 def test_the_times_of_an_app_whose_clock_is_wrong_are_set_right(
@@ -280,6 +323,12 @@ POISON: list[tuple[str, Any]] = [
     ("an eta that is no time", {"type": "sent", "eta": "tomorrow"}),
     ("arguments that are an object", {"type": "sent", "args": {}, "kwargs": {}}),
     ("an error that is a list", {"type": "failed", "error": [1]}),
+    ("a gap of nobody's", {"type": "missed", "since": 1.0, "until": 1.0, "has": []}),
+    ("a gap without an end", {"type": "missed", "worker": "w@h", "since": 1.0, "has": []}),
+    (
+        "a gap that names what is no run",
+        {"type": "missed", "worker": "w@h", "since": 1.0, "until": 1.0, "has": [1]},
+    ),
     ("a list", [1, 2]),
     ("a number", 5),
 ]

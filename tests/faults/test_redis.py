@@ -117,3 +117,28 @@ def test_what_workers_run_during_an_outage_ends_once(
     for end in ("meanwhile", "later"):
         assert len((tmp_path / end).read_text().splitlines()) == 1
     assert worker.poll() is None
+
+
+def test_a_run_whose_end_a_worker_of_ours_could_not_tell_is_lost(
+    processes: Any, own_app: Flask, own_redis: Any, eventually: Callable[..., Any], tmp_path: Path
+) -> None:
+    own = {"CELERIAC_DATA_DIR": str(own_redis.folder), "CELERIAC_REDIS_URL": own_redis.url}
+    processes.environment |= own | {"CELERIAC_DATABASE_URL": ""}
+    processes.constants |= {
+        "celeriac_agent.stream.BACKLOG_MAX": 1,
+        "celeriac_agent.recording.QUIET_SECONDS": 3.0,
+    }
+    processes.recorder()
+    worker = processes.worker("-c", "1")
+    kwargs = {"until": str(tmp_path / "until")}
+    request = RunRequest("sample_tasks.wait_and_talk", kwargs=kwargs, requested_by="mei")
+    run_id = runs.submit(request, utcnow()).id
+    eventually(lambda: queries.get(run_id).state == states.STARTED)
+    own_redis.kill()
+    (tmp_path / "until").touch()
+    eventually(lambda: " succeeded in " in worker.log.read_text())
+    own_redis.start()
+    after = submit(own_app)
+    eventually(lambda: queries.get(after).state == states.SUCCESS)
+    eventually(lambda: queries.get(run_id).state == states.LOST)
+    assert str(queries.get(run_id).error).startswith("EndNotTold: Its worker w1@test ")

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app.extensions import db
-from app.runs import delete_finished, queries, states
+from app.runs import delete_finished, history_gaps, queries, states
 from app.runs.history import record
 from app.runs.models import Run
 
@@ -115,3 +115,86 @@ def test_only_finished_old_runs_are_deleted_and_no_more_than_asked(app: Flask) -
     assert {run.id for run in queries.page(queries.RunFilter()).items} == {"waiting", "new"}
     with pytest.raises(ValueError, match="PENDING"):
         delete_finished([states.PENDING], NOW, limit=3)
+
+
+def missed(has: Sequence[str] = (), worker: str = "w@h", **fields: Any) -> dict[str, Any]:
+    """A worker tells of a gap of minutes, and what it has half a minute later."""
+    at = NOW.timestamp() + 230
+    return {
+        "type": "missed", "at": at, "worker": worker, "since": at - 130, "until": at - 30, "has": list(has),
+    } | fields  # fmt: skip
+
+
+def taken(kind: str, run_id: str, seconds: float = 0.0, **fields: Any) -> dict[str, Any]:
+    return event(kind, run_id, seconds, **{"worker": "w@h"} | fields)
+
+
+@pytest.mark.parametrize("told_apart", [True, False])
+@pytest.mark.parametrize("app_name", [None, "shop"])
+def test_what_a_worker_no_longer_has_after_a_gap_is_lost(
+    app: Flask, app_name: str | None, told_apart: bool
+) -> None:
+    """Not what it names, what has an end or waits elsewhere, what began since, what another worker has."""
+    named = {"app": app_name} if app_name else {}
+    told = [
+        *(taken(kind, kind, **named) for kind in ("received", "started", "progress")),
+        taken("started", "has", **named),
+        taken("started", "ended", **named),
+        taken("succeeded", "ended", 200, **named),
+        taken("retried", "retried", **named),
+        taken("received", "later", eta=(NOW + timedelta(hours=1)).isoformat(), **named),
+        event("sent", "sent", queue="q", **named),
+        taken("started", "young", 216, **named),
+        taken("started", "elsewhere", worker="w2@h", **named),
+        taken("started", "of another app", app="mail"),
+    ]
+    gap = missed(["has"], **named)
+    for batch in [told, [gap]] if told_apart else [[gap, *told]]:
+        touched = record(batch, plain)
+    assert {"received", "started", "progress"} <= set(touched)
+    lost = {run.id for run in db.session.query(Run).filter_by(state=states.LOST)}
+    assert lost == {"received", "started", "progress"}
+    run = queries.get("started")
+    assert run.error == "EndNotTold: Its worker w@h could not tell how it ended."
+    assert (run.finished_at, run.runtime_seconds, run.app) == (NOW + timedelta(seconds=230), None, app_name)
+    record([gap], plain)
+    assert [(row.from_at, row.until_at) for row in queries.gaps(NOW)] == [
+        (NOW + timedelta(seconds=100), NOW + timedelta(seconds=200))
+    ]
+
+
+@pytest.mark.parametrize("app_name", [None, "shop"])
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [
+        (taken("succeeded", "a", 150, result=1), states.SUCCESS),  # it came late
+        (taken("retried", "a", 150), states.RETRY),
+        (taken("started", "a", 300, attempt=1), states.STARTED),
+        (taken("started", "a", 300), states.STARTED),  # its broker gave it out again
+        (taken("progress", "a", 300), states.PROGRESS),
+        (taken("received", "a", 1), states.LOST),
+        (taken("started", "a", 2), states.LOST),
+        (taken("progress", "a", 3), states.LOST),
+    ],
+)
+def test_an_end_that_is_told_later_has_the_last_word(
+    app: Flask, app_name: str | None, later: dict[str, Any], state: str
+) -> None:
+    named = {"app": app_name} if app_name else {}
+    record([taken("started", "a", **named), missed(**named)], plain)
+    assert queries.get("a").state == states.LOST
+    record([later | named], plain)
+    run = queries.get("a")
+    assert run.state == state
+    assert (run.error is not None) is (state == states.LOST)
+
+
+def test_gaps_that_touch_are_one(app: Flask) -> None:
+    def moment(minutes: int) -> datetime:
+        return NOW + timedelta(minutes=minutes)
+
+    for begin, end in ((0, 1), (5, 6), (1, 3), (2, 4)):
+        history_gaps.note(moment(begin), moment(end), NOW)
+    assert [(gap.from_at, gap.until_at) for gap in queries.gaps(NOW)] == [
+        (moment(0), moment(4)), (moment(5), moment(6)),
+    ]  # fmt: skip

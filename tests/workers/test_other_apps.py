@@ -16,7 +16,7 @@ from app.errors import Conflict
 from app.extensions import db
 from app.heartbeats import APP_WORKERS
 from app.heartbeats.worker import AppWorkerEntry
-from app.runs import history, states
+from app.runs import history, history_gaps, states
 from app.runs.models import Run
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -111,6 +111,15 @@ def test_why_it_waits_never_says_that_nobody_listens_while_one_does(theirs: Any,
     assert "1 worker of it listens to the queue orders." in queues.why(run, utcnow()).detail
     theirs(queues=["orders"], slots=1, running=[{"id": "other", "task": "t", "started_at": 0.0}])
     assert queues.why(run, utcnow()).reason == "busy"
+
+
+def test_what_may_have_run_in_a_gap_is_not_said_to_wait(theirs: Any, told: Any) -> None:
+    run = told("sent")
+    theirs(queues=["orders"], slots=1)
+    history_gaps.note(utcnow() - timedelta(hours=2), utcnow() - timedelta(hours=1), utcnow())
+    assert "It waits in the broker" in queues.why(run, utcnow()).detail
+    history_gaps.note(utcnow() - timedelta(minutes=1), utcnow(), utcnow())
+    assert "it may have run, and nobody could tell" in queues.why(run, utcnow()).detail
 
 
 @pytest.mark.parametrize(

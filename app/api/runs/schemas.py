@@ -85,7 +85,7 @@ class ExplanationSchema(Schema):
         metadata={
             "description": "Stable: waiting, held, scheduled, received, running, retry, success, failure,"
             " cancelled, rejected, ignored, expired, lost, missed, skipped; and for failures unregistered,"
-            " soft-time-limit, time-limit, worker-lost, undecodable, result-not-json."
+            " soft-time-limit, time-limit, worker-lost, end-not-told, undecodable, result-not-json."
         }
     )
     what = fields.String(metadata={"description": "What happened, as a sentence."})
