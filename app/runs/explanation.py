@@ -7,7 +7,6 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from app.runs import states
-from app.runs.folding import END_NOT_TOLD
 from app.runs.models import Run
 
 
@@ -67,7 +66,7 @@ _SPECIAL: tuple[tuple[Callable[[Run], bool], Explanation], ...] = (
         ),
     ),
     (
-        _error(END_NOT_TOLD),
+        _error(states.END_NOT_TOLD),
         Explanation(
             "end-not-told",
             _l(

@@ -16,8 +16,6 @@ _RESET = (
     *("progress_at", "progress_current", "progress_total", "progress_message"),
 )
 
-END_NOT_TOLD = "EndNotTold"  # how the error of a run begins whose worker could not tell how it ended
-
 _SAID_ONCE = ("priority", "root_id", "origin", "args", "kwargs", "masked")
 _CUT = tuple((field, f"{field}_cut") for field in ("arguments", "result", "traceback"))
 _STATES = {
@@ -78,7 +76,8 @@ def _is_not_lost(row: Row, event: Mapping[str, Any], attempt: int) -> bool:
     """Whether a run that counts as lost is heard of again."""
     if event["type"] == "lost" or attempt < row["attempt"]:
         return False
-    if (row["error"] or "").startswith(END_NOT_TOLD):  # that it began may come late; how it ended counts
+    if (row["error"] or "").startswith(states.END_NOT_TOLD):
+        # That it began may come late; how it ended counts, and what it does since.
         is_end = states.rank(state_of(event)) >= states.rank(states.RETRY)
         return is_end or attempt > row["attempt"] or _time(event["at"]) > row["ended_at"]
     return bool(row["app"])  # another app's worker was only silent

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from app.extensions import db, transaction
 from app.runs import states
-from app.runs.folding import END_NOT_TOLD
 from app.runs.models import HistoryGap, Run
 
 
@@ -49,7 +48,7 @@ def ends_not_told(event: Mapping[str, Any]) -> list[dict[str, Any]]:
     )
     why = _("Its worker %(name)s could not tell how it ended.", name=event["worker"])
     same = {name: event[name] for name in ("at", "worker", "app") if name in event}
-    same |= {"type": "lost", "error": f"{END_NOT_TOLD}: {why}"}
+    same |= {"type": "lost", "error": f"{states.END_NOT_TOLD}: {why}"}
     has = set(event["has"])
     return [
         same | {"id": run_id, "task": task, "attempt": attempt}

@@ -174,6 +174,11 @@ class Run(Base):
         return states.is_finished(self.state)
 
     @property
+    def is_end_unknown(self) -> bool:
+        """Whether it has ended, and nobody knows when and how."""
+        return self.state == states.LOST and (self.error or "").startswith(states.END_NOT_TOLD)
+
+    @property
     def called(self) -> str:
         """What a person calls it: its task, and enough of its id to tell it from others."""
         return f"{self.task_name.rpartition('.')[2]} {self.id[:8]}"

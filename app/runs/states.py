@@ -24,6 +24,7 @@ EXPIRED = "EXPIRED"
 LOST = "LOST"
 MISSED = "MISSED"
 SKIPPED = "SKIPPED"
+END_NOT_TOLD = "EndNotTold"  # how the error of a LOST run begins whose worker could not tell how it ended
 
 # How far within an attempt; nothing takes the place of an end.
 _NOT_TAKEN, _TAKEN, _BEGUN, _UNDER_WAY, _TO_REPEAT, _ENDED = range(6)

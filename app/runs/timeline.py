@@ -66,6 +66,8 @@ def timeline(run: Run, now: datetime, typical_seconds: float | None = None) -> l
             _walk_to(line, Step(stage, at, states.SUCCESS), run, now)
     if run.is_finished:
         _walk_to(line, Step(Stage.ENDED, run.ended_at, run.state), run, now)
+        if run.is_end_unknown:
+            line[-2] = Leg(Span.RAN, run.state)
     else:
         _to_come(line, run, now, typical_seconds)
     return line

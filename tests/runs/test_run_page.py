@@ -51,6 +51,16 @@ def test_the_page_says_what_became_of_it_and_what_to_do(app: Flask, signed_in: S
     assert told["advice"].startswith("Look at the memory")
 
 
+def test_what_nobody_knows_of_a_run_is_not_said(app: Flask, signed_in: SignedIn, caller: Any) -> None:
+    times = {"started_at": NOW - timedelta(minutes=5), "ended_at": NOW}
+    add("untold", states.LOST, error=f"{states.END_NOT_TOLD}: Its worker could not tell.", **times)
+    page = signed_in("viewer").get("/runs/untold").text
+    assert "Its work may be done." in page
+    assert "It is not known: the worker could not tell how the run ended." in page
+    assert "ran 5 min" not in page
+    assert caller("viewer").get("/runs/untold").json["explanation"]["code"] == "end-not-told"
+
+
 def test_deleting_asks_deletes_and_is_audited(
     app: Flask, signed_in: SignedIn, post: Any, caller: Any
 ) -> None:

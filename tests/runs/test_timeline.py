@@ -63,6 +63,18 @@ def test_between_two_tries() -> None:
     assert spans(line)[-2:] == [Span.RAN, Span.TO_COME]
 
 
+def test_how_long_it_ran_is_not_said_where_nobody_knows() -> None:
+    times = {"sent_at": ago(minutes=4), "started_at": ago(minutes=3), "ended_at": ago(minutes=1)}
+    unknown, died = (
+        timeline(run(states.LOST, error=f"{kind}: why", **times), NOW)
+        for kind in (states.END_NOT_TOLD, "WorkerLost")
+    )
+    assert stages(unknown) == stages(died) == [Stage.QUEUED, Stage.STARTED, Stage.ENDED]
+    assert spans(unknown) == spans(died) == [Span.WAITED, Span.RAN]
+    seconds = [line[-2].seconds for line in (unknown, died) if isinstance(line[-2], Leg)]
+    assert seconds == [None, 120.0]
+
+
 def test_a_later_attempt_did_not_wait_all_the_time() -> None:
     line = timeline(run(states.STARTED, attempt=2, started_at=ago(seconds=5)), NOW)
     assert spans(line)[0] == Span.EARLIER_ATTEMPTS
