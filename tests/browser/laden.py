@@ -139,13 +139,12 @@ def code_of(user: users.User) -> str:
 
 def broker_of_another(theirs: Theirs) -> list[str]:
     """A broker that may be changed, with runs that wait; and one that does not answer."""
-    for number in range(3):
-        theirs.send(number, LONG)
+    waits, *_others = (theirs.send(number, LONG) for number in range(3))
     brokers.allow("shop", "ann", NOW)
     line = "/brokers/shop/queues/celery"
     return [
         "/brokers/shop", "/brokers/shop/workers/w1@shop", "/brokers/shop/limits", "/brokers/shop/revoke?id=1",
-        line, f"{line}/change", f"{line}/pause", f"{line}/hold-new", "/brokers/away",
+        line, f"{line}/change?id={waits}", f"{line}/pause", f"{line}/hold-new", "/brokers/away",
     ]  # fmt: skip
 
 

@@ -80,6 +80,10 @@ def test_the_version_of_code_moves_with_any_file_of_the_package(
     assert version() != before
 
 
+def marks_since(ago: timedelta, *whose: str) -> list[marks.Mark]:
+    return marks.marks(marks.happened(NOW - ago, NOW, *whose), NOW - ago, NOW)
+
+
 def test_marks_tell_deploys_and_changes_near_ones_together(app: Flask) -> None:
     for name, minutes in (("w1", 50), ("w2", 50)):
         note(name, A, minutes)
@@ -90,14 +94,14 @@ def test_marks_tell_deploys_and_changes_near_ones_together(app: Flask) -> None:
     )
     made = schedules.create(definition, "mei", NOW - timedelta(minutes=10))
     with app.test_request_context():
-        deploy, change = marks.marks(NOW - timedelta(minutes=60), NOW)
+        deploy, change = marks_since(timedelta(minutes=60))
         assert (deploy.at, deploy.kind, deploy.before) == (50.0, "deploy", False)
         at = f"{NOW - timedelta(minutes=30):%H:%M}"
         assert deploy.label == f"{at} deploy: w1 and 1 more with other code"
         assert change.label.endswith("mei made the schedule Nightly")
         assert (change.kind, change.before, change.address) == ("schedule", True, f"/schedules/{made.id}")
-        assert [one.kind for one in marks.marks(NOW - timedelta(hours=1), NOW, "mail", "t.other")] == []
-        [both] = marks.marks(NOW - timedelta(days=7), NOW)
+        assert [one.kind for one in marks_since(timedelta(hours=1), "mail", "t.other")] == []
+        [both] = marks_since(timedelta(days=7))
         assert (both.kind, both.address) == ("deploy", "/audit")
         assert "; " in both.label
 
