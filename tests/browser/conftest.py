@@ -131,5 +131,5 @@ def ask() -> Callable[[Page, str], None]:
 
 def _is_complaint(message: ConsoleMessage) -> bool:
     """Broken scripts and violations of the content policy; not the answers that a test provokes."""
-    provoked = ("Failed to load resource", "Failed to fetch")
+    provoked = ("Failed to load resource", "Failed to fetch", "htmx:error: timeout")
     return message.type == "error" and not any(words in message.text for words in provoked)
