@@ -220,7 +220,7 @@ def test_workers_go_on_when_redis_is_back(
         broker.pause("mail", "ann", "", now)
         process = worker("-P", *pool, queues="default,mail", url=own_redis.url)
         celery_app.send_task("demo.note", task_id="before", queue="default", priority=4)
-        until(executed, 60)
+        until(lambda: executed() and not broker.unacked(), 60)
         celery_app.send_task("demo.note", task_id="waits", queue="mail", priority=4)
         own_redis.kill()
         until(lambda: "onnection to broker lost" in process.log.read_text())
