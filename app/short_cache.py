@@ -15,6 +15,10 @@ _EXTENSION = "celeriac_cache"
 T = TypeVar("T")
 
 
+class _TakesLong(Exception):
+    """Another asks, and there is no recent answer."""
+
+
 class _Answer(Generic[T]):
     def __init__(self) -> None:
         self._asking = threading.Lock()
@@ -32,7 +36,7 @@ class _Answer(Generic[T]):
         recent = self.value if now < self._stale_until else None
         if not self._asking.acquire(timeout=PATIENCE_SECONDS if recent is None else 0):
             if recent is None:
-                raise ServiceUnavailable
+                raise _TakesLong
             return recent
         try:
             started = time.monotonic()
@@ -53,14 +57,21 @@ def cached(
     seconds: float | None = None,
     slow_factor: float = 0.0,
     at_most: float = float("inf"),
+    instead: T | None = None,
 ) -> T:
     """The answer of that name, which `ask` gives: one of the last second, or of so many.
 
-    One that took long to get is good for `slow_factor` times as long, but not longer than `at_most`.
+    One that took long to get is good for `slow_factor` times as long, but not longer than `at_most`. Who
+    waits for long while another asks gets `instead`; without that `ServiceUnavailable` is raised.
     """
     least = CACHED_SECONDS if seconds is None else seconds
     answer: _Answer[T] = _answers(current_app).setdefault(name, _Answer())
-    return answer.get(ask, lambda took: min(max(least, slow_factor * took), at_most))
+    try:
+        return answer.get(ask, lambda took: min(max(least, slow_factor * took), at_most))
+    except _TakesLong:
+        if instead is None:
+            raise ServiceUnavailable from None
+        return instead
 
 
 def last(name: str) -> Any | None:

@@ -23,7 +23,7 @@ from celeriac_agent.code import code_version
 from celeriac_agent.connection import CONNECT_SECONDS
 from celeriac_agent.keys import keys_beside
 from celeriac_agent.stream import to_json
-from celeriac_agent.worker import pool_name, when_it_listens
+from celeriac_agent.worker import LISTENING, pool_name, when_it_listens
 
 APP_WORKERS = "celeriac:app-workers"  # hash: app and hostname → what the worker told last
 CATALOG_PREFIX = "celeriac:catalog:"  # and a digest: what the tasks of a version are
@@ -76,7 +76,7 @@ def _client(**options: Any) -> redis.Redis:
 class AppPresence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
     """Tells of a worker of an app that is not Celeriac's own."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
+    requires = LISTENING
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)

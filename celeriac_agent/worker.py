@@ -8,6 +8,8 @@ from celery import bootsteps
 from celeriac_agent import recording
 
 FLUSH_SECONDS = 0.1
+# After these steps a worker without an event loop listens.
+LISTENING = ("celery.worker.consumer.tasks:Tasks", "celery.worker.consumer.control:Control")
 
 
 class Telling(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
@@ -54,7 +56,8 @@ class Telling(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no
 def when_it_listens(consumer: Any, act: Callable[[], Any]) -> None:
     """Act when the event loop has asked the broker for messages and for what is sent to all workers.
 
-    On Redis that is in its first turn only: before, remote control does not reach the worker.
+    Called by a step that requires `LISTENING`. On Redis that is in its first turn only: before, remote
+    control does not reach the worker.
     """
     hub = consumer.hub
     if hub is None:

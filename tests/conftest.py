@@ -239,6 +239,13 @@ class RedisServer:
             self.process.kill()
             self.process.wait(60)
 
+    def __enter__(self) -> "RedisServer":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _answers(self) -> bool:
         try:
             return bool(self.client.ping())
@@ -249,19 +256,15 @@ class RedisServer:
 @pytest.fixture(scope="session")
 def redis_server(data_dir: Path) -> Iterator[str]:
     """The URL of an embedded Redis that lives as long as the test session."""
-    server = RedisServer(data_dir)
-    server.start()
-    yield server.url
-    server.close()
+    with RedisServer(data_dir) as server:
+        yield server.url
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own that runs, and that the test may kill."""
-    server = RedisServer(tmp_path / "redis-data")
-    server.start()
-    yield server
-    server.close()
+    with RedisServer(tmp_path / "redis-data") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -87,6 +87,7 @@ def test_when_nothing_is_known_yet_they_wait_and_then_say_so(
     assert going.asked.wait(20)
     ask_in(app, lambda: "another", others).join(5)
     assert others == ["unavailable"]
+    assert short_cache.cached("test", lambda: "another", instead="nothing yet") == "nothing yet"
     going.may_answer.set()
     slow.join(5)
     ask_in(app, lambda: "another", others).join(5)

@@ -19,7 +19,7 @@ from app.errors import BrokerUnavailable
 from celeriac_agent import limited, recording, redis_urls, transport
 from celeriac_agent.presence import CATALOG_CHANNEL, entry, publish_catalog, running
 from celeriac_agent.slots import Slots
-from celeriac_agent.worker import Telling, pool_name, when_it_listens
+from celeriac_agent.worker import LISTENING, Telling, pool_name, when_it_listens
 
 BEAT_SECONDS = 2.0
 MEMORY_EVERY_SECONDS = 10.0
@@ -73,7 +73,7 @@ def _client(app: Celery) -> redis.Redis:
 class Presence(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ships no types
     """Writes the worker's entry in the hash on a timer of its event loop; a stuck loop shows as silence."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
+    requires = LISTENING
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from werkzeug.exceptions import ServiceUnavailable
 
 from app import broker, heartbeats, schedules
 from app.broker.dead_letters import SetAside, counted
@@ -61,10 +60,8 @@ def indicators(now: datetime, amount: Amount) -> list[Indicator]:
 
 
 def _status(now: datetime) -> SystemStatus:
-    try:
-        return cached(CACHED_AS, lambda: _read(now), CACHED_SECONDS, SLOW_FACTOR)
-    except ServiceUnavailable:  # another page has been asking for long
-        return SystemStatus(None, None, 0, None)
+    unknown = SystemStatus(None, None, 0, None)
+    return cached(CACHED_AS, lambda: _read(now), CACHED_SECONDS, SLOW_FACTOR, instead=unknown)
 
 
 def _read(now: datetime) -> SystemStatus:

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request, url_for
 from flask_babel import get_locale
-from werkzeug.exceptions import ServiceUnavailable
 
 from app.short_cache import cached, forget
 
@@ -57,10 +56,7 @@ def counts() -> Mapping[str, Count | None]:
     It is read once a second for all pages of a process: each that is open asks every two. Who has just done
     something sees it at once.
     """
-    try:
-        return cached(f"{COUNTS}{get_locale()}", _read)
-    except ServiceUnavailable:  # it takes long: a page goes without
-        return {}
+    return cached(f"{COUNTS}{get_locale()}", _read, instead={})
 
 
 def _read() -> Mapping[str, Count | None]:

@@ -175,10 +175,8 @@ def plain_launcher(common: Path) -> Iterator[Launcher]:
 @pytest.fixture
 def their_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """Their broker, where it is to be another server than Celeriac's."""
-    server = RedisServer(tmp_path / "their-redis")
-    server.start()
-    yield server
-    server.close()
+    with RedisServer(tmp_path / "their-redis") as server:
+        yield server
 
 
 @pytest.fixture

@@ -57,11 +57,12 @@ def test_a_batch_with_poison_is_recorded_without_it(app: Flask, redis: redis_cli
         deep,
         event("d", kwargs={"x": "\x00"}, args=[10**400]),
         event("e", error="\x00", type="failed"),
+        event("f", args=["\ud800"]),
     ):
         redis.xadd(STREAM, {"e": text})
     redis.xadd(STREAM, {"x": "no event at all"})
     recorder.turn(utcnow())
-    assert {run.id for run in db.session.query(Run)} == {"a", "d", "e"}
+    assert {run.id for run in db.session.query(Run)} == {"a", "d", "e", "f"}
     assert counted(redis).counts == {"event": 5}
     assert redis.xpending(STREAM, "recorder")["pending"] == 0  # type: ignore[index]
 

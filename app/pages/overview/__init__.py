@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -88,16 +89,21 @@ def _moment() -> Moment:
         summary,
         first_steps.steps(),
         rules.firing(now),
-        cached(f"{CACHED_AS}: unreached", lambda: channels.unreached(now), CACHED_SECONDS),
+        _unreached(now),
         _marks(summary.throughput) if any(summary.throughput.whole) else [],
     )
 
 
+def _unreached(now: datetime) -> list[channels.Shown]:
+    none: list[channels.Shown] = []
+    return cached(f"{CACHED_AS}: unreached", lambda: channels.unreached(now), CACHED_SECONDS, instead=none)
+
+
 def _marks(series: overview.Throughput) -> list[marks.Mark]:
     span = series.from_at, series.at(len(series.ended))
-    happened = cached(
-        f"{CACHED_AS}: happened in {series.span}", lambda: marks.happened(*span), CACHED_SECONDS
-    )
+    name = f"{CACHED_AS}: happened in {series.span}"
+    none: list[marks.Happening] = []
+    happened = cached(name, lambda: marks.happened(*span), CACHED_SECONDS, instead=none)
     return marks.marks(happened, *span)
 
 
