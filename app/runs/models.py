@@ -34,6 +34,22 @@ class JSONOrText(TypeDecorator[Any]):
         return process
 
 
+class BareNumbers(TypeDecorator[Any]):
+    """JSON for SQLite, which keeps the text of a bare number as its own: 1.0 as 1, 10**30 as 1e30; but not bytes."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        write = super().bind_processor(dialect)
+
+        def process(value: Any) -> Any:
+            kept = write(value) if write else value
+            return kept.encode() if isinstance(value, int | float) else kept
+
+        return process
+
+
 _HAS_SCHEDULE = text("schedule_id IS NOT NULL")
 _UNFINISHED_OF_SCHEDULE = text(f"schedule_id IS NOT NULL AND state IN {states.UNFINISHED}")
 _UNSENT = text("outbox IS NOT NULL")
@@ -94,7 +110,7 @@ class Run(Base):
 
     # What is cut off for its size is said in `notices`: {"result": bytes it had, …}.
     notices: Mapped[dict[str, Any] | None] = mapped_column(OptionalJSON)
-    result: Mapped[Any | None] = mapped_column(JSON, deferred=True)
+    result: Mapped[Any | None] = mapped_column(JSON().with_variant(BareNumbers(), "sqlite"), deferred=True)
     traceback: Mapped[str | None] = mapped_column(Text, deferred=True)
     attempts: Mapped[list[Any] | None] = mapped_column(OptionalJSON, deferred=True)
     # What is needed to send the message; cleared once it is known to be out.

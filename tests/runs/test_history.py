@@ -54,6 +54,12 @@ def test_event_by_event_gives_the_same(app: Flask) -> None:
             assert getattr(a, column.name) == getattr(b, column.name), column.name
 
 
+@pytest.mark.parametrize("result", [1.0, 10**30, 1e22, -0.0, 7, True, None, "1.0"], ids=repr)
+def test_a_result_that_is_one_value_stays_as_it_is(app: Flask, result: Any) -> None:
+    record([event("succeeded", "a", result=result)], plain)
+    assert repr(queries.get("a").result) == repr(result)
+
+
 def test_recording_twice_changes_nothing(app: Flask) -> None:
     record(life("a"), plain)
     before = {column.name: getattr(queries.get("a"), column.name) for column in Run.__table__.columns}
