@@ -35,7 +35,7 @@ class JSONOrText(TypeDecorator[Any]):
 
 
 class BareNumbers(TypeDecorator[Any]):
-    """JSON for SQLite, which keeps the text of a bare number as its own: 1.0 as 1, 10**30 as 1e30; but not bytes."""
+    """JSON for SQLite, which keeps the text of a bare number, but not its bytes, as another: 1.0 as 1."""
 
     impl = JSON
     cache_ok = True

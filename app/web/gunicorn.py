@@ -222,7 +222,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
         done.add_done_callback(lambda result: self.method_queue.defer(self.finish_request, conn, result))
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
-        """As gunicorn's, but an upload is asked for by who reads it and not before."""
+        """As gunicorn's, but an upload is asked for by who reads it and not before.
+
+        The last answer of a connection says so, or its client would send the next request into its end.
+        """
+        if conn.ends:
+            req.force_close()
         if conn.streams and req._expected_100_continue:
             req._expected_100_continue = False
             req.body = AskedFor(req.body, conn.sock)
@@ -261,9 +266,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             for conn in self._uploads:
                 with contextlib.suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RD)
-
-    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
-        return not conn.ends and bool(super()._keepalive_after(conn, keepalive))
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """As gunicorn's, but the loop does not wait for a client that keeps an ended connection open."""

@@ -213,6 +213,15 @@ def test_an_upload_is_not_asked_for_before_somebody_reads_it(small: int) -> None
         assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [PUT + b"Content-Length: 5\r\n\r\n12345", POST + b"Content-Length: 1001\r\n\r\n" + BODY],
+)
+def test_the_last_answer_of_a_connection_says_so(small: int, sent: bytes) -> None:
+    head, _empty, _body = answer_of(small, sent).partition(b"\r\n\r\n")
+    assert b"connection: close" in head.lower()
+
+
 def test_a_refused_upload_gets_its_answer_though_it_goes_on(small: int) -> None:
     refused = PUT.replace(b"path=x", b"refuse") + b"Content-Length: 3000000\r\n\r\n" + LONG
     assert answer_of(small, refused).startswith(b"HTTP/1.1 413 ")
