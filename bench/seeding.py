@@ -234,7 +234,8 @@ class _History:
         queue = QUEUES[hash_of(task_name) % len(QUEUES)]
         runtime = round(seconds, 4) if started and ended and state != "LOST" else None
         if states.is_finished(state):
-            about = {"task_name": task_name, "state": state, "queue": queue, "runtime_seconds": runtime}
+            about = {"app": None, "task_name": task_name, "state": state, "queue": queue}
+            about["runtime_seconds"] = runtime
             self.ended.append(about | _times(at, started_at if started else None, ended_at))
         return (
             run_id,

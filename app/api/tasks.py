@@ -16,6 +16,7 @@ from app.web.permissions import requires
 from celeriac_agent.settings import APP_MAX, OWN_APP
 
 bp = frame.ApiBlueprint("tasks", __name__, description="Tasks that can be run")
+_APP = f"The Celery app; {OWN_APP} for Celeriac's own."
 _CURSOR = lists.Cursor(str, str)
 
 
@@ -40,7 +41,7 @@ class TaskSchema(Schema):
     queue = fields.String()
     priority = fields.Integer(metadata={"minimum": 0, "maximum": 9, "description": "9 is the most urgent."})
     origin = fields.String(metadata={"enum": ["library", "own", "app"]})
-    app = fields.String(metadata={"description": f"The Celery app; {OWN_APP} for Celeriac's own."})
+    app = fields.String(metadata={"description": _APP})
     known_by = fields.Nested(KnowledgeSchema, allow_none=True)
     role = fields.String(
         metadata={"enum": ["operator", "admin"], "description": "The role that running it takes, at least."}
@@ -88,6 +89,7 @@ class IntervalSchema(Schema):
 
 
 class NumbersSchema(IntervalSchema):
+    app = fields.String(metadata={"description": _APP})
     task_name = fields.String()
     intervals = fields.List(fields.Nested(IntervalSchema), metadata={"description": "Oldest first."})
 
@@ -146,14 +148,14 @@ def get_task(query: dict[str, str], task_name: str) -> dict[str, Any]:
 
 @bp.route("/tasks/<task_name>/numbers")
 @requires("view")
-@bp.arguments(lists.schema(runs.NumbersFilter), location="query")
+@bp.arguments(lists.schema(runs.NumbersFilter, TaskQuery), location="query")
 @bp.response(200, NumbersSchema)
 def task_numbers(query: dict[str, Any], task_name: str) -> dict[str, Any]:
     """How its runs ended and how long they took: 24 hours by hour, 7 days by 3 hours, 30 days by day"""
-    catalog.find(task_name)
-    numbers = runs.numbers_of(task_name, query["last"], utcnow(), ZoneInfo(settings().timezone))
+    app = catalog.find(task_name, app=query.get("app")).app_name
+    numbers = runs.numbers_of(app, task_name, query["last"], utcnow(), ZoneInfo(settings().timezone))
     intervals = [_interval(bucket) for bucket in numbers.intervals]
-    return _interval(numbers.whole) | {"task_name": task_name, "intervals": intervals}
+    return _interval(numbers.whole) | {"app": app, "task_name": task_name, "intervals": intervals}
 
 
 def _interval(bucket: runs.Bucket) -> dict[str, Any]:
@@ -166,8 +168,7 @@ def _interval(bucket: runs.Bucket) -> dict[str, Any]:
 
 def _shown(info: catalog.TaskInfo) -> dict[str, Any]:
     doc = "\n\n".join(part for part in (info.summary, info.doc) if part)
-    app = info.app or OWN_APP
-    return vars(info) | {"doc": doc, "parameters": catalog.schema(info), "app": app}
+    return vars(info) | {"doc": doc, "parameters": catalog.schema(info), "app": info.app_name}
 
 
 @bp.route("/tasks/<task_name>/limits", methods=["POST"])

@@ -33,9 +33,8 @@ class WorkerSchema(Schema):
     """One worker, as it last told of itself."""
 
     hostname = fields.String()
-    app = fields.Function(
-        lambda worker: worker.app or OWN_APP,
-        metadata={"type": "string", "description": f"The Celery app; {OWN_APP} for Celeriac's own."},
+    app = fields.String(
+        attribute="app_name", metadata={"description": f"The Celery app; {OWN_APP} for Celeriac's own."}
     )
     state = fields.String(metadata={"enum": ["online", "paused", "offline"]})
     stopping = fields.Boolean(metadata={"description": "It finishes what runs, then leaves."})

@@ -11,6 +11,7 @@ from app.catalog.forms import ParameterForm, build_form
 from app.catalog.info import TaskInfo, matching, restrict
 from app.catalog.json_text import parse_json, parse_raw, to_raw
 from app.catalog.lookup import (
+    app_named,
     apps_with,
     find,
     listing,
@@ -44,6 +45,7 @@ __all__ = [
     "ParameterForm",
     "Said",
     "TaskInfo",
+    "app_named",
     "apps_with",
     "as_curl",
     "as_python",

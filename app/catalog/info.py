@@ -9,6 +9,7 @@ from celery import Celery
 from flask_babel import pgettext
 
 from app.catalog.parameters import Parameter
+from celeriac_agent.settings import OWN_APP
 
 BUILT_IN_PREFIX = "celery."
 LIBRARY_TEXTS = "library"  # the context of their messages; see app/catalog/library_texts.py
@@ -42,6 +43,16 @@ class TaskInfo:
     serializer: str = "json"
     prioritised: bool = True  # whether a run that is asked for without a priority is sent with this one
     options: Mapping[str, Any] = field(default_factory=dict)  # what else its messages are sent with
+
+    @property
+    def app_name(self) -> str:
+        """The app whose task it is, by the name that is shown and asked for."""
+        return self.app or OWN_APP
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from every other task: its app's name and its own."""
+        return self.app_name, self.name
 
     def translated(self, text: str) -> str:
         """What its docstring or a parameter's description says, as the viewer reads it.

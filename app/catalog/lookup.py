@@ -63,6 +63,11 @@ def apps_with(name: str) -> list[str]:
     return [*([OWN_APP] if name in published().own else []), *namesakes(name)]
 
 
+def app_named(app: str, name: str) -> str | None:
+    """Whose runs of a task are asked for, as an address says it: None for ours, if no other app has such."""
+    return app if app != OWN_APP or namesakes(name) else None
+
+
 def told() -> bool:
     """Whether a worker of ours ever told of its tasks."""
     return published().told

@@ -1,4 +1,4 @@
-"""What Prometheus reads of runs: counters and histograms by task and queue, from totals that only grow.
+"""What Prometheus reads of runs: counters and histograms by app, task and queue, from totals that only grow.
 
 Names are those of celery-exporter where they mean the same, so that its dashboards work.
 """
@@ -12,7 +12,7 @@ from app import runs
 from app.runs import states
 from app.runs.statistics import totals
 
-_LABELS = ("name", "queue_name")
+_LABELS = ("app", "name", "queue_name")
 _COUNTERS = {
     totals.SENT: ("celery_task_sent", "Runs whose message was sent"),
     totals.STARTED: ("celery_task_started", "Attempts that started"),
@@ -35,7 +35,7 @@ def collect() -> Iterable[Metric]:
         counter = CounterMetricFamily(name, words, labels=_LABELS)
         for task in by_task:
             if counted in task.counts:
-                counter.add_metric([task.task_name, task.queue], task.counts[counted])
+                counter.add_metric([task.app, task.task_name, task.queue], task.counts[counted])
         yield counter
     run_time = HistogramMetricFamily("celery_task_runtime", "Seconds from start to end", labels=_LABELS)
     wait = HistogramMetricFamily(
@@ -44,7 +44,8 @@ def collect() -> Iterable[Metric]:
     for task in by_task:
         for family, durations in ((run_time, task.run_time), (wait, task.wait)):
             if any(durations.counts):
-                family.add_metric([task.task_name, task.queue], _buckets(durations), durations.seconds)
+                labels = [task.app, task.task_name, task.queue]
+                family.add_metric(labels, _buckets(durations), durations.seconds)
     yield run_time
     yield wait
     yield _in_history()

@@ -13,7 +13,7 @@ from app.broker import WorkerPause
 from app.broker import heartbeats as hashes
 from app.broker.run_ids import is_run_id
 from app.errors import NotFound
-from celeriac_agent.settings import APP_MAX
+from celeriac_agent.settings import APP_MAX, OWN_APP
 
 OFFLINE_SECONDS = 10.0  # five heartbeats missed
 SOLO_POOL = "solo"  # its loop stands still while a task runs: silence says nothing then
@@ -100,6 +100,11 @@ class Worker:
     def key(self) -> str:
         """The name under which it tells of itself."""
         return f"{self.app} {self.hostname}" if self.app else self.hostname
+
+    @property
+    def app_name(self) -> str:
+        """Its app, by the name that is shown and asked for."""
+        return self.app or OWN_APP
 
     @property
     def online(self) -> bool:

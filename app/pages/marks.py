@@ -52,8 +52,8 @@ class Mark:
 def happened(
     from_at: datetime, until_at: datetime, app: str | None = None, task_name: str | None = None
 ) -> list[Happening]:
-    """What happened in that time: to one app's workers and one task's schedules, or to all."""
-    changes = schedules.changes_between(from_at, until_at, task_name)
+    """What happened in that time: to one app's workers and the schedules of a task of it, or to all."""
+    changes = schedules.changes_between(from_at, until_at, app, task_name)
     return [*_deploys(workers.deploys.between(from_at, until_at, app)), *map(_changed, changes)]
 
 

@@ -20,7 +20,6 @@ from app.web.navigation import Count, Entry, register
 from app.web.numbers import whole
 from app.web.permissions import requires
 from app.web.toasts import toast
-from celeriac_agent.settings import OWN_APP
 
 bp = Blueprint("workers", __name__, url_prefix="/workers")
 
@@ -205,7 +204,7 @@ def _context(hostname: str) -> dict[str, Any]:
     app = request.args.get("app")
     worker = heartbeats.find_worker(broker.client(), hostname, viewer.now(), app)
     others = [name for name in settings().declared_queues if name not in worker.queues]
-    latest = runs.page(runs.RunFilter(worker=hostname, app=worker.app or OWN_APP), limit=20).items
+    latest = runs.page(runs.RunFilter(worker=hostname, app=worker.app_name), limit=20).items
     facts = [(run.id, run.state) for run in latest]
     version = _version([worker], facts)
     return {
@@ -217,9 +216,10 @@ def _context(hostname: str) -> dict[str, Any]:
     }
 
 
-def _usual(listed: list[Worker]) -> dict[str, float]:
-    """The usual seconds of each task that runs now, where enough of its runs are known."""
-    return runs.typical_seconds({run["task"] for worker in listed for run in worker.running}, viewer.now())
+def _usual(listed: list[Worker]) -> dict[tuple[str, str], float]:
+    """The usual seconds of each task, by app and name, that runs now, where enough of its runs are known."""
+    tasks = {(worker.app_name, run["task"]) for worker in listed for run in worker.running}
+    return runs.typical_seconds(tasks, viewer.now())
 
 
 def _version(listed: list[Worker], *more: Any) -> str:

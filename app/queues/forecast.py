@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.extensions import db
 from app.runs import states
 from app.runs.models import Run
 from app.runs.statistics.queries import mean_seconds
 from app.short_cache import cached
+from celeriac_agent.settings import OWN_APP
 
 SAMPLE = {states.SUCCESS: 1000, states.FAILURE: 200}  # the newest of each, over all queues
 SAMPLED_AHEAD = 100  # so many of the next are judged by their task, what is behind them by the average
+LOOKED_AT = 10  # times as many are looked at where other apps' are among them
 ENOUGH = 20  # below it an estimate would be a guess
 WINDOW = timedelta(minutes=5)
 COUNTED_AT_MOST = 1000
@@ -63,11 +65,14 @@ class ServiceRate:
 
 
 def service_rates(now: datetime) -> dict[str, ServiceRate]:
-    """The service rate of every queue that had runs lately; costs the same however long the history is."""
+    """The service rate of every queue that had runs lately; costs the same however long the history is.
+
+    Other apps may have queues and tasks of the same names: their runs say nothing of ours.
+    """
     samples: dict[str, list[Any]] = {}
     for row in [row for state, most in SAMPLE.items() for row in _newest(state, most)]:
         samples.setdefault(row.queue, []).append(row)
-    came_in, usual = _came_in(now), mean_seconds(now)
+    came_in, usual = _came_in(now), mean_seconds(OWN_APP, now)
     return {
         queue: _service_rate(samples.get(queue, []), usual, came_in.get(queue, 0), now)
         for queue in {*samples, *came_in}
@@ -148,19 +153,26 @@ def _left(rate: ServiceRate, running: Mapping[str, Any], now: datetime) -> float
 
 
 def _newest(state: str, most: int) -> Sequence[Any]:
-    columns = (Run.queue, Run.task_name, Run.runtime_seconds, Run.ended_at)
-    query = select(*columns).where(Run.state == state, Run.queue.is_not(None))
-    return db.session.execute(query.order_by(Run.created_at.desc(), Run.id.desc()).limit(most)).all()
+    columns = (Run.queue, Run.app, Run.task_name, Run.runtime_seconds, Run.ended_at)
+    newest = select(*columns).where(Run.state == state).order_by(Run.created_at.desc(), Run.id.desc())
+    return _ours(newest, most)
 
 
 def _came_in(now: datetime) -> dict[str, float]:
     """Runs a minute by queue, of the last minutes or of the newest thousand runs."""
-    newest = select(Run.queue, Run.created_at).where(Run.created_at >= now - WINDOW, Run.queue.is_not(None))
-    rows = db.session.execute(newest.order_by(Run.created_at.desc()).limit(COUNTED_AT_MOST)).all()
+    newest = select(Run.queue, Run.app, Run.created_at).where(Run.created_at >= now - WINDOW)
+    rows = _ours(newest.order_by(Run.created_at.desc()), COUNTED_AT_MOST)
     seconds = WINDOW.total_seconds()
     if len(rows) == COUNTED_AT_MOST:
-        seconds = max(1.0, (now - rows[-1].created_at).total_seconds())
+        seconds = max(1.0, (now - min(row.created_at for row in rows)).total_seconds())
     return {queue: 60 * count / seconds for queue, count in Counter(row.queue for row in rows).items()}
+
+
+def _ours(newest: Select[*tuple[Any, ...]], most: int) -> Sequence[Any]:
+    """The newest runs of our own queues: both databases keep the order, and stop when they have enough."""
+    rows = newest.limit(LOOKED_AT * most).subquery()
+    ours = select(rows).where(rows.c.app.is_(None), rows.c.queue.is_not(None))
+    return db.session.execute(ours.limit(most)).all()
 
 
 def _service_rate(

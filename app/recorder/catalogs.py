@@ -15,7 +15,6 @@ from app.broker.connection import reaches_broker
 from app.catalog import published
 from app.heartbeats import Worker
 from celeriac_agent.presence import CATALOG_PREFIX
-from celeriac_agent.settings import OWN_APP
 
 DOCUMENT_MAX = 64 * 1024 * 1024  # bytes of JSON
 
@@ -39,7 +38,7 @@ class Reader:
         online = [worker for worker in heard if worker.online and worker.catalog]
         for worker in online:
             if (worker.key, worker.started_at) not in self._seen and self._take_in(client, worker):
-                app = worker.app or OWN_APP
+                app = worker.app_name
                 workers.deploys.note(app, worker.hostname, worker.versions, worker.started_at)
                 self._seen.add((worker.key, worker.started_at))
         if len(self._seen) > 10_000:
@@ -54,7 +53,7 @@ class Reader:
             return False
         try:
             document = json.loads(_unpacked(raw))
-            refused = published.take_in(worker.app or OWN_APP, worker.catalog, document, worker.started_at)
+            refused = published.take_in(worker.app_name, worker.catalog, document, worker.started_at)
         except (ValueError, zlib.error, RecursionError) as error:
             refused = [str(error)]
         for why in refused:
@@ -63,7 +62,7 @@ class Reader:
                 client,
                 dead_letters.CATALOG,
                 worker.key,
-                f"{worker.hostname} of {worker.app or OWN_APP}: {why}",
+                f"{worker.hostname} of {worker.app_name}: {why}",
             )
         return True
 

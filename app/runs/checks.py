@@ -23,7 +23,6 @@ from app.errors import BrokerUnavailable, Invalid
 from app.heartbeats import Worker
 from app.heartbeats.worker import SOLO_POOL
 from celeriac_agent.checks import COMMAND
-from celeriac_agent.settings import OWN_APP
 from celeriac_agent.stream import to_json
 
 ANSWER_SECONDS = 1.0
@@ -84,7 +83,7 @@ def require(info: catalog.TaskInfo, args: Sequence[Any], kwargs: Mapping[str, An
 def _asked(info: catalog.TaskInfo, values: Mapping[str, Any], now: datetime) -> Mapping[str, Any] | None:
     """What a worker answers; None without one, or without an answer."""
     silent: dict[str, float] = current_app.extensions.setdefault(_EXTENSION, {})
-    app, left, asked_at = info.app or OWN_APP, _left.get() or [ANSWER_SECONDS], time.monotonic()
+    app, left, asked_at = info.app_name, _left.get() or [ANSWER_SECONDS], time.monotonic()
     if silent.get(app, 0.0) > asked_at or left[0] <= 0:
         return None
     try:
@@ -122,7 +121,7 @@ def _workers(info: catalog.TaskInfo, now: datetime) -> list[Worker]:
     if info.app is not None and info.app not in settings().brokers:
         return []
     client, documents = broker.client(), published()
-    counts = documents.fingerprints.get((info.app or OWN_APP, info.name))
+    counts = documents.fingerprints.get(info.key)
     try:
         workers = (
             heartbeats.app_workers(client, now, info.app) if info.app else heartbeats.workers(client, now)

@@ -14,6 +14,7 @@ from app.runs.statistics import totals
 _READ = (
     "id",
     "created_at",
+    "app",
     "task_name",
     "queue",
     "state",

@@ -383,8 +383,8 @@ def _settle(run_ids: Sequence[str], sent_at: datetime) -> None:
             update(Run)
             .where(Run.id.in_(run_ids))
             .values(outbox=None, sent_at=func.coalesce(Run.sent_at, sent_at), updated_at=sent_at)
-            .returning(Run.task_name, Run.queue, Run.sent_at)
+            .returning(Run.app, Run.task_name, Run.queue, Run.sent_at)
             .execution_options(synchronize_session=False)
         )
         fresh = (row for row in settled if row.sent_at == sent_at)  # nothing had been heard of them
-        totals.add(totals.Numbers((row.task_name, row.queue or "", totals.SENT) for row in fresh))
+        totals.add(totals.Numbers((*totals.whose(row._asdict()), totals.SENT) for row in fresh))

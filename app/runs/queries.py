@@ -12,8 +12,9 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import (
     CompoundSelect,
+    FromClause,
     String,
-    TableValuedAlias,
+    Subquery,
     cast,
     column,
     func,
@@ -32,6 +33,7 @@ from app.lists import COUNT_CAP, LIMIT_MAX
 from app.runs import filters, states
 from app.runs.filters import AccessPath, Key, RunFilter
 from app.runs.models import HistoryGap, Run
+from celeriac_agent.settings import OWN_APP
 
 CURSOR = lists.Cursor(datetime, str)
 
@@ -192,37 +194,44 @@ def _few_counts(criteria: RunFilter) -> dict[str, int] | None:
     return None if failed is None else others | failed
 
 
-def last_arguments(task_name: str) -> Run | None:
+def last_arguments(app: str, task_name: str) -> Run | None:
     """The newest run of a task whose arguments are known, for filling a form again."""
-    query = select(Run).where(Run.task_name == task_name, Run.args.is_not(None))
-    return db.session.scalars(query.order_by(Run.created_at.desc(), Run.id.desc()).limit(1)).first()
+    newest = _newest_of(task_name, Run.args.is_not(None).label("known"))
+    first = select(newest.c.id).where(newest.c.app == app, newest.c.known).limit(1)
+    return db.session.scalars(select(Run).where(Run.id == first.scalar_subquery())).first()
 
 
-def latest(task_names: Sequence[str]) -> dict[str, Run]:
-    """The newest run of each task that has one: one look into the index for each name."""
-    if not task_names:
+def latest(tasks: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Run]:
+    """The newest run of each task, by app and name, that has one: one look into the index for each."""
+    if not tasks:
         return {}
-    names = _each_of(task_names)
-    newest = (
-        select(Run.id)
-        .where(Run.task_name == names.c.value)
-        .order_by(Run.created_at.desc(), Run.id.desc())
-        .limit(1)
-        .correlate(names)
-        .scalar_subquery()
-    )
-    runs = db.session.scalars(select(Run).where(Run.id.in_(select(newest).select_from(names))))
-    return {run.task_name: run for run in runs}
+    wanted = _each_of(tasks)
+    newest = _newest_of(wanted.c.name, among=wanted)
+    first = select(newest.c.id).where(newest.c.app == wanted.c.app).limit(1).correlate(wanted)
+    ids = select(first.scalar_subquery()).select_from(wanted)
+    runs = db.session.scalars(select(Run).where(Run.id.in_(ids)))
+    return {(run.app_name, run.task_name): run for run in runs}
 
 
-def _each_of(names: Sequence[str]) -> TableValuedAlias:
-    """A row for each name. They are one value: SQLAlchemy writes the SQL of a query once for any of them."""
+def _newest_of(task_name: Any, *columns: Any, among: FromClause | None = None) -> Subquery:
+    """The newest runs of all tasks of a name: an app with few of them, among very many, has none here."""
+    app = func.coalesce(Run.app, OWN_APP).label("app")
+    named = select(Run.id, app, *columns).where(Run.task_name == task_name)
+    named = named.order_by(Run.created_at.desc(), Run.id.desc()).limit(FILTER_BUDGET.runs)
+    return (named if among is None else named.correlate(among)).subquery()
+
+
+def _each_of(tasks: Sequence[tuple[str, str]]) -> FromClause:
+    """A row for each. They are one value: SQLAlchemy writes the SQL of a query once for any of them."""
     if db.engine.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import ARRAY  # a dialect takes megabytes
 
-        array = func.unnest(cast(list(names), ARRAY(String)))
-        return array.table_valued(column("value", String), name="names").render_derived()
-    return func.json_each(json.dumps(list(names))).table_valued(column("value", String), name="names")
+        arrays = func.unnest(*(cast(list(values), ARRAY(String)) for values in zip(*tasks, strict=True)))
+        names = column("app", String), column("name", String)
+        return arrays.table_valued(*names, name="tasks").render_derived()
+    pairs = func.json_each(json.dumps(tasks)).table_valued(column("value", String), name="pairs")
+    app, name = (func.json_extract(pairs.c.value, path) for path in ("$[0]", "$[1]"))
+    return select(app.label("app"), name.label("name")).subquery("tasks")
 
 
 def reruns(run_id: str) -> list[Run]:

@@ -12,6 +12,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.schedules.definition import FIELDS, MOMENTS, Definition, task_of
 from app.schedules.models import Schedule, ScheduleChange
+from celeriac_agent.settings import OWN_APP
 
 LIMIT, BETWEEN_MOST = 200, 100
 Diff = dict[str, list[Any]]
@@ -90,7 +91,9 @@ def changes_of(schedule_id: int, limit: int = LIMIT) -> list[ScheduleChange]:
     return list(db.session.scalars(query.order_by(ScheduleChange.id.desc()).limit(limit)))
 
 
-def changes_between(since: datetime, until: datetime, task_name: str | None = None) -> list[ScheduleChange]:
+def changes_between(
+    since: datetime, until: datetime, app: str | None = None, task_name: str | None = None
+) -> list[ScheduleChange]:
     """That people changed schedules in a time, those of a task that are there or all: the newest 100."""
     query = select(ScheduleChange).where(
         ScheduleChange.at >= since, ScheduleChange.at < until, ScheduleChange.by.is_not(None)
@@ -98,7 +101,8 @@ def changes_between(since: datetime, until: datetime, task_name: str | None = No
     query = query.options(defer(ScheduleChange.diff), defer(ScheduleChange.note))  # what changed is not asked
     if task_name is not None:
         query = query.join(Schedule, Schedule.id == ScheduleChange.schedule_id)
-        query = query.where(Schedule.task_name == task_name)
+        whose = Schedule.app == (None if app == OWN_APP else app)
+        query = query.where(whose, Schedule.task_name == task_name)
     return list(db.session.scalars(query.order_by(ScheduleChange.at.desc()).limit(BETWEEN_MOST)))
 
 

@@ -100,12 +100,6 @@ def counts(criteria: ScheduleFilter, now: datetime) -> dict[str, int]:
     return {name: _count(matching(replace(criteria, state=state, at=now))) for name, state in states.items()}
 
 
-def of_task(task_name: str, limit: int = 100) -> list[Schedule]:
-    """The schedules of a task, oldest first."""
-    query = select(Schedule).where(Schedule.task_name == task_name).order_by(Schedule.id).limit(limit)
-    return list(db.session.scalars(query))
-
-
 def strips(schedule_ids: Sequence[int], length: int = STRIP) -> dict[int, list[LastRun]]:
     """The last runs of each schedule, oldest first: one look into the index for each."""
     if not schedule_ids:

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from app import broker, catalog, heartbeats
 from app.catalog.published import published
-from celeriac_agent.settings import OWN_APP
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Knowledge:
 def knowledge(info: catalog.TaskInfo, now: datetime) -> Knowledge:
     """Who knows the task. Raises `BrokerUnavailable`."""
     documents, client = published(), broker.client()
-    counts = documents.fingerprints.get((info.app or OWN_APP, info.name))
+    counts = documents.fingerprints.get(info.key)
     known = Knowledge([], [], [])
     workers = heartbeats.app_workers(client, now, info.app) if info.app else heartbeats.workers(client, now)
     for worker in workers:

@@ -24,10 +24,12 @@ from app.runs.history import record
 from app.runs.statistics import totals
 from app.schedules import firing
 from app.schedules.models import Schedule
+from celeriac_agent.settings import OWN_APP
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOW = datetime.now(UTC)
 TASK = "examples.basic.add"
+UNSAID = (OWN_APP, "default")
 Samples = dict[str, float]
 
 
@@ -40,12 +42,15 @@ def event(kind: str, run_id: str, seconds: float, **fields: Any) -> dict[str, An
 
 
 def scrape(client: FlaskClient) -> Samples:
-    """Every sample as Prometheus writes it, without the label of the queue; unreadable text fails here."""
+    """Every sample as Prometheus writes it, without the labels that say our app and the queue `default`.
+
+    Unreadable text fails here.
+    """
     short_cache.forget(client.application)
     found: Samples = {}
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for one in family.samples:
-            labels = [f"{key}={value}" for key, value in sorted(one.labels.items()) if value != "default"]
+            labels = [f"{key}={value}" for key, value in sorted(one.labels.items()) if value not in UNSAID]
             found[" ".join([one.name, *labels])] = one.value
     return found
 
@@ -178,6 +183,16 @@ def test_very_many_tasks_are_cut(app: Flask, monkeypatch: pytest.MonkeyPatch) ->
         for run in range(number + 1):
             record([event("succeeded", f"r{number}-{run}", 1, task=f"t{number}", runtime=1.0)], plain)
     assert [one.task_name for one in totals.totals()] == ["t2", "t3", "t4"]
+
+
+def test_two_apps_with_a_task_of_one_name_are_told_apart(app: Flask, client: FlaskClient) -> None:
+    for number, whose in enumerate(({}, {"app": "shop"}, {"app": "shop"})):
+        record([event("succeeded", f"r{number}", 1, runtime=2.0, queue="default") | whose], plain)
+    name = "celery_task_succeeded_total"
+    assert f'{name}{{app="celeriac",name="t",queue_name="default"}} 1.0' in client.get("/metrics").text
+    found = scrape(client)
+    assert (found[f"{name} name=t"], found[f"{name} app=shop name=t"]) == (1, 2)
+    assert found["celery_task_runtime_sum app=shop name=t"] == 4.0
 
 
 def names(text: str) -> set[str]:

@@ -16,7 +16,7 @@ def ended(app: Flask) -> Callable[..., None]:
     """`ended(at, succeeded=…, failed=…)`: so many runs ended then, counted as the recorder does."""
 
     def run(at: datetime, state: str) -> dict[str, Any]:
-        times = dict.fromkeys(("sent_at", "eta_at", "started_at", "runtime_seconds"))
+        times = dict.fromkeys(("app", "sent_at", "eta_at", "started_at", "runtime_seconds"))
         return {"task_name": "t.a", "state": state, "attempt": 0, "queue": "default", "ended_at": at, **times}
 
     def count(at: datetime, succeeded: int = 0, failed: int = 0) -> None:

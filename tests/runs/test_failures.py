@@ -12,12 +12,13 @@ from app.runs import endings, export, filters, states
 from app.runs.failures.groups import Again, groups_of
 from app.runs.filters import kind_of
 from app.runs.models import Run
+from celeriac_agent.settings import OWN_APP
 
 pytestmark = pytest.mark.database
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def add(number: int, task_name: str, state: str, error: str | None = None) -> None:
+def add(number: int, task_name: str, state: str, error: str | None = None, app: str | None = None) -> None:
     at = NOW - timedelta(hours=number)
     with transaction() as session:
         session.add(
@@ -29,6 +30,7 @@ def add(number: int, task_name: str, state: str, error: str | None = None) -> No
                 state=state,
                 attempt=0,
                 error=error,
+                app=app,
             )
         )
 
@@ -178,6 +180,8 @@ def test_the_newest_run_of_each_task(app: Flask) -> None:
     add(1, "t.a", states.FAILURE)
     add(2, "t.a", states.SUCCESS)
     add(3, "t.b", states.SUCCESS)
-    found = runs.latest(["t.a", "t.b", "t.c"])
-    assert {name: run.id for name, run in found.items()} == {"t.a": "r1", "t.b": "r3"}
+    add(0, "t.a", states.SUCCESS, app="shop")
+    found = runs.latest([(app, name) for name in ("t.a", "t.b", "t.c") for app in (OWN_APP, "shop")])
+    ids = {key: run.id for key, run in found.items()}
+    assert ids == {(OWN_APP, "t.a"): "r1", ("shop", "t.a"): "r0", (OWN_APP, "t.b"): "r3"}
     assert runs.latest([]) == {}

@@ -19,8 +19,10 @@ from app.runs.history import record
 from app.runs.models import Run
 from app.runs.statistics import Ended, RunSlot, TaskHour
 from app.runs.statistics.histogram import bucket, merged, percentile
+from celeriac_agent.settings import OWN_APP
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+T = (OWN_APP, "t")
 LONDON, KOLKATA, UTC_ZONE = ZoneInfo("Europe/London"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 seconds = st.floats(0.002, 1_000_000)
 
@@ -120,7 +122,7 @@ class TestReading:
     def test_a_day_of_hours(self, app: Flask) -> None:
         record(life("a") + life("b", "failed", NOW - timedelta(hours=2), run=9.0), plain)
         record(life("too old", at=NOW - timedelta(hours=24)), plain)
-        found = numbers.numbers_of("t", "24h", NOW, LONDON)
+        found = numbers.numbers_of(OWN_APP, "t", "24h", NOW, LONDON)
         assert len(found.intervals) == 24
         assert found.intervals[-1].from_at == NOW.replace(minute=0)
         assert [one.runs for one in found.intervals[-3:]] == [1, 0, 1]
@@ -131,38 +133,43 @@ class TestReading:
 
     def test_days_begin_at_the_viewers_midnight(self, app: Flask) -> None:
         record(life("a", at=datetime(2026, 11, 19, 23, 10, tzinfo=UTC)), plain)
-        assert [one.runs for one in numbers.numbers_of("t", "30d", NOW, UTC_ZONE).intervals[-2:]] == [1, 0]
-        assert [one.runs for one in numbers.numbers_of("t", "30d", NOW, KOLKATA).intervals[-2:]] == [0, 1]
+        assert [
+            one.runs for one in numbers.numbers_of(OWN_APP, "t", "30d", NOW, UTC_ZONE).intervals[-2:]
+        ] == [1, 0]
+        assert [one.runs for one in numbers.numbers_of(OWN_APP, "t", "30d", NOW, KOLKATA).intervals[-2:]] == [
+            0,
+            1,
+        ]
 
     @pytest.mark.parametrize("zone", [LONDON, KOLKATA, ZoneInfo("Australia/Lord_Howe")])
     @pytest.mark.parametrize("span", numbers.SPANS)
     def test_intervals_follow_one_another_over_a_clock_change(
         self, app: Flask, span: str, zone: ZoneInfo
     ) -> None:
-        found = numbers.numbers_of("t", span, datetime(2026, 10, 27, 5, 10, tzinfo=UTC), zone)
+        found = numbers.numbers_of(OWN_APP, "t", span, datetime(2026, 10, 27, 5, 10, tzinfo=UTC), zone)
         edges = [one.from_at for one in found.intervals] + [found.whole.until_at]
         assert edges == sorted(set(edges))
         assert [one.until_at for one in found.intervals] == edges[1:]
         assert edges[-2] <= datetime(2026, 10, 27, 5, 10, tzinfo=UTC) < edges[-1]
 
     def test_a_task_that_never_ran(self, app: Flask) -> None:
-        whole = numbers.numbers_of("unknown", "7d", NOW, LONDON).whole
+        whole = numbers.numbers_of(OWN_APP, "unknown", "7d", NOW, LONDON).whole
         assert (whole.runs, whole.success_rate, whole.run_p50, whole.wait_p95) == (0, None, None, None)
 
     def test_another_span_is_refused(self, app: Flask) -> None:
         with pytest.raises(KeyError):
-            numbers.numbers_of("t", "1h", NOW, LONDON)
+            numbers.numbers_of(OWN_APP, "t", "1h", NOW, LONDON)
 
     def test_usual_time_needs_a_few_runs(self, app: Flask) -> None:
         times = [1.0, 2.0, 3.0, 4.0, 50.0]
         record([one for n, run in enumerate(times[:4]) for one in life(str(n), run=run)], plain)
-        assert numbers.typical_seconds(["t"], NOW) == {}
+        assert numbers.typical_seconds([T], NOW) == {}
         record(life("5", run=times[4], at=NOW - timedelta(days=3)), plain)
-        assert numbers.typical_seconds(["t", "never"], NOW) == {
-            "t": pytest.approx(statistics.median(times), rel=0.05)
+        assert numbers.typical_seconds([T, (OWN_APP, "never"), ("shop", "t")], NOW) == {
+            T: pytest.approx(statistics.median(times), rel=0.05)
         }
         assert numbers.typical_seconds([], NOW) == {}
-        assert numbers.mean_seconds(NOW) == {"t": pytest.approx(12.0)}
+        assert numbers.mean_seconds(OWN_APP, NOW) == {"t": pytest.approx(12.0)}
 
 
 SLOT_AT = NOW  # half past is the beginning of five minutes

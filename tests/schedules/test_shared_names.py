@@ -11,14 +11,13 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 
 from app import runs, schedules
-from app.catalog import published
 from app.clock import utcnow
 from app.errors import Invalid
 from app.extensions import db
 from app.runs import states
 from app.schedules import code_sync, exchange, firing, foreign, history
 from app.schedules.models import Schedule
-from celeriac_agent import tasks
+from tests.apps import publish
 from tests.conftest import RedisServer
 
 Make = Callable[..., Schedule]
@@ -41,30 +40,6 @@ def both(app: Flask, brokers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -
     for name in brokers:
         publish(name, NAME)
     return brokers
-
-
-def publish(app: str, *names: str, **more: Any) -> None:
-    """A worker of an app with these tasks has started; each takes an argument that is called like the app."""
-    parameter = {
-        "name": app,
-        "kind": "POSITIONAL_OR_KEYWORD",
-        "schema": {"type": "integer"},
-        "optional": True,
-    }
-    told = [
-        {
-            "name": name,
-            "module": "m",
-            "fingerprint": f"{app} {name}",
-            "queue": "work",
-            "parameters": [parameter],
-        }
-        for name in names
-    ]
-    delivery = {"broker": "redis", "options": {}, "setup": {"modules": ["m", "sample_tasks"]}}
-    document = {"v": 1, "delivery": delivery, "tasks": told} | more
-    published.take_in(app, tasks.digest([app, document]), document, utcnow())
-    published.forget_what_was_read()
 
 
 def arrived(server: RedisServer, app: str) -> list[Any]:

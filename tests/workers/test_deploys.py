@@ -101,6 +101,9 @@ def test_marks_tell_deploys_and_changes_near_ones_together(app: Flask) -> None:
         assert change.label.endswith("mei made the schedule Nightly")
         assert (change.kind, change.before, change.address) == ("schedule", True, f"/schedules/{made.id}")
         assert [one.kind for one in marks_since(timedelta(hours=1), "mail", "t.other")] == []
+        assert marks_since(timedelta(hours=1), "mail", made.task_name) == []
+        own = marks_since(timedelta(hours=1), "celeriac", made.task_name)
+        assert [one.kind for one in own] == ["schedule"]
         [both] = marks_since(timedelta(days=7))
         assert (both.kind, both.address) == ("deploy", "/audit")
         assert "; " in both.label
@@ -109,7 +112,7 @@ def test_marks_tell_deploys_and_changes_near_ones_together(app: Flask) -> None:
 def test_the_charts_carry_them(app: Flask, signed_in: Any) -> None:
     note("w1", A, 50, "celeriac")
     note("w1", B, 30, "celeriac")
-    times = dict.fromkeys(("sent_at", "eta_at", "started_at", "runtime_seconds"))
+    times = dict.fromkeys(("app", "sent_at", "eta_at", "started_at", "runtime_seconds"))
     ended = {"task_name": "sample_tasks.plain", "state": "SUCCESS", "attempt": 0, "queue": "default"}
     with transaction():
         statistics.count([ended | {"ended_at": NOW - timedelta(minutes=20)} | times])

@@ -1,5 +1,6 @@
 """Workers and runs of other apps that have the agent: told truly, and left alone."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,6 +54,23 @@ def row(run_id: str) -> Run:
     found = db.session.get(Run, run_id)
     assert found is not None
     return found
+
+
+def test_what_runs_now_says_the_usual_time_of_its_own_task(
+    heard: Callable[..., str], theirs: Callable[..., None], signed_in: Any
+) -> None:
+    now = utcnow()
+    for number in range(5):
+        for app, seconds in (("", 4), ("shop", 60)):
+            run = {"id": f"{app}{number}", "task": "both.do", "attempt": 0, "worker": "w"}
+            run |= {"app": app} if app else {}
+            ends = {"type": "succeeded", "at": now.timestamp(), "runtime": seconds}
+            history.record([run | ends], lambda name, a, k: (a, k, []))
+    running = [{"id": None, "task": "both.do", "started_at": now.timestamp()}]
+    heard("w@here", running=running)
+    theirs(running=running)
+    usual = re.findall(r"usually (.*?)<", signed_in("viewer").get("/workers").text)
+    assert usual == ["4.2 s", "1 min"]  # within 5 %
 
 
 def recover() -> workers.deaths.Recovered:

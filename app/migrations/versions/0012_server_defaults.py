@@ -73,11 +73,12 @@ def _write_sqlite(table: str, defaults: dict[str, str]) -> None:
 
 def _with_default(text: str, column: str, default: str) -> str:
     """The statement that made a table with another default of one column; "" for none."""
+    known = r"(?: DEFAULT (?:'[^']*'|\w+))?"  # before NOT NULL where a later migration has copied the table
     line = re.compile(
-        rf"((?:^\s*|, )\"?{column}\"? [\w()]+ NOT NULL)(?: DEFAULT (?:'[^']*'|\w+))?(?=\s*,|\s*$)",
-        re.MULTILINE,
+        rf"((?:^\s*|, )\"?{column}\"? [\w()]+){known}( NOT NULL){known}(?=\s*,|\s*$)", re.MULTILINE
     )
-    changed, times = line.subn(lambda found: found[1] + (f" DEFAULT {default}" if default else ""), text)
+    written = f" DEFAULT {default}" if default else ""
+    changed, times = line.subn(lambda found: found[1] + found[2] + written, text)
     if times != 1:
         raise RuntimeError(f"column {column} was not found in: {text}")
     return changed

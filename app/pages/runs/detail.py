@@ -176,7 +176,8 @@ def _typical_seconds(run: runs.Run) -> float | None:
     """How long runs of this task usually take, while this one runs; None when too few did."""
     if run.state not in runs.RUNNING:
         return None
-    return runs.typical_seconds([run.task_name], viewer.now()).get(run.task_name)
+    task = run.app_name, run.task_name
+    return runs.typical_seconds([task], viewer.now()).get(task)
 
 
 def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:

@@ -97,9 +97,9 @@ def _queues() -> list[str]:
 def _tasks() -> list[catalog.TaskInfo]:
     """Every task that the viewer may run, those that ran last first."""
     tasks = [info for info in catalog.listing() if permits.may_run(info.name)]
-    latest = runs.latest([info.name for info in tasks])
+    latest = runs.latest([info.key for info in tasks])
     return sorted(
-        tasks, key=lambda info: -latest[info.name].created_at.timestamp() if info.name in latest else 0
+        tasks, key=lambda info: -latest[info.key].created_at.timestamp() if info.key in latest else 0
     )
 
 

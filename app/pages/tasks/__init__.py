@@ -31,7 +31,6 @@ from app.web.htmx import go_to, wants_fragment
 from app.web.navigation import Count, Entry, register
 from app.web.permissions import requires
 from app.web.toasts import toast
-from celeriac_agent.settings import OWN_APP
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 RECENT = 6
@@ -41,6 +40,7 @@ PAGE_SIZE = 200  # more than most teams have: they see all in one list
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     app.jinja_env.globals.update(
+        app_named=catalog.app_named,
         checked_by_code=lambda info: checks.prospect(info, viewer.now()),
         bounds_words=type_words.bounds_words,
         how_to_write=type_words.how_to_write,
@@ -72,7 +72,7 @@ def index() -> str:
         ignored=[ignored for ignored in catalog.ignored_configuration() if ignored.matters],
         told=catalog.told(),
         ignored_advice=ignored_advice(),
-        latest=runs.latest([info.name for info in page.items]),
+        latest=runs.latest([info.key for info in page.items]),
     )
 
 
@@ -167,13 +167,13 @@ def _started(form: RunForm) -> str:
     if form.start.choice == AT:
         row = schedules.run_once_at(
             form.info.name, arguments.args, arguments.kwargs, run_at, by, now,
-            app=form.info.app or OWN_APP, rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(),
+            app=form.info.app_name, rerun_of=_known_run(form.rerun_of), timezone=viewer.zone(),
             **options)  # fmt: skip
         toast(_("It runs once, at the time you gave"))
         return url_for("schedules.show", schedule_id=row.id)
     request = runs.RunRequest(
         task_name=form.info.name,
-        app=form.info.app or OWN_APP,
+        app=form.info.app_name,
         args=arguments.args,
         kwargs=arguments.kwargs,
         run_at=run_at,
@@ -256,14 +256,14 @@ def _drawn(form: RunForm) -> str:
         "info": info,
         "form": form,
         "rows": presentation.parameter_rows(info),
-        "last_run": runs.last_arguments(info.name),
+        "last_run": runs.last_arguments(*info.key),
         "reachable": apps.reachable(info.app),
     } | _said_beside(form)
     if wants_fragment():
         return render_template("tasks/_run_form.html", **shown)
     shown |= _numbers(info)
-    recent = runs.page(runs.RunFilter(task_name=info.name, app=info.app), limit=RECENT).items
-    also_in = [name for name in catalog.namesakes(info.name) if name != info.app]
+    recent = runs.page(runs.RunFilter(task_name=info.name, app=info.app_name), limit=RECENT).items
+    also_in = [name for name in catalog.apps_with(info.name) if name != info.app_name]
     shown |= {"knowledge": _knowledge(info), "also_in": also_in}
     shown |= {"paragraphs": presentation.paragraphs(info), "recent": recent} | _limits(info)
     return render_template("tasks/show.html", **shown)
@@ -289,14 +289,14 @@ def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
     """What the numbers show; of a time that is wrong, the usual one, and that it is wrong."""
     sent = MultiDict([("last", request.args.get("last", ""))])
     query = lists.read(runs.NumbersFilter, sent, viewer.now(), viewer.zone())
-    numbers = runs.numbers_of(info.name, query.filter.last, viewer.now(), _place())
+    numbers = runs.numbers_of(*info.key, query.filter.last, viewer.now(), _place())
     whole, between = numbers.whole, (numbers.whole.from_at, numbers.whole.until_at)
-    happened = marks.happened(*between, info.app or OWN_APP, info.name) if whole.runs else []
+    happened = marks.happened(*between, *info.key) if whole.runs else []
     return {
         "numbers": numbers,
         "tags": lists.tags(query, ("last",)),
         "spans": charted.SPAN_WORDS,
         "chart": charted.chart(numbers) if numbers.whole.runs else None,
         "marks": marks.marks(happened, *between),
-        "usual": runs.typical_seconds([info.name], viewer.now()).get(info.name),
+        "usual": runs.typical_seconds([info.key], viewer.now()).get(info.key),
     }

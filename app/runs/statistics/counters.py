@@ -13,16 +13,18 @@ from app.runs.statistics import totals
 from app.runs.statistics.histogram import bucket
 from app.runs.statistics.models import RunSlot, TaskHour
 from app.runs.statistics.slots import slot_of
+from celeriac_agent.settings import OWN_APP
 
 KEPT_DAYS = 400  # a year, and some of the year before to compare with
 SLOTS_KEPT_DAYS = 8  # a week, and what is left of the day on which it began
 TIMED = (states.SUCCESS, states.FAILURE)
 
-Key = tuple[str, datetime]
+Key = tuple[str, str, datetime]  # app, task, hour
 Row = dict[str, Any]
 
 _TABLE = cast(Table, TaskHour.__table__)
 _SLOTS = cast(Table, RunSlot.__table__)
+_KEY = ("app", "task_name", "hour_at")
 _COUNTS = ("succeeded", "failed", "others", "timed", "run_seconds", "run_times", "waits")
 
 
@@ -37,7 +39,8 @@ def count(ended: Iterable[Mapping[str, Any]], moved: totals.Numbers | None = Non
     added: dict[Key, Row] = {}
     slots: dict[datetime, Row] = {}
     for run in ended:
-        key = run["task_name"], run["ended_at"].replace(minute=0, second=0, microsecond=0)
+        hour_at = run["ended_at"].replace(minute=0, second=0, microsecond=0)
+        key = run["app"] or OWN_APP, run["task_name"], hour_at
         _add(added.setdefault(key, _nothing(key)), run)
         if (kind := _kind(run["state"])) != "others":
             slot_at = slot_of(run["ended_at"])
@@ -113,7 +116,7 @@ def _put(histogram: dict[str, int], seconds: float) -> None:
 
 def _nothing(key: Key) -> Row:
     numbers: Row = dict.fromkeys(_COUNTS, 0) | {"run_seconds": 0.0, "run_times": {}, "waits": {}}
-    return {"task_name": key[0], "hour_at": key[1]} | numbers
+    return dict(zip(_KEY, key, strict=True)) | numbers
 
 
 def _sum(old: Any, new: Any) -> Any:
@@ -124,10 +127,10 @@ def _sum(old: Any, new: Any) -> Any:
 
 def _locked(keys: Sequence[Key]) -> dict[Key, Row]:
     """Rows that exist, locked (PostgreSQL; on SQLite the database is) until the end of the transaction."""
-    query = select(_TABLE).where(tuple_(_TABLE.c.task_name, _TABLE.c.hour_at).in_(sorted(keys)))
-    query = query.order_by(_TABLE.c.task_name, _TABLE.c.hour_at).with_for_update()
+    key = [_TABLE.c[name] for name in _KEY]
+    query = select(_TABLE).where(tuple_(*key).in_(sorted(keys))).order_by(*key).with_for_update()
     rows = db.session.connection().execute(query).mappings()
-    return {(row["task_name"], row["hour_at"]): dict(row) for row in rows}
+    return {(row["app"], row["task_name"], row["hour_at"]): dict(row) for row in rows}
 
 
 def _parameters(row: Row) -> Row:
@@ -136,7 +139,7 @@ def _parameters(row: Row) -> Row:
 
 _UPDATE = (
     update(_TABLE)
-    .where(_TABLE.c.task_name == bindparam("task_name_"), _TABLE.c.hour_at == bindparam("hour_at_"))
+    .where(*(_TABLE.c[name] == bindparam(f"{name}_") for name in _KEY))
     .values({name: bindparam(f"{name}_") for name in _COUNTS})
 )
 

@@ -1,4 +1,7 @@
-"""What the numbers say of a task over a day, a week or a month, and how long its runs usually take."""
+"""What the numbers say of an app's task over a day, a week or a month, and how long its runs usually take.
+
+Celeriac's own app has its name here, as everywhere where it is a key.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -21,6 +24,7 @@ SPANS = ("24h", "7d", "30d")
 DEFAULT_SPAN = "7d"
 USUAL_HOURS = 48  # what is usual is read from so many of the latest hours that had runs
 USUAL_FROM = 5  # with fewer runs nothing is usual
+Task = tuple[str, str]  # app and name
 _HOUR = timedelta(hours=1)
 _COLUMNS = (
     TaskHour.hour_at,
@@ -82,21 +86,21 @@ class Bucket:
 class Numbers:
     """A span of time of one task: the whole of it, and its intervals, oldest first."""
 
+    app: str
     task_name: str
     span: str
     whole: Bucket
     intervals: Sequence[Bucket]
 
 
-def numbers_of(task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numbers:
+def numbers_of(app: str, task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numbers:
     """The numbers of a task over one of `SPANS`, until the end of the running hour, three hours or day.
 
     Days begin at midnight in `zone`. Raises KeyError for another span.
     """
     edges = _EDGES[span](now, zone)
-    query = select(*_COLUMNS).where(
-        TaskHour.task_name == task_name, TaskHour.hour_at >= edges[0] - _HOUR, TaskHour.hour_at < edges[-1]
-    )
+    query = select(*_COLUMNS).where(TaskHour.app == app, TaskHour.task_name == task_name)
+    query = query.where(TaskHour.hour_at >= edges[0] - _HOUR, TaskHour.hour_at < edges[-1])
     hours: list[list[Any]] = [[] for _edge in edges[1:]]
     for hour in db.session.execute(query):
         index = bisect_right(edges, hour.hour_at) - 1
@@ -105,31 +109,32 @@ def numbers_of(task_name: str, span: str, now: datetime, zone: ZoneInfo) -> Numb
     parts = zip(edges[:-1], edges[1:], hours, strict=True)
     intervals = [_interval(from_at, until_at, part) for from_at, until_at, part in parts]
     every = [hour for part in hours for hour in part]
-    return Numbers(task_name, span, _interval(edges[0], edges[-1], every), intervals)
+    return Numbers(app, task_name, span, _interval(edges[0], edges[-1], every), intervals)
 
 
-def typical_seconds(task_names: Iterable[str], now: datetime) -> dict[str, float]:
+def typical_seconds(tasks: Iterable[Task], now: datetime) -> dict[Task, float]:
     """The median run time of each task in its latest 48 hours that had runs, none older than 90 days.
 
     Tasks with fewer than 5 runs in them are left out.
     """
     usual = {}
-    for name in task_names:
+    for app, name in tasks:
         query = select(TaskHour.run_times).where(
-            TaskHour.task_name == name, TaskHour.hour_at > now - timedelta(days=90)
+            TaskHour.app == app, TaskHour.task_name == name, TaskHour.hour_at > now - timedelta(days=90)
         )
         latest = query.order_by(TaskHour.hour_at.desc()).limit(USUAL_HOURS)
         times = merged(db.session.scalars(latest))
         median = percentile(times, 0.5)
         if median is not None and size(times) >= USUAL_FROM:
-            usual[name] = median
+            usual[app, name] = median
     return usual
 
 
-def mean_seconds(now: datetime) -> dict[str, float]:
-    """The mean run time of every task that ran in the last 7 days."""
+def mean_seconds(app: str, now: datetime) -> dict[str, float]:
+    """The mean run time of every task of an app that ran in the last 7 days."""
     total, timed = func.sum(TaskHour.run_seconds), func.sum(TaskHour.timed)
-    query = select(TaskHour.task_name, total / timed).where(TaskHour.hour_at > now - timedelta(days=7))
+    query = select(TaskHour.task_name, total / timed)
+    query = query.where(TaskHour.app == app, TaskHour.hour_at > now - timedelta(days=7))
     rows = db.session.execute(query.group_by(TaskHour.task_name).having(timed > 0))
     return {name: float(mean) for name, mean in rows}
 

@@ -1,4 +1,4 @@
-"""Counts of runs since the beginning, by task and queue, which only grow: what Prometheus reads.
+"""Counts of runs since the beginning, by app, task and queue, which only grow: what Prometheus reads.
 
 They are added to in the transaction that changes the run, so each is counted once whatever is killed.
 """
@@ -16,6 +16,7 @@ from sqlalchemy import Table, select
 from app.extensions import db, insert_into
 from app.runs import states
 from app.runs.statistics.models import RunTotal
+from celeriac_agent.settings import OWN_APP
 
 SENT, STARTED, RETRIED = "sent", "started", "retried"  # beside these the states in which runs end
 RUN_TIME, WAIT = "run", "wait"
@@ -24,7 +25,8 @@ SHOWN_AT_MOST = 1000
 
 _TABLE = cast(Table, RunTotal.__table__)
 
-Name = tuple[str, str, str]  # task, queue, what is counted
+_KEY = ("app", "task_name", "queue", "name")
+Name = tuple[str, str, str, str]  # app, task, queue, what is counted
 Numbers = Counter[Name]  # of fractions too: seconds are summed
 
 
@@ -59,8 +61,9 @@ class Durations:
 
 @dataclass(frozen=True)
 class TaskTotals:
-    """The totals of one task in one queue; `counts` by what is counted."""
+    """The totals of one app's task in one queue; `counts` by what is counted."""
 
+    app: str
     task_name: str
     queue: str
     counts: Mapping[str, int]
@@ -72,22 +75,22 @@ def add_moved(numbers: Numbers, run: Mapping[str, Any], before: Progress) -> Non
     """Add what a change of a row adds."""
     after = Progress.of(run)
     if after != before:
-        whose = _whose(run)
+        counted_for = whose(run)
         for name, now, then in zip((SENT, STARTED, RETRIED), after, before, strict=True):
             if now > then:
-                numbers[*whose, name] += now - then
+                numbers[*counted_for, name] += now - then
 
 
 def add_ended(
     numbers: Numbers, run: Mapping[str, Any], run_seconds: float | None, waited: float | None
 ) -> None:
     """Add what the end of a run adds."""
-    whose = _whose(run)
-    numbers[*whose, run["state"]] += 1
+    counted_for = whose(run)
+    numbers[*counted_for, run["state"]] += 1
     for name, seconds in ((RUN_TIME, run_seconds), (WAIT, waited)):
         if seconds is not None:
-            numbers[*whose, f"{name}:{bisect_left(BOUNDS, seconds)}"] += 1
-            numbers[*whose, f"{name}:seconds"] += seconds  # type: ignore[assignment]
+            numbers[*counted_for, f"{name}:{bisect_left(BOUNDS, seconds)}"] += 1
+            numbers[*counted_for, f"{name}:seconds"] += seconds  # type: ignore[assignment]
 
 
 def add(numbers: Mapping[Name, float]) -> None:
@@ -95,10 +98,7 @@ def add(numbers: Mapping[Name, float]) -> None:
     if not numbers:
         return
     connection = db.session.connection()
-    rows = [
-        {"task_name": task_name, "queue": queue, "name": name, "number": numbers[task_name, queue, name]}
-        for task_name, queue, name in sorted(numbers)
-    ]
+    rows = [dict(zip(_KEY, name, strict=True)) | {"number": numbers[name]} for name in sorted(numbers)]
     connection.execute(_adding(connection.dialect.name), rows)
 
 
@@ -106,31 +106,33 @@ def add_made(runs: Iterable[Mapping[str, Any]]) -> None:
     """Count fires that became no run."""
     add(
         Counter(
-            (*_whose(run), run["state"]) for run in runs if run["state"] in (states.MISSED, states.SKIPPED)
+            (*whose(run), run["state"]) for run in runs if run["state"] in (states.MISSED, states.SKIPPED)
         )
     )
 
 
 def totals() -> list[TaskTotals]:
-    """The totals by task and queue, those with the most runs first; beyond 1,000 the rest is left out."""
-    by_whose: dict[tuple[str, str], dict[str, float]] = {}
-    for task_name, queue, name, number in db.session.execute(select(_TABLE)):
-        by_whose.setdefault((task_name, queue), {})[name] = number
+    """The totals by app, task and queue; beyond 1,000 those with the fewest runs are left out."""
+    by_whose: dict[tuple[str, str, str], dict[str, float]] = {}
+    for app, task_name, queue, name, number in db.session.execute(select(_TABLE)):
+        by_whose.setdefault((app, task_name, queue), {})[name] = number
     kept = sorted(by_whose.items(), key=lambda item: (-_runs(item[1]), item[0]))[:SHOWN_AT_MOST]
     return [_read(*whose, numbers) for whose, numbers in sorted(kept, key=itemgetter(0))]
 
 
-def _whose(run: Mapping[str, Any]) -> tuple[str, str]:
-    return run["task_name"], run["queue"] or ""
+def whose(run: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The app, task and queue that a run counts for."""
+    return run["app"] or OWN_APP, run["task_name"], run["queue"] or ""
 
 
 def _runs(numbers: Mapping[str, float]) -> float:
     return sum(numbers.get(state, 0) for state in states.FINISHED)
 
 
-def _read(task_name: str, queue: str, numbers: Mapping[str, float]) -> TaskTotals:
+def _read(app: str, task_name: str, queue: str, numbers: Mapping[str, float]) -> TaskTotals:
     counts = {name: int(number) for name, number in numbers.items() if ":" not in name}
-    return TaskTotals(task_name, queue, counts, _durations(numbers, RUN_TIME), _durations(numbers, WAIT))
+    durations = _durations(numbers, RUN_TIME), _durations(numbers, WAIT)
+    return TaskTotals(app, task_name, queue, counts, *durations)
 
 
 def _durations(numbers: Mapping[str, float], name: str) -> Durations:
@@ -142,4 +144,4 @@ def _durations(numbers: Mapping[str, float], name: str) -> Durations:
 def _adding(dialect: str) -> Any:
     statement = insert_into(dialect, _TABLE)
     added = {"number": _TABLE.c.number + statement.excluded.number}
-    return statement.on_conflict_do_update(index_elements=["task_name", "queue", "name"], set_=added)
+    return statement.on_conflict_do_update(index_elements=_KEY, set_=added)
