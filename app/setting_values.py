@@ -140,7 +140,7 @@ def database_url(value: str | None) -> str | None:
     for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
         if value.startswith(prefix):
             return connectable("postgresql+psycopg://" + readable(value).removeprefix(prefix))
-    if value.startswith("sqlite:///"):
+    if value.startswith("sqlite:///") and make_url(value).database not in ("", ":memory:"):
         return value
     raise ValueError("allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
 
