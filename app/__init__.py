@@ -59,9 +59,9 @@ def configure(app: "Flask", settings: "Settings") -> None:
     """Flask's own configuration, made from the settings."""
     from werkzeug.middleware.proxy_fix import ProxyFix
 
-    from app.config import secret_key
+    from app.config import make_data_folder, secret_key
 
-    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_folder(settings)
     secure = settings.base_url.startswith("https://")
     app.config.update(
         SETTINGS=settings,

@@ -285,6 +285,17 @@ def without_secrets(name: str, value: str) -> str:
     return re.sub(r"(//[^/?#@:\s\"]*):(?!\d{1,5}(?:[/?#\s\"]|$))[^/?#\s\"]+", r"\1:***", value)
 
 
+def make_data_folder(settings: Settings) -> None:
+    """Make the data folder if it is not there; raises `ConfigError` when it cannot be."""
+    try:
+        settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"CELERIAC_DATA_DIR={settings.data_dir}: {error.strerror}; "
+            "allowed: a folder, or where one can be made"
+        ) from None
+
+
 def settings() -> Settings:
     """The settings of the current Flask app."""
     return cast(Settings, current_app.config["SETTINGS"])

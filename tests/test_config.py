@@ -1,10 +1,11 @@
 """What is said of a wrong setting: its name and what is allowed, and never a password."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.config import ConfigError, load_settings, without_secrets
+from app.config import ConfigError, Settings, load_settings, make_data_folder, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -12,6 +13,7 @@ from app.config import ConfigError, load_settings, without_secrets
     [
         ("REDIS_URL", "http://x"),
         ("DATABASE_URL", "mysql://x"),
+        ("DATABASE_URL", "sqlite:///"),
         ("CONCURRENCY", "0"),
         ("QUEUES", "good,bad name"),
         ("QUEUES", "unacked"),
@@ -27,6 +29,21 @@ def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     with pytest.raises(ConfigError) as caught:
         load_settings()
     assert f"CELERIAC_{name}={value}" in str(caught.value)
+
+
+def test_a_database_that_each_process_would_have_for_itself_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CELERIAC_DATABASE_URL", "sqlite:///:memory:")
+    with pytest.raises(ConfigError, match=r"CELERIAC_DATABASE_URL=.*allowed: sqlite:///FILE"):
+        load_settings()
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder, why in ((tmp_path / "file", "File exists"), (tmp_path / "file" / "in", "Not a directory")):
+        with pytest.raises(ConfigError, match=f"CELERIAC_DATA_DIR={folder}: {why}; allowed: "):
+            make_data_folder(Settings(data_dir=folder))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from app import create_app
-from app.config import PRIVATE_UMASK, Settings, load_settings
+from app.config import PRIVATE_UMASK, Settings, load_settings, make_data_folder
 from app.dev import address, orphans, programs
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     host, port = address.host_and_port("bin/dev")
     shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 -- compared, not bound
     os.environ.setdefault("CELERIAC_BASE_URL", f"http://{shown}:{port}")
-    settings.data_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_folder(settings)
     lock = _locked(settings.data_path)
     orphans.stop(settings.data_path)
     _check_port(host, port)
@@ -56,11 +56,13 @@ def main() -> None:
 
 def _locked(data_path: Path) -> IO[str]:
     """The data folder's lock, held as long as somebody has this file open."""
-    lock = (data_path / "dev.lock").open("w")
     try:
+        lock = (data_path / "dev.lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise CannotStart(f"already running with the data in {data_path}") from None
+    except OSError as error:
+        raise CannotStart(f"cannot write in CELERIAC_DATA_DIR={data_path}: {error.strerror}") from None
     return lock
 
 

@@ -76,6 +76,15 @@ def test_a_wrong_setting_is_said_in_one_line(
     assert words in one_line(*bin_dev(**settings))
 
 
+def test_a_data_folder_that_cannot_be_used_is_said_in_one_line(
+    bin_dev: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "data" / "dev.lock").mkdir(parents=True)
+    assert "CELERIAC_DATA_DIR=" in one_line(*bin_dev(CELERIAC_DATA_DIR=str(tmp_path / "file")))
+    assert "cannot write in" in one_line(*bin_dev())
+
+
 def test_a_second_start_on_the_same_data_is_refused(bin_dev: Callable[..., Any], tmp_path: Path) -> None:
     import fcntl
 
