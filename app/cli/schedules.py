@@ -43,8 +43,11 @@ def export(path: str, kind: str | None) -> None:
             rows.append(row)
     items = [readable(Definition.of(row)) for row in rows]
     text = files.write([_tidy(item) for item in items], (kind or _kind(path)) == "json")
-    with click.open_file(path, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with click.open_file(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise click.FileError(path, error.strerror) from None
     if path != "-":
         click.echo(f"{len(rows)} schedules written to {path}", err=True)
 

@@ -56,6 +56,13 @@ def test_round_trip(run: Any, some: dict[str, Definition], tmp_path: Path, name:
     assert all(row.version == 1 + (row.name == "Once") for row in schedules.everything())
 
 
+def test_a_file_that_cannot_be_written_is_named(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "none" / "all.yaml"
+    said = run("export", str(path))
+    assert (said.exit_code, said.exception.__class__) == (1, SystemExit)
+    assert f"{path}': No such file or directory" in said.output
+
+
 def test_import_into_an_empty_deployment(run: Any, some: dict[str, Definition], tmp_path: Path) -> None:
     text = run("export", "-").output
     items = [item for item in yaml.safe_load(text)["schedules"] if item["name"] != "Secret"]
