@@ -5,6 +5,7 @@ from flask import Flask
 
 from app.clock import utcnow
 from app.config import settings
+from app.extensions import db
 from app.library.maintenance import backup
 
 
@@ -16,9 +17,8 @@ def init_app(app: Flask) -> None:
 def back_up() -> None:
     """Back up the database into the data folder; prints only the file. Nothing older is removed."""
     try:
-        written = backup.back_up(
-            settings().sqlalchemy_url, settings().data_path / "backups", utcnow(), lambda *_: None
-        )
+        folder = settings().data_path / "backups"
+        written = backup.back_up(db.engine.url, folder, utcnow(), lambda *_: None)
     except (backup.BackupFailed, OSError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(written)

@@ -130,6 +130,18 @@ def test_the_task_backs_up_celeriacs_own_database(run: Any, app: Flask) -> None:
     assert "runs" in tables
 
 
+def test_what_is_backed_up_is_the_database_in_use(
+    run: Any, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative file stands where Flask-SQLAlchemy looks for it, wherever the worker or command runs."""
+    given = settings().model_copy(update={"database_url": "sqlite:///relative.db"})
+    monkeypatch.setitem(app.config, "SETTINGS", given)
+    said = app.test_cli_runner().invoke(args=["backup"])
+    for written in (run(backup_database)["output"], said.output.strip()):
+        with closing(sqlite3.connect(written)) as connection:
+            assert connection.execute("SELECT count(*) FROM users").fetchone()
+
+
 def test_the_audit_log_keeps_which_backups_were_removed(app: Flask) -> None:
     now = datetime.now(UTC)
     asked = runs.submit(runs.RunRequest(backup_database.name, requested_by="boss"), now)

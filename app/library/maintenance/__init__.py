@@ -8,6 +8,7 @@ from pydantic import Field
 from app.celery.task import CeleriacTask
 from app.clock import utcnow
 from app.config import settings
+from app.extensions import db
 
 BATCH_RUNS = 1000
 Finished = Literal[
@@ -39,7 +40,7 @@ def backup_database(
     from app.library.maintenance import backup
 
     folder = settings().data_path / "backups"
-    written = backup.back_up(settings().sqlalchemy_url, folder, utcnow(), self.progress)
+    written = backup.back_up(db.engine.url, folder, utcnow(), self.progress)
     removed: list[str] = []
     try:
         for name in backup.keep_newest(folder, keep):

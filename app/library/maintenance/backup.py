@@ -22,7 +22,7 @@ class BackupFailed(RuntimeError):
     """The database could not be backed up, or the copy is not sound; no file was left."""
 
 
-def back_up(url: str, folder: Path, now: datetime, progress: Progress) -> Path:
+def back_up(url: str | URL, folder: Path, now: datetime, progress: Progress) -> Path:
     """Write a backup of the database into `folder` and return its path; raises `BackupFailed`."""
     database = make_url(url)
     folder.mkdir(parents=True, exist_ok=True)
