@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from app import catalog
 from app.alerts.counts import UNFIRED, news_from
 from app.alerts.facts import LOOKED_BACK, Facts
 from app.alerts.kinds import KINDS
@@ -15,6 +16,8 @@ from app.alerts.models import AlertRule, AlertState
 from app.runs import states
 from app.runs.failures import Failure
 from app.runs.failures.models import Key
+from app.runs.statistics.queries import Task
+from celeriac_agent.settings import OWN_APP
 
 WORKER_STARTS = 30.0  # so long nobody listens after all was stopped for an upgrade
 ROW_READ = 200  # of failures in a row in each look; all are counted for a message
@@ -54,20 +57,20 @@ def is_over(rule: AlertRule, state: AlertState, facts: Facts) -> bool:
         return True
     if not KINDS[rule.kind].recovers:  # it has no end of its own; it is shown for as long as a message lasts
         return facts.now - state.last_at > max(timedelta(seconds=rule.window_seconds), timedelta(minutes=10))
-    ends = facts.last_ends(state.subject, rule.queue, rule.schedule_id)
+    ends = facts.last_ends(state.task, rule.queue, rule.schedule_id)
     return any(end == states.SUCCESS and at > state.last_at for end, at in ends)
 
 
 def is_closed(state: AlertState, facts: Facts) -> bool:
     """Whether somebody resolved what was told of, or lets it be ignored: that is no news to anybody."""
-    task_name, kind = state.facts.get("name"), state.facts.get("kind")
-    return kind is not None and (str(task_name), str(kind)) in facts.closed
+    kind = state.facts.get("kind")
+    return kind is not None and (*state.task, str(kind)) in facts.closed
 
 
 def is_well(rule: AlertRule, state: AlertState, facts: Facts) -> bool:
     """Whether the end of what was told of is worth a message: not when it was only closed."""
     if rule.kind == "failures_in_row":
-        ends = facts.last_ends(state.subject, rule.queue, rule.schedule_id, number(rule))
+        ends = facts.last_ends(state.task, rule.queue, rule.schedule_id, number(rule))
         return any(end == states.SUCCESS and at > state.since_at for end, at in ends)
     return not is_closed(state, facts)
 
@@ -100,11 +103,22 @@ def _failures(rule: AlertRule, facts: Facts) -> Iterator[Failure]:
             yield failure
 
 
-def _failed_runs(rule: AlertRule, task_name: str, error: str | None = None) -> str:
+def _called(app: str, task_name: str) -> str:
+    """What tells a task from all others, as a subject."""
+    return task_name if app == OWN_APP else f"{app} {task_name}"
+
+
+def _named(app: str, task_name: str) -> dict[str, str]:
+    """What facts say of whose task it is."""
+    return {"name": task_name} | ({"app": app} if app != OWN_APP else {})
+
+
+def _failed_runs(rule: AlertRule, app: str, task_name: str, error: str | None = None) -> str:
     return path(
         "runs",
         state="failed",
         task_name=task_name,
+        app=catalog.app_named(app, task_name),
         queue=rule.queue,
         schedule_id=rule.schedule_id,
         error=error,
@@ -113,41 +127,41 @@ def _failed_runs(rule: AlertRule, task_name: str, error: str | None = None) -> s
 
 def _run_failed(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
     known = {state.subject: state for state in before}
-    by_task: dict[str, list[Failure]] = defaultdict(list)
+    by_task: dict[Task, list[Failure]] = defaultdict(list)
     for failure in _failures(rule, facts):
-        state = known.get(failure.task_name)
+        state = known.get(_called(*failure.task))
         if state is None or failure.at >= news_from(state):
-            by_task[failure.task_name].append(failure)
-    for task_name, failed in by_task.items():
-        newest, state = failed[0], known.get(task_name)
+            by_task[failure.task].append(failure)
+    for task, failed in by_task.items():
+        newest, state = failed[0], known.get(_called(*task))
         times = [failure.at for failure in failed]
         if facts.failures_are_cut and (state is None or state.ended_at is not None):
             earliest = max(rule.since_at, news_from(state) if state else facts.now - LOOKED_BACK)
-            times = facts.failed_since(task_name, rule, earliest) or times
-        details = {"name": task_name, "count": len(times), "error": newest.error, "run_id": newest.run_id}
+            times = facts.failed_since(task, rule, earliest) or times
+        details = _named(*task) | {"count": len(times), "error": newest.error, "run_id": newest.run_id}
         details["kind"] = newest.kind
         goes_on = state is not None and state.ended_at is None
         if facts.failures_are_cut and goes_on:
             details["more"] = True
         earlier = goes_on and state and state.told_of_at is None and times[-1] > state.since_at
         one = len(times) == 1 and not (details.get("more") or earlier)
-        where = path("runs", newest.run_id) if one else _failed_runs(rule, task_name)
-        yield Found(task_name, newest.at, details, where, since=times[-1])
+        where = path("runs", newest.run_id) if one else _failed_runs(rule, *task)
+        yield Found(_called(*task), newest.at, details, where, since=times[-1])
 
 
 def _failures_in_row(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
-    candidates = dict.fromkeys(state.subject for state in before if state.ended_at is None)
-    candidates |= dict.fromkeys(failure.task_name for failure in _failures(rule, facts))
+    candidates = dict.fromkeys(state.task for state in before if state.ended_at is None)
+    candidates |= dict.fromkeys(failure.task for failure in _failures(rule, facts))
     wanted = number(rule)
-    for task_name in candidates:
-        ends = facts.last_ends(task_name, rule.queue, rule.schedule_id, wanted)
+    for task in candidates:
+        ends = facts.last_ends(task, rule.queue, rule.schedule_id, wanted)
         in_row = next((n for n, (end, _at) in enumerate(ends) if end == states.SUCCESS), len(ends))
         if in_row >= wanted:
-            number_failed = facts.failed_in_row(task_name, rule, wanted, ROW_READ)
-            details = {"name": task_name, "count": number_failed}
+            number_failed = facts.failed_in_row(task, rule, wanted, ROW_READ)
+            details: dict[str, Any] = _named(*task) | {"count": number_failed}
             if number_failed >= ROW_READ:
                 details["more"] = True
-            yield Found(task_name, ends[0][1], details, _failed_runs(rule, task_name))
+            yield Found(_called(*task), ends[0][1], details, _failed_runs(rule, *task))
 
 
 def _new_failure(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:
@@ -160,20 +174,12 @@ def _new_failure(rule: AlertRule, before: list[AlertState], facts: Facts) -> Ite
         if failure.key in seen or (last_at is not None and failure.at - last_at < away and not is_back):
             continue
         seen.add(failure.key)
-        details = {
-            "name": failure.task_name,
-            "kind": failure.kind,
-            "error": failure.error,
-            "back": last_at is not None,
-        }
+        details: dict[str, Any] = _named(*failure.task)
+        details |= {"kind": failure.kind, "error": failure.error, "back": last_at is not None}
         if is_back and known and known.closed_by:
             details["closed_by"] = known.closed_by
-        where = (
-            path("runs", "failures", known.id)
-            if known
-            else _failed_runs(rule, failure.task_name, failure.kind)
-        )
-        yield Found(f"{failure.task_name}: {failure.kind}"[:255], failure.at, details, where)
+        where = path("runs", "failures", known.id) if known else _failed_runs(rule, *failure.key)
+        yield Found(f"{_called(*failure.task)}: {failure.kind}"[:255], failure.at, details, where)
 
 
 def _schedule_late(rule: AlertRule, before: list[AlertState], facts: Facts) -> Iterator[Found]:

@@ -43,10 +43,10 @@ def as_told(rule: AlertRule, state: AlertState, least: int, facts: Facts) -> dic
     """The facts of a subject that a message is about to tell of, with its true count: a look reads less."""
     told = {name: value for name, value in state.facts.items() if name != "more"}
     if rule.kind == "failures_in_row":
-        count = facts.failed_in_row(state.subject, rule, least)
+        count = facts.failed_in_row(state.task, rule, least)
     elif rule.kind == "run_failed":
         since = max(news_from(state), rule.since_at)
-        count = _until(state, facts.failed_since(state.subject, rule, since))
+        count = _until(state, facts.failed_since(state.task, rule, since))
     elif rule.kind in UNFIRED:
         since = max(news_from(state), rule.since_at)
         count = _until(state, facts.unfired_since(UNFIRED[rule.kind], int(state.subject), since))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
 from app import broker, heartbeats, queues, runs, schedules
 from app.alerts.models import AlertRule
@@ -16,7 +16,8 @@ from app.errors import BrokerUnavailable
 from app.extensions import db
 from app.runs import failures
 from app.runs.failures import Failure, FailureKind, groups
-from app.runs.failures.models import Key
+from app.runs.failures.models import Key, is_one_of
+from app.runs.statistics.queries import Task
 
 CLOSED_READ = timedelta(days=7)
 LOOKED_BACK = timedelta(minutes=10)  # a recorder that is behind by less loses no failure
@@ -65,16 +66,14 @@ class Facts:
     def failures_are_cut(self) -> bool:
         return len(self._read) >= groups.READ_AT_MOST
 
-    def failed_since(self, task_name: str, of: AlertRule, since: datetime) -> list[datetime]:
+    def failed_since(self, task: Task, of: AlertRule, since: datetime) -> list[datetime]:
         """When the runs of a task that a rule is about failed from a moment on, the newest first."""
-        return failures.failed_since(task_name, of.queue, of.schedule_id, since, self.closed)
+        return failures.failed_since(*task, of.queue, of.schedule_id, since, self.closed)
 
-    def failed_in_row(
-        self, task_name: str, of: AlertRule, least: int, most: int = groups.COUNTED_AT_MOST
-    ) -> int:
+    def failed_in_row(self, task: Task, of: AlertRule, least: int, most: int = groups.COUNTED_AT_MOST) -> int:
         """How many runs of a task that a rule is about failed since one succeeded, when so many have."""
         narrow = of.queue, of.schedule_id
-        return failures.failed_in_row(task_name, *narrow, (least, most), _others(*narrow), self.closed)
+        return failures.failed_in_row(*task, *narrow, (least, most), _others(*narrow), self.closed)
 
     @cached_property
     def closed(self) -> set[Key]:
@@ -84,9 +83,8 @@ class Facts:
     @cached_property
     def known_kinds(self) -> dict[Key, KnownKind]:
         """The kinds of the failures above."""
-        keys = sorted({failure.key for failure in self.failures})
-        pair = tuple_(FailureKind.task_name, FailureKind.kind)
-        rows = db.session.scalars(select(FailureKind).where(pair.in_(keys))) if keys else ()
+        keys = {failure.key for failure in self.failures}
+        rows = db.session.scalars(select(FailureKind).where(is_one_of(keys))) if keys else ()
         return {row.key: KnownKind(row.id, row.seen_at, row.reopened_at, row.state_by) for row in rows}
 
     def is_unseen(self, failure: Failure) -> bool:
@@ -95,12 +93,12 @@ class Facts:
         return known is not None and (known.seen_at is None or known.seen_at < failure.at)
 
     def last_ends(
-        self, task_name: str, queue: str | None, schedule_id: int | None, number: int = 10
+        self, task: Task, queue: str | None, schedule_id: int | None, number: int = 10
     ) -> list[tuple[str, datetime]]:
         """How the newest runs of a task that have ended did so, the newest first: so many of them, or more.
         Failures of kinds that are resolved or ignored are left out.
         """
-        key = (task_name, queue, schedule_id)
+        key = (*task, queue, schedule_id)
         if (*key, number) not in self._ends:
             others = _others(queue, schedule_id)
             self._ends[*key, number] = runs.last_ends(*key, number, others, self.closed)

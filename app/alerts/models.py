@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import UTCDateTime
 from app.extensions import Base
+from celeriac_agent.settings import OWN_APP
 
 WAITING, SENT, FAILED = "waiting", "sent", "failed"
 OUTCOMES = (WAITING, SENT, FAILED)
@@ -86,6 +87,11 @@ class AlertState(Base):
     told_of_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     path: Mapped[str] = mapped_column(Text, default="/", server_default="/")
+
+    @property
+    def task(self) -> tuple[str, str]:
+        """The app and name of the task that it is about."""
+        return self.facts.get("app", OWN_APP), self.facts["name"]
 
 
 class AlertMessage(Base):

@@ -100,7 +100,7 @@ def _title(content: Mapping[str, Any], name: str) -> str:
 
 def line(kind: str, facts: Mapping[str, Any]) -> str:
     """What is wrong with one subject."""
-    name, count = str(facts.get("name", "")), int(facts.get("count", 0))
+    name, count = _name(facts), int(facts.get("count", 0))
     span = duration(facts["seconds"]) if "seconds" in facts else ""
     error = str(facts.get("error") or "").partition("\n")[0][:ERROR_MAX]
     if kind == "run_failed":
@@ -139,6 +139,12 @@ def line(kind: str, facts: Mapping[str, Any]) -> str:
         )
         return _in_all(sentence, facts)
     return _of_machines(kind, facts, name, count, span)
+
+
+def _name(facts: Mapping[str, Any]) -> str:
+    """What a subject is called: a task of another app with that."""
+    name = str(facts.get("name", ""))
+    return f"{name} ({facts['app']})" if "app" in facts else name
 
 
 def _in_all(sentence: str, facts: Mapping[str, Any]) -> str:
@@ -186,7 +192,7 @@ def _of_machines(kind: str, facts: Mapping[str, Any], name: str, count: int, spa
 
 def over(kind: str, facts: Mapping[str, Any]) -> str:
     """That one subject is well again."""
-    name = facts.get("name") or (_("Redis's memory") if kind == "redis_memory" else _("The disk"))
+    name = _name(facts) or (_("Redis's memory") if kind == "redis_memory" else _("The disk"))
     if kind in ("run_failed", "failures_in_row"):
         return _("%(name)s succeeded again", name=name)
     return _("%(name)s is well again", name=name)

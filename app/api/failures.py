@@ -15,14 +15,16 @@ from app.runs.failures import FailureKind, acts, inbox
 from app.runs.failures.inbox import FailureFilter
 from app.runs.failures.models import STATES
 from app.web.permissions import requires
+from celeriac_agent.settings import OWN_APP
 
 bp = frame.ApiBlueprint("failures", __name__, description="Failures by task and error, as a list to work off")
 
 
 class FailureKindSchema(Schema):
-    """The failures of one task with one kind of error."""
+    """The failures of one app's task with one kind of error."""
 
     id = fields.Integer()
+    app = fields.String(metadata={"description": f"The Celery app; {OWN_APP} for Celeriac's own."})
     task_name = fields.String()
     kind = fields.String(metadata={"description": "The exception's class, or how the error begins."})
     error = fields.String(metadata={"description": "How the error of the last failure begins."})

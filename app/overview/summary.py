@@ -78,7 +78,7 @@ class Summary:
         return live.version_of(
             [(run.id, run.state, run.progress_current) for run in self.running],
             [
-                (group.task_name, group.kind, group.count, group.latest.id, group.again, len(group.left))
+                (group.key, group.count, group.latest.id, group.again, len(group.left))
                 for group in self.failures
             ],
             self.grouped.closed,

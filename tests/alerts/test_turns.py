@@ -134,6 +134,35 @@ def test_failures_in_a_row(team: Any) -> None:
     assert [one["status"] for one in team.look(60)] == ["recovered"]
 
 
+def test_two_apps_with_a_task_of_one_name(team: Any) -> None:
+    """What succeeds in one says nothing of the other, and each is told by itself."""
+    for kind, values in (("failures_in_row", {"number": 2}), ("run_failed", {}), ("new_failure", {})):
+        team.rule(kind, window_seconds=30, **values)
+    for _ in range(2):
+        for app, state in ((None, "FAILURE"), ("mail", "SUCCESS"), ("blog", "FAILURE")):
+            team.now += timedelta(seconds=1)
+            team.run(state=state, app=app)
+    told = {body["kind"]: {(one["subject"], one["text"]) for one in body["firing"]} for body in team.look(5)}
+    assert told == {
+        "failures_in_row": {
+            ("shop.pay", "shop.pay: the last 2 runs failed"),
+            ("blog shop.pay", "shop.pay (blog): the last 2 runs failed"),
+        },
+        "run_failed": {
+            ("shop.pay", "shop.pay: 2 runs failed: KeyError: 1"),
+            ("blog shop.pay", "shop.pay (blog): 2 runs failed: KeyError: 1"),
+        },
+        "new_failure": {
+            ("shop.pay: KeyError", "shop.pay: a new kind of failure: KeyError: 1"),
+            ("blog shop.pay: KeyError", "shop.pay (blog): a new kind of failure: KeyError: 1"),
+        },
+    }
+    team.now += timedelta(seconds=1)
+    team.run(state="SUCCESS", app="blog")
+    recovered = {body["kind"]: [one["text"] for one in body["recovered"]] for body in team.look(60)}
+    assert recovered["failures_in_row"] == ["shop.pay (blog) succeeded again"]
+
+
 def test_a_long_queue_hides_neither_failures_in_a_row_nor_recovery(team: Any) -> None:
     team.rule("failures_in_row", number=2, window_seconds=30)
     team.run()

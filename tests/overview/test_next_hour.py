@@ -139,7 +139,7 @@ class TestFacts:
 
     def test_very_many_failures_are_those_counted(self, app: Flask) -> None:
         found = overview.summary([], NOW, "6h", UTC_ZONE)
-        group = runs.FailureGroup("t.a", "KeyError", 2000, runs.Run(id="a"), NOW, [])
+        group = runs.FailureGroup("celeriac", "t.a", "KeyError", 2000, runs.Run(id="a"), NOW, [])
         read = replace(found, grouped=runs.Failures([group], count=2000), day=Day(Ended(1, 5000), None))
         assert read.failed == 2000
         assert replace(read, grouped=runs.Failures([group], back_to=NOW, count=2000)).failed == 5000

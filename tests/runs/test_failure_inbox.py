@@ -220,10 +220,8 @@ def test_the_newest_open_kinds_are_found_by_an_index(app: Flask) -> None:
 
 
 def test_a_batch_writes_its_kinds_in_one_statement(app: Flask) -> None:
-    rows = [
-        {"id": f"r{n}", "task_name": f"t.{n % 3}", "state": "FAILURE", "error": "E", "ended_at": NOW}
-        for n in range(30)
-    ]
+    failed = {"app": None, "state": "FAILURE", "error": "E", "ended_at": NOW}
+    rows = [{"id": f"r{n}", "task_name": f"t.{n % 3}"} | failed for n in range(30)]
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

@@ -93,11 +93,9 @@ def test_very_many_failures_hide_no_other_kind_and_are_all_counted(app: Flask) -
     assert told["t.storm", "ValueError"][:2] == (6, False)
     assert told["t.storm", "KeyError"][:2] == (3, True)  # as far as is read; the oldest is of another day
     assert told["t.rare", "KeyError"] == (1, False, ["rare"])
-    shown = groups_of([("t.rare", "KeyError"), ("t.storm", "KeyError")], FAILED, limit=6)
-    assert {key: group.left[-1] for key, group in shown.items()} == {
-        ("t.rare", "KeyError"): "rare",
-        ("t.storm", "KeyError"): "storm-3",
-    }
+    rare, storm = ((OWN_APP, name, "KeyError") for name in ("t.rare", "t.storm"))
+    shown = groups_of([rare, storm], FAILED, limit=6)
+    assert {key: group.left[-1] for key, group in shown.items()} == {rare: "rare", storm: "storm-3"}
 
 
 def test_a_rerun_that_came_to_nothing_counts_for_nothing(app: Flask) -> None:

@@ -10,3 +10,4 @@ __all__ = ["actions", "detail", "init_app", "listing"]  # their routes are on th
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
+    app.jinja_env.globals.update(failed_runs=listing.failed_runs)

@@ -1,5 +1,6 @@
 """The page of one kind of failures: how it stands, who owns it, what was done to it, its newest runs."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -50,7 +51,8 @@ def _parts(kind_id: int) -> dict[str, Any]:
     version = listing.version()
     row = inbox.get(kind_id)
     [one] = listing.listed([row], FailureFilter(task_name=row.task_name, at=viewer.now()))
-    of_kind = runs.RunFilter(state=states.FAILED, task_name=row.task_name, error=row.kind or None)
+    of_task = runs.RunFilter(state=states.FAILED, app=row.app, task_name=row.task_name)
+    of_kind = replace(of_task, error=row.kind or None)
     names = [user.name for user in users.listing() if user.active]
     return {
         "version": version,

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import broker, lists, runs
+from app import broker, catalog, lists, runs
 from app.broker import topics
 from app.lists.fields import SPAN_WORDS
 from app.pages import views
@@ -88,6 +88,13 @@ def parts() -> dict[str, Any]:
         "owners": inbox.owners(_OWNERS_OFFERED, current_user.name),
         "span": {name: asked.texts[name] for name in ("since", "last") if name in asked.texts},
     }
+
+
+def failed_runs(one: FailureKind | FailureGroup, **span: str) -> str:
+    """The address of the runs that failed so."""
+    of = {"task_name": one.task_name, "app": catalog.app_named(one.app, one.task_name)}
+    values: dict[str, Any] = {"state": "failed"} | of | {"error": one.kind or None} | span
+    return url_for("runs.index", **values)
 
 
 def listed(rows: Sequence[FailureKind], wanted: FailureFilter) -> list[ListedKind]:

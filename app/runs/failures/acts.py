@@ -100,8 +100,9 @@ def undo(done_at: datetime, by: str, now: datetime) -> list[Result]:
 
 
 def name_of(row: FailureKind) -> str:
-    """What a kind is called: its task and error."""
-    return f"{row.task_name}: {row.kind}" if row.kind else row.task_name
+    """What a kind is called: its task, of another app with that, and error."""
+    task = f"{row.task_name} ({row.app})" if row.other_app else row.task_name
+    return f"{task}: {row.kind}" if row.kind else task
 
 
 def _resolve(row: FailureKind, by: str, now: datetime, given: Given) -> None:

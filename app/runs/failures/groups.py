@@ -1,19 +1,21 @@
-"""Recent failures, put together by task and kind of error."""
+"""Recent failures, put together by app, task and kind of error."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Subquery, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, func, literal, not_, select
 
 from app.extensions import db
 from app.runs import filters, states
-from app.runs.failures.models import ERROR_MAX, RESOLVED, FailureKind, Key, ignores, is_closed
+from app.runs.failures.models import ERROR_MAX, RESOLVED, FailureKind, Key, ignores, is_closed, is_one_of
 from app.runs.filters import RunFilter, kind_of
 from app.runs.models import Run
 from app.runs.rerun_families import FAILED_AGAIN, MADE_GOOD, OPEN, Families
+from app.runs.statistics.queries import Task
+from celeriac_agent.settings import OWN_APP
 
 READ_AT_MOST = 2000
 GROUPS_AT_MOST = 200
@@ -22,6 +24,7 @@ UNREAD_EACH = 200
 BACKLOG_AT_MOST = 20_000  # newer runs of a task that wait; beyond it is not known how it works
 COUNTED_AT_MOST = 20_000  # where somebody is told how many
 
+_KEY = (FailureKind.app, FailureKind.task_name, FailureKind.kind)
 _START = func.coalesce(func.substr(Run.error, 1, ERROR_MAX), "").label("start")
 
 
@@ -40,12 +43,13 @@ class Again:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Failed runs of one task with one kind of error; `latest` is the newest of them.
+    """Failed runs of one app's task with one kind of error; `latest` is the newest of them.
 
     `left` are those to run again: not those whose work was done since, or is open, or failed again. `id` is
     that of the kind, none when it is not known yet. With `more` there are older ones that were not counted.
     """
 
+    app: str
     task_name: str
     kind: str
     count: int
@@ -55,6 +59,10 @@ class FailureGroup:
     again: Again = Again()
     id: int | None = None
     more: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.app, self.task_name, self.kind
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class Failure:
 
     run_id: str
     at: datetime
+    app: str
     task_name: str
     queue: str | None
     schedule_id: int | None
@@ -91,8 +100,12 @@ class Failure:
         return kind_of(self.error)
 
     @property
+    def task(self) -> Task:
+        return self.app, self.task_name
+
+    @property
     def key(self) -> Key:
-        return self.task_name, self.kind
+        return self.app, self.task_name, self.kind
 
 
 @dataclass
@@ -108,33 +121,35 @@ def latest_failures(since: datetime, limit: int = READ_AT_MOST) -> list[Failure]
     Where there are more, the newest of each kind is there nonetheless: many failures hide no other.
     """
     failed = RunFilter(state=states.FAILED, since=since)
-    columns = [Run.task_name, Run.queue, Run.schedule_id, Run.error]
+    columns = [Run.app, Run.task_name, Run.queue, Run.schedule_id, Run.error]
     rows = filters.candidates(failed, filters.of_states(states.FAILED), limit, None, columns)
     start = func.coalesce(func.substr(rows.c.error, 1, ERROR_MAX), "")
-    query = select(rows.c.id, rows.c.at, rows.c.task_name, rows.c.queue, rows.c.schedule_id, start)
+    app, of = func.coalesce(rows.c.app, OWN_APP), (rows.c.task_name, rows.c.queue, rows.c.schedule_id)
+    query = select(rows.c.id, rows.c.at, app, *of, start)
     read = [Failure(*row) for row in db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc()))]
     return read + _of_other_kinds({one.key for one in read}, since) if len(read) >= limit else read
 
 
 def _of_other_kinds(read: Collection[Key], since: datetime) -> list[Failure]:
     """The newest failure of each kind that was not read, back to a time."""
-    at, key = FailureKind.last_at, (FailureKind.task_name, FailureKind.kind)
-    query = select(Run.id, at, Run.task_name, Run.queue, Run.schedule_id, _START)
-    query = query.join(FailureKind, FailureKind.last_run_id == Run.id).where(
-        at >= since, tuple_(*key).not_in(read)
-    )
+    at = FailureKind.last_at
+    app = func.coalesce(Run.app, OWN_APP)
+    query = select(Run.id, at, app, Run.task_name, Run.queue, Run.schedule_id, _START)
+    query = query.join(FailureKind, FailureKind.last_run_id == Run.id)
+    query = query.where(at >= since, not_(is_one_of(read)))
     return [Failure(*row) for row in db.session.execute(query.order_by(at.desc()).limit(READ_AT_MOST))]
 
 
 def closed_kinds(now: datetime, since: datetime | None = None) -> set[Key]:
     """The kinds that are resolved or ignored at a moment and failed since a time."""
-    query = select(FailureKind.task_name, FailureKind.kind).where(is_closed(now))
+    query = select(*_KEY).where(is_closed(now))
     if since is not None:
         query = query.where(FailureKind.last_at >= since)
-    return {(task_name, kind) for task_name, kind in db.session.execute(query)}
+    return {(app, task_name, kind) for app, task_name, kind in db.session.execute(query)}
 
 
 def last_ends(
+    app: str,
     task_name: str,
     queue: str | None,
     schedule_id: int | None,
@@ -144,18 +159,20 @@ def last_ends(
 ) -> list[tuple[str, datetime]]:
     """State and end of the runs of a task that say whether it works, newest first: so many, or more.
 
-    `others` runs may lie between that say nothing: they wait, or are of another queue, or failures of the
-    `closed` kinds. Where there are more of them it is looked further, through a whole backlog if need be.
+    `others` runs may lie between that say nothing: they wait, or are of another queue, or of another app, or
+    failures of the `closed` kinds. Where there are more of them it is looked further, through a whole backlog
+    if need be.
     """
     looked_at = number + others
     while True:
-        newest = select(Run.state, Run.queue, Run.schedule_id, Run.ended_at, Run.created_at, Run.id, _START)
+        of = (Run.app, Run.queue, Run.schedule_id)
+        newest = select(Run.state, *of, Run.ended_at, Run.created_at, Run.id, _START)
         newest = newest.where(Run.task_name == task_name)
         rows = newest.order_by(Run.created_at.desc(), Run.id.desc()).limit(looked_at).subquery()
         ends = [
             (state, at)
-            for state, at, error in db.session.execute(_ended(rows, queue, schedule_id))
-            if state == states.SUCCESS or (task_name, kind_of(error)) not in closed
+            for state, at, error in db.session.execute(_ended(rows, app, queue, schedule_id))
+            if state == states.SUCCESS or (app, task_name, kind_of(error)) not in closed
         ]
         if len(ends) >= number or looked_at >= BACKLOG_AT_MOST:
             return ends
@@ -165,6 +182,7 @@ def last_ends(
 
 
 def failed_in_row(
+    app: str,
     task_name: str,
     queue: str | None,
     schedule_id: int | None,
@@ -177,7 +195,7 @@ def failed_in_row(
     """
     wanted, most = between
     while True:
-        ends = [state for state, _at in last_ends(task_name, queue, schedule_id, wanted, others, closed)]
+        ends = [state for state, _at in last_ends(app, task_name, queue, schedule_id, wanted, others, closed)]
         if states.SUCCESS in ends:
             return min(ends.index(states.SUCCESS), most)
         if len(ends) < wanted or wanted >= most:  # that is all, or as far as it is looked
@@ -186,6 +204,7 @@ def failed_in_row(
 
 
 def failed_since(
+    app: str,
     task_name: str,
     queue: str | None,
     schedule_id: int | None,
@@ -197,30 +216,34 @@ def failed_since(
     """
     criteria = RunFilter(state=states.FAILED, task_name=task_name, since=since)
     by_task = filters.access_paths(criteria)[-1]
-    columns: list[Any] = [Run.queue, Run.schedule_id, Run.error]
+    columns: list[Any] = [Run.app, Run.queue, Run.schedule_id, Run.error]
     rows = filters.candidates(criteria, by_task, COUNTED_AT_MOST, None, columns)
-    reads_errors = any(task == task_name for task, _kind in closed)
+    reads_errors = any(key[:2] == (app, task_name) for key in closed)
     query = select(rows.c.at, func.substr(rows.c.error, 1, ERROR_MAX) if reads_errors else literal(""))
-    if queue is not None:
-        query = query.where(rows.c.queue == queue)
-    if schedule_id is not None:
-        query = query.where(rows.c.schedule_id == schedule_id)
+    query = query.where(*_is_of(rows, app, queue, schedule_id))
     return [
         at
         for at, error in db.session.execute(query.order_by(rows.c.at.desc()))
-        if not reads_errors or (task_name, kind_of(error or "")) not in closed
+        if not reads_errors or (app, task_name, kind_of(error or "")) not in closed
     ]
 
 
-def _ended(rows: Subquery, queue: str | None, schedule_id: int | None) -> Select[Any]:
+def _ended(rows: Subquery, app: str, queue: str | None, schedule_id: int | None) -> Select[Any]:
     ended_at = func.coalesce(rows.c.ended_at, rows.c.created_at, type_=Run.created_at.type)
     query = select(rows.c.state, ended_at, rows.c.start)
     query = query.where(rows.c.state.in_((states.SUCCESS, *states.FAILED)))
-    if queue is not None:
-        query = query.where(rows.c.queue == queue)
-    if schedule_id is not None:
-        query = query.where(rows.c.schedule_id == schedule_id)
+    query = query.where(*_is_of(rows, app, queue, schedule_id))
     return query.order_by(rows.c.created_at.desc(), rows.c.id.desc())
+
+
+def _is_of(
+    rows: FromClause, app: str, queue: str | None, schedule_id: int | None
+) -> Iterator[ColumnElement[bool]]:
+    yield rows.c.app == (None if app == OWN_APP else app)
+    if queue is not None:
+        yield rows.c.queue == queue
+    if schedule_id is not None:
+        yield rows.c.schedule_id == schedule_id
 
 
 def grouped_failures(since: datetime, now: datetime, limit: int = READ_AT_MOST) -> Failures:
@@ -251,7 +274,7 @@ def _unread(read: Collection[Key], since: datetime) -> dict[Key, _Gathered]:
     """The newest failures of the kinds that were not read, those that failed last first."""
     gathered: dict[Key, _Gathered] = {}
     for other in _of_other_kinds(read, since)[:UNREAD_AT_MOST]:
-        wanted = RunFilter(state=states.FAILED, task_name=other.task_name, error=other.kind, since=since)
+        wanted = _of_kind(RunFilter(state=states.FAILED, since=since), *other.key)
         found = _gather(_newest(wanted, UNREAD_EACH)) if other.kind else {}
         gathered[other.key] = found.get(other.key) or _Gathered(other.at, other.at, [other.run_id])
     return gathered
@@ -259,12 +282,11 @@ def _unread(read: Collection[Key], since: datetime) -> dict[Key, _Gathered]:
 
 def _counted(drawn: Sequence[FailureGroup], since: datetime, back_to: datetime) -> list[FailureGroup]:
     """Groups of which perhaps not all was read, with their numbers where these are known: of new kinds."""
-    pair = tuple_(FailureKind.task_name, FailureKind.kind)
-    keys = [(group.task_name, group.kind) for group in drawn]
-    known = {kind.key: kind for kind in db.session.scalars(select(FailureKind).where(pair.in_(keys)))}
+    of_keys = is_one_of(group.key for group in drawn)
+    known = {kind.key: kind for kind in db.session.scalars(select(FailureKind).where(of_keys))}
     counted = []
     for group in drawn:
-        kind = known.get((group.task_name, group.kind))
+        kind = known.get(group.key)
         if kind is None or kind.first_at >= back_to:
             counted.append(group)
         elif kind.first_at >= since:
@@ -281,12 +303,16 @@ def groups_of(keys: Collection[Key], wanted: RunFilter, limit: int = READ_AT_MOS
     read = _newest(wanted, limit)
     by_key = _gather(read)
     gathered = {key: group for key, group in by_key.items() if key in keys}
-    hidden = [key for key in keys if key not in by_key and key[1]] if len(read) >= limit else []
-    for task_name, kind in hidden[:UNREAD_AT_MOST]:
-        of_kind = _newest(replace(wanted, task_name=task_name, error=kind), UNREAD_EACH)
-        gathered |= {key: group for key, group in _gather(of_kind).items() if key == (task_name, kind)}
+    hidden = [key for key in keys if key not in by_key and key[2]] if len(read) >= limit else []
+    for one in hidden[:UNREAD_AT_MOST]:
+        found = _gather(_newest(_of_kind(wanted, *one), UNREAD_EACH))
+        gathered |= {key: group for key, group in found.items() if key == one}
     groups = _groups(gathered, _families(gathered), _kind_ids(gathered))
-    return {(group.task_name, group.kind): group for group in groups}
+    return {group.key: group for group in groups}
+
+
+def _of_kind(wanted: RunFilter, app: str, task_name: str, kind: str) -> RunFilter:
+    return replace(wanted, app=app, task_name=task_name, error=kind)
 
 
 def made_good(since: datetime, now: datetime) -> dict[Key, datetime]:
@@ -297,20 +323,20 @@ def made_good(since: datetime, now: datetime) -> dict[Key, datetime]:
 
 
 def _newest(wanted: RunFilter, limit: int) -> Sequence[Any]:
-    """Id, moment, task and beginning of the error of the newest failures."""
+    """Id, moment, app, task and beginning of the error of the newest failures."""
     path = filters.access_paths(wanted)[-1]  # by task where one is given
-    columns = list(dict.fromkeys([Run.task_name, Run.error, *filters.residual_columns(wanted, path)]))
+    columns = [Run.app, Run.task_name, Run.error, *filters.residual_columns(wanted, path)]
     rows = filters.candidates(wanted, path, limit, None, columns)
     start = func.coalesce(func.substr(rows.c.error, 1, ERROR_MAX), "")
-    query = select(rows.c.id, rows.c.at, rows.c.task_name, start)
+    query = select(rows.c.id, rows.c.at, func.coalesce(rows.c.app, OWN_APP), rows.c.task_name, start)
     query = query.where(*filters.residual(wanted, path, rows.c))
     return db.session.execute(query.order_by(rows.c.at.desc(), rows.c.id.desc())).all()
 
 
 def _gather(read: Iterable[Any]) -> dict[Key, _Gathered]:
     gathered: dict[Key, _Gathered] = {}
-    for run_id, failed_at, task_name, error in read:
-        group = gathered.setdefault((task_name, kind_of(error)), _Gathered(failed_at, failed_at))
+    for run_id, failed_at, app, task_name, error in read:
+        group = gathered.setdefault((app, task_name, kind_of(error)), _Gathered(failed_at, failed_at))
         group.ids.append(run_id)
         group.first_at = failed_at
     return gathered
@@ -341,18 +367,17 @@ def _groups(
 
 def _kinds_since(since: datetime, now: datetime) -> dict[Key, tuple[int, bool]]:
     """The kinds that failed since a time: the id of each, and whether it is resolved or ignored."""
-    own = (FailureKind.id, FailureKind.task_name, FailureKind.kind)
-    query = select(*own, FailureKind.state, FailureKind.ignored_until).where(FailureKind.last_at >= since)
+    own = (FailureKind.id, FailureKind.state, FailureKind.ignored_until)
+    query = select(*own, *_KEY).where(FailureKind.last_at >= since)
     return {
-        (task_name, kind): (kind_id, state == RESOLVED or ignores(state, until, now))
-        for kind_id, task_name, kind, state, until in db.session.execute(query)
+        (app, task_name, kind): (kind_id, state == RESOLVED or ignores(state, until, now))
+        for kind_id, state, until, app, task_name, kind in db.session.execute(query)
     }
 
 
 def _kind_ids(keys: Collection[Key]) -> dict[Key, int]:
-    pair = tuple_(FailureKind.task_name, FailureKind.kind)
-    rows = select(FailureKind.id, FailureKind.task_name, FailureKind.kind).where(pair.in_(sorted(keys)))
-    return {(task_name, kind): kind_id for kind_id, task_name, kind in db.session.execute(rows)}
+    rows = select(FailureKind.id, *_KEY).where(is_one_of(keys))
+    return {(app, task_name, kind): kind_id for kind_id, app, task_name, kind in db.session.execute(rows)}
 
 
 def _all_made_good(group: _Gathered, families: Families) -> bool:

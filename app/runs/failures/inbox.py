@@ -16,6 +16,7 @@ from app.lists.fields import Choice, QueryMoment, Text
 from app.runs.failures import groups
 from app.runs.failures.models import (
     IGNORED,
+    KEY,
     OPEN,
     RESOLVED,
     STATES,
@@ -23,7 +24,9 @@ from app.runs.failures.models import (
     FailureKind,
     Key,
     is_in,
+    is_one_of,
 )
+from celeriac_agent.settings import OWN_APP
 
 ALL = "all"
 ORDERS = ("last", "failures")
@@ -32,6 +35,7 @@ LOOKED_BACK = timedelta(days=7)  # for what was made good by running it again
 _ID_MAX = 2**63 - 1
 _BY_LAST = lists.Cursor(datetime, int, most=_ID_MAX)
 _BY_NUMBER = lists.Cursor(int, int, most=_ID_MAX)
+_APP = f"The Celery app whose task it is; {OWN_APP} for Celeriac's own."
 _STATE = "How the kind stands; all: however it does."
 _ORDER = "By the last failure, newest first, or by the number of failures, most first."
 
@@ -41,6 +45,7 @@ class FailureFilter(lists.Filter):
     """Which kinds of failures, as they stand at the moment `at`."""
 
     state: str = lists.of(Choice((*STATES, ALL), metadata={"description": _STATE}), _l("State"), OPEN)
+    app: str | None = lists.of(Text(metadata={"description": _APP}), _l("App"))
     task_name: str | None = lists.of(Text(), _l("Task"))
     owner: str | None = lists.of(Text(), _l("Owner"))
     since: datetime | None = lists.of(
@@ -64,7 +69,7 @@ def matching(criteria: FailureFilter) -> Select[FailureKind]:
     query = select(FailureKind)
     if criteria.state != ALL:
         query = query.where(is_in(criteria.state, criteria.moment))
-    for name in ("task_name", "owner"):
+    for name in ("app", "task_name", "owner"):
         if value := getattr(criteria, name):
             query = query.where(getattr(FailureKind, name) == value)
     if criteria.since:
@@ -136,7 +141,7 @@ def changes_of(kind_id: int, most: int = 200) -> Sequence[FailureChange]:
 
 def locked(*conditions: Any) -> list[FailureKind]:
     """Kinds, locked until the end of the caller's `transaction()`, in the order in which all lock them."""
-    order: list[Any] = [FailureKind.task_name, FailureKind.kind]
+    order: list[Any] = [getattr(FailureKind, name) for name in KEY]
     if db.session.connection().dialect.name == "postgresql":
         order = [column.collate("C") for column in order]  # as Python sorts: so the recorder locks them
     query = select(FailureKind).where(*conditions).order_by(*order).with_for_update()
@@ -144,9 +149,8 @@ def locked(*conditions: Any) -> list[FailureKind]:
 
 
 def locked_keys(keys: Mapping[Key, Any]) -> list[FailureKind]:
-    """The same for kinds by task and kind."""
-    pair = tuple_(FailureKind.task_name, FailureKind.kind)
-    return locked(pair.in_(sorted(keys))) if keys else []
+    """The same for kinds by their keys."""
+    return locked(is_one_of(keys)) if keys else []
 
 
 def settle(now: datetime) -> int:
@@ -157,8 +161,7 @@ def settle(now: datetime) -> int:
     done = groups.made_good(now - LOOKED_BACK, now)
     if not done:
         return 0
-    pair = tuple_(FailureKind.task_name, FailureKind.kind)
-    unsettled = select(func.count()).where(pair.in_(sorted(done)), is_in(OPEN, now))
+    unsettled = select(func.count()).where(is_one_of(done), is_in(OPEN, now))
     if not db.session.scalar(unsettled):
         return 0
     count = 0

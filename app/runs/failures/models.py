@@ -1,23 +1,38 @@
-"""The tables of kinds of failures: one row for every task and error, and what people did to it."""
+"""The tables of kinds of failures: one row for every app, task and error, and what people did to it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, Integer, String, Text, and_, or_
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    and_,
+    or_,
+    tuple_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.clock import UTCDateTime
 from app.extensions import Base
+from celeriac_agent.settings import OWN_APP
 
 OPEN, RESOLVED, IGNORED = "open", "resolved", "ignored"
 STATES = (OPEN, RESOLVED, IGNORED)
+KEY = ("app", "task_name", "kind")
 KIND_MAX, ERROR_MAX = 100, 200
-Key = tuple[str, str]  # task and kind
+Key = tuple[str, str, str]  # app, task and kind
 _BIG = BigInteger().with_variant(Integer, "sqlite")
 
 
 class FailureKind(Base):
-    """The failures of one task with one kind of error. It stays when its runs leave the history.
+    """The failures of one app's task with one kind of error. It stays when its runs leave the history.
 
     `state_at` and `state_by` say who brought it into its state. A failure later than that opens a resolved
     one again, and one later than `ignored_until` an ignored one (null: for good): `reopened_at` and
@@ -28,6 +43,7 @@ class FailureKind(Base):
     __tablename__ = "failure_kinds"
 
     id: Mapped[int] = mapped_column(_BIG, primary_key=True)
+    app: Mapped[str] = mapped_column(String(255), server_default=OWN_APP)
     task_name: Mapped[str] = mapped_column(String(255))
     kind: Mapped[str] = mapped_column(String(KIND_MAX))
     error: Mapped[str] = mapped_column(String(ERROR_MAX), default="", server_default="")
@@ -48,14 +64,19 @@ class FailureKind(Base):
     seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     __table_args__ = (
-        Index("uq_failure_kinds_task_name_kind", "task_name", "kind", unique=True),
+        Index("uq_failure_kinds_app_task_name_kind", *KEY, unique=True),
         Index(None, "last_at", "id"),
         {"sqlite_autoincrement": True},
     )
 
     @property
     def key(self) -> Key:
-        return self.task_name, self.kind
+        return self.app, self.task_name, self.kind
+
+    @property
+    def other_app(self) -> str | None:
+        """The app, if it is not Celeriac's own."""
+        return None if self.app == OWN_APP else self.app
 
     @property
     def made_good(self) -> bool:
@@ -93,6 +114,11 @@ class FailureChange(Base):
         Index(None, "at"),
         {"sqlite_autoincrement": True},
     )
+
+
+def is_one_of(keys: Iterable[Key]) -> ColumnElement[bool]:
+    """Whether a kind has one of these keys."""
+    return tuple_(*(getattr(FailureKind, name) for name in KEY)).in_(sorted(keys))
 
 
 def ignores(state: str, until: datetime | None, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from app.runs import states
 from app.runs.failures.models import (
     ERROR_MAX,
     IGNORED,
+    KEY,
     KIND_MAX,
     OPEN,
     RESOLVED,
@@ -20,6 +21,7 @@ from app.runs.failures.models import (
     Key,
 )
 from app.runs.filters import kind_of
+from celeriac_agent.settings import OWN_APP
 
 CAME_BACK = "came-back"
 Row = dict[str, Any]
@@ -58,7 +60,7 @@ def note(ended: Iterable[Mapping[str, Any]]) -> None:
 def _came_back(kind: Mapping[str, Any], failed: Mapping[Key, list[End]]) -> Row:
     """The first failure after a kind was closed, or after the time for which it was ignored."""
     since = kind["ignored_until"] or kind["state_at"]
-    later = [end for end in failed[kind["task_name"], kind["kind"]] if end[0] > since]
+    later = [end for end in failed[kind["app"], kind["task_name"], kind["kind"]] if end[0] > since]
     at, run_id = min(later)
     return {"of": kind["id"], "at": at, "by_run": run_id}
 
@@ -66,12 +68,12 @@ def _came_back(kind: Mapping[str, Any], failed: Mapping[Key, list[End]]) -> Row:
 def _add(kinds: dict[Key, Row], failed: dict[Key, list[End]], run: Mapping[str, Any]) -> None:
     at = run["ended_at"] or run["created_at"]
     error = (run["error"] or "")[:ERROR_MAX]
-    key = run["task_name"], kind_of(error)[:KIND_MAX]
+    key = run["app"] or OWN_APP, run["task_name"], kind_of(error)[:KIND_MAX]
     failed.setdefault(key, []).append((at, run["id"]))
     row = kinds.get(key)
     if row is None:
         ends = {"first_at": at, "last_at": at, "first_run_id": run["id"], "last_run_id": run["id"]}
-        kinds[key] = {"task_name": key[0], "kind": key[1], "error": error, "failures": 1} | ends
+        kinds[key] = dict(zip(KEY, key, strict=True)) | {"error": error, "failures": 1} | ends
         return
     row["failures"] += 1
     if at < row["first_at"]:
@@ -95,9 +97,9 @@ def _adding(dialect: str) -> Any:
         (is_back, {"reopened_at": new.last_at, "reopened_run_id": new.last_run_id}),
     ):
         values |= {name: case((condition, value), else_=old[name]) for name, value in names.items()}
-    upsert = statement.on_conflict_do_update(index_elements=["task_name", "kind"], set_=values)
+    upsert = statement.on_conflict_do_update(index_elements=KEY, set_=values)
     return upsert.returning(
-        *(old[name] for name in ("id", "task_name", "kind", "state_at", "ignored_until", "reopened_run_id"))
+        *(old[name] for name in ("id", *KEY, "state_at", "ignored_until", "reopened_run_id"))
     )
 
 
