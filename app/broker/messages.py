@@ -202,7 +202,9 @@ def _body(
     try:
         data = base64.b64decode(body) if properties.get("body_encoding") == "base64" else body.encode()
         plain = _inflate(data, limit or INFLATED_LIMIT_BYTES) if compression else data
-        return (None, "too-large") if plain is None else (json.loads(plain), "")
+        if plain is None:
+            return None, "too-large"
+        return json.loads(plain, parse_constant=str), ""  # NaN and infinities as words, as in the history
     except (ValueError, RecursionError, binascii.Error, zlib.error):
         return None, "undecodable"
 

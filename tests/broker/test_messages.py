@@ -17,7 +17,7 @@ from app.broker.messages import foreign_id, id_of, parse
 from app.broker.priority import from_broker, to_broker
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
@@ -50,6 +50,12 @@ def task_message(run_id: str = "r1", /, args: Any = (), kwargs: Any = None, **ch
 def test_arguments_come_back_exactly(value: Any, kwargs: dict[str, Any]) -> None:
     message = parse(task_message(args=[value], kwargs=kwargs), "default", 4)
     assert (message.args, message.kwargs, message.unread) == ([value], kwargs, "")
+
+
+def test_numbers_that_json_does_not_know_are_words() -> None:
+    raw = task_message(args=[float("nan"), -float("inf")], kwargs={"x": float("inf")})
+    message = parse(raw, "default", 4)
+    assert (message.args, message.kwargs) == (["NaN", "-Infinity"], {"x": "Infinity"})
 
 
 def test_big_integers_are_exact() -> None:
