@@ -1,35 +1,33 @@
-"""What managing costs a worker of another project: no-op tasks/s, prefork of 2, a pair at a time.
+"""What the agent, and managing, cost a worker of another project: tasks/s, prefork of 2, a pair at a time.
 
-    .venv/bin/python bench/managed.py [--tasks 5000] [--rounds 5]
+    .venv/bin/python bench/managed.py [--tasks 5000] [--rounds 5] [--variants agent plain] [--busy 2]
 
 Workers in turn, A B C D A B C D …, each on a queue filled before by plain Celery: `managed` (the agent with
 CELERIAC_AGENT_MANAGE=1), `agent` (without it), `plain` (neither), and `plain, 1`, which takes one message a
-free slot as a managed one does; `agent` and `plain` take the four of Celery. The time runs from the first
-message taken to the queue being empty and nothing being in hand. Beside the rates stands what the worker and
-its pool cost a task: instructions where the machine counts them, else CPU time.
+free slot as a managed one does; `agent` and `plain` take the four of Celery. Each has settled before the time
+runs: until the queue is empty and nothing in hand. A task does nothing, or is `--busy` for so many
+milliseconds of CPU time. Beside the rates stands what the worker and its pool cost a task: instructions where
+the machine counts them, else CPU time.
 """
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(PROJECT)  # not this folder: its queue.py would hide the standard library's
 
-import psutil
-import redis
-
 from app import embedded_redis
-from bench.instructions import Instructions
-from bench.server import Cost, in_turn, own_redis, rate
+from bench.server import Worked, compare, in_turn, own_redis, work_off
 
 SHOP = """
 import os
+import time
 from celery import Celery
+
+BUSY = float(os.environ.get("SHOP_BUSY", 0))  # seconds
 
 app = Celery("shop", broker=os.environ["SHOP_BROKER"])
 app.conf.task_acks_late = True
@@ -37,9 +35,11 @@ app.conf.task_ignore_result = True
 app.conf.worker_prefetch_multiplier = int(os.environ.get("SHOP_PREFETCH", "4"))
 
 
-@app.task(name="shop.noop")
-def noop():
-    pass
+@app.task(name="shop.work")
+def work():
+    until = time.thread_time() + BUSY
+    while BUSY and time.thread_time() < until:
+        pass
 """
 AGENT = {"CELERY_LOADER": "celeriac_agent:Loader"}
 VARIANTS: dict[str, dict[str, str]] = {
@@ -54,63 +54,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--busy", type=float, default=0.0, metavar="MILLISECONDS")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     given = parser.parse_args()
     with own_redis() as data:
         (data / "shop.py").write_text(SHOP)
-        costs: dict[str, list[Cost]] = {name: [] for name in VARIANTS}
-        rates = in_turn(
-            VARIANTS, given.rounds, lambda variant: one(data, variant, given.tasks, costs[variant])
+        both = {"CELERIAC_AGENT_URL": embedded_redis.url(data), "SHOP_BUSY": str(given.busy / 1000)}
+        measured = in_turn(
+            given.variants, given.rounds, lambda variant: one(data, both | VARIANTS[variant], given.tasks)
         )
-        report(rates, costs)
+        compare(measured, (("managed", "plain, 1"), ("managed", "plain"), ("agent", "plain")))
 
 
-def one(data: Path, variant: str, tasks: int, costs: list[Cost]) -> float:
-    """Tasks a second; what a task has cost is put to the `costs`."""
-    url = embedded_redis.url(data)
-    client = redis.Redis.from_url(url)
-    client.flushall()
-    plain = fill(data, tasks)
-    counted = Instructions()
-    worker = psutil.Popen(
-        [sys.executable, "-m", "celery", "-A", "shop", "worker", "-c", "2", "-l", "ERROR"],
-        env=plain | {"CELERIAC_AGENT_URL": url} | VARIANTS[variant], cwd=data,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        while client.llen("celery") == tasks:
-            time.sleep(0.002)
-        begun = Cost.so_far(worker, counted)
-        figure = rate(tasks, lambda: False, lambda: not client.exists("celery", "unacked"))
-        costs.append(begun.until(Cost.so_far(worker, counted), tasks))
-        return figure
-    finally:
-        worker.terminate()
-        worker.wait()
-        client.close()
+def one(data: Path, environment: dict[str, str], tasks: int) -> Worked:
+    in_it = plain(data) | environment
+    return work_off(data, ["shop", "worker"], in_it, lambda number: fill(data, number), tasks)
 
 
-def fill(data: Path, tasks: int) -> dict[str, str]:
-    """Send so many tasks without the agent; returns the environment of a project without it."""
+def plain(data: Path) -> dict[str, str]:
+    """The environment of a project without the agent."""
     broker = embedded_redis.url(data).replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CELER")}
-    plain = kept | {"SHOP_BROKER": broker, "PYTHONPATH": f"{data}:{PROJECT}"}
+    return kept | {"SHOP_BROKER": broker, "PYTHONPATH": f"{data}:{PROJECT}"}
+
+
+def fill(data: Path, tasks: int) -> None:
+    """Send so many tasks without the agent."""
     script = (
-        "from shop import app, noop\n"
+        "from shop import app, work\n"
         "with app.producer_pool.acquire() as producer:\n"
-        f"    for _ in range({tasks}): noop.apply_async(producer=producer)\n"
+        f"    for _ in range({tasks}): work.apply_async(producer=producer)\n"
     )
-    subprocess.run([sys.executable, "-c", script], env=plain, cwd=data, check=True)
-    return plain
-
-
-def report(rates: dict[str, list[float]], costs: dict[str, list[Cost]]) -> None:
-    print()
-    for first, second in (("managed", "plain, 1"), ("managed", "plain"), ("agent", "plain")):
-        ratios = [one / other for one, other in zip(rates[first], rates[second], strict=True)]
-        spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
-        spent = [one.of(other) for one, other in zip(costs[first], costs[second], strict=True)]
-        rest = f"{spread}  cost a task {statistics.median(spent):.3f}"
-        print(f"{first} / {second:8} median {statistics.median(ratios):.3f}  {rest}")
+    subprocess.run([sys.executable, "-c", script], env=plain(data), cwd=data, check=True)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 import json
 import os
 import socket
+import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,9 @@ from app.clock import utcnow
 from bench.instructions import Instructions
 from celeriac_agent import tasks
 from celeriac_agent.settings import OWN_APP
+
+LEFT_OUT = 500  # tasks that a worker does before it is measured
+SETTLING_SECONDS = 5.0  # an agent reads its tasks while the worker works already
 
 
 @contextmanager
@@ -111,21 +116,79 @@ class Cost:
         return f"{self.seconds * 1e6:8.0f} µs of CPU time a task{counted}"
 
 
-def in_turn(variants: Iterable[str], rounds: int, measure: Callable[[str], float]) -> dict[str, list[float]]:
-    """Tasks per second by variant, one figure a round: A B C A B C …"""
-    rates: dict[str, list[float]] = {name: [] for name in variants}
+@dataclass(frozen=True)
+class Worked:
+    """How many tasks a second a worker did, and what one cost it."""
+
+    rate: float
+    cost: Cost
+
+
+def in_turn(
+    variants: Iterable[str], rounds: int, measure: Callable[[str], Worked]
+) -> dict[str, list[Worked]]:
+    """What was measured by variant, once a round: A B C A B C …"""
+    measured: dict[str, list[Worked]] = {name: [] for name in variants}
     for number in range(rounds):
-        for name, figures in rates.items():
-            figures.append(measure(name))
-            print(f"round {number + 1}  {name:9} {figures[-1]:8.0f} tasks/s", flush=True)
-    return rates
+        for name, all_of_it in measured.items():
+            all_of_it.append(worked := measure(name))
+            print(f"round {number + 1}  {name:9} {worked.rate:8.0f} tasks/s {worked.cost}", flush=True)
+    return measured
 
 
-def rate(tasks: int, is_full: Callable[[], bool], is_empty: Callable[[], bool]) -> float:
-    """Tasks per second, from the first message taken to the queue being empty."""
-    while is_full():
-        time.sleep(0.002)
-    started = time.perf_counter()
-    while not is_empty():
-        time.sleep(0.002)
-    return tasks / (time.perf_counter() - started)
+def compare(measured: Mapping[str, Sequence[Worked]], pairs: Iterable[tuple[str, str]]) -> None:
+    """Print how each pair that was measured compares, round by round."""
+    print()
+    for name, other in pairs:
+        rounds = list(zip(measured.get(name, ()), measured.get(other, ()), strict=False))
+        if rounds:
+            rates = [one.rate / beside.rate for one, beside in rounds]
+            costs = [one.cost.of(beside.cost) for one, beside in rounds]
+            spread = f"({min(rates):.3f} to {max(rates):.3f})"
+            print(
+                f"{name} / {other:9} median {statistics.median(rates):.3f}  {spread}"
+                f"  cost a task {statistics.median(costs):.3f}"
+            )
+
+
+def work_off(
+    data: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    fill: Callable[[int], None],
+    tasks: int,
+) -> Worked:
+    """A prefork worker of 2 works off a full queue; `fill` sends so many messages.
+
+    What starting costs is left out: before, it has worked off other tasks, and rested.
+    """
+    client = redis.Redis.from_url(embedded_redis.url(data))
+    client.flushall()
+    fill(tasks)
+    queue = next(key for key in client.scan_iter() if client.type(key) == b"list")
+    client.rename(queue, "later")
+    fill(LEFT_OUT)
+    counted = Instructions()
+    worker = psutil.Popen(
+        [sys.executable, "-m", "celery", "-A", *arguments, "-c", "2", "-l", "ERROR"],
+        env=environment, cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _wait_until_empty(client, queue)
+        time.sleep(SETTLING_SECONDS)
+        begun = Cost.so_far(worker, counted)
+        started = time.perf_counter()
+        client.rename("later", queue)
+        _wait_until_empty(client, queue)
+        figure = tasks / (time.perf_counter() - started)
+        return Worked(figure, begun.until(Cost.so_far(worker, counted), tasks))
+    finally:
+        worker.terminate()
+        worker.wait()
+        client.close()
+
+
+def _wait_until_empty(client: redis.Redis, queue: bytes) -> None:
+    """Until nothing waits there, nor is in a worker's hand."""
+    while client.exists(queue, "unacked"):
+        time.sleep(0.005)

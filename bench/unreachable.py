@@ -11,10 +11,7 @@ instructions where the machine counts them; what starting costs is left out.
 
 import argparse
 import socket
-import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -22,21 +19,14 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(PROJECT)  # not this folder: its queue.py would hide the standard library's
 
-import psutil
-import redis
-
-from app import embedded_redis
-from bench.instructions import Instructions
-from bench.managed import AGENT, SHOP, fill
-from bench.server import Cost, own_redis
+from bench.managed import AGENT, SHOP, one
+from bench.server import compare, in_turn, own_redis
 
 KEPT = """
 import os
 import celeriac_agent.stream
 celeriac_agent.stream.BACKLOG_MAX = int(os.environ.get("SHOP_KEPT", 20_000))
 """
-LEFT_OUT = 500  # tasks before what is counted
-SETTLING_SECONDS = 5.0  # the agent reads its tasks while the worker works already
 
 
 @contextmanager
@@ -69,46 +59,8 @@ def main() -> None:
             "silent": refused | {"CELERIAC_AGENT_URL": silent},
             "full": refused | {"SHOP_KEPT": "100"},
         }
-        found: dict[str, list[Cost]] = {name: [] for name in variants}
-        for number in range(given.rounds):
-            for name, environment in variants.items():
-                found[name].append(one(data, environment, given.tasks))
-                print(f"round {number + 1}  {name:8} {found[name][-1]}", flush=True)
-    for name, costs in found.items():
-        ratios = [mine.of(plain) for mine, plain in zip(costs, found["plain"], strict=True)]
-        spread = f"({min(ratios):.3f} to {max(ratios):.3f})"
-        print(f"{name:8} median {statistics.median(ratios):.3f} of plain  {spread}")
-
-
-def one(data: Path, environment: dict[str, str], tasks: int) -> Cost:
-    """A task's."""
-    client = redis.Redis.from_url(embedded_redis.url(data))
-    client.flushall()
-    plain = fill(data, tasks)
-    client.rename("celery", "later")
-    fill(data, LEFT_OUT)
-    counted = Instructions()
-    worker = psutil.Popen(
-        [sys.executable, "-m", "celery", "-A", "shop", "worker", "-c", "2", "-l", "ERROR"],
-        env=plain | environment, cwd=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-    def cost() -> Cost:
-        """So far, when nothing is left."""
-        while client.llen("celery") + client.hlen("unacked"):
-            time.sleep(0.01)
-        return Cost.so_far(worker, counted)
-
-    try:
-        cost()
-        time.sleep(SETTLING_SECONDS)
-        begun = cost()
-        client.rename("later", "celery")
-        return begun.until(cost(), tasks)
-    finally:
-        worker.terminate()
-        worker.wait()
-        client.close()
+        measured = in_turn(variants, given.rounds, lambda variant: one(data, variants[variant], given.tasks))
+        compare(measured, [(name, "plain") for name in variants if name != "plain"])
 
 
 if __name__ == "__main__":
