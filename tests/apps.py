@@ -7,7 +7,7 @@ from app.clock import utcnow
 from celeriac_agent import tasks
 
 
-def publish(app: str, *names: str, **more: Any) -> None:
+def publish(app: str, *names: str, role: str = "", **more: Any) -> None:
     """A worker of an app with these tasks has started; each takes an argument that is called like the app."""
     parameter = {
         "name": app,
@@ -19,8 +19,9 @@ def publish(app: str, *names: str, **more: Any) -> None:
         {
             "name": name,
             "module": "m",
-            "fingerprint": f"{app} {name}",
+            "fingerprint": f"{app} {name} {role}",
             "queue": "work",
+            "role": role,
             "parameters": [parameter],
         }
         for name in names

@@ -5,6 +5,7 @@ types a command on the machine, may run everything.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from flask_babel import gettext as _
@@ -15,21 +16,30 @@ from app.errors import Forbidden
 from app.web import roles
 
 
-def may_run(task_name: str | None) -> bool:
-    """Whether who acts may run a task of that name; one that is not known here says nothing against it."""
-    info = catalog.lookup(task_name) if task_name else None
+def may_run(task_name: str | None, app: str | None) -> bool:
+    """Whether who acts may run an app's task of that name; without an app ours, or else that of any.
+
+    One that is not known here says nothing against it.
+    """
+    info = catalog.lookup(task_name, app) if task_name else None
     if info is None or info.role != roles.ADMIN:
         return True  # to operate at all is asked at the door
     acting = role()
     return acting is None or roles.may(acting, roles.ADMINISTER)
 
 
-def require(task_name: str | None, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> None:
+def require(
+    task_name: str | None,
+    app: str | None,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+) -> None:
     """Raise `Forbidden` when who acts may not run the task, or one that its arguments would send."""
     if role() is None:
         return
-    for name in (task_name, *_sent_by([*args, *(kwargs or {}).values()])):
-        if not may_run(name):
+    sent = _sent_by([*args, *(kwargs or {}).values()])
+    for name, whose in ((task_name, app), *product(sent, {app, None})):  # it may send to ours, too
+        if not may_run(name, whose):
             raise Forbidden(
                 _("Nothing was changed. The task %(task)s needs the role admin.", task=str(name)[:255])
             )

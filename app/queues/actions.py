@@ -200,7 +200,7 @@ def release(
     with site.at():
         held = broker.find_held(queue, run_id)
     if held is not None:
-        permits.require(held.message.task_name)
+        permits.require(held.message.task_name, site.broker)
     with _changing(site, queue, run_id):
         with site.at():
             message = broker.release(queue, run_id, to)

@@ -69,7 +69,9 @@ def release_all(queue: str, now: datetime, to: ReleaseTo | None = None, site: Si
     """
     with _changing(site, queue):
         with site.at():
-            released = broker.release_all(queue, to, lambda message: not permits.may_run(message.task_name))
+            released = broker.release_all(
+                queue, to, lambda message: not permits.may_run(message.task_name, site.broker)
+            )
         run_sync.waiting(released, now)
         _note("queue.release-all", site, queue, now, released=len(released), to=to)
     return released

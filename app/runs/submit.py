@@ -145,7 +145,7 @@ def _unknown_words(old: Run) -> str:
 def _row(request: RunRequest, now: datetime) -> Run:
     info = catalog.meant(request.task_name, request.app)
     apps.require_reachable(info.app)
-    permits.require(info.name, request.args, request.kwargs)
+    permits.require(info.name, info.app, request.args, request.kwargs)
     if request.hold and (info.app is not None or not broker.capabilities().hold):
         raise broker.NotSupported
     arguments = catalog.validate(info, list(request.args), dict(request.kwargs))

@@ -28,7 +28,7 @@ def require(definition: Definition, now: datetime) -> None:
     info = task_of(definition)
     if info is None or not any(parameter.checks for parameter in info.parameters):
         return
-    permits.require(info.name, definition.args, definition.kwargs)
+    permits.require(info.name, info.app, definition.args, definition.kwargs)
     try:
         checked = checked_arguments(info, definition.args, definition.kwargs, definition.timezone, now)
         fire_zone = zone(definition.timezone)

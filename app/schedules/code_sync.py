@@ -93,8 +93,8 @@ def reset_to_code(schedule_id: int, by: str | None, now: datetime) -> Schedule:
         if row.code_definition is None:
             raise Conflict(_("This schedule is not defined in code."), code="not-from-code")
         code = _read(row.code_definition)
-        permits.require(row.task_name, row.args, row.kwargs)
-        permits.require(code["task_name"], code.get("args", ()), code.get("kwargs"))
+        permits.require(row.task_name, row.app, row.args, row.kwargs)
+        permits.require(code["task_name"], code.get("app"), code.get("args", ()), code.get("kwargs"))
         return _apply(row, code, by, now, "reset")
 
     return edits.changing(work)

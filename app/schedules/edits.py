@@ -97,7 +97,7 @@ def undelete(schedule_id: int, by: str | None, now: datetime) -> Schedule:
     def bring_back() -> Schedule:
         values = from_json(history.last_deletion(schedule_id).snapshot or {})
         values.setdefault("app", catalog.whose(values["task_name"], None))  # deleted before that was kept
-        permits.require(values["task_name"], values["args"], values["kwargs"])
+        permits.require(values["task_name"], values["app"], values["args"], values["kwargs"])
         if db.session.get(Schedule, schedule_id) is not None:
             raise Conflict(_("This schedule is not deleted."), code="not-deleted")
         _require_free(values["name"])
@@ -350,7 +350,7 @@ def remove(row: Schedule, by: str | None, now: datetime) -> str:
 def _permit(*definitions: Definition) -> None:
     """Raise `Forbidden` when who acts may not run the task of one of them."""
     for definition in definitions:
-        permits.require(definition.task_name, definition.args, definition.kwargs)
+        permits.require(definition.task_name, definition.app, definition.args, definition.kwargs)
 
 
 def _new_row(definition: Definition, by: str | None, now: datetime) -> Schedule:

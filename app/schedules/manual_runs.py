@@ -38,7 +38,7 @@ def run_now(
     claimed = time.monotonic()
     with transaction():
         row = rows.locked(schedule_id)
-        permits.require(row.task_name, row.args, row.kwargs)
+        permits.require(row.task_name, row.app, row.args, row.kwargs)
         info = task_of(row)
         if info is None:
             raise Conflict(_("No task named %(name)s is known.", name=row.task_name), code="unknown-task")

@@ -98,7 +98,7 @@ def restore(
 
     def work() -> Schedule:
         row = rows.locked(schedule_id, if_version)
-        permits.require(row.task_name, row.args, row.kwargs)
+        permits.require(row.task_name, row.app, row.args, row.kwargs)
         at, skips = due_at.astimezone(UTC), skipped_moments(row)
         if at not in skips:
             raise Invalid({"due_at": [_("The fire at that moment was not skipped.")]})

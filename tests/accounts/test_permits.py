@@ -20,6 +20,8 @@ from app.extensions import db, transaction
 from app.runs import Run, bulk, states
 from app.schedules import exchange, firing
 from app.schedules.models import Schedule
+from tests.apps import publish
+from tests.rows import make_run
 
 CLEAN = "maintenance.clean_history"
 DENIED = (CLEAN, "maintenance.backup_database", "data.import_table")
@@ -302,6 +304,27 @@ def test_a_task_names_its_role(
         assert caller("viewer").get(f"/tasks/{CLEAN}").json["role"] == "admin"
     finally:
         celery_app.tasks.pop("permits.odd")
+
+
+@pytest.mark.parametrize("theirs", ["admin", "operator"])
+def test_of_two_apps_with_a_task_of_one_name_each_has_its_role(
+    app: Flask, caller: Callable[[str], Any], signed_in: Any, monkeypatch: pytest.MonkeyPatch, theirs: str
+) -> None:
+    name = PLAIN if theirs == "admin" else CLEAN
+    monkeypatch.setattr(app.config["SETTINGS"], "brokers", {"shop": "redis://127.0.0.1:1/0"})
+    publish("shop", name, role=theirs)
+    api, browser = caller("operator"), signed_in("operator")
+    run = {"task_name": name, "app": "shop", "kwargs": {"shop": 1}}
+    schedule = run | {"name": "Theirs", "task_type": "interval", "interval_seconds": 60}
+    allowed = theirs == "operator"
+    assert api.post("/runs", json=run).status_code == (202 if allowed else 403)
+    assert api.post("/schedules", json=schedule).status_code == (201 if allowed else 403)
+    failed = make_run("theirs", utcnow(), "FAILURE", task_name=name, app="shop", kwargs={"shop": 1})
+    verdicts = api.post("/runs/bulk", json={"action": "rerun", "ids": [failed]}).json["verdicts"]
+    assert verdicts == ({"act": 1} if allowed else {"role": 1})
+    page = browser.get(f"/tasks/{name}?app=shop").text
+    assert ("needs the role admin" in page) is not allowed
+    assert ("needs the role admin" in browser.get(f"/tasks/{name}").text) is allowed
 
 
 def test_a_setting_names_tasks_that_need_admin(

@@ -143,13 +143,13 @@ def _acts(text: str, hits: SearchResults, verb: str) -> list[Hit]:
     ]
     tasks = [
         Hit(
-            url_for("tasks.show", task_name=info.name, _anchor="run-form"),
+            url_for("tasks.show", task_name=info.name, app=info.app, _anchor="run-form"),
             _("Run %(task)s", task=info.name),
             info.what,
             "play",
         )
         for info in hits.tasks[:3]
-        if permits.may_run(info.name)
+        if permits.may_run(info.name, info.app)
     ]
     known = [hit for hit in new if overview.matches(text, hit.label)]
     return [*known, *tasks, *_queue_acts(hits.queues[:3])]
@@ -190,7 +190,7 @@ def _sections(text: str, matching: SearchResults) -> Iterator[Section]:
 
 def _tasks(hits: SearchResults) -> list[Hit]:
     return [
-        Hit(url_for("tasks.show", task_name=info.name), info.name, info.what, "package", True)
+        Hit(url_for("tasks.show", task_name=info.name, app=info.app), info.name, info.what, "package", True)
         for info in hits.tasks
     ]
 

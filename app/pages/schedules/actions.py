@@ -93,7 +93,7 @@ def skip(schedule_id: int) -> Response:
     now = viewer.now()
     due_at = moment("due_at") if request.form.get("due_at") else None
     row = schedules.skip(schedule_id, current_user.name, now, due_at)
-    undo_at = now if permits.may_run(row.task_name) else None
+    undo_at = now if permits.may_run(row.task_name, row.app) else None
     toast_done(
         _("This fire will be skipped") if due_at else _("The next fire will be skipped"), row.name, undo_at
     )
@@ -154,7 +154,7 @@ def _switch(schedule_id: int, on: bool, note: str) -> None:
     before = schedules.get(schedule_id).version
     row = change(schedule_id, by, now, note)
     if row.version != before:
-        undo_at = now if permits.may_run(row.task_name) else None
+        undo_at = now if permits.may_run(row.task_name, row.app) else None
         toast_done(_("Turned on") if on else _("Turned off"), row.name, undo_at)
 
 

@@ -48,7 +48,7 @@ def create() -> Any:
 @requires("operate")
 def edit(schedule_id: int) -> str:
     row = schedules.get(schedule_id)
-    permits.require(row.task_name)
+    permits.require(row.task_name, row.app)
     return _drawn(form_of(row, _queues()))
 
 
@@ -96,7 +96,7 @@ def _queues() -> list[str]:
 
 def _tasks() -> list[catalog.TaskInfo]:
     """Every task that the viewer may run, those that ran last first."""
-    tasks = [info for info in catalog.listing() if permits.may_run(info.name)]
+    tasks = [info for info in catalog.listing() if permits.may_run(info.name, info.app)]
     latest = runs.latest([info.key for info in tasks])
     return sorted(
         tasks, key=lambda info: -latest[info.key].created_at.timestamp() if info.key in latest else 0

@@ -48,7 +48,7 @@ def suggest(tz: ZoneInfo, now: datetime) -> list[Suggestion]:
     return [
         Suggestion(info, len(times), cron_for([time.astimezone(tz) for time in times]))
         for info, times in known
-        if info is not None and permits.may_run(info.name)
+        if info is not None and permits.may_run(info.name, info.app)
     ][:MOST]
 
 

@@ -237,7 +237,7 @@ def _code(form: RunForm) -> str | None:
 def _said_beside(form: RunForm) -> dict[str, Any]:
     """What is said of the form as it stands: the code that sends the same, and what its run would do."""
     effect, arguments = "", form.peek() if effects.has_effect(form.info) else None
-    if arguments is not None and permits.may_run(form.info.name):
+    if arguments is not None and permits.may_run(form.info.name, form.info.app):
         effect = effects.effect(form.info, arguments, viewer.now())
     return {
         "info": form.info,

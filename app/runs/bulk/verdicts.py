@@ -63,7 +63,7 @@ def _rerun(run: Run) -> Verdict:
     info = catalog.lookup(run.task_name, app=run.app)
     if info is None:
         return Verdict(UNKNOWN)
-    if not permits.may_run(run.task_name):
+    if not permits.may_run(run.task_name, run.app):
         return Verdict(ROLE)
     if run.args is None or run.kwargs is None:
         return Verdict(TOO_LARGE)

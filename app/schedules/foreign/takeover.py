@@ -192,7 +192,7 @@ def _there_already(row: Schedule, definition: Definition | None) -> str:
 def _refused(definition: Definition, now: datetime) -> str:
     """Why not: who asks may not, or the task's own code does not take the arguments."""
     try:
-        permits.require(definition.task_name, definition.args, definition.kwargs)
+        permits.require(definition.task_name, definition.app, definition.args, definition.kwargs)
         code_checks.require(definition, now)
     except Forbidden as error:
         return error.detail
