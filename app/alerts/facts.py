@@ -18,6 +18,7 @@ from app.runs import failures
 from app.runs.failures import Failure, FailureKind, groups
 from app.runs.failures.models import Key, is_one_of
 from app.runs.statistics.queries import Task
+from celeriac_agent.settings import OWN_APP
 
 CLOSED_READ = timedelta(days=7)
 LOOKED_BACK = timedelta(minutes=10)  # a recorder that is behind by less loses no failure
@@ -59,7 +60,7 @@ class Facts:
         return [
             failure
             for failure in self._read
-            if failure.task_name != DELIVERY and failure.key not in self.closed
+            if failure.task != (OWN_APP, DELIVERY) and failure.key not in self.closed
         ]
 
     @property

@@ -51,6 +51,7 @@ def as_curl(
     """The curl command that posts this run to the API, secrets masked; the token is in the environment."""
     args, kwargs, _ = mask(info, args, kwargs)
     body: dict[str, Any] = {"task_name": info.name}
+    body |= {"app": info.app} if info.app else {}
     body |= {name: value for name, value in (("args", args), ("kwargs", kwargs), *options.items()) if value}
     body |= {"priority": 0} if options.get("priority") == 0 else {}
     return " \\\n".join(

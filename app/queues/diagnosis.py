@@ -14,6 +14,7 @@ from app.queues.forecast import Consumer
 from app.queues.rates import Rates
 from app.runs import states
 from app.runs.models import Run
+from celeriac_agent.settings import OWN_APP
 
 LOST_AFTER = timedelta(seconds=30)  # until then a message that is nowhere is on its way
 
@@ -277,7 +278,7 @@ def _vanished(run: Run, now: datetime) -> Diagnosis:
 def _is_of_others(run: Run) -> bool:
     """Whether it was only heard of, and is a task that nobody here knows."""
     is_ours = run.requested_by is not None or run.schedule_id is not None
-    return not is_ours and catalog.lookup(run.task_name) is None
+    return not is_ours and catalog.lookup(run.task_name, OWN_APP) is None
 
 
 def _with_worker(run: Run, consumers: Sequence[Consumer]) -> Diagnosis:

@@ -318,8 +318,9 @@ class Recorder:
             logger.error("events from %s to %s were lost: the stream reached its cap", *gap)
             history_gaps.note(*gap, utcnow())
 
-    def _mask(self, task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
-        return catalog.mask(catalog.lookup(task_name), args, kwargs)
+    def _mask(self, task: tuple[str | None, str], args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+        app, name = task
+        return catalog.mask(catalog.lookup(name, app), args, kwargs)
 
 
 def main(app: Flask, make_client: Callable[[], redis.Redis] | None = None) -> None:

@@ -14,7 +14,7 @@ from app.runs.statistics import totals
 from app.text import storable
 
 Event = dict[str, Any]
-Mask = Callable[[str, Any, Any], tuple[Any, Any, list[str]]]
+Mask = Callable[[tuple[str | None, str], Any, Any], tuple[Any, Any, list[str]]]  # of a task by app and name
 
 _TEXT_FIELDS = ("error", "traceback", "message", "worker", "origin", "task", "queue", "app")
 
@@ -90,6 +90,7 @@ def _clean(event: Mapping[str, Any], mask: Mask) -> Event:
         if isinstance(cleaned.get(field), str):
             cleaned[field] = storable(cleaned[field])
     if cleaned.get("args") is not None:
-        masked = mask(cleaned.get("task") or "", cleaned["args"], cleaned.get("kwargs") or {})
+        task = cleaned.get("app"), cleaned.get("task") or ""
+        masked = mask(task, cleaned["args"], cleaned.get("kwargs") or {})
         cleaned["args"], cleaned["kwargs"], cleaned["masked"] = masked[0], masked[1], masked[2] or None
     return cleaned

@@ -15,7 +15,7 @@ SignedIn = Callable[[str], FlaskClient]
 TASK = "sample_tasks.resize"
 
 
-def plain(task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+def plain(task: Any, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
     return args, kwargs, []
 
 

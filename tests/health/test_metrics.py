@@ -33,7 +33,7 @@ UNSAID = (OWN_APP, "default")
 Samples = dict[str, float]
 
 
-def plain(task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+def plain(task: Any, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
     return args, kwargs, []
 
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.database
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def plain(task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+def plain(task: Any, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
     return args, kwargs, []
 
 

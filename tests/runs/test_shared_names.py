@@ -1,5 +1,7 @@
 """Runs of a task that Celeriac and another app have under one name: what is told of one is of it alone."""
 
+import html
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,25 +12,29 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import downgrade, upgrade
+from redis import Redis
 from sqlalchemy import func, select, text
 
-from app import queues, runs
+from app import catalog, queues, runs
 from app.catalog import lookup
 from app.clock import utcnow
 from app.extensions import db
+from app.recorder.recorder import Recorder
 from app.runs import statistics
 from app.runs.history import record
 from app.runs.statistics import TaskHour
 from app.runs.statistics.models import RunTotal
 from celeriac_agent.settings import OWN_APP
+from celeriac_agent.stream import STREAM
 from tests.apps import publish
+from tests.rows import make_run
 
 SignedIn = Callable[[str], FlaskClient]
 TASK = "sample_tasks.plain"
 OURS, THEIRS = (OWN_APP, TASK), ("shop", TASK)
 
 
-def plain(task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+def plain(task: Any, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
     return args, kwargs, []
 
 
@@ -125,6 +131,47 @@ def test_the_page_of_a_run_expects_what_is_usual_for_its_own_task(both: None, si
     start = {"id": "now", "task": TASK, "attempt": 0, "type": "started", "worker": "w@shop", "app": "shop"}
     record([start | {"at": utcnow().timestamp() - 20}], plain)
     assert "left" in signed_in("viewer").get("/runs/now").text  # ours would have ended after 4 seconds
+
+
+def test_the_secrets_of_one_hide_nothing_of_the_other(app: Flask, redis: Redis) -> None:
+    publish("shop", "sample_tasks.fail")  # our own takes a password first
+    recorder = Recorder(app, redis, "one")
+    recorder.turn(utcnow())
+    for run_id, whose in (("ours", {}), ("theirs", {"app": "shop"})):
+        sent = {"id": run_id, "type": "sent", "at": 1.0, "task": "sample_tasks.fail", "args": ["swordfish"]}
+        redis.xadd(STREAM, {"e": json.dumps(sent | whose)})
+    recorder.turn(utcnow())
+    ours, theirs = (runs.get(run_id) for run_id in ("ours", "theirs"))
+    assert (ours.args, ours.masked) == ([catalog.MASK], ["password"])
+    assert (theirs.args, theirs.masked) == (["swordfish"], None)
+
+
+def test_the_page_of_a_run_sends_its_own_task(both: None, signed_in: SignedIn) -> None:
+    browser = signed_in("operator")
+    theirs = html.unescape(browser.get("/runs/theirs-0/message").text)
+    assert '"task_name": "sample_tasks.plain", "app": "shop"' in theirs
+    assert '"app"' not in html.unescape(browser.get("/runs/ours-0/message").text)
+
+
+def test_a_run_of_a_task_that_only_another_app_still_has_is_not_sent_there(
+    both: None, caller: Any, signed_in: SignedIn
+) -> None:
+    publish("shop", TASK, "gone.here")
+    make_run("gone", utcnow(), "FAILURE", task_name="gone.here")
+    frozen = caller("operator").post("/runs/bulk", json={"action": "rerun", "ids": ["gone"]}).json
+    assert frozen["verdicts"] == {"unknown": 1}
+    menu = signed_in("operator").get("/runs/gone/menu").text
+    assert "/tasks/gone.here" not in menu
+    assert "/tasks/gone.here" not in signed_in("operator").get("/runs/gone").text
+
+
+def test_search_leads_to_each(both: None, signed_in: SignedIn) -> None:
+    browser = signed_in("operator")
+    found, acts = browser.get(f"/search?q={TASK}").text, browser.get(f"/search/palette?q=run+{TASK}").text
+    for query in ("", "?app=shop"):
+        assert f'href="/tasks/{TASK}{query}"' in found
+        assert f'"/tasks/{TASK}{query}#run-form"' in acts
+    assert found.count("App shop") == 1
 
 
 @pytest.mark.database

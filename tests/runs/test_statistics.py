@@ -27,7 +27,7 @@ LONDON, KOLKATA, UTC_ZONE = ZoneInfo("Europe/London"), ZoneInfo("Asia/Kolkata"),
 seconds = st.floats(0.002, 1_000_000)
 
 
-def plain(task_name: str, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
+def plain(task: Any, args: Any, kwargs: Any) -> tuple[Any, Any, list[str]]:
     return args, kwargs, []
 
 

@@ -142,7 +142,7 @@ def delete_runs(query: dict[str, Any]) -> dict[str, int]:
 
 
 def _names(run: Run) -> list[str]:
-    info = catalog.lookup(run.task_name, app=run.app)
+    info = catalog.lookup(run.task_name, run.app_name)
     return info.places(len(run.args or [])) if info else []
 
 

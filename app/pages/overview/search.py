@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from app import broker, overview
+from app import broker, catalog, overview
 from app.accounts import permits
 from app.errors import BrokerUnavailable
 from app.overview import SearchResults
@@ -145,7 +145,7 @@ def _acts(text: str, hits: SearchResults, verb: str) -> list[Hit]:
         Hit(
             url_for("tasks.show", task_name=info.name, app=info.app, _anchor="run-form"),
             _("Run %(task)s", task=info.name),
-            info.what,
+            _what(info),
             "play",
         )
         for info in hits.tasks[:3]
@@ -190,9 +190,16 @@ def _sections(text: str, matching: SearchResults) -> Iterator[Section]:
 
 def _tasks(hits: SearchResults) -> list[Hit]:
     return [
-        Hit(url_for("tasks.show", task_name=info.name, app=info.app), info.name, info.what, "package", True)
+        Hit(url_for("tasks.show", task_name=info.name, app=info.app), info.name, _what(info), "package", True)
         for info in hits.tasks
     ]
+
+
+def _what(info: catalog.TaskInfo) -> str:
+    """What a task does, and whose it is if not ours: two apps may have one of that name."""
+    if info.app is None:
+        return info.what
+    return _(", ").join(filter(None, [_("App %(name)s", name=info.app), info.what]))
 
 
 def _schedules(hits: SearchResults) -> list[Hit]:

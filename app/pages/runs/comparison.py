@@ -77,5 +77,5 @@ def _span(begun: Any, ended: Any) -> str:
 
 
 def _names(run: Run) -> list[str]:
-    info = catalog.lookup(run.task_name, app=run.app)
+    info = catalog.lookup(run.task_name, run.app_name)
     return info.places(len(run.args or [])) if info else []

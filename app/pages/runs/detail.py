@@ -195,7 +195,7 @@ def _codes(run: runs.Run) -> list[tuple[Any, str, str]]:
 
 
 def _info(run: runs.Run) -> catalog.TaskInfo | None:
-    return catalog.lookup(run.task_name, app=run.app)
+    return catalog.lookup(run.task_name, run.app_name)
 
 
 def _settled_version(run_id: str) -> str:

@@ -20,6 +20,6 @@ def menu(run_id: str) -> str:
         "runs/_menu.html",
         run=run,
         fits=fits,
-        known_task=apps.reachable(run.app) and catalog.lookup(run.task_name, app=run.app) is not None,
+        known_task=apps.reachable(run.app) and catalog.lookup(run.task_name, run.app_name) is not None,
         back=safe_return(request.args.get("next"), ""),
     )

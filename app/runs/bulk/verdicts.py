@@ -60,7 +60,7 @@ def judge(action: str, run: Run | None, again: Mapping[str, str] = MappingProxyT
 
 
 def _rerun(run: Run) -> Verdict:
-    info = catalog.lookup(run.task_name, app=run.app)
+    info = catalog.lookup(run.task_name, run.app_name)
     if info is None:
         return Verdict(UNKNOWN)
     if not permits.may_run(run.task_name, run.app):
