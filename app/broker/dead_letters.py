@@ -1,4 +1,7 @@
-"""What cannot be worked with is set aside: kept where a developer finds it, and counted."""
+"""What cannot be worked with is set aside: kept where a developer finds it, and counted.
+
+The names of what an event, heartbeat or catalog told that is not known here, too: the rest was worked with.
+"""
 
 import json
 from dataclasses import dataclass

@@ -70,6 +70,9 @@ class _Document(BaseModel):
     tasks: list[dict[str, Any]] = Field(max_length=TASKS_MAX)
 
 
+_TOLD = {*_Document.model_fields, "app", "left_out"}
+
+
 @dataclass(frozen=True)
 class Published:
     """All that is known now: our own tasks by name, those of other apps by app and name.
@@ -109,10 +112,10 @@ def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str
     except ValidationError as error:
         raise ValueError(f"this is no catalog: {error.errors(include_url=False)[0]['msg']}") from error
     if read.v != VERSION:
-        raise ValueError(f"it is of version {read.v}, and this Celeriac reads version {VERSION}")
+        raise ValueError(
+            f"it is of version {read.v}, and this Celeriac reads version {VERSION}: update Celeriac"
+        )
     tasks, refused = {}, []
-    if unknown := sorted({str(name) for facts in read.tasks for name in facts} - KNOWN):
-        refused.append(f"these facts are not known here and left out: {', '.join(unknown)[:200]}")
     for facts in read.tasks:
         facts = {name: value for name, value in facts.items() if name in KNOWN}
         try:
@@ -132,6 +135,11 @@ def take_in(app: str, digest: str, document: Any, seen_at: datetime) -> list[str
         _insert(AppCatalog, [row | beside], "seen_at")
         _forget_old(app)
     return refused
+
+
+def unknown_facts(document: Mapping[str, Any]) -> set[str]:
+    """The names of what a catalog tells, of itself or of its tasks, and nobody here reads: it is left out."""
+    return (document.keys() - _TOLD) | {name for facts in document["tasks"] for name in facts} - KNOWN
 
 
 def note_seen(digest: str, seen_at: datetime) -> bool:

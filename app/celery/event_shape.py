@@ -110,6 +110,10 @@ class _OfGap(_Any):
 
 
 _SHAPES: dict[Any, type[BaseModel]] = {"log": _OfLog, "missed": _OfGap}
+_TAKEN_AS_IT_IS = {"v", "type", *LINEAGE, "result", "terminated", "expired", "signal"}
+_KNOWN = _TAKEN_AS_IT_IS.union(
+    field.alias or name for shape in (_OfRun, _OfLog, _OfGap) for name, field in shape.model_fields.items()
+)
 
 
 def problem(event: Any) -> str:
@@ -127,6 +131,11 @@ def problem(event: Any) -> str:
     except (TypeError, OverflowError, RecursionError) as error:
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def unknown_facts(event: dict[str, Any]) -> set[str]:
+    """The names of what another version tells and nobody here reads."""
+    return set() if _KNOWN.issuperset(event) else event.keys() - _KNOWN
 
 
 def without_bad_lineage(event: dict[str, Any]) -> dict[str, Any]:

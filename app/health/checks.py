@@ -144,7 +144,7 @@ def restarts(now: datetime) -> Check:
 
 
 def set_aside(now: datetime) -> Check:
-    """What could not be worked with; it stands in nobody's way, so it is told, not a failure."""
+    """What could not be worked with, whole or in part; it stands in nobody's way, so it is no failure."""
     try:
         kept_aside = counted(broker.client())
     except (BrokerUnavailable, NotFound, redis.RedisError) as error:

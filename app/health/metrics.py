@@ -93,7 +93,7 @@ def _redis(now: datetime) -> Iterable[Metric]:
     length = int(str(broker.client().xlen(STREAM)))
     yield _single("celeriac_stream_events", "Events in the stream, recorded or not", length)
     set_aside = CounterMetricFamily(
-        "celeriac_set_aside", "Events, heartbeats and messages that could not be worked with", labels=["kind"]
+        "celeriac_set_aside", "What could not be worked with, whole or in part", labels=["kind"]
     )
     counts = dead_letters.counted(broker.client()).counts
     for kind in sorted({*dead_letters.KINDS, *counts}):

@@ -38,6 +38,7 @@ class WorkerEntry(BaseModel):
     slots: int
     queues: list[str]
     running: list[_Running] = []
+    rates: dict[str, dict[str, Any]] = {}
     finished: int = 0
     memory_bytes: int = 0
     load: float = 0.0
@@ -54,6 +55,7 @@ class AppWorkerEntry(WorkerEntry):
     v: Literal[1]
     app: str = Field(min_length=1, max_length=APP_MAX)
     clock_seconds: float = 0.0
+    broker: str = ""
     acks_late: bool = False
     acks_otherwise: list[str] = []
     returns_after: float | None = None
@@ -95,6 +97,7 @@ class Worker:
     catalog: str = ""  # the digest of what it knows
     checks: bool = False  # whether it can be asked for the checks that only code makes
     obeys: list[str] = field(default_factory=list)  # which acts on its queues, where it is managed
+    unknown: frozenset[str] = frozenset()  # the names of what it tells beside that
 
     @property
     def key(self) -> str:
@@ -144,7 +147,9 @@ def workers(client: redis.Redis, now: datetime) -> list[Worker]:
 def app_workers(client: redis.Redis, now: datetime, app: str | None = None) -> list[Worker]:
     """The same of other apps that have the agent, or of one `app`: by app and name."""
     entries = hashes.read(client, hashes.APP_WORKERS, AppWorkerEntry)
-    workers_of_apps = (read(entry, None, now) for entry in entries.values() if app in (None, entry["app"]))
+    workers_of_apps = (
+        read(entry, None, now, AppWorkerEntry) for entry in entries.values() if app in (None, entry["app"])
+    )
     return sorted(workers_of_apps, key=lambda worker: (worker.app or "", worker.hostname))
 
 
@@ -157,19 +162,22 @@ def find_worker(client: redis.Redis, hostname: str, now: datetime, app: str | No
     raise NotFound(_("There is no worker %(name)s.", name=hostname[:80]))
 
 
-def read(entry: dict[str, Any], pause: WorkerPause | None, now: datetime) -> Worker:
-    """A worker from what it tells; what another version of Celeriac tells beside that is left out."""
+def read(
+    entry: dict[str, Any], pause: WorkerPause | None, now: datetime, shape: type[WorkerEntry] = WorkerEntry
+) -> Worker:
+    """A worker from what it tells; what another version tells beside that is left out."""
     heartbeat_at, recent = hashes.heard_at(entry["heartbeat_at"], now, OFFLINE_SECONDS)
     patient = entry["pool"] == SOLO_POOL and entry["running"] and not entry.get("app")
     gone = entry["state"] == "offline" or (not recent and not patient)
     state = "offline" if gone else "paused" if pause else "online"
-    known = {name: value for name, value in entry.items() if name in _FIELDS}
+    unknown = frozenset(entry.keys() - shape.model_fields.keys())
+    known = {name: value for name, value in entry.items() if name in _FIELDS and name not in unknown}
     known["running"] = [  # what is no id makes no link
         run | ({} if is_run_id(run.get("id")) else {"id": None}) for run in entry.get("running", [])
     ]
     times = {"heartbeat_at": heartbeat_at, "started_at": datetime.fromtimestamp(entry["started_at"], UTC)}
     left = entry["state"] == "offline"
-    return Worker(**known | {"state": state, "left": left, "pause": pause} | times)
+    return Worker(**known | {"state": state, "left": left, "pause": pause, "unknown": unknown} | times)
 
 
 _FIELDS = {field.name for field in fields(Worker)}

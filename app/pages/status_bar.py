@@ -131,7 +131,7 @@ def _events(status: SystemStatus, now: datetime, amount: Amount) -> Indicator:
         return Indicator(label, "late", _("%(amount)s behind", amount=amount(behind)), detail, to)
     if status.aside and status.aside.last_at and now - status.aside.last_at < LATELY:
         detail = _(
-            "%(n)s could not be worked with and were set aside, the last one: %(why)s",
+            "%(n)s could not be worked with, whole or in part, and were set aside, the last one: %(why)s",
             n=status.aside.total,
             why=status.aside.last_why,
         )

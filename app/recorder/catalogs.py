@@ -1,9 +1,13 @@
-"""Takes in what workers publish of their tasks, when one starts with what nobody knew."""
+"""Takes in what workers publish of their tasks, when one starts with what nobody knew.
+
+What they tell there or in their heartbeats that is not known here is said.
+"""
 
 import json
 import logging
 import threading
 import zlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +18,7 @@ from app.broker import dead_letters
 from app.broker.connection import reaches_broker
 from app.catalog import published
 from app.heartbeats import Worker
+from app.recorder.unknown_facts import UnknownFacts
 from celeriac_agent.presence import CATALOG_PREFIX
 
 DOCUMENT_MAX = 64 * 1024 * 1024  # bytes of JSON
@@ -26,6 +31,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, datetime]] = set()
+        self._unknown = UnknownFacts()
         self._lock = threading.Lock()
 
     def poll(self, now: datetime) -> None:
@@ -35,9 +41,11 @@ class Reader:
 
     def _poll(self, client: redis.Redis, now: datetime) -> None:
         heard = (*heartbeats.workers(client, now), *heartbeats.app_workers(client, now))
-        online = [worker for worker in heard if worker.online and worker.catalog]
+        online = [worker for worker in heard if worker.online]
         for worker in online:
-            if (worker.key, worker.started_at) not in self._seen and self._take_in(client, worker):
+            self._say_unknown(client, dead_letters.HEARTBEAT, worker, worker.unknown)
+            is_new = worker.catalog and (worker.key, worker.started_at) not in self._seen
+            if is_new and self._take_in(client, worker):
                 app = worker.app_name
                 workers.deploys.note(app, worker.hostname, worker.versions, worker.started_at)
                 self._seen.add((worker.key, worker.started_at))
@@ -54,6 +62,7 @@ class Reader:
         try:
             document = json.loads(_unpacked(raw))
             refused = published.take_in(worker.app_name, worker.catalog, document, worker.started_at)
+            self._say_unknown(client, dead_letters.CATALOG, worker, published.unknown_facts(document))
         except (ValueError, zlib.error, RecursionError) as error:
             refused = [str(error)]
         for why in refused:
@@ -65,6 +74,9 @@ class Reader:
                 f"{worker.hostname} of {worker.app_name}: {why}",
             )
         return True
+
+    def _say_unknown(self, client: redis.Redis, kind: str, worker: Worker, names: Iterable[str]) -> None:
+        self._unknown.say(client, kind, worker.app_name, worker.hostname, names)
 
 
 @reaches_broker

@@ -10,6 +10,8 @@ from pydantic_core import from_json
 
 from app.broker import dead_letters
 from app.celery import event_shape
+from app.recorder.unknown_facts import UnknownFacts
+from celeriac_agent.settings import OWN_APP
 from celeriac_agent.stream import STREAM
 
 GROUP = "recorder"
@@ -33,6 +35,7 @@ class EventReader:
     def __init__(self, client: redis.Redis, name: str) -> None:
         self._redis = client
         self._name = name
+        self._unknown = UnknownFacts()
         self._own_pending = True  # what this name had read before it died comes first
 
     def join(self) -> None:
@@ -153,11 +156,20 @@ class EventReader:
                 )
                 gone.append(entry_id)
             else:
-                event = event_shape.by_our_clock(event_shape.without_bad_lineage(event))
+                event = event_shape.without_bad_lineage(self._without_unknown(event))
+                event = event_shape.by_our_clock(event)
                 entries.append(Entry(entry_id, event))
         if gone:
             self._redis.xack(STREAM, GROUP, *gone)
         return entries
+
+    def _without_unknown(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event without what is not known here, which is said."""
+        if not (unknown := event_shape.unknown_facts(event)):
+            return event
+        app, who = event.get("app") or OWN_APP, event.get("worker") or event.get("origin")
+        self._unknown.say(self._redis, dead_letters.EVENT, app, who, unknown)
+        return {name: value for name, value in event.items() if name not in unknown}
 
 
 def _read(fields: dict[bytes, bytes]) -> tuple[Any, str]:

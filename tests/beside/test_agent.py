@@ -13,6 +13,7 @@ import redis as redis_client
 from flask import Flask
 
 from app import heartbeats, runs
+from app.broker import dead_letters
 from app.clock import utcnow
 from app.extensions import db
 from app.runs import logs, states
@@ -97,6 +98,7 @@ def test_runs_of_a_project_with_the_loader(
     worker.terminate()
     worker.wait(60)
     assert [one.state for one in heartbeats.app_workers(redis, utcnow())] == ["offline"]
+    assert dead_letters.counted(redis).counts == {}  # nothing that it told is unknown here
     told = b"".join(fields[b"e"] for _, fields in redis.xrange(STREAM)).decode()
     assert [secret for secret in SECRETS if secret in told] == []
 
@@ -189,6 +191,7 @@ def test_a_run_whose_end_was_missed_is_not_open_for_ever(
     wait_until(lambda: states_of(*others) == [states.SUCCESS] * 4, 60)
     assert states_of(ended_there) == [states.LOST]
     assert states_of(again)[0] in states.RUNNING  # it waits there for its second attempt
+    assert dead_letters.counted(own_redis.client).counts == {}  # what it told of the gap is known here
 
 
 FULL = """

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app import broker, brokers, heartbeats, queues
+from app.broker import dead_letters
 from app.clock import utcnow
 from app.errors import Conflict
 from app.extensions import db
@@ -98,6 +99,7 @@ def test_pause_hold_and_order(beside: Make, request: pytest.FixtureRequest, envi
     assert queues.release_all("celery", utcnow(), site=brokers.site("shop")) == [last]
     wait_until(lambda: ran(theirs) == [0, 3, 1, 2, 4], 30)
     assert "Traceback" not in theirs.log()
+    assert dead_letters.counted(broker.client()).counts == {}  # a managed worker tells nothing unknown
 
 
 def test_what_a_killed_worker_had_is_given_out_again(beside: Make, agent: Path) -> None:

@@ -284,7 +284,7 @@ def test_a_task_that_is_none_is_left_out_and_said(app: Flask) -> None:
         (None, "this is no catalog"),
         ({"v": 1}, "this is no catalog"),
         ({"v": 1, "tasks": "x"}, "this is no catalog"),
-        ({"v": 2, "tasks": []}, "of version 2, and this Celeriac reads version 1"),
+        ({"v": 2, "tasks": []}, "of version 2, and this Celeriac reads version 1: update Celeriac"),
         ({"v": 1, "tasks": [{}] * 20_001}, "this is no catalog"),
     ],
 )

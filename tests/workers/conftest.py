@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 from redis import Redis
 
 from app.clock import utcnow
-from app.heartbeats import WORKERS
+from app.heartbeats import APP_WORKERS, WORKERS
 
 
 @pytest.fixture
@@ -30,5 +31,16 @@ def heard(redis: Redis) -> Callable[..., str]:
         }  # fmt: skip
         redis.hset(key, field or hostname, json.dumps(entry | facts))
         return hostname
+
+    return write
+
+
+@pytest.fixture
+def theirs(app: Flask, heard: Callable[..., str], redis: Redis) -> Callable[..., None]:
+    """Write a worker's entry as the agent does: `theirs("w@shop", silent_seconds=70, acks_late=True)`."""
+
+    def write(hostname: str = "w@shop", name: str = "shop", **facts: Any) -> None:
+        facts = {"v": 1, "app": name, "started_at": utcnow().timestamp() - 600} | facts
+        heard(hostname, key=APP_WORKERS, field=f"{name} {hostname}", **facts)
 
     return write

@@ -24,17 +24,6 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def theirs(app: Flask, heard: Callable[..., str], redis: Redis) -> Callable[..., None]:
-    """Write a worker's entry as the agent does: `theirs("w@shop", silent_seconds=70, acks_late=True)`."""
-
-    def write(hostname: str = "w@shop", name: str = "shop", **facts: Any) -> None:
-        facts = {"v": 1, "app": name, "started_at": utcnow().timestamp() - 600} | facts
-        heard(hostname, key=APP_WORKERS, field=f"{name} {hostname}", **facts)
-
-    return write
-
-
-@pytest.fixture
 def told(app: Flask) -> Callable[..., Run]:
     """A run that an app told of, up to one kind of event."""
 
