@@ -216,6 +216,7 @@ def test_skip_restore_duplicate_undelete_bulk(api: Any) -> None:
     assert api.post(f"{path}/undelete").json["name"] == "Nightly"
     assert api.post(f"{path}/undelete").status_code == 409
     assert api.post("/schedules/bulk", json={"action": "delete", "ids": []}).status_code == 422
+    assert api.get("/schedules/999/changes").status_code == 404
     actions = [one["action"] for one in api.get(f"{path}/changes").json["items"]]
     assert actions == ["undelete", "delete", "restore", "skip", "create"]
 

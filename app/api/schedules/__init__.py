@@ -193,8 +193,11 @@ def reset_schedule(schedule_id: int) -> Any:
 @requires("view")
 @bp.response(200, schemas.ScheduleHistorySchema)
 def list_schedule_changes(schedule_id: int) -> dict[str, Any]:
-    """Who changed a schedule, and what"""
-    return {"items": schedules.changes_of(schedule_id)}
+    """Who changed a schedule, and what; also of one that was deleted"""
+    changes = schedules.changes_of(schedule_id)
+    if not changes:
+        schedules.get(schedule_id)
+    return {"items": changes}
 
 
 def _update(schedule_id: int, body: dict[str, Any], header: dict[str, Any]) -> Any:
