@@ -26,7 +26,7 @@ class UnknownFacts:
         self._said: dict[tuple[str, str], set[str]] = {}
 
     def say(self, client: redis.Redis, kind: str, app: str, who: str | None, names: Iterable[str]) -> None:
-        """Log and set aside which of these names are news; `who` told them. Raises `redis.RedisError`."""
+        """Say which of these names are news; `who` told them. Raises `redis.ConnectionError`."""
         if (kind, app) not in self._said and len(self._said) >= APPS_MAX:
             return
         said = self._said.setdefault((kind, app), set())
@@ -35,8 +35,13 @@ class UnknownFacts:
         teller = f"{_shown(who, 100)} of {_shown(app, 100)}" if who else _shown(app, 100)
         names_shown = _shown(", ".join(new), SHOWN_MAX)
         why = f"{teller}: these facts are not known here and left out: {names_shown}: update Celeriac"
-        dead_letters.set_aside(client, kind, {"app": app, "who": who, "facts": new}, why)
         logger.warning("%s: %s", kind, why)
+        try:
+            dead_letters.set_aside(client, kind, {"app": app, "who": who, "facts": new}, why)
+        except (
+            redis.ResponseError
+        ) as error:  # Redis is full, say: what is in the stream is recorded all the same
+            logger.warning("that is in this log alone: %s", error)
         said.update(new)
 
 

@@ -24,6 +24,7 @@ from app.runs.models import Run
 from celeriac_agent.presence import CATALOG_PREFIX
 from celeriac_agent.settings import OWN_APP
 from celeriac_agent.stream import STREAM
+from tests.conftest import RedisServer
 
 # What our own worker is to tell of in the test.
 KINDS = {"sent", "received", "started", "progress", "retried", "succeeded", "failed", "rejected", "ignored"}
@@ -174,14 +175,27 @@ def test_how_many_are_remembered(redis: redis_client.Redis) -> None:
     assert max(map(len, remembered.values())) == unknown_facts.NAMES_MAX
 
 
-def test_what_could_not_be_said_is_said_later(redis: redis_client.Redis) -> None:
+def test_while_redis_is_full_events_are_read_all_the_same(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = reader(own_redis.client)
+    tell(own_redis.client, mood=1)
+    tell(own_redis.client, id="r2", mood=1)
+    own_redis.client.config_set("maxmemory", 1)
+    assert [entry.event["id"] for entry in one.read(10, 10)] == ["r1", "r2"]
+    said, why_not = caplog.messages
+    assert said == "event: w@shop of shop: " + SAID.format("mood")
+    assert why_not.startswith("that is in this log alone: ")
+
+
+def test_what_could_not_be_said_is_said_later(own_redis: RedisServer) -> None:
     unknown = UnknownFacts()
-    redis.set(KEPT, "no stream")
-    with pytest.raises(redis_client.ResponseError):
-        unknown.say(redis, EVENT, "shop", "w@shop", ["x"])
-    redis.delete(KEPT)
-    unknown.say(redis, EVENT, "shop", "w@shop", ["x"])
-    assert counted(redis).last_why == "w@shop of shop: " + SAID.format("x")
+    own_redis.kill()
+    with pytest.raises(redis_client.ConnectionError):
+        unknown.say(own_redis.client, EVENT, "shop", "w@shop", ["x"])
+    own_redis.start()
+    unknown.say(own_redis.client, EVENT, "shop", "w@shop", ["x"])
+    assert counted(own_redis.client).last_why == "w@shop of shop: " + SAID.format("x")
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
