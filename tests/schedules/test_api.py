@@ -74,6 +74,15 @@ def test_patch_changes_what_it_names_and_put_everything(api: Any) -> None:
     assert api("PATCH", f"/schedules/{row['id']}", json={}).json["version"] == 3
 
 
+@pytest.mark.parametrize("takes", ["gzip", "br", "zstd", ""])
+def test_the_etag_of_an_answer_is_taken_as_if_match(api: Any, takes: str) -> None:
+    path = f"/schedules/{made(api, note='n' * 900)['id']}"
+    etag = api("GET", path, headers={"Accept-Encoding": takes}).headers["ETag"]
+    assert etag == (f'"1:{takes}"' if takes else '"1"')
+    change = {"json": {"note": "changed"}, "headers": {"If-Match": etag}}
+    assert [api("PATCH", path, **change).status_code for _ in range(2)] == [200, 412]
+
+
 def test_if_match(api: Any) -> None:
     path = f"/schedules/{made(api)['id']}"
     stale = {"If-Match": '"7"'}

@@ -215,11 +215,14 @@ def _headers(row: Schedule) -> dict[str, str]:
 
 
 def _version(header: dict[str, Any]) -> int | None:
-    """The version in If-Match, or None for none; anything that is no version matches nothing."""
+    """The version in If-Match, or None for none; anything that is no version matches nothing.
+
+    An ETag that came with a compressed answer has how it was compressed behind the version: "7:gzip".
+    """
     text = header["if_match"]
     if text is None or text.strip() == "*":
         return None
-    version = whole(text.strip().removeprefix("W/").strip('"'))
+    version = whole(text.strip().removeprefix("W/").strip('"').partition(":")[0])
     if version is None:
         raise Stale(_("If-Match takes the version of the schedule. Nothing was changed."))
     return version
