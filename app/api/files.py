@@ -9,6 +9,7 @@ from app import files
 from app.api import frame
 from app.api.fields import Moment, Schema
 from app.clock import utcnow
+from app.errors import Invalid
 from app.lists.fields import Text, TrueOrFalse
 from app.web import uploads
 from app.web.downloads import as_attachment
@@ -106,7 +107,10 @@ def put_file(query: dict[str, Any]) -> tuple[files.Entry, int, dict[str, str]]:
     """Upload a file: the body is its content, of at most UPLOAD_MAX_BYTES"""
     folder, slash, name = query["path"].rpartition("/")
     body = uploads.Body()
-    entry = files.save(folder or slash, name, body, utcnow(), query["replace"], body.length)
+    try:
+        entry = files.save(folder or slash, name, body, utcnow(), query["replace"], body.length)
+    except Invalid as error:  # of what pages ask for by two fields
+        raise Invalid({"path": [text for texts in error.errors.values() for text in texts]}) from None
     return entry, 201, {"Location": url_for(".get_file", path=entry.path)}
 
 

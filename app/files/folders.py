@@ -82,12 +82,14 @@ def _wanted(entries: list[Entry], q: str) -> list[Entry]:
 def opened(path: str) -> tuple[BinaryIO, Entry]:
     """A file, open for reading, and what is known of it. Raises `Invalid` and `NotFound`."""
     real = allowed(path, "path")
+    if real in roots():
+        raise NotFound(_("There is no such file."))
     try:
         with reached(real.parent) as directory:
             # a pipe would be waited for; what became a link since is not followed
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
             descriptor = os.open(real.name, flags, dir_fd=directory)
-    except (OSError, NotFound, ValueError):  # ValueError: the root itself
+    except (OSError, NotFound):
         raise NotFound(_("There is no such file.")) from None
     status = os.fstat(descriptor)
     if not S_ISREG(status.st_mode):

@@ -140,12 +140,13 @@ def test_nothing_outside_or_hidden_is_opened_or_deleted(root: Path, path: str) -
     assert (root.parent / "secret.txt").exists()
 
 
-@pytest.mark.parametrize("path", ["none.txt", "folder", "pipe", "x" * 300])
+@pytest.mark.parametrize("path", ["none.txt", "folder", "pipe", "x" * 300, ".", "folder/.."])
 def test_what_is_no_file_is_not_found(root: Path, path: str) -> None:
     (root / "folder").mkdir()
     os.mkfifo(root / "pipe")
-    with pytest.raises(NotFound):
-        files.opened(path)
+    for act in (files.opened, lambda path: files.delete(path, NOW)):
+        with pytest.raises(NotFound):
+            act(path)
 
 
 def test_a_file_is_sent_to_be_kept_and_never_as_a_page(root: Path, signed_in: SignedIn) -> None:
@@ -271,7 +272,9 @@ def test_rest_takes_a_file(root: Path, app: Flask, caller: Callable[[str], Any])
     assert operator("PUT", address, data=b"x").status_code == 409
     assert operator("PUT", address + "&replace=true", data=b"x").status_code == 201
     assert (root / "in.bin").read_bytes() == b"x"
-    assert operator("PUT", "/files/content?path=../x", data=b"x").status_code == 422
+    for wrong in ("../x", ".hidden", "..", "a%0Ab"):
+        refused = operator("PUT", f"/files/content?path={wrong}", data=b"x")
+        assert (refused.status_code, list(refused.json["errors"])) == (422, ["path"])
     assert sorted(one.name for one in root.iterdir()) == ["in.bin"]
     assert caller("viewer")("PUT", address, data=b"x").status_code == 403
 
