@@ -16,6 +16,11 @@ def listing() -> list[TaskInfo]:
     return [*ours, *sorted(shown, key=lambda info: (info.app or "", info.name))]
 
 
+def names() -> list[str]:
+    """The names of these, each once."""
+    return list(dict.fromkeys(info.name for info in listing()))
+
+
 def find(name: str, app: str | None = None) -> TaskInfo:
     """The task of that name of an `app`, or of any: ours goes first. Raises `NotFound`."""
     info = lookup(name, app)

@@ -105,6 +105,8 @@ def test_the_page_of_each(both: None, signed_in: SignedIn) -> None:
         assert f'href="/runs?task_name={TASK}&amp;app={app}&amp;last=7d"' in page
     assert f'hx-get="/tasks/{TASK}/numbers?app=shop&amp;last=24h"' in theirs
     assert "7 runs, 1 failed" in browser.get(f"/tasks/{TASK}/numbers?app=shop&last=24h").text
+    wrong = browser.get(f"/tasks/{TASK}?app=shop&last=century").text
+    assert f'class="chip tag state-failed" href="/tasks/{TASK}?app=shop"' in wrong
     assert "run=theirs-5&amp;" in theirs  # fill from the last run
     assert f'href="/tasks/{TASK}?app=celeriac"' in theirs
     listed = browser.get("/tasks").text
@@ -172,6 +174,12 @@ def test_search_leads_to_each(both: None, signed_in: SignedIn) -> None:
         assert f'href="/tasks/{TASK}{query}"' in found
         assert f'"/tasks/{TASK}{query}#run-form"' in acts
     assert found.count("App shop") == 1
+
+
+def test_filters_offer_the_name_once(both: None, signed_in: SignedIn) -> None:
+    browser = signed_in("admin")
+    for path in ("/runs", "/alerts/new?kind=run_failed"):
+        assert len(re.findall(rf"<option[^>]*>?[^<]*\b{TASK}\b", browser.get(path).text)) == 1
 
 
 @pytest.mark.database

@@ -126,7 +126,7 @@ def switch(rule_id: int) -> Response:
 
 
 def _drawn(form: RuleForm, row: AlertRule | None = None) -> str:
-    tasks = [info.name for info in catalog.listing()]
+    tasks = catalog.names()
     return render_template(
         "alerts/form.html", form=form, row=row, tasks=tasks, queues=settings().declared_queues
     )

@@ -199,7 +199,7 @@ def _what(info: catalog.TaskInfo) -> str:
     """What a task does, and whose it is if not ours: two apps may have one of that name."""
     if info.app is None:
         return info.what
-    return _(", ").join(filter(None, [_("App %(name)s", name=info.app), info.what]))
+    return _(": ").join(filter(None, [_("App %(name)s", name=info.app), info.what]))
 
 
 def _schedules(hits: SearchResults) -> list[Hit]:

@@ -84,7 +84,7 @@ def shown(name: str) -> dict[str, Any]:
         "found": matches,
         "above": views.above(f"{QUEUE}:{name}", asked),
         "tags": lists.tags(asked, LineFilter.__annotations__),
-        "tasks": [info.name for info in catalog.listing() if info.queue == name],
+        "tasks": [info.name for info in catalog.listing() if info.app is None and info.queue == name],
         "query": view_query(),
         "selected": selected,
         "why": _why(selected, queue) if selected else None,

@@ -61,14 +61,13 @@ def _title(counts: Mapping[str, int] | None) -> str:
 
 def _choices() -> dict[str, Any]:
     """The drop-down filters, and what is offered while one types."""
-    tasks = [info.name for info in catalog.listing()]
     names = apps.known()
     of_apps = [("app", _("App"), [OWN_APP, *names])] if names else []
     offered = schedules.page(schedules.ScheduleFilter(), _OFFERED_MOST).items
     return {
         "selects": [
             *of_apps,
-            ("task_name", _("Task"), tasks),
+            ("task_name", _("Task"), catalog.names()),
             ("queue", _("Queue"), settings().declared_queues),
         ],
         "shows_apps": bool(names),

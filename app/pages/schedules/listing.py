@@ -165,7 +165,7 @@ def _selects() -> list[tuple[str, str, Sequence[str]]]:
     apps = apps_known()
     return [
         *([("app", _("App"), [OWN_APP, *apps])] if apps else []),
-        ("task_name", _("Task"), [info.name for info in catalog.listing()]),
+        ("task_name", _("Task"), catalog.names()),
         ("queue", _("Queue"), settings().declared_queues),
         ("timezone", _("Time zone"), schedules.zones()),
     ]

@@ -294,7 +294,7 @@ def _numbers(info: catalog.TaskInfo) -> dict[str, Any]:
     happened = marks.happened(*between, *info.key) if whole.runs else []
     return {
         "numbers": numbers,
-        "tags": lists.tags(query, ("last",)),
+        "tags": [replace(tag, query=tag.query | {"app": info.app}) for tag in lists.tags(query, ("last",))],
         "spans": charted.SPAN_WORDS,
         "chart": charted.chart(numbers) if numbers.whole.runs else None,
         "marks": marks.marks(happened, *between),
