@@ -196,7 +196,7 @@ def _few_counts(criteria: RunFilter) -> dict[str, int] | None:
 
 def last_arguments(app: str, task_name: str) -> Run | None:
     """The newest run of a task whose arguments are known, for filling a form again."""
-    newest = _newest_of(task_name, Run.args.is_not(None).label("known"))
+    newest = _newest_of(task_name, FILTER_BUDGET.runs, Run.args.is_not(None).label("known"))
     first = select(newest.c.id).where(newest.c.app == app, newest.c.known).limit(1)
     return db.session.scalars(select(Run).where(Run.id == first.scalar_subquery())).first()
 
@@ -206,18 +206,18 @@ def latest(tasks: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Run]:
     if not tasks:
         return {}
     wanted = _each_of(tasks)
-    newest = _newest_of(wanted.c.name, among=wanted)
+    newest = _newest_of(wanted.c.name, _PROBE, among=wanted)
     first = select(newest.c.id).where(newest.c.app == wanted.c.app).limit(1).correlate(wanted)
     ids = select(first.scalar_subquery()).select_from(wanted)
     runs = db.session.scalars(select(Run).where(Run.id.in_(ids)))
     return {(run.app_name, run.task_name): run for run in runs}
 
 
-def _newest_of(task_name: Any, *columns: Any, among: FromClause | None = None) -> Subquery:
+def _newest_of(task_name: Any, most: int, *columns: Any, among: FromClause | None = None) -> Subquery:
     """The newest runs of all tasks of a name: an app with few of them, among very many, has none here."""
     app = func.coalesce(Run.app, OWN_APP).label("app")
     named = select(Run.id, app, *columns).where(Run.task_name == task_name)
-    named = named.order_by(Run.created_at.desc(), Run.id.desc()).limit(FILTER_BUDGET.runs)
+    named = named.order_by(Run.created_at.desc(), Run.id.desc()).limit(most)
     return (named if among is None else named.correlate(among)).subquery()
 
 
