@@ -9,13 +9,12 @@ from marshmallow import fields, validate
 
 from app import lists
 from app.api import frame
-from app.api.fields import INTEGER_MAX, Moment, OutcomeSchema, Schema, filtered, page_of
+from app.api.fields import INTEGER_MAX, OF_APP, Moment, OutcomeSchema, Schema, filtered, page_of
 from app.clock import utcnow
 from app.runs.failures import FailureKind, acts, inbox
 from app.runs.failures.inbox import FailureFilter
 from app.runs.failures.models import STATES
 from app.web.permissions import requires
-from celeriac_agent.settings import OWN_APP
 
 bp = frame.ApiBlueprint("failures", __name__, description="Failures by task and error, as a list to work off")
 
@@ -24,7 +23,7 @@ class FailureKindSchema(Schema):
     """The failures of one app's task with one kind of error."""
 
     id = fields.Integer()
-    app = fields.String(metadata={"description": f"The Celery app; {OWN_APP} for Celeriac's own."})
+    app = fields.String(metadata=OF_APP)
     task_name = fields.String()
     kind = fields.String(metadata={"description": "The exception's class, or how the error begins."})
     error = fields.String(metadata={"description": "How the error of the last failure begins."})

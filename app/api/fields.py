@@ -11,11 +11,13 @@ from marshmallow import fields, validate
 from app import lists, queue_names
 from app.lists import LIMIT_DEFAULT, LIMIT_MAX
 from app.lists.fields import INTEGER_MAX, ItemOrList, Moment, QueryMoment, Schema, Whole
+from celeriac_agent.settings import OWN_APP
 
 # As in every list:
 __all__ = ["INTEGER_MAX", "ItemOrList", "Moment", "QueryMoment", "Schema", "Whole"]
 
 
+OF_APP = {"description": f"The Celery app; {OWN_APP} for Celeriac's own."}
 _PLAIN = frozenset({str, int, float, bool, type(None)})  # no two share what could be changed
 
 

@@ -8,15 +8,14 @@ from marshmallow import fields, validate
 
 from app import catalog, lists, runs, workers
 from app.api import frame
-from app.api.fields import Moment, Schema, filtered, page_of
+from app.api.fields import OF_APP, Moment, Schema, filtered, page_of
 from app.catalog.filters import TaskFilter
 from app.clock import utcnow
 from app.config import settings
 from app.web.permissions import requires
-from celeriac_agent.settings import APP_MAX, OWN_APP
+from celeriac_agent.settings import APP_MAX
 
 bp = frame.ApiBlueprint("tasks", __name__, description="Tasks that can be run")
-_APP = f"The Celery app; {OWN_APP} for Celeriac's own."
 _CURSOR = lists.Cursor(str, str)
 
 
@@ -41,7 +40,7 @@ class TaskSchema(Schema):
     queue = fields.String()
     priority = fields.Integer(metadata={"minimum": 0, "maximum": 9, "description": "9 is the most urgent."})
     origin = fields.String(metadata={"enum": ["library", "own", "app"]})
-    app = fields.String(metadata={"description": _APP})
+    app = fields.String(metadata=OF_APP)
     known_by = fields.Nested(KnowledgeSchema, allow_none=True)
     role = fields.String(
         metadata={"enum": ["operator", "admin"], "description": "The role that running it takes, at least."}
@@ -89,7 +88,7 @@ class IntervalSchema(Schema):
 
 
 class NumbersSchema(IntervalSchema):
-    app = fields.String(metadata={"description": _APP})
+    app = fields.String(metadata=OF_APP)
     task_name = fields.String()
     intervals = fields.List(fields.Nested(IntervalSchema), metadata={"description": "Oldest first."})
 

@@ -9,11 +9,11 @@ from marshmallow import fields, validate
 
 from app import broker, heartbeats, lists, workers
 from app.api import frame
-from app.api.fields import Moment, QueueName, Schema, WholeListQuery, page_of
+from app.api.fields import OF_APP, Moment, QueueName, Schema, WholeListQuery, page_of
 from app.clock import utcnow
 from app.heartbeats import Worker
 from app.web.permissions import requires
-from celeriac_agent.settings import APP_MAX, OWN_APP
+from celeriac_agent.settings import APP_MAX
 
 bp = frame.ApiBlueprint("workers", __name__, description="Who runs tasks")
 
@@ -33,9 +33,7 @@ class WorkerSchema(Schema):
     """One worker, as it last told of itself."""
 
     hostname = fields.String()
-    app = fields.String(
-        attribute="app_name", metadata={"description": f"The Celery app; {OWN_APP} for Celeriac's own."}
-    )
+    app = fields.String(attribute="app_name", metadata=OF_APP)
     state = fields.String(metadata={"enum": ["online", "paused", "offline"]})
     stopping = fields.Boolean(metadata={"description": "It finishes what runs, then leaves."})
     pool = fields.String(metadata={"example": "prefork"})

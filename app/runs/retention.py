@@ -15,11 +15,12 @@ from app.errors import Conflict
 from app.extensions import db, transaction
 from app.runs import logs, states
 from app.runs.models import Run
+from celeriac_agent.settings import OWN_APP
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The finished runs in `states` (empty: all) of a task (empty: all) that go.
+    """The finished runs in `states` (empty: all) of a task and an app (empty: all) that go.
 
     Those made before `before` go, and those beyond the newest `keep` (at least 1); either may be None.
     """
@@ -28,6 +29,7 @@ class Rule:
     keep: int | None = None
     states: Sequence[str] = ()
     task_name: str = ""
+    app: str = ""
 
     @property
     def ends(self) -> Sequence[str]:
@@ -40,10 +42,11 @@ def rule_of(
     states: Sequence[str] | None = None,
     keep_newest: int | None = None,
     task_name: str | None = None,
+    app: str | None = None,
 ) -> Rule:
     """The rule that a person gave to the task that cleans up; without an age the setting's holds."""
     days = settings().retention_days if older_than_days is None else older_than_days
-    return Rule(now - timedelta(days=days), keep_newest, states or (), task_name or "")
+    return Rule(now - timedelta(days=days), keep_newest, states or (), task_name or "", app or "")
 
 
 def boundary(rule: Rule) -> datetime | None:
@@ -67,21 +70,19 @@ def count_old(rule: Rule) -> int:
 
 def _matching(rule: Rule) -> Select[Run]:
     query = select(Run).where(Run.state.in_(rule.ends))
+    if rule.app:
+        query = query.where(Run.app == (None if rule.app == OWN_APP else rule.app))
     return query.where(Run.task_name == rule.task_name) if rule.task_name else query
 
 
-def delete_finished(state_names: Sequence[str], before: datetime, limit: int, task_name: str = "") -> int:
-    """Delete up to `limit` finished runs in one of some states that were created before a time.
-
-    With `task_name` only runs of that task.
+def delete_finished(rule: Rule, before: datetime, limit: int) -> int:
+    """Delete up to `limit` of the runs that a rule is about and that were created before a time.
 
     Returns how many were deleted; callers loop until it is 0, so that nobody waits long for a lock.
     """
-    if unknown := set(state_names) - set(states.FINISHED):
+    if unknown := set(rule.ends) - set(states.FINISHED):
         raise ValueError(f"only finished runs can be deleted, not {', '.join(sorted(unknown))}")
-    oldest = select(Run.id).where(Run.state.in_(state_names), Run.created_at < before).limit(limit)
-    if task_name:
-        oldest = oldest.where(Run.task_name == task_name)
+    oldest = _matching(rule).with_only_columns(Run.id).where(Run.created_at < before).limit(limit)
     with transaction() as session:
         ids = session.scalars(oldest).all()
         if ids:
@@ -110,7 +111,7 @@ def clean_up(states: Sequence[str], before: datetime, now: datetime) -> int:
     Raises ValueError for a state that is not an end.
     """
     deleted = 0
-    while count := delete_finished(states, before, BATCH):
+    while count := delete_finished(Rule(states=states), before, BATCH):
         deleted += count
     note_clean_up(deleted, now, states=list(states), before=before.isoformat())
     if deleted:

@@ -129,7 +129,7 @@ def test_what_people_cancel_is_counted_once(app: Flask, client: FlaskClient) -> 
 
 def test_totals_outlive_the_history(app: Flask, client: FlaskClient) -> None:
     record([event("started", "r1", 0), event("succeeded", "r1", 1, runtime=1.0)], plain)
-    runs.delete_finished([states.SUCCESS], NOW + timedelta(days=1), 100)
+    runs.delete_finished(runs.Rule(states=[states.SUCCESS]), NOW + timedelta(days=1), 100)
     assert runs.counts().get(states.SUCCESS, 0) == 0
     assert scrape(client)["celery_task_succeeded_total name=t queue_name="] == 1
 

@@ -102,7 +102,7 @@ def test_a_lost_run_and_one_that_was_never_sent_count_too(app: Flask) -> None:
 def test_the_history_goes_and_what_was_done_stays(app: Flask) -> None:
     fail(1)
     do("ignore")
-    runs.delete_finished(states.FAILED, NOW + DAY, 100)
+    runs.delete_finished(runs.Rule(states=states.FAILED), NOW + DAY, 100)
     inbox.forget_before(NOW + 1000 * DAY)
     assert db.session.scalar(select(runs.Run.id)) is None
     assert (listed("ignored"), kind().last_run_id) == (["KeyError"], "t.a1")

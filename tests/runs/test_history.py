@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from app.extensions import db
-from app.runs import delete_finished, history_gaps, queries, states
+from app.runs import Rule, delete_finished, history_gaps, queries, states
 from app.runs.history import record
 from app.runs.models import Run
 
@@ -115,12 +115,13 @@ def test_two_recorders_at_once_lose_nothing(app: Flask) -> None:
 def test_only_finished_old_runs_are_deleted_and_no_more_than_asked(app: Flask) -> None:
     record([one for number in range(5) for one in life(f"old{number}", -86400.0)], plain)
     record([event("sent", "waiting", -86400.0), *life("new")], plain)
-    assert delete_finished([states.SUCCESS], NOW - timedelta(hours=1), limit=3) == 3
-    assert delete_finished([states.SUCCESS], NOW - timedelta(hours=1), limit=3) == 2
-    assert delete_finished([states.SUCCESS], NOW - timedelta(hours=1), limit=3) == 0
+    succeeded = Rule(states=[states.SUCCESS])
+    assert delete_finished(succeeded, NOW - timedelta(hours=1), limit=3) == 3
+    assert delete_finished(succeeded, NOW - timedelta(hours=1), limit=3) == 2
+    assert delete_finished(succeeded, NOW - timedelta(hours=1), limit=3) == 0
     assert {run.id for run in queries.page(queries.RunFilter()).items} == {"waiting", "new"}
     with pytest.raises(ValueError, match="PENDING"):
-        delete_finished([states.PENDING], NOW, limit=3)
+        delete_finished(Rule(states=[states.PENDING]), NOW, limit=3)
 
 
 def missed(has: Sequence[str] = (), worker: str = "w@h", **fields: Any) -> dict[str, Any]:

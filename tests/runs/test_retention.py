@@ -12,6 +12,7 @@ from app.extensions import db, transaction
 from app.library.maintenance import clean_history
 from app.runs import states
 from app.runs.models import Run
+from tests.apps import publish
 
 NOW = datetime.now(UTC)
 
@@ -63,7 +64,7 @@ def left() -> set[str]:
 def test_the_number_named_is_the_number_deleted(history: None, rule: runs.Rule, number: int) -> None:
     assert runs.count_old(rule) == number
     before, deleted = runs.boundary(rule), 0
-    while before and (count := runs.delete_finished(rule.ends, before, 2, rule.task_name)):
+    while before and (count := runs.delete_finished(rule, before, 2)):
         deleted += count
     assert deleted == number
     assert len(left()) == 16 - number
@@ -74,6 +75,29 @@ def test_the_task_keeps_the_newest_of_a_task(history: None) -> None:
     assert clean_history.apply(kwargs={"keep_newest": 3, "task_name": "t.good"}).get()["deleted"] == 7
     assert {one for one in left() if one.startswith("t.good")} == {"t.good0", "t.good1", "t.good2"}
     assert {"t.bad0", "waits"} <= left()
+
+
+@pytest.mark.database
+def test_of_two_apps_with_a_task_of_one_name_only_the_runs_of_one_go(history: None) -> None:
+    with transaction() as session:
+        for number in (0, 1):
+            session.get_one(Run, f"t.good{number}").app = "shop"
+    wanted = {"task_name": "t.good", "older_than_days": 0}
+    assert runs.count_old(runs.rule_of(NOW, **wanted, app="shop")) == 2
+    assert runs.count_old(runs.rule_of(NOW, **wanted)) == 10
+    assert clean_history.apply(kwargs=wanted | {"app": "celeriac"}).get()["deleted"] == 8
+    assert {one for one in left() if one.startswith("t.good")} == {"t.good0", "t.good1"}
+    assert clean_history.apply(kwargs={"older_than_days": 0, "app": "shop"}).get()["deleted"] == 2
+
+
+def test_another_apps_task_of_its_name_says_nothing_of_what_would_go(
+    history: None, app: Flask, signed_in: Any, post: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app.config["SETTINGS"], "brokers", {"shop": "redis://127.0.0.1:1/0"})
+    publish("shop", "maintenance.clean_history")
+    data = {"mode": "fields", "p-shop": "3", "queue": "work", "priority": "5"}
+    told = post(signed_in("admin"), f"{PAGE}/same-as?app=shop", data, headers={"HX-Request": "true"})
+    assert (told.status_code, "would go" in told.text) == (200, False)
 
 
 PAGE = "/tasks/maintenance.clean_history"

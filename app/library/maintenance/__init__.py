@@ -75,6 +75,10 @@ def clean_history(
     task_name: Annotated[
         str | None, Field(max_length=255, description="Only runs of this task; empty: of all tasks")
     ] = None,
+    app: Annotated[
+        str | None,
+        Field(max_length=100, description="Only runs of this app (ours: celeriac); empty: of all apps"),
+    ] = None,
 ) -> dict[str, Any]:
     """Remove old finished runs from the history.
 
@@ -85,15 +89,16 @@ def clean_history(
     from app import runs
     from app.runs.failures import inbox
 
-    rule = runs.rule_of(utcnow(), older_than_days, states, keep_newest, task_name)
+    rule = runs.rule_of(utcnow(), older_than_days, states, keep_newest, task_name, app)
     before = runs.boundary(rule)
     oldest = before.isoformat() if before else None
     deleted = hours = 0
-    limits = {"before": oldest, "states": states or "any", "task_name": task_name, "keep_newest": keep_newest}
+    limits = {"before": oldest, "states": states or "any", "keep_newest": keep_newest}
+    limits |= {"task_name": task_name, "app": app}
     try:
         hours = runs.forget_before(utcnow())
         inbox.forget_before(utcnow())
-        while before and (count := runs.delete_finished(rule.ends, before, BATCH_RUNS, rule.task_name)):
+        while before and (count := runs.delete_finished(rule, before, BATCH_RUNS)):
             deleted += count
             self.progress(deleted, None, f"{deleted:,} runs removed")
     finally:  # also when it is stopped halfway

@@ -7,8 +7,9 @@ from typing import Any
 from flask_babel import ngettext
 
 from app import catalog, runs
+from celeriac_agent.settings import OWN_APP
 
-CLEAN_UP = "maintenance.clean_history"
+CLEAN_UP = (OWN_APP, "maintenance.clean_history")
 
 
 def _clean_up(now: datetime, **limits: Any) -> str:
@@ -16,16 +17,16 @@ def _clean_up(now: datetime, **limits: Any) -> str:
     return str(ngettext("%(num)s run would go", "%(num)s runs would go", number))
 
 
-_EFFECTS: dict[str, Callable[..., str]] = {CLEAN_UP: _clean_up}
+_EFFECTS: dict[tuple[str, str], Callable[..., str]] = {CLEAN_UP: _clean_up}
 
 
 def has_effect(info: catalog.TaskInfo) -> bool:
     """Whether it can be said of the task at all."""
-    return info.name in _EFFECTS
+    return info.key in _EFFECTS
 
 
 def effect(info: catalog.TaskInfo, arguments: catalog.Arguments, now: datetime) -> str:
     """The sentence for these checked arguments; empty for tasks of which nothing can be said."""
     if not has_effect(info):
         return ""
-    return _EFFECTS[info.name](now, **catalog.by_name(info.parameters, arguments.args, arguments.kwargs))
+    return _EFFECTS[info.key](now, **catalog.by_name(info.parameters, arguments.args, arguments.kwargs))
