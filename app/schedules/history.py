@@ -107,12 +107,15 @@ def changes_between(
 
 
 def last_deletion(schedule_id: int) -> ScheduleChange:
-    """The change that deleted a schedule, with its snapshot; raises `NotFound`."""
+    """The change that deleted a schedule, with its snapshot, locked; raises `NotFound`."""
     query = select(ScheduleChange).where(
         ScheduleChange.schedule_id == schedule_id, ScheduleChange.action == "delete"
     )
     change = db.session.scalars(
-        query.order_by(ScheduleChange.id.desc()).limit(1).options(undefer(ScheduleChange.snapshot))
+        query.order_by(ScheduleChange.id.desc())
+        .limit(1)
+        .options(undefer(ScheduleChange.snapshot))
+        .with_for_update()
     ).first()
     if change is None or change.snapshot is None:
         raise NotFound

@@ -1,5 +1,6 @@
 """Schedules are made, changed, copied, deleted; what moves their next fire and what does not."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -180,6 +181,30 @@ def test_a_deleted_schedule_comes_back_whole(make: Make, now: datetime, fire: An
     assert back.next_due_at == now + minutes(30)
     with pytest.raises(Conflict):
         schedules.undelete(row.id, "ada", now)
+
+
+@pytest.mark.database
+def test_of_several_who_bring_a_schedule_back_at_once_one_does(app: Flask, make: Make, now: datetime) -> None:
+    schedule_id = make().id
+    schedules.delete(schedule_id, "ada", now)
+    start = threading.Barrier(6)
+    said: list[str] = []
+
+    def bring_back() -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                said.append(schedules.undelete(schedule_id, "ada", now).name)
+            except Conflict as error:
+                said.append(error.code)
+            db.session.remove()
+
+    threads = [threading.Thread(target=bring_back) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == sorted([schedules.get(schedule_id).name] + ["not-deleted"] * 5)
 
 
 @pytest.mark.database
