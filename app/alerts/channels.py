@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from app import audit
 from app.alerts.models import WAITING, AlertChannel, AlertMessage, AlertRule
+from app.alerts.names import or_taken
 from app.alerts.turns import message_to
 from app.config import settings
 from app.errors import Conflict, Invalid, NotFound
@@ -113,7 +114,7 @@ def get(channel_id: int) -> AlertChannel:
 def create(values: Mapping[str, Any], by: str, now: datetime) -> Shown:
     """Make a channel; raises `Invalid`."""
     checked = _checked(values, None)
-    with transaction() as session:
+    with or_taken(_taken()), transaction() as session:
         row = AlertChannel(**checked, created_at=now, created_by=by)
         session.add(row)
         session.flush()
@@ -125,7 +126,7 @@ def update(channel_id: int, changes: Mapping[str, Any], by: str, now: datetime) 
     """Change a channel; what is left out, and an address or secret that is still masked, stays. Raises
     `NotFound` and `Invalid`.
     """
-    with transaction():
+    with or_taken(_taken()), transaction():
         row = get(channel_id)
         given = {name: value for name, value in changes.items() if not _is_masked(name, value, row)}
         if "secret" not in given and given.get("kind", row.kind) not in SIGNED:
@@ -192,12 +193,16 @@ def _checked(values: Mapping[str, Any], row: AlertChannel | None) -> dict[str, A
         errors["address"] = [wrong]
     other = db.session.scalar(select(AlertChannel.id).where(AlertChannel.name == texts["name"]))
     if other is not None and (row is None or other != row.id):
-        errors["name"] = [_("There is a channel of this name.")]
+        errors["name"] = [_taken()]
     if errors:
         raise Invalid(errors)
     if texts["kind"] == EMAIL:
         texts["address"] = ", ".join(recipients(texts["address"]))
     return texts
+
+
+def _taken() -> str:
+    return _("There is a channel of this name.")
 
 
 def recipients(address: str) -> Sequence[str]:

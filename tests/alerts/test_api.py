@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.alerts import channels, rules
 from app.clock import utcnow
 from celeriac_agent.secrets import MASK
 
@@ -16,6 +17,32 @@ CHANNEL = {"name": "Chat", "kind": "slack", "address": HOOK}
 @pytest.fixture
 def admin(caller: Callable[[str], Any]) -> Any:
     return caller("admin")
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("noun", "address", "body"),
+    [
+        (rules, "/alerts", {"kind": "run_failed"}),
+        (channels, "/alerts/channels", {"kind": "slack", "address": HOOK}),
+    ],
+    ids=["rule", "channel"],
+)
+def test_a_name_that_somebody_takes_in_this_moment_is_taken(
+    admin: Any, monkeypatch: pytest.MonkeyPatch, noun: Any, address: str, body: dict[str, Any]
+) -> None:
+    looked = noun._checked
+
+    def overtaken(values: Any, row: Any) -> Any:
+        checked = looked(values, row)
+        monkeypatch.setattr(noun, "_checked", looked)
+        noun.create(values, "ann", utcnow())
+        return checked
+
+    monkeypatch.setattr(noun, "_checked", overtaken)
+    refused = admin.post(address, json={"name": "One"} | body)
+    assert (refused.status_code, list(refused.get_json()["errors"])) == (422, ["name"])
+    assert [one["name"] for one in admin.get(address).get_json()["items"]] == ["One"]
 
 
 def test_a_rule_is_made_changed_and_deleted(admin: Any) -> None:
