@@ -148,6 +148,17 @@ def test_the_secrets_of_one_hide_nothing_of_the_other(app: Flask, redis: Redis) 
     assert (theirs.args, theirs.masked) == (["swordfish"], None)
 
 
+def test_an_app_that_only_sends_a_task_tells_nothing_of_what_its_own_app_hides(
+    app: Flask, redis: Redis
+) -> None:
+    recorder = Recorder(app, redis, "one")
+    recorder.turn(utcnow())
+    sent = {"id": "sent", "type": "sent", "at": 1.0, "task": "sample_tasks.fail", "args": ["swordfish"]}
+    redis.xadd(STREAM, {"e": json.dumps(sent | {"app": "mailer"})})
+    recorder.turn(utcnow())
+    assert runs.get("sent").args == [catalog.MASK]
+
+
 def test_the_page_of_a_run_sends_its_own_task(both: None, signed_in: SignedIn) -> None:
     browser = signed_in("operator")
     theirs = html.unescape(browser.get("/runs/theirs-0/message").text)
