@@ -213,8 +213,9 @@ def register(blueprint: ApiBlueprint) -> None:
 
 @bp.get("/openapi.json")
 def openapi() -> Response:
-    """The OpenAPI document; it is the same everywhere and needs no sign-in."""
-    return jsonify(rest.spec.to_dict())
+    """The OpenAPI document; it needs no sign-in, and is the same everywhere but for a proxy's prefix."""
+    below = {"servers": [{"url": request.script_root}]} if request.script_root else {}
+    return jsonify(rest.spec.to_dict() | below)
 
 
 @bp.get("/docs")

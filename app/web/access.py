@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from app.web import form_drafts
-from app.web.htmx import safe_return, wants_fragment
+from app.web.htmx import path_here, safe_return, wants_fragment
 from app.web.toasts import toast
 
 API_PREFIX = "/api/"
@@ -72,8 +72,8 @@ def sign_in_first() -> Response | None:
             failed=True,
         )
         return redirect(url_for("accounts.login", next=form_at), 303)
-    address = request.full_path if request.query_string else request.path
-    return redirect(url_for("accounts.login", next=None if address == "/" else address))
+    address = path_here() + (f"?{request.query_string.decode()}" if request.query_string else "")
+    return redirect(url_for("accounts.login", next=None if address == url_for("overview.index") else address))
 
 
 def form_again() -> Response | None:

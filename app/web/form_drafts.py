@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import broker
-from app.web.htmx import wants_fragment
+from app.web.htmx import path_here, wants_fragment
 from app.web.toasts import toast
 
 FORM_FIELDS = ("csrf_token", "form_key")  # what a form says beside what it is about
@@ -45,7 +45,7 @@ def keep_fields(page: str | None, typed: Sequence[tuple[str, str]]) -> str | Non
     """Keep what was typed into the form of this request for the page that is asked for next; returns it."""
     fields = [(name, value) for name, value in typed if name not in FORM_FIELDS]
     user_id = _typed_by()
-    kept = json.dumps({"page": page, "form": request.path, "fields": fields, "user": user_id})
+    kept = json.dumps({"page": page, "form": path_here(), "fields": fields, "user": user_id})
     if page is None or not fields or not user_id or len(kept) > LARGEST:
         return page
     from cryptography.fernet import Fernet  # takes long, and hardly any request needs these
@@ -78,7 +78,7 @@ def _typed_by() -> str:
 
 
 def _candidates(address: str | None) -> Iterator[str]:
-    paths = [path for path in (address, request.path) if path]
+    paths = [path for path in (address, path_here()) if path]
     yield from paths
     for path in paths:
         yield path.partition("?")[0].rpartition("/")[0] or "/"
@@ -88,7 +88,9 @@ def is_page(address: str) -> bool:
     """Whether an address of ours shows a page."""
     path, _mark, query = address.partition("?")
     try:
-        endpoint, _args = current_app.url_map.bind("").match(path, "GET", query_args=query)
+        endpoint, _args = current_app.url_map.bind("").match(
+            path.removeprefix(request.script_root), "GET", query_args=query
+        )
     except HTTPException:
         return False
     return not hasattr(current_app.view_functions[endpoint], "leads_on")
@@ -113,11 +115,11 @@ def _find() -> AnyResponse | None:
         if kept["user"] != current_user.get_id():
             broker.client().delete(_PREFIX + name)
             return None
-        if kept["page"].partition("?")[0] != request.path:
+        if kept["page"].partition("?")[0] != path_here():
             return None
         given = {name: value for name, value in kept["fields"] if name in _CHOOSES_FIELDS and value}
         if not given.keys() <= request.args.keys():
-            return redirect(f"{request.path}?{urlencode(request.args.to_dict() | given)}")
+            return redirect(f"{path_here()}?{urlencode(request.args.to_dict() | given)}")
         broker.client().delete(_PREFIX + name)
     except (RedisError, InvalidToken, ValueError):
         return None

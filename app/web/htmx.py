@@ -24,6 +24,11 @@ def back(otherwise: str) -> Response:
     return go_to(safe_return(request.form.get("next") or here, otherwise))
 
 
+def path_here() -> str:
+    """The path of this request as browsers know it, below the prefix that a proxy told of."""
+    return request.script_root + request.path
+
+
 def safe_return(address: str | None, otherwise: str) -> str:
     """`address` when it is a path on this site (never `//host` or another scheme), else `otherwise`."""
     if (

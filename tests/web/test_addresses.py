@@ -74,6 +74,22 @@ def test_what_a_trusted_proxy_says_counts_when_it_can_be_one(
     assert told["link"] == link
 
 
+BELOW = {"base_url": "http://localhost/celeriac"}  # as a proxy's prefix makes it
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [("/", "/celeriac/login"), ("/runs?q=a", "/celeriac/login?next=/celeriac/runs?q%3Da")],
+)
+def test_signing_in_leads_back_below_a_prefix(client: FlaskClient, path: str, leads_to: str) -> None:
+    assert client.get(path, **BELOW).location == leads_to
+
+
+def test_calls_of_rest_stand_below_a_prefix(client: FlaskClient) -> None:
+    assert client.get("/api/v1/openapi.json", **BELOW).json["servers"] == [{"url": "/celeriac"}]
+    assert "servers" not in client.get("/api/v1/openapi.json").json
+
+
 def test_under_https_browsers_are_told_to_stay_there(app: Flask, client: FlaskClient) -> None:
     assert "Strict-Transport-Security" not in client.get("/login").headers
     assert client.get("/login", base_url="https://localhost").headers["Strict-Transport-Security"]

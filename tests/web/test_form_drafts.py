@@ -56,6 +56,15 @@ def test_a_task_s_form_is_filled_again(sent: Any, session: bool, page: str) -> N
     assert shown.select_one("select[name=queue] option[selected]")["value"] == "files"
 
 
+def test_a_form_is_filled_again_below_a_prefix(signed_in: Any) -> None:
+    browser, below = signed_in("operator", "lin"), "http://localhost/celeriac"
+    fields = {"p-folder": FOLDER, "form_key": f"{'k' * 16}-{users.find('lin').id}"}
+    page = {"base_url": below, "headers": {"Referer": below + TASK}}
+    assert browser.post(f"{TASK}/run", data=fields, **page).location == f"/celeriac{TASK}"
+    shown = BeautifulSoup(browser.get(TASK, base_url=below).text, "html.parser")
+    assert shown.find(attrs={"name": "p-folder"})["value"] == FOLDER
+
+
 def test_a_schedule_s_form_has_the_fields_of_its_task_again(sent: Any) -> None:
     fields = {"task_name": "sample_tasks.resize", "name": FOLDER, "p-folder": "photos", "note": "why\nnot"}
     shown = sent(False, "/schedules/new", "/schedules/new", fields | {"cron_schedule": "0 9 * * 1"})

@@ -14,7 +14,7 @@ from app import lists, views
 from app.errors import Conflict, Invalid
 from app.lists import ListQuery
 from app.web import viewer
-from app.web.htmx import go_to
+from app.web.htmx import go_to, path_here
 from app.web.permissions import requires
 from app.web.toasts import toast
 
@@ -69,7 +69,7 @@ def above(list_name: str, query: ListQuery[Any] | None = None) -> ListViews:
 def first_view(list_name: str) -> Response | None:
     """The way to the view that a list begins with, for who comes from elsewhere and asks for nothing."""
     came_from = urlsplit(request.referrer or "").path
-    if request.args or came_from == request.path:
+    if request.args or came_from == path_here():
         return None
     view_id = views.choice(current_user, list_name).view_id
     return redirect(url_for("views.show", view_id=view_id)) if view_id is not None else None
