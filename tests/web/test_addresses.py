@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask, request, url_for
 from flask.testing import FlaskClient
 
@@ -74,6 +75,7 @@ def test_what_a_trusted_proxy_says_counts_when_it_can_be_one(
     assert told["link"] == link
 
 
+LEADING = ("href", "src", "action", "formaction", "hx-get", "hx-post", "hx-put", "hx-delete")
 BELOW = {"base_url": "http://localhost/celeriac"}  # as a proxy's prefix makes it
 
 
@@ -83,6 +85,22 @@ BELOW = {"base_url": "http://localhost/celeriac"}  # as a proxy's prefix makes i
 )
 def test_signing_in_leads_back_below_a_prefix(client: FlaskClient, path: str, leads_to: str) -> None:
     assert client.get(path, **BELOW).location == leads_to
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/runs?q=a", "/tasks", "/queues/default", "/schedules/new", "/settings"]
+)
+def test_every_address_of_a_page_stands_below_a_prefix(signed_in: Any, path: str) -> None:
+    shown = BeautifulSoup(signed_in("admin").get(path, **BELOW).text, "html.parser")
+    led = [
+        tag[name]
+        for tag in shown.find_all(True)
+        for name in LEADING
+        if str(tag.get(name, "")).startswith("/")
+    ]
+    led += [field["value"] for field in shown.select("input[name=next]")]
+    assert len(led) > 50
+    assert [address for address in led if not address.startswith("/celeriac/")] == []
 
 
 def test_calls_of_rest_stand_below_a_prefix(client: FlaskClient) -> None:
