@@ -19,6 +19,7 @@ from app.extensions import db
 from app.runs import logs, states
 from app.runs.explanation import explain
 from app.runs.models import Run
+from app.runs.statistics import totals
 from celeriac_agent.secrets import MASK
 from celeriac_agent.stream import STREAM
 from tests.conftest import RedisServer, wait_until
@@ -75,6 +76,8 @@ def test_runs_of_a_project_with_the_loader(
     assert run.result == {"amount": 12.5, "key": MASK}
     assert run.worker == "shop@here"
     assert run.progress_message == f"pin {MASK}"
+    [counted] = [one for one in totals.totals() if one.task_name == "shop.charge"]
+    assert (counted.app, counted.counts[states.SUCCESS]) == ("shop", 1)
     wait_until(lambda: len(logs.read(charge).lines) == 2, 30)
     assert [line.text for line in logs.read(charge).lines] == [
         f"charging 12.5 with {MASK}", f"the voucher is {MASK}",
