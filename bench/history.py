@@ -122,7 +122,7 @@ def clean_up(app: Flask, where: str, number: int) -> None:
             counting.take(lambda: found.append(runs.count_old(runs.Rule(before))))
         deleted: list[int] = [1]
         while deleted[-1]:
-            batches.take(lambda: deleted.append(runs.delete_finished(FINISHED, before, CLEAN_BATCH)))
+            batches.take(lambda: deleted.append(runs.delete_finished(runs.Rule(), before, CLEAN_BATCH)))
         gone = sum(deleted) - 1
         if gone != found[0]:
             raise SystemExit(f"counted {found[0]} runs and deleted {gone}")
