@@ -139,7 +139,9 @@ class StoredAlertChannelSchema(AlertChannelSchema):
     created_at = Moment()
     created_by = fields.String(allow_none=True)
     waiting = fields.Integer(metadata={"description": "Messages that could not be sent yet."})
-    waiting_since = Moment(metadata={"description": "Since when the oldest of them waits."})
+    waiting_since = Moment(
+        allow_none=True, metadata={"description": "Since when the oldest of them waits; null: none does."}
+    )
     error = fields.String(allow_none=True, metadata={"description": "Why they could not."})
 
 

@@ -19,6 +19,16 @@ def admin(caller: Callable[[str], Any]) -> Any:
     return caller("admin")
 
 
+def test_what_a_channel_leaves_open_is_null_in_the_document_too(admin: Any) -> None:
+    made = admin.post("/alerts/channels", json=CHANNEL).get_json()
+    left_open = [name for name, value in made.items() if value is None]
+    described = admin.get("/openapi.json").get_json()["components"]["schemas"]["StoredAlertChannel"][
+        "properties"
+    ]
+    assert left_open == ["waiting_since", "error"]
+    assert all("null" in described[name]["type"] for name in left_open)
+
+
 @pytest.mark.database
 @pytest.mark.parametrize(
     ("noun", "address", "body"),
