@@ -45,6 +45,14 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         """Whole things before what holds them, so that one that holds itself is refused."""
         return self.construct_object(node, deep=True)
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        keys = set()
+        for key in (key for key, _value in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in keys:
+                raise _twice(key.value, key)
+            keys.add(key.value)
+        return super().construct_mapping(node, deep)
+
     def get_plain(self) -> Any:
         """The one document, made as it is read: a tree of nodes before would take four times the memory.
 
@@ -75,8 +83,15 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             key = self._next(event)
             if type(key) is not str:
                 raise _Peculiar
+            if key in made:
+                raise _twice(key, event)
             made[key] = self._next(self.get_event())
         return made
+
+
+def _twice(key: str, at: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
+    said = _("the key %(key)s stands twice in this object", key=key[:80])
+    return yaml.MarkedYAMLError(problem=said, problem_mark=at.start_mark)
 
 
 class _Peculiar(Exception):

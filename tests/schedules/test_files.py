@@ -102,6 +102,9 @@ def test_aliases_of_aliases_are_made_once() -> None:
         ("schedules:\n- name: A\n  [1]: x\n", 'unhashable key in "<unicode string>", line 3, column 3'),
         ("schedules:\n- name: A\n  queue: ]\n", "line 3, column 10"),
         ("schedules:\n- &a {name: [*a]}\n", "recursive node"),
+        ("schedules:\n- name: A\n  name: B\n", "the key name stands twice in this object"),
+        ("schedules:\n- name: A\n  kwargs: {x: 1, x: 2}\n", "line 3, column 18"),
+        ("schedules:\n- &a {name: A, name: B}\n", "line 2, column 16"),
         ("schedules:\n- !!python/object:os.system {}\n", "line 2, column 3"),
     ],
 )
