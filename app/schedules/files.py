@@ -49,7 +49,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         keys = set()
         for key in (key for key, _value in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in keys:
-                raise _twice(key.value, key)
+                raise _twice(key.value, key.start_mark)
             keys.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -84,14 +84,14 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
             if type(key) is not str:
                 raise _Peculiar
             if key in made:
-                raise _twice(key, event)
+                raise _twice(key, event.start_mark)
             made[key] = self._next(self.get_event())
         return made
 
 
-def _twice(key: str, at: yaml.Event | yaml.Node) -> yaml.MarkedYAMLError:
+def _twice(key: str, mark: Any) -> yaml.MarkedYAMLError:
     said = _("the key %(key)s stands twice in this object", key=key[:80])
-    return yaml.MarkedYAMLError(problem=said, problem_mark=at.start_mark)
+    return yaml.MarkedYAMLError(problem=said, problem_mark=mark)
 
 
 class _Peculiar(Exception):
