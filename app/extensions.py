@@ -11,9 +11,11 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
 from sqlalchemy import Engine, MetaData, event
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, scoped_session
 from werkzeug.local import LocalProxy
 
+from app.errors import CeleriacError
 from app.languages import Languages
 
 if TYPE_CHECKING:
@@ -87,6 +89,20 @@ def transaction() -> Iterator[scoped_session[Session]]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+@contextmanager
+def unless_taken(column: str, refusal: CeleriacError) -> Iterator[None]:
+    """Raise `refusal` where somebody took a unique value of this column between a look and the commit.
+
+    Put around a `transaction()`.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if column not in str(error.orig):
+            raise
+        raise refusal from error
 
 
 def insert_into(dialect: str, table: Any) -> Any:

@@ -8,13 +8,12 @@ from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
 from app import audit
 from app.accounts import links, passwords, sessions, tokens
 from app.accounts.models import User
 from app.errors import Conflict, Invalid, NotFound
-from app.extensions import db, transaction
+from app.extensions import db, transaction, unless_taken
 from app.web import roles
 
 FIRST_ADMIN = "admin"
@@ -42,13 +41,11 @@ def create(name: str, role: str, now: datetime, password: str | None = None) -> 
         created_at=now,
         password_hash=None if password is None else passwords.hashed(password),
     )
-    try:
-        with transaction() as session:
-            session.add(user)
-            session.flush()
-            audit.record("user.create", now, "user", user.id, name, role=role)
-    except IntegrityError:
-        raise Conflict(_("There is already a user named %(name)s.", name=name), code="name-taken") from None
+    taken = Conflict(_("There is already a user named %(name)s.", name=name), code="name-taken")
+    with unless_taken("name_key", taken), transaction() as session:
+        session.add(user)
+        session.flush()
+        audit.record("user.create", now, "user", user.id, name, role=role)
     return user
 
 

@@ -14,11 +14,10 @@ from sqlalchemy import func, select
 
 from app import audit
 from app.alerts.models import WAITING, AlertChannel, AlertMessage, AlertRule
-from app.alerts.names import or_taken
 from app.alerts.turns import message_to
 from app.config import settings
 from app.errors import Conflict, Invalid, NotFound
-from app.extensions import db, transaction
+from app.extensions import db, transaction, unless_taken
 from app.text import is_mail_address, storable
 from celeriac_agent.secrets import MASK
 
@@ -114,7 +113,7 @@ def get(channel_id: int) -> AlertChannel:
 def create(values: Mapping[str, Any], by: str, now: datetime) -> Shown:
     """Make a channel; raises `Invalid`."""
     checked = _checked(values, None)
-    with or_taken(_taken()), transaction() as session:
+    with unless_taken("name", _taken()), transaction() as session:
         row = AlertChannel(**checked, created_at=now, created_by=by)
         session.add(row)
         session.flush()
@@ -126,7 +125,7 @@ def update(channel_id: int, changes: Mapping[str, Any], by: str, now: datetime) 
     """Change a channel; what is left out, and an address or secret that is still masked, stays. Raises
     `NotFound` and `Invalid`.
     """
-    with or_taken(_taken()), transaction():
+    with unless_taken("name", _taken()), transaction():
         row = get(channel_id)
         given = {name: value for name, value in changes.items() if not _is_masked(name, value, row)}
         if "secret" not in given and given.get("kind", row.kind) not in SIGNED:
@@ -193,7 +192,7 @@ def _checked(values: Mapping[str, Any], row: AlertChannel | None) -> dict[str, A
         errors["address"] = [wrong]
     other = db.session.scalar(select(AlertChannel.id).where(AlertChannel.name == texts["name"]))
     if other is not None and (row is None or other != row.id):
-        errors["name"] = [_taken()]
+        errors |= _taken().errors
     if errors:
         raise Invalid(errors)
     if texts["kind"] == EMAIL:
@@ -201,8 +200,8 @@ def _checked(values: Mapping[str, Any], row: AlertChannel | None) -> dict[str, A
     return texts
 
 
-def _taken() -> str:
-    return _("There is a channel of this name.")
+def _taken() -> Invalid:
+    return Invalid({"name": [_("There is a channel of this name.")]})
 
 
 def recipients(address: str) -> Sequence[str]:

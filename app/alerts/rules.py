@@ -15,10 +15,9 @@ from app import audit, lists, queue_names, schedules
 from app.alerts import quiet, turns
 from app.alerts.kinds import KINDS, NUMBER_MAX, SECONDS_MAX, Kind
 from app.alerts.models import OUTCOMES, AlertChannel, AlertMessage, AlertRule, AlertState
-from app.alerts.names import or_taken
 from app.config import settings
 from app.errors import Invalid, NotFound
-from app.extensions import db, transaction
+from app.extensions import db, transaction, unless_taken
 from app.lists.fields import Choice, QueryMoment, Whole
 from app.text import storable
 from app.web import viewer
@@ -140,7 +139,7 @@ def get(rule_id: int) -> AlertRule:
 def create(values: Mapping[str, Any], by: str, now: datetime) -> AlertRule:
     """Make a rule; what happened before is not told. Raises `Invalid`."""
     checked = _checked(values, None)
-    with or_taken(_taken()), transaction() as session:
+    with unless_taken("name", _taken()), transaction() as session:
         row = AlertRule(**checked, created_at=now, created_by=by, since_at=now)
         session.add(row)
         session.flush()
@@ -154,7 +153,7 @@ def update(rule_id: int, changes: Mapping[str, Any], by: str, now: datetime) -> 
 
     Raises `NotFound` and `Invalid`.
     """
-    with or_taken(_taken()), transaction() as session:
+    with unless_taken("name", _taken()), transaction() as session:
         row = get(rule_id)
         kept = {name: getattr(row, name) for name in FIELDS}
         if changes.get("kind", row.kind) != row.kind:  # the fields of the old kind go, if they are not given
@@ -287,12 +286,12 @@ def _name(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> str:
         raise ValueError(_("Give 1 to %(n)s characters.", n=NAME_MAX))
     other = db.session.scalar(select(AlertRule.id).where(AlertRule.name == text))
     if other is not None and (row is None or other != row.id):
-        raise ValueError(_taken())
+        raise ValueError(*_taken().errors["name"])
     return text
 
 
-def _taken() -> str:
-    return _("There is an alert of this name.")
+def _taken() -> Invalid:
+    return Invalid({"name": [_("There is an alert of this name.")]})
 
 
 def _kind(given: Any, values: Mapping[str, Any], row: AlertRule | None) -> str:

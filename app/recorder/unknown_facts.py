@@ -38,9 +38,7 @@ class UnknownFacts:
         logger.warning("%s: %s", kind, why)
         try:
             dead_letters.set_aside(client, kind, {"app": app, "who": who, "facts": new}, why)
-        except (
-            redis.ResponseError
-        ) as error:  # Redis is full, say: what is in the stream is recorded all the same
+        except redis.ResponseError as error:  # it is full, say: what is in the stream counts
             logger.warning("that is in this log alone: %s", error)
         said.update(new)
 

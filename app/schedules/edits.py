@@ -12,12 +12,11 @@ from sqlalchemy import Table, func, select
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import insert as insert_rows
 from sqlalchemy import update as sql_update
-from sqlalchemy.exc import IntegrityError
 
 from app import catalog
 from app.accounts import permits
 from app.errors import Conflict, Invalid
-from app.extensions import db, transaction
+from app.extensions import db, transaction, unless_taken
 from app.runs import Run, endings, states
 from app.schedules import code_checks, drift, history, rows, stored_arguments, stored_secrets, timing
 from app.schedules.buffer import buffered
@@ -135,16 +134,10 @@ def duplicate(schedule_id: int, by: str | None, now: datetime) -> Schedule:
 
 def changing(work: Callable[[], T]) -> T:
     """One transaction around a change, announced after its commit."""
-    try:
-        with transaction():
-            made = work()
-    except IntegrityError as error:
-        if "taken_from" in str(error.orig):
-            words = _("Somebody else took over the same schedule meanwhile. Nothing was done.")
-            raise Conflict(words, code="taken-over") from error
-        if "name" not in str(error.orig):
-            raise
-        raise _taken() from error
+    words = _("Somebody else took over the same schedule meanwhile. Nothing was done.")
+    taken_over = Conflict(words, code="taken-over")
+    with unless_taken("name", _taken()), unless_taken("taken_from", taken_over), transaction():
+        made = work()
     rows.announce()
     return made
 

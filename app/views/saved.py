@@ -1,19 +1,18 @@
 """Saves, changes and finds the views of lists."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
 from flask_babel import gettext as _
 from sqlalchemy import or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from app import audit, lists
 from app.accounts.models import User
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.extensions import db, transaction
+from app.extensions import db, transaction, unless_taken
 from app.lists.fields import with_zone
 from app.text import storable
 from app.views.listed import check_columns, listed
@@ -65,7 +64,7 @@ def create(
     row.shared = _may_share(user, shared)
     if len([row for row in listing(user, list_name) if row.user_id == user.id]) >= VIEWS_MAX:
         raise Invalid({"name": [_("At most %(n)s views of a list. Delete one first.", n=VIEWS_MAX)]})
-    with _or_taken(row.name), transaction() as session:
+    with _unless_taken(row.name), transaction() as session:
         session.add(row)
         session.flush()
         _note("view.create", row, now)
@@ -84,7 +83,7 @@ def change(user: User, view_id: int, changes: Mapping[str, Any], now: datetime) 
     kept = {name: changes.get(name, getattr(row, name)) for name in ("name", "query", "columns")}
     checked = _checked(row.list_name, **kept) if changes else {}
     shared = _may_share(user, changes.get("shared", row.shared)) if changes else row.shared
-    with _or_taken(str(kept["name"])), transaction():
+    with _unless_taken(str(kept["name"])), transaction():
         was_shared = row.shared
         for name, value in checked.items():
             setattr(row, name, value)
@@ -196,10 +195,6 @@ def _note(action: str, row: SavedView, now: datetime, always: bool = False) -> N
         audit.record(action, now, "view", row.id, row.name, list=row.list_name, filters=row.query or None)
 
 
-@contextmanager
-def _or_taken(name: str) -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError:
-        words = _("You have a view %(name)s of this list already.", name=name)
-        raise Conflict(words, "name-taken") from None
+def _unless_taken(name: str) -> AbstractContextManager[None]:
+    words = _("You have a view %(name)s of this list already.", name=name)
+    return unless_taken("name", Conflict(words, "name-taken"))

@@ -1,6 +1,6 @@
 """One-time sign-in links."""
 
-import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +8,7 @@ from flask import Flask
 
 from app.accounts import links, users
 from app.errors import Conflict
-from app.extensions import db
+from tests.races import at_once
 
 pytestmark = pytest.mark.database
 
@@ -54,18 +54,9 @@ def test_no_link_for_who_is_shut_out(app: Flask, now: datetime) -> None:
 
 def test_two_uses_at_once_sign_in_one(app: Flask, now: datetime) -> None:
     secret = secret_of(links.make(users.create("mei", "viewer", now), now))
-    start = threading.Barrier(4)
-    got: list[bool] = []
 
-    def use() -> None:
-        with app.app_context():
-            start.wait()
-            got.append(links.use(secret, now) is not None)
-            db.session.remove()
+    def use(start: Callable[[], object], _n: int) -> bool:
+        start()
+        return links.use(secret, now) is not None
 
-    threads = [threading.Thread(target=use) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(got) == [False, False, False, True]
+    assert sorted(at_once(app, 4, use)) == [False, False, False, True]

@@ -1,7 +1,6 @@
 """Two-step sign-in: a code of an authenticator app, or a recovery code, after the password."""
 
 import re
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +17,7 @@ from app.clock import utcnow
 from app.config import Settings
 from app.errors import Conflict, Forbidden, Invalid
 from app.extensions import db
+from tests.races import at_once
 
 Csrf = Callable[..., str]
 PASSWORD = "correct horse"
@@ -133,21 +133,13 @@ def test_of_two_with_one_code_one_comes_in(
     app: Flask, mei: users.User, phone: Phone, now: datetime, kind: str
 ) -> None:
     code = phone.code(now) if kind == "app" else phone.codes[0]
-    start, passed = threading.Barrier(2), []
 
-    def try_it() -> None:
-        with app.app_context():
-            user = users.find("mei")
-            start.wait()
-            passed.append(second_step.sign_in(user, code, now))
-            db.session.remove()
+    def try_it(start: Callable[[], object], _n: int) -> bool:
+        user = users.find("mei")
+        start()
+        return second_step.sign_in(user, code, now)
 
-    threads = [threading.Thread(target=try_it) for _n in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(passed) == [False, True]
+    assert sorted(at_once(app, 2, try_it)) == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What fires, what is told of it and when, looked at as the recorder does; a web server listens."""
 
-import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.runs.failures import acts, inbox
 from app.runs.failures.inbox import FailureFilter
 from app.schedules import Definition
 from app.schedules import create as create_schedule
+from tests.races import at_once
 
 ADD = "examples.basic.add"
 
@@ -382,19 +383,13 @@ def test_several_recorders_at_once_make_one_message(team: Any, app: Flask) -> No
     for number in range(20):
         team.run(f"shop.task{number}")
     team.now += timedelta(seconds=6)
-    barrier = threading.Barrier(4)
 
-    def recorder() -> None:
-        with app.app_context():
-            barrier.wait()
-            turns.take(team.now)
-            delivery.send_due(team.now)
+    def recorder(start: Callable[[], object], _n: int) -> None:
+        start()
+        turns.take(team.now)
+        delivery.send_due(team.now)
 
-    threads = [threading.Thread(target=recorder) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(app, 4, recorder)
     assert [one.state for one in team.messages()] == ["sent"]
     assert len(team.receiver.posts) == 1
 

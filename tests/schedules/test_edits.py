@@ -1,6 +1,5 @@
 """Schedules are made, changed, copied, deleted; what moves their next fire and what does not."""
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from app.errors import Conflict, Invalid, NotFound, Stale
 from app.extensions import db
 from app.runs import states
 from app.schedules.models import Schedule
+from tests.races import at_once
 
 Make = Callable[..., Schedule]
 
@@ -187,23 +187,15 @@ def test_a_deleted_schedule_comes_back_whole(make: Make, now: datetime, fire: An
 def test_of_several_who_bring_a_schedule_back_at_once_one_does(app: Flask, make: Make, now: datetime) -> None:
     schedule_id = make().id
     schedules.delete(schedule_id, "ada", now)
-    start = threading.Barrier(6)
-    said: list[str] = []
 
-    def bring_back() -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                said.append(schedules.undelete(schedule_id, "ada", now).name)
-            except Conflict as error:
-                said.append(error.code)
-            db.session.remove()
+    def bring_back(start: Callable[[], object], _n: int) -> str:
+        start()
+        try:
+            return schedules.undelete(schedule_id, "ada", now).name
+        except Conflict as error:
+            return error.code
 
-    threads = [threading.Thread(target=bring_back) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    said = at_once(app, 6, bring_back)
     assert sorted(said) == sorted([schedules.get(schedule_id).name] + ["not-deleted"] * 5)
 
 

@@ -1,7 +1,6 @@
 """A form that comes twice, as by a slow double click without script, does what it says once."""
 
 import re
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from app.clock import utcnow
 from app.extensions import db
 from app.runs.models import Run
 from app.schedules.models import Schedule
+from tests.races import at_once
 
 RESIZE = "/tasks/sample_tasks.resize"
 
@@ -53,21 +53,14 @@ def test_two_at_the_same_moment_make_one_run(app: Flask, operator: FlaskClient) 
     form = hidden(operator, RESIZE) | {"p-folder": "a"}
     cookie = operator.get_cookie("celeriac_session")
     assert cookie
-    start, found = threading.Barrier(4), []
 
-    def send() -> None:
+    def send(start: Callable[[], object], _n: int) -> str | None:
         browser = app.test_client()
         browser.set_cookie("celeriac_session", cookie.value)
-        start.wait()
-        found.append(browser.post(f"{RESIZE}/run", data=form).location)
+        start()
+        return browser.post(f"{RESIZE}/run", data=form).location
 
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 4
-    assert len(set(found)) == 1
+    assert len(set(at_once(app, 4, send))) == 1
     assert number(Run) == 1
 
 
