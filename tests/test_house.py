@@ -32,6 +32,7 @@ ROWS = (
         "languages",
         "embedded_redis",
         "kept_secret",
+        "app_names",
         "queue_names",
         "setting_values",
         "sign_in_settings",

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, cast, func, or_, sel
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from app import lists
+from app import app_names, lists
 from app.lists.fields import INTEGER_MAX, ItemOrList, QueryMoment, Seconds, Text, Whole
 from app.runs import states
 from app.runs.models import IS_FAILED, Run
@@ -205,7 +205,7 @@ def residual_columns(criteria: RunFilter, path: AccessPath) -> list[Column]:
 def residual(criteria: RunFilter, path: AccessPath, row: Any) -> list[ColumnElement[bool]]:
     """What is left to check of a row that a path led to; `row` has the columns of `residual_columns`."""
     left: list[ColumnElement[bool]] = [
-        getattr(row, name) == (None if (name, value) == ("app", OWN_APP) else value)
+        app_names.is_of(row.app, value) if name == "app" else getattr(row, name) == value
         for name in ("schedule_id", "requested_by", "worker", "task_name", "queue", "app")
         if (value := getattr(criteria, name)) and name != path.covers
     ]

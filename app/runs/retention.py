@@ -8,14 +8,13 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import Select, delete, func, select
 
-from app import audit, broker
+from app import app_names, audit, broker
 from app.broker import topics
 from app.config import settings
 from app.errors import Conflict
 from app.extensions import db, transaction
 from app.runs import logs, states
 from app.runs.models import Run
-from celeriac_agent.settings import OWN_APP
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def count_old(rule: Rule) -> int:
 def _matching(rule: Rule) -> Select[Run]:
     query = select(Run).where(Run.state.in_(rule.ends))
     if rule.app:
-        query = query.where(Run.app == (None if rule.app == OWN_APP else rule.app))
+        query = query.where(app_names.is_of(Run.app, rule.app))
     return query.where(Run.task_name == rule.task_name) if rule.task_name else query
 
 

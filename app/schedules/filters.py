@@ -7,17 +7,15 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, and_, or_, select, true
 
-from app import lists
+from app import app_names, lists
 from app.catalog.published import published
 from app.lists.fields import Choice, Text, TrueOrFalse
 from app.schedules import lateness
 from app.schedules.definition import TASK_TYPES
 from app.schedules.models import ORIGINS, Schedule
-from celeriac_agent.settings import OWN_APP
 
 STATES = ("on", "off", "late", "failing")
 ORDERS = ("name", "next")
-_APP = f"The Celery app whose task it is; {OWN_APP} for Celeriac's own."
 _ORDER = "By name, or by next fire: first what fires next, last what does not. By default by name."
 
 
@@ -27,7 +25,7 @@ class ScheduleFilter(lists.Filter):
 
     state: str | None = lists.of(Choice(STATES), _l("State"))
     task_name: str | None = lists.of(Text(), _l("Task"))
-    app: str | None = lists.of(Text(metadata={"description": _APP}), _l("App"))
+    app: str | None = lists.of(Text(metadata={"description": app_names.WHOSE_TASK}), _l("App"))
     task_type: str | None = lists.of(Choice(TASK_TYPES), _l("Timing"))
     queue: str | None = lists.of(Text(), _l("Queue"))
     timezone: str | None = lists.of(Text(), _l("Time zone"))
@@ -45,8 +43,7 @@ def matching(criteria: ScheduleFilter) -> Select[Schedule]:
         if value := getattr(criteria, name):
             query = query.where(getattr(Schedule, name) == value)
     if criteria.app:
-        other = criteria.app if criteria.app != OWN_APP else None
-        query = query.where(Schedule.app.is_not_distinct_from(other))
+        query = query.where(app_names.is_of(Schedule.app, criteria.app))
     if criteria.enabled is not None:
         query = query.where(Schedule.enabled if criteria.enabled else ~Schedule.enabled)
     if criteria.state:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import defer, undefer
 
-from app import audit, catalog
+from app import app_names, audit, catalog
 from app.errors import NotFound
 from app.extensions import db
 from app.schedules.definition import FIELDS, MOMENTS, Definition, task_of
@@ -101,8 +101,7 @@ def changes_between(
     query = query.options(defer(ScheduleChange.diff), defer(ScheduleChange.note))  # what changed is not asked
     if task_name is not None:
         query = query.join(Schedule, Schedule.id == ScheduleChange.schedule_id)
-        whose = Schedule.app == (None if app == OWN_APP else app)
-        query = query.where(whose, Schedule.task_name == task_name)
+        query = query.where(app_names.is_of(Schedule.app, app or OWN_APP), Schedule.task_name == task_name)
     return list(db.session.scalars(query.order_by(ScheduleChange.at.desc()).limit(BETWEEN_MOST)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, Subquery, func, literal, not_, select
 
+from app import app_names
 from app.extensions import db
 from app.runs import filters, states
 from app.runs.failures.models import ERROR_MAX, RESOLVED, FailureKind, Key, ignores, is_closed, is_one_of
@@ -239,7 +240,7 @@ def _ended(rows: Subquery, app: str, queue: str | None, schedule_id: int | None)
 def _is_of(
     rows: FromClause, app: str, queue: str | None, schedule_id: int | None
 ) -> Iterator[ColumnElement[bool]]:
-    yield rows.c.app == (None if app == OWN_APP else app)
+    yield app_names.is_of(rows.c.app, app)
     if queue is not None:
         yield rows.c.queue == queue
     if schedule_id is not None:

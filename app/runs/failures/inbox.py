@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, and_, case, func, or_, select, true, tuple_
 
-from app import lists
+from app import app_names, lists
 from app.errors import NotFound
 from app.extensions import db, transaction
 from app.lists.fields import Choice, QueryMoment, Text
@@ -26,7 +26,6 @@ from app.runs.failures.models import (
     is_in,
     is_one_of,
 )
-from celeriac_agent.settings import OWN_APP
 
 ALL = "all"
 ORDERS = ("last", "failures")
@@ -35,7 +34,6 @@ LOOKED_BACK = timedelta(days=7)  # for what was made good by running it again
 _ID_MAX = 2**63 - 1
 _BY_LAST = lists.Cursor(datetime, int, most=_ID_MAX)
 _BY_NUMBER = lists.Cursor(int, int, most=_ID_MAX)
-_APP = f"The Celery app whose task it is; {OWN_APP} for Celeriac's own."
 _STATE = "How the kind stands; all: however it does."
 _ORDER = "By the last failure, newest first, or by the number of failures, most first."
 
@@ -45,7 +43,7 @@ class FailureFilter(lists.Filter):
     """Which kinds of failures, as they stand at the moment `at`."""
 
     state: str = lists.of(Choice((*STATES, ALL), metadata={"description": _STATE}), _l("State"), OPEN)
-    app: str | None = lists.of(Text(metadata={"description": _APP}), _l("App"))
+    app: str | None = lists.of(Text(metadata={"description": app_names.WHOSE_TASK}), _l("App"))
     task_name: str | None = lists.of(Text(), _l("Task"))
     owner: str | None = lists.of(Text(), _l("Owner"))
     since: datetime | None = lists.of(
